@@ -1,0 +1,59 @@
+# sparseloom: every task a developer has, by name. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup zoo-data build demo test bench lint layers asan tsan fuzz zoo clean
+
+JOBS ?= $(shell nproc)
+BIN := build/release/bin/sparseloom
+STAMP := build/.setup
+CTEST := ctest --output-on-failure --no-tests=error
+
+help: ## list these targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) zoo-data ## install Debian packages, Python wheels and the review sentences (what is there already is left alone)
+
+$(STAMP): packages.apt requirements.txt tools/install.sh
+	tools/install.sh
+	@mkdir -p build && touch $@
+
+zoo-data: $(STAMP)
+	@.venv/bin/python tools/fetch_reviews.py
+
+build: $(STAMP) ## build the release binaries into build/release
+	@test -f build/release/build.ninja || cmake --preset release
+	cmake --build --preset release -j $(JOBS)
+
+demo: setup build ## install, build, and watch four DNNs served within their bounds
+	$(BIN) demo
+
+test: setup build ## install, build, and run every test
+	cd build/release && $(CTEST)
+
+bench: setup build ## what the engine itself costs, against a bare runtime
+	$(BIN) bench engine
+
+lint: $(STAMP) ## clang-format, clang-tidy and the layer check
+	tools/lint.sh
+
+layers: ## check that layers include only layers to their left
+	python3 tools/check_layers.py
+
+asan: $(STAMP) ## unit tests under the address and undefined-behaviour sanitizers
+	cmake --preset asan-ubsan && cmake --build --preset asan-ubsan -j $(JOBS) --target unit_tests
+	cd build/asan-ubsan && $(CTEST) -L unit
+
+tsan: $(STAMP) ## unit tests under the thread sanitizer
+	cmake --preset tsan && cmake --build --preset tsan -j $(JOBS) --target unit_tests
+	cd build/tsan && $(CTEST) -L unit
+
+fuzz: $(STAMP) ## run every fuzzer for FUZZ_SECONDS (default 60)
+	cmake --preset fuzz && cmake --build --preset fuzz -j $(JOBS)
+	tools/fuzz.sh build/fuzz/bin $${FUZZ_SECONDS:-60}
+
+zoo: $(STAMP) ## retrain and recompress the demo zoo from its data (hours on two cores)
+	tools/zoo/rebuild.sh
+
+clean: ## remove everything that was built (installed packages stay)
+	rm -rf build

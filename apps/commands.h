@@ -1,0 +1,18 @@
+// apps: the command line. One file per command; each reads its options and composes the layers. No logic that a library
+// user would want lives here.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "sparseloom/base/status.h"
+
+namespace sparseloom::apps {
+
+/// Adds a command's options to `command` and returns what runs after parsing. What it returns decides the exit status.
+using AddCommand = std::function<Status()> (*)(CLI::App& command);
+
+// Each in its own file, <name>_command.cpp; the table in main.cpp lists them.
+std::function<Status()> add_version(CLI::App& command);
+
+}  // namespace sparseloom::apps

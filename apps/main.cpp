@@ -1,0 +1,56 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <exception>
+
+#include "apps/commands.h"
+
+namespace {
+
+using namespace sparseloom;
+
+struct CommandRow {
+  const char* name;
+  const char* help;
+  apps::AddCommand add;
+};
+
+constexpr std::array kCommands{
+    CommandRow{"version", "print the versions of sparseloom and its runtimes", apps::add_version},
+};
+
+int report(const Status& status) {
+  if (!status.ok()) fmt::print(stderr, "sparseloom: {}\n", status.message());
+  return exit_status(status.code());
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Serves many DNNs on one system-on-chip within each one's latency and accuracy bound.", "sparseloom");
+  app.require_subcommand(1);
+  std::array<std::pair<CLI::App*, std::function<Status()>>, kCommands.size()> commands;
+  for (std::size_t i = 0; i < kCommands.size(); ++i) {
+    CLI::App* command = app.add_subcommand(kCommands[i].name, kCommands[i].help);
+    commands[i] = {command, kCommands[i].add(*command)};
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help
+    return report(error(Code::kInvalidArgument, "{} (see sparseloom --help)", e.what()));
+  }
+  for (const auto& [command, action] : commands) {
+    if (command->parsed()) return report(action());
+  }
+  return report(error(Code::kInternal, "no command ran"));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {  // a bug of ours or of a library: still one line and a status
+    return report(error(Code::kInternal, "unexpected failure: {}", e.what()));
+  }
+}

@@ -1,0 +1,47 @@
+// backend: what sparseloom needs of an inference runtime (devices, model graphs, compiled subgraphs), with one folder
+// per runtime. No runtime's type appears in these headers.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "sparseloom/base/ids.h"
+#include "sparseloom/base/tensor.h"
+
+namespace sparseloom::backend {
+
+struct NodeTag;
+using NodeId = StrongId<NodeTag>;
+struct EdgeTag;
+using EdgeId = StrongId<EdgeTag>;  ///< one output of one node, i.e. one tensor of the graph
+
+/// One operator.
+struct Node {
+  std::string name;  ///< unique in its graph, stable across variants exported by the same code
+  std::string op;    ///< the runtime's name for the operator, e.g. "Convolution", "FakeQuantize"
+  std::vector<EdgeId> inputs;
+  std::vector<EdgeId> outputs;
+  double macs = 0.0;      ///< multiply-accumulates of one inference; 0 for operators without any
+  bool constant = false;  ///< a constant, or depends on constants alone: copied into every piece that needs it
+};
+
+/// One tensor. Its spec's name is the producing node's name, with ".k" appended for output k > 0.
+struct Edge {
+  TensorSpec spec;
+  NodeId producer;
+  std::vector<NodeId> consumers;
+};
+
+/// A model as a directed acyclic graph, nodes in topological order. A value: independent of the model it came from.
+struct Graph {
+  std::vector<Node> nodes;
+  std::vector<Edge> edges;
+  std::vector<EdgeId> inputs;   ///< outputs of the model's parameters, in the model's order
+  std::vector<EdgeId> outputs;  ///< tensors the model returns, in the model's order
+
+  const Node& node(NodeId id) const { return nodes[id.index()]; }
+  const Edge& edge(EdgeId id) const { return edges[id.index()]; }
+};
+
+}  // namespace sparseloom::backend

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sparseloom/backend/graph.h"
+#include "sparseloom/base/status.h"
+#include "sparseloom/base/tensor.h"
+#include "sparseloom/base/units.h"
+
+namespace sparseloom::backend {
+
+/// A device as a runtime names it: "CPU", "GPU.0", "NPU".
+struct Device {
+  std::string name;
+  std::string description;  ///< full product name, for people
+  friend bool operator==(const Device&, const Device&) = default;
+};
+
+/// How to compile a subgraph.
+struct CompileOptions {
+  std::string device = "CPU";
+  int threads = 1;                  ///< CPU only: threads that one inference uses
+  std::filesystem::path cache_dir;  ///< compiled blobs are kept here between processes; empty = not kept
+};
+
+/// One thread's handle for running a compiled subgraph. Not thread-safe; sessions of one executable may run at the same
+/// time on different threads. Bound memory must outlive the session or be rebound before the next run.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  /// Binds caller-owned memory, which must hold exactly the tensor's bytes and be 64-byte aligned, as the place that
+  /// input or output `index` is read from or written to. No copy is made where the runtime allows it.
+  virtual Status bind_input(std::size_t index, std::span<const std::byte> data) = 0;
+  virtual Status bind_output(std::size_t index, std::span<std::byte> data) = 0;
+
+  /// Runs once, on the calling thread where the device is the CPU (so the thread's affinity decides the cores), and
+  /// returns when the outputs are written. Every input and output must have been bound.
+  virtual Status run() = 0;
+};
+
+/// A subgraph compiled for one device. Thread-safe. Keeps its memory until destroyed.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  virtual const std::vector<TensorSpec>& inputs() const = 0;
+  virtual const std::vector<TensorSpec>& outputs() const = 0;
+  /// A new session; several may exist. They share weights.
+  virtual Result<std::unique_ptr<Session>> new_session() = 0;
+};
+
+/// A model that has been read but not compiled. Not thread-safe.
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual const Graph& graph() const = 0;
+
+  /// The piece that computes `outputs` from `inputs` (tensors of graph()), with the constants it needs, as a model of
+  /// its own whose parameters and results stand in the order given and carry the tensors' names. kInvalidArgument if
+  /// `outputs` need a tensor that neither `inputs` nor constants provide (it is named).
+  virtual Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs,
+                                                 const std::vector<EdgeId>& outputs) const = 0;
+
+  /// Writes the model (and a weight file beside it, same stem). Weights are stored as they are, never converted.
+  virtual Status save(const std::filesystem::path& path) const = 0;
+
+  virtual Result<std::unique_ptr<Executable>> compile(const CompileOptions& options) const = 0;
+};
+
+/// An inference runtime. Thread-safe.
+class Runtime {
+ public:
+  virtual ~Runtime() = default;
+  virtual std::string name() const = 0;
+  /// Version of the library, part of the machine's fingerprint.
+  virtual std::string version() const = 0;
+  virtual std::vector<Device> devices() const = 0;
+
+  /// Reads a model file of any format the runtime knows. `shapes` gives the static shape of inputs that are dynamic (by
+  /// input name; "" for a model's only input). kNotFound, kDataLoss (truncated, not a model), kFailedPrecondition: a
+  /// dynamic shape without an entry (says which input and to pass --shape), or a stateful model (the state is named).
+  virtual Result<std::unique_ptr<Model>> read(const std::filesystem::path& path,
+                                              const std::map<std::string, Shape>& shapes = {}) const = 0;
+
+  /// Compiles a model file straight away; the same as read() and compile(), but may skip reading when the compiled blob
+  /// is cached.
+  virtual Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path,
+                                                   const CompileOptions& options) const = 0;
+};
+
+/// A runtime by name: "openvino", or "scripted" (runs no model: for tests and for measuring the engine itself). The
+/// table is in runtimes.cpp. kInvalidArgument for an unknown name (the known ones are listed).
+Result<std::unique_ptr<Runtime>> make_runtime(const std::string& name);
+
+}  // namespace sparseloom::backend

@@ -1,0 +1,165 @@
+#include "sparseloom/base/file.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+namespace sparseloom {
+namespace fs = std::filesystem;
+namespace {
+
+Status io_error(const fs::path& path, std::string_view action, int code) {
+  const Code kind = code == ENOENT                                        ? Code::kNotFound
+                    : (code == ENOSPC || code == EDQUOT || code == EFBIG) ? Code::kResourceExhausted
+                                                                          : Code::kUnavailable;
+  return error(kind, "{}: cannot {}: {}", path.string(), action, std::strerror(code));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int close() { return ::close(std::exchange(fd_, -1)); }
+
+ private:
+  int fd_;
+};
+
+Status write_all(const fs::path& path, int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io_error(path, "write", errno);
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+// Beside the target, so that rename() never crosses file systems; unique per process and call.
+fs::path beside(const fs::path& path) {
+  static std::atomic<unsigned> counter{0};
+  return path.parent_path() / fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter++);
+}
+
+Status write_in_place(const fs::path& path, std::string_view content) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.get() < 0) return io_error(path, "open for writing", errno);
+  return write_all(path, file.get(), content);
+}
+
+Status write_and_rename(const fs::path& path, const fs::path& temporary, std::string_view content) {
+  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file.get() < 0) return io_error(path, "create", errno);
+  SL_RETURN_IF_ERROR(write_all(path, file.get(), content));
+  if (::fsync(file.get()) != 0) return io_error(path, "flush", errno);
+  if (file.close() != 0) return io_error(path, "close", errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return io_error(path, "replace", errno);
+  return {};
+}
+
+struct FreeDigest {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+  void update(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+  std::string hex() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned length = 0;
+    EVP_DigestFinal_ex(context_.get(), digest.data(), &length);
+    std::string text;
+    for (unsigned i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
+    return text;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, FreeDigest> context_;
+};
+
+// Calls `consume` with successive chunks of the file.
+template <typename Consume>
+Status for_each_chunk(const fs::path& path, Consume consume) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return io_error(path, "open", errno);
+  std::array<char, 1 << 16> chunk{};
+  for (;;) {
+    const ssize_t n = ::read(file.get(), chunk.data(), chunk.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io_error(path, "read", errno);
+    if (n == 0) return {};
+    consume(std::string_view(chunk.data(), static_cast<std::size_t>(n)));
+  }
+}
+
+}  // namespace
+
+Result<std::string> read_file(const fs::path& path) {
+  std::string content;
+  SL_RETURN_IF_ERROR(for_each_chunk(path, [&](std::string_view chunk) { content += chunk; }));
+  return content;
+}
+
+Status write_file(const fs::path& path, std::string_view content) {
+  std::error_code ignored;
+  const fs::file_status existing = fs::status(path, ignored);
+  if (fs::exists(existing) && !fs::is_regular_file(existing)) return write_in_place(path, content);
+  const fs::path temporary = beside(path);
+  Status status = write_and_rename(path, temporary, content);
+  if (!status.ok()) ::unlink(temporary.c_str());
+  return status;
+}
+
+Status write_folder(const fs::path& path, const std::function<Status(const fs::path&)>& fill) {
+  const fs::path temporary = beside(path);
+  std::error_code failure;
+  fs::create_directories(temporary, failure);
+  if (failure) return io_error(path, "create folder", failure.value());
+  Status status = fill(temporary);
+  if (status.ok()) {
+    fs::rename(temporary, path, failure);
+    if (failure && !fs::is_directory(path)) status = io_error(path, "create folder", failure.value());
+  }
+  std::error_code ignored;
+  fs::remove_all(temporary, ignored);
+  return status;
+}
+
+std::string sha256(std::string_view content) {
+  Sha256 hash;
+  hash.update(content);
+  return hash.hex();
+}
+
+Result<std::string> sha256_file(const fs::path& path) {
+  Sha256 hash;
+  SL_RETURN_IF_ERROR(for_each_chunk(path, [&](std::string_view chunk) { hash.update(chunk); }));
+  return hash.hex();
+}
+
+Result<fs::path> cache_folder() {
+  const auto variable = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+  };
+  if (const std::string own = variable("SPARSELOOM_CACHE_DIR"); !own.empty()) return fs::path(own);
+  if (const std::string xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return fs::path(xdg) / "sparseloom";
+  if (const std::string home = variable("HOME"); !home.empty()) return fs::path(home) / ".cache" / "sparseloom";
+  return error(Code::kFailedPrecondition, "no cache folder: set SPARSELOOM_CACHE_DIR, XDG_CACHE_HOME or HOME");
+}
+
+}  // namespace sparseloom

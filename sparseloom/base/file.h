@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "sparseloom/base/status.h"
+#include "sparseloom/base/units.h"
+
+namespace sparseloom {
+
+/// Whole content of a regular file. kNotFound if absent, kUnavailable if it cannot be read.
+Result<std::string> read_file(const std::filesystem::path& path);
+
+/// Writes `content`. A regular (or absent) file is written beside and renamed, so that a reader sees the old or the new
+/// content and a crash leaves the old; anything else (a pipe, a device) is written in place.
+/// kUnavailable (read-only, no such folder), kResourceExhausted (disk full).
+Status write_file(const std::filesystem::path& path, std::string_view content);
+
+/// Lets `fill` write any files into a fresh folder beside `path`, then renames it to `path`. If another process put
+/// `path` there meanwhile, ours is dropped and theirs stays. On failure nothing is left at `path`.
+Status write_folder(const std::filesystem::path& path, const std::function<Status(const std::filesystem::path&)>& fill);
+
+/// Lower-case hexadecimal SHA-256.
+std::string sha256(std::string_view content);
+Result<std::string> sha256_file(const std::filesystem::path& path);
+
+/// Per-user cache folder for sparseloom: $SPARSELOOM_CACHE_DIR, else $XDG_CACHE_HOME/sparseloom, else
+/// ~/.cache/sparseloom. kFailedPrecondition if none of the variables (nor HOME) is set.
+Result<std::filesystem::path> cache_folder();
+
+}  // namespace sparseloom

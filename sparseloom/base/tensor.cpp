@@ -1,0 +1,79 @@
+#include "sparseloom/base/tensor.h"
+
+#include <fmt/ranges.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+namespace sparseloom {
+namespace {
+
+struct TypeRow {
+  ElementType type;
+  std::string_view name;
+  std::size_t bytes;
+};
+
+constexpr std::array<TypeRow, 13> kTypes{{{ElementType::kF32, "f32", 4},
+                                          {ElementType::kF16, "f16", 2},
+                                          {ElementType::kBF16, "bf16", 2},
+                                          {ElementType::kF64, "f64", 8},
+                                          {ElementType::kI8, "i8", 1},
+                                          {ElementType::kI16, "i16", 2},
+                                          {ElementType::kI32, "i32", 4},
+                                          {ElementType::kI64, "i64", 8},
+                                          {ElementType::kU8, "u8", 1},
+                                          {ElementType::kU16, "u16", 2},
+                                          {ElementType::kU32, "u32", 4},
+                                          {ElementType::kU64, "u64", 8},
+                                          {ElementType::kBool, "bool", 1}}};
+
+const TypeRow& row(ElementType type) { return kTypes[static_cast<std::size_t>(type)]; }
+
+}  // namespace
+
+std::string_view to_string(ElementType type) { return row(type).name; }
+
+std::optional<ElementType> element_type_from(std::string_view name) {
+  for (const TypeRow& r : kTypes) {
+    if (r.name == name) return r.type;
+  }
+  return std::nullopt;
+}
+
+std::size_t element_bytes(ElementType type) { return row(type).bytes; }
+
+std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
+
+Result<std::size_t> element_count(const Shape& shape) {
+  constexpr std::size_t kMost = std::numeric_limits<std::int64_t>::max() / 16;  // so that bytes fit too
+  std::size_t count = 1;
+  for (const std::int64_t extent : shape) {
+    if (extent < 0) return error(Code::kInvalidArgument, "shape {}: extent {} is negative", to_string(shape), extent);
+    const auto e = static_cast<std::size_t>(extent);
+    if (e != 0 && count > kMost / e)
+      return error(Code::kInvalidArgument, "shape {}: too many elements", to_string(shape));
+    count *= e;
+  }
+  return count;
+}
+
+std::size_t TensorSpec::bytes() const { return element_count(shape).value() * element_bytes(type); }
+
+std::string TensorSpec::describe() const { return fmt::format("{} {}{}", name, to_string(type), to_string(shape)); }
+
+HostBuffer::HostBuffer(std::size_t bytes) : size_(bytes) {
+  constexpr std::size_t kAlignment = 64;
+  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  void* raw = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+  if (raw == nullptr) throw std::bad_alloc();
+  std::memset(raw, 0, rounded == 0 ? kAlignment : rounded);
+  data_.reset(static_cast<std::byte*>(raw));
+}
+
+void HostBuffer::Free::operator()(std::byte* p) const { std::free(p); }
+
+}  // namespace sparseloom

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sparseloom/plan/slo.h"
+
+namespace sparseloom::plan {
+
+/// One processor per stage.
+using Placement = std::vector<soc::ProcessorId>;
+
+/// What is chosen for one task.
+struct TaskPlan {
+  zoo::Sigma sigma;
+  Placement placement;
+  Seconds latency{0};   ///< L(σ,π): run alone, transfers included, predicted from the profile
+  double accuracy = 0;  ///< on the profile split
+  bool meets_latency = true;
+  bool meets_accuracy = true;
+  bool meets_slo() const { return meets_latency && meets_accuracy; }
+};
+
+struct Plan {
+  std::string planner;
+  std::vector<TaskPlan> tasks;  ///< by zoo::TaskId
+  /// Busy time of the busiest processor per round of one request for each task; tasks / bottleneck bounds throughput.
+  Seconds bottleneck{0};
+  bool optimal = false;  ///< proven that no plan has a smaller bottleneck among those that meet the SLOs as well
+  double gap = 0;        ///< otherwise: (bottleneck - proven lower bound) / bottleneck
+};
+
+/// What planning needs; the referenced objects must outlive the call.
+struct Problem {
+  const zoo::Zoo& zoo;
+  const soc::Soc& soc;
+  const profile::Profile& profile;
+  const SloConfig& slo;
+};
+
+/// A rule that makes a plan. Stateless and thread-safe.
+class Planner {
+ public:
+  virtual ~Planner() = default;
+  virtual std::string_view name() const = 0;
+  /// Never fails because an SLO cannot be met: it degrades (keeps accuracy, least latency) and marks which bound is
+  /// missed. kFailedPrecondition if the profile lacks something it needs (named).
+  virtual Result<Plan> plan(const Problem& problem) const = 0;
+};
+
+/// All planners, in the order reports list them: sparseloom, sv-ao-np, sv-ao-p, sv-lo-np, sv-lo-p, av-np, av-p.
+const std::vector<const Planner*>& planners();
+/// kInvalidArgument lists the names.
+Result<const Planner*> find_planner(std::string_view name);
+
+/// L(σ,π) and the busy time it adds to each processor per request.
+Seconds plan_latency(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement);
+std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPlan>& tasks);
+
+}  // namespace sparseloom::plan

@@ -1,0 +1,74 @@
+// profile: what every subgraph costs on every processor and how accurate every stitched variant is; measuring it and
+// keeping it. Decides nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "sparseloom/base/status.h"
+#include "sparseloom/base/units.h"
+#include "sparseloom/soc/soc.h"
+#include "sparseloom/zoo/zoo.h"
+
+namespace sparseloom::profile {
+
+/// One subgraph on one processor, alone.
+struct Latency {
+  Seconds median{0};
+  Seconds q1{0};
+  Seconds q3{0};
+  std::int64_t count = 0;  ///< runs measured
+  Bytes resident;          ///< memory the compiled subgraph keeps, measured from the process
+};
+
+/// Correct answers of a stitched variant on one split.
+struct Accuracy {
+  std::int64_t correct = 0;
+  std::int64_t samples = 0;
+  double fraction() const { return samples == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(samples); }
+};
+
+/// One task's measurements, dense arrays. Absent entries have count/samples 0.
+class TaskProfile {
+ public:
+  TaskProfile(std::size_t variants, std::size_t stages, std::size_t processors);
+
+  std::size_t variants() const { return variants_; }
+  std::size_t stages() const { return stages_; }
+  std::size_t processors() const { return processors_; }
+  /// V^S.
+  std::size_t stitched() const { return accuracy_profile_.size(); }
+
+  const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p) const;
+  void set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, const Latency& latency);
+
+  /// Accuracy on the profile split (what plans use) and on the test split (what reports call accuracy_test).
+  const Accuracy& accuracy(const zoo::Sigma& sigma) const;
+  const Accuracy& accuracy_test(const zoo::Sigma& sigma) const;
+  void set_accuracy(const zoo::Sigma& sigma, const Accuracy& accuracy);
+  void set_accuracy_test(const zoo::Sigma& sigma, const Accuracy& accuracy);
+
+  /// Position of σ in the enumeration where the last stage runs fastest; and back.
+  std::size_t index_of(const zoo::Sigma& sigma) const;
+  zoo::Sigma sigma_at(std::size_t index) const;
+
+ private:
+  std::size_t variants_, stages_, processors_;
+  std::vector<Latency> latency_;
+  std::vector<Accuracy> accuracy_profile_, accuracy_test_;
+};
+
+/// Everything plans and reports ask about. A value.
+struct Profile {
+  std::vector<TaskProfile> tasks;  ///< by zoo::TaskId
+  /// Moving one boundary tensor set between memory domains: seconds per byte and per hop; 0 inside one domain.
+  Seconds transfer_latency{0};
+  double transfer_seconds_per_byte = 0;
+
+  const TaskProfile& task(zoo::TaskId id) const { return tasks[id.index()]; }
+};
+
+}  // namespace sparseloom::profile

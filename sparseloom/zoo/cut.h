@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "sparseloom/backend/graph.h"
+#include "sparseloom/base/status.h"
+
+namespace sparseloom::zoo {
+
+/// A set of tensors whose removal leaves no path from the model's inputs to its outputs (constants do not count).
+struct Cut {
+  std::vector<backend::EdgeId> tensors;
+};
+
+/// Cost of running one operator, in any unit; used to balance the parts.
+using NodeCost = std::function<double(const backend::Node&)>;
+
+struct CutOptions {
+  std::size_t parts = 3;  ///< S: parts-1 cuts are chosen
+  NodeCost cost;          ///< default: multiply-accumulates plus a small amount per output byte
+};
+
+/// Chooses parts-1 nested cuts that balance the parts' cost and keep the boundary small and cheap to cross (no fusion
+/// broken: Add + FakeQuantize, Convolution + Add + ReLU). Deterministic. Any width.
+/// kInvalidArgument if the graph has fewer cuts (says how many it has).
+Result<std::vector<Cut>> choose_cuts(const backend::Graph& graph, const CutOptions& options);
+
+/// The same cuts in another variant of the model: by tensor name, else by position among tensors of the same type and
+/// shape. kFailedPrecondition if a tensor has no counterpart or one of another type or shape (both are named).
+Result<std::vector<Cut>> map_cuts(const backend::Graph& from, const std::vector<Cut>& cuts, const backend::Graph& to);
+
+/// Cuts given by tensor names, as task.json lists them. kNotFound names the tensor and the closest names the graph has;
+/// kInvalidArgument if a set does not separate inputs from outputs or the sets are not nested in order.
+Result<std::vector<Cut>> cuts_by_name(const backend::Graph& graph, const std::vector<std::vector<std::string>>& names);
+
+}  // namespace sparseloom::zoo

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sparseloom/base/status.h"
+#include "sparseloom/base/tensor.h"
+#include "sparseloom/zoo/zoo.h"
+
+namespace sparseloom::zoo {
+
+/// A NumPy array (.npy, versions 1.0 to 3.0, C order, little endian).
+struct NpyArray {
+  ElementType type = ElementType::kF32;
+  Shape shape;
+  HostBuffer data;
+};
+
+/// Parses the bytes of a .npy file; `where` opens the message. kMalformed, kDataLoss (truncated).
+Result<NpyArray> parse_npy(std::string_view bytes, std::string_view where);
+
+/// One split of a task's data in memory. Immutable after loading, hence safe to share.
+class Dataset {
+ public:
+  /// Hashes and reads the files of `split`; types and shapes must be those of the task's inputs and labels must be in
+  /// 0..classes-1. kDataLoss, kMalformed.
+  static Result<Dataset> load(const Zoo& zoo, const Task& task, const Split& split);
+
+  std::size_t size() const { return labels_.size(); }
+  std::int32_t label(std::size_t sample) const { return labels_[sample]; }
+  /// The bytes of input `index` for one sample (not necessarily 64-byte aligned: copy before binding).
+  std::span<const std::byte> input(std::size_t sample, std::size_t index) const;
+
+ private:
+  std::vector<NpyArray> inputs_;
+  std::vector<std::int32_t> labels_;
+};
+
+/// Index of the largest logit; the first on ties. `logits` holds f32.
+std::int32_t top1(std::span<const std::byte> logits);
+
+}  // namespace sparseloom::zoo

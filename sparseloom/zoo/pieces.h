@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "sparseloom/backend/runtime.h"
+#include "sparseloom/zoo/cut.h"
+#include "sparseloom/zoo/zoo.h"
+
+namespace sparseloom::zoo {
+
+/// The S consecutive pieces of a model, each a model of its own. Piece i's outputs are piece i+1's inputs, in order;
+/// the first takes the model's inputs, the last returns its outputs (a model input or an early output that is needed
+/// later travels along as a boundary tensor).
+Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Model& model,
+                                                               const std::vector<Cut>& cuts);
+
+/// Piece files of a zoo, in a cache folder, cut when first asked for. A variant's pieces appear all at once (written
+/// beside and renamed), so a killed process leaves nothing half-written. Thread-safe across processes.
+class PieceStore {
+ public:
+  /// `folder` is usually cache_folder()/pieces/<zoo fingerprint>.
+  PieceStore(const Zoo& zoo, const backend::Runtime& runtime, std::filesystem::path folder);
+
+  /// Path of the model file of stage i of variant v. Cuts the variant when it is not there yet, after checking the hash
+  /// of its model against the zoo's list. Fails with kFailedPrecondition if the variant's boundary tensors differ in
+  /// type or shape from the dense variant's (both are named).
+  Result<std::filesystem::path> piece(TaskId task, VariantId variant, StageId stage);
+
+ private:
+  const Zoo& zoo_;
+  const backend::Runtime& runtime_;
+  std::filesystem::path folder_;
+};
+
+}  // namespace sparseloom::zoo

@@ -1,0 +1,99 @@
+// zoo: the variants of every task on disk (format, hashes, data), where a model can be cut, its pieces, and running
+// them one after another. Times nothing.
+#pragma once
+
+#include <compare>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "sparseloom/base/ids.h"
+#include "sparseloom/base/status.h"
+#include "sparseloom/base/tensor.h"
+#include "sparseloom/base/units.h"
+
+namespace sparseloom::zoo {
+
+struct TaskTag;
+using TaskId = StrongId<TaskTag>;
+struct VariantTag;
+using VariantId = StrongId<VariantTag>;  ///< index into its task's variants
+struct StageTag;
+using StageId = StrongId<StageTag>;  ///< 0 .. S-1
+
+/// One variant index per stage. An original variant has the same index everywhere.
+using Sigma = std::vector<VariantId>;
+
+struct Compression {
+  std::string kind;  ///< dense, fp16, int8, unstructured, structured, structured+int8
+  double level = 0;  ///< share removed, 0..1
+};
+
+struct Variant {
+  std::string name;
+  std::filesystem::path model;  ///< absolute or relative to the working directory, ready to open
+  Compression compression;
+  double weight_sparsity = 0;  ///< share of zeros among linear and convolution weights, 0..1
+  std::int64_t parameters = 0;
+  double accuracy_profile = 0;  ///< as the zoo's builder measured it, 0..1
+  double accuracy_test = 0;
+};
+
+/// Labelled samples of one split.
+struct Split {
+  std::int64_t samples = 0;
+  std::vector<std::filesystem::path> inputs;  ///< one .npy per model input
+  std::filesystem::path labels;               ///< i32 [samples]
+};
+
+struct Task {
+  std::string name;
+  std::string description;
+  std::string base_model;
+  std::string metric;         ///< "top1"
+  std::string accuracy_kind;  ///< "labels", or "fidelity" (agreement with the dense model)
+  std::vector<std::string> classes;
+  std::vector<TensorSpec> inputs;
+  TensorSpec output;
+  Split profile;
+  Split test;
+  std::vector<std::vector<std::string>> cuts;  ///< S-1 sets of tensor names
+  std::vector<Variant> variants;               ///< variants[0] is the dense one
+
+  std::size_t stages() const { return cuts.size() + 1; }
+  /// kInvalidArgument with the known names if there is none.
+  Result<VariantId> variant(std::string_view name) const;
+};
+
+/// One listed file of the zoo.
+struct FileEntry {
+  std::string path;  ///< relative to the zoo's folder
+  Bytes bytes;
+  std::string sha256;
+};
+
+struct Zoo {
+  std::string name;
+  std::filesystem::path root;
+  std::vector<Task> tasks;
+  std::vector<FileEntry> files;
+  std::string fingerprint;  ///< SHA-256 of zoo.json, which holds the hash of everything else
+
+  const Task& task(TaskId id) const { return tasks[id.index()]; }
+  Result<TaskId> find_task(std::string_view task_name) const;
+};
+
+/// Reads zoo.json, every task.json and every variant.json (format: docs/zoo-format.md). Every listed file must
+/// exist with the listed size (cheap); contents are hashed by check_files() and, per model, when its pieces are cut.
+/// kNotFound, kMalformed, kDataLoss, kFailedPrecondition (format_version of another release).
+Result<Zoo> load_zoo(const std::filesystem::path& root);
+
+/// Hashes every listed file. The first mismatch is kDataLoss and names the file, what was found and what is listed.
+Status check_files(const Zoo& zoo);
+/// Hashes one listed file, by its path.
+Status check_file(const Zoo& zoo, const std::filesystem::path& path);
+
+/// "dense|int8|int8": variant names of σ, for people and files.
+std::string describe(const Task& task, const Sigma& sigma);
+
+}  // namespace sparseloom::zoo

@@ -1,0 +1,135 @@
+"""Residual blocks that the demo models share, and how each one is narrowed.
+
+Every block keeps the width of its residual stream; `narrow` removes only what
+lies inside (heads, FFN units, inner channels). So a tensor between two blocks
+has one shape in every variant, and variants can be cut there and stitched.
+"""
+
+import torch
+from torch import nn
+
+
+def _rows(linear, keep):
+    """`linear` (Linear or Conv) with only the output units `keep`."""
+    linear.weight = nn.Parameter(linear.weight.data[keep].clone())
+    if linear.bias is not None:
+        linear.bias = nn.Parameter(linear.bias.data[keep].clone())
+
+
+def _columns(linear, keep):
+    """`linear` (Linear or Conv) with only the input units `keep`."""
+    linear.weight = nn.Parameter(linear.weight.data[:, keep].clone())
+
+
+def _strongest(score, level):
+    """Sorted indices of the units left when the share `level` is removed."""
+    count = max(1, round(score.numel() * (1.0 - level)))
+    return torch.topk(score, count).indices.sort().values
+
+
+def _out_norm(weight):
+    return weight.data.flatten(1).norm(dim=1)
+
+
+def _in_norm(weight):
+    return weight.data.transpose(0, 1).flatten(1).norm(dim=1)
+
+
+class Attention(nn.Module):
+    """Plain multi-head self-attention; `mask` is added to the scores."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.head_width = width // heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+
+    def _split(self, x):
+        return x.view(x.shape[0], x.shape[1], self.heads, self.head_width).transpose(1, 2)
+
+    def forward(self, x, mask=None):
+        scale = self.head_width**-0.5
+        scores = torch.matmul(self._split(self.query(x)) * scale, self._split(self.key(x)).transpose(2, 3))
+        if mask is not None:
+            scores = scores + mask
+        mixed = torch.matmul(torch.softmax(scores, dim=-1), self._split(self.value(x)))
+        mixed = mixed.transpose(1, 2).reshape(x.shape[0], x.shape[1], self.heads * self.head_width)
+        return self.out(mixed)
+
+    def narrow(self, level):
+        """Removes the share `level` of the heads, those that write least first."""
+        score = (_out_norm(self.value.weight) * _in_norm(self.out.weight)).view(self.heads, -1).sum(1)
+        heads = _strongest(score, level)
+        keep = (heads[:, None] * self.head_width + torch.arange(self.head_width)).flatten()
+        for layer in (self.query, self.key, self.value):
+            _rows(layer, keep)
+        _columns(self.out, keep)
+        self.heads = len(heads)
+
+
+class EncoderBlock(nn.Module):
+    """Pre-norm transformer block: x + attention, then x + FFN."""
+
+    def __init__(self, width, heads, hidden, dropout=0.0):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, hidden)
+        self.contract = nn.Linear(hidden, width)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x, mask=None):
+        x = x + self.drop(self.attention(self.norm1(x), mask))
+        return x + self.drop(self.contract(torch.relu(self.expand(self.norm2(x)))))
+
+    def narrow(self, level):
+        self.attention.narrow(level)
+        keep = _strongest(_out_norm(self.expand.weight) * _in_norm(self.contract.weight), level)
+        _rows(self.expand, keep)
+        _columns(self.contract, keep)
+
+
+class ConvBlock(nn.Module):
+    """Residual block of two convolutions (1-D or 2-D); nothing follows the sum,
+    so a cut behind it breaks no fusion."""
+
+    def __init__(self, width, kernel, dimensions):
+        super().__init__()
+        conv = nn.Conv2d if dimensions == 2 else nn.Conv1d
+        norm = nn.BatchNorm2d if dimensions == 2 else nn.BatchNorm1d
+        self.conv1 = conv(width, width, kernel, padding=kernel // 2, bias=False)
+        self.norm1 = norm(width)
+        self.conv2 = conv(width, width, kernel, padding=kernel // 2, bias=False)
+        self.norm2 = norm(width)
+
+    def forward(self, x):
+        return x + self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
+
+    def narrow(self, level):
+        """Removes the share `level` of the channels between the convolutions."""
+        score = self.norm1.weight.data.abs() * _in_norm(self.conv2.weight)
+        keep = _strongest(score, level)
+        _rows(self.conv1, keep)
+        _columns(self.conv2, keep)
+        for name in ("weight", "bias"):
+            setattr(self.norm1, name, nn.Parameter(getattr(self.norm1, name).data[keep].clone()))
+        self.norm1.running_mean = self.norm1.running_mean[keep].clone()
+        self.norm1.running_var = self.norm1.running_var[keep].clone()
+        self.norm1.num_features = len(keep)
+
+
+def narrow(model, level):
+    """Structured pruning of every residual block of `model`, in place."""
+    for module in model.modules():
+        if isinstance(module, (EncoderBlock, ConvBlock)):
+            module.narrow(level)
+
+
+def prunable_weights(model):
+    """Weights of all linear and convolution layers (what unstructured pruning
+    may zero and what weight sparsity counts)."""
+    return [m.weight for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d))]

@@ -1,0 +1,101 @@
+"""Task `activity`: a small ViT-style encoder over smart-watch sensor windows."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from compress import Recipe, Tuning
+from layers import EncoderBlock
+
+WINDOW, PATCH = 160, 9  # samples at 50 Hz: 3.2 s; patches overlap, stride 1
+TOKENS = WINDOW - PATCH + 1
+WIDTH, HEADS, HIDDEN, BLOCKS = 64, 8, 256, 6
+SCALE = 1024  # stored integer per unit of the recording
+SPREAD = [0.9, 0.5, 0.55, 1.0, 2.5, 1.05]  # standard deviation of each channel
+SUBJECTS = {"validation": (3, 7), "profile": (2, 9), "test": (5, 10), "train": (1, 4, 6, 8)}
+WINDOWS = {"validation": 1000, "profile": 1000, "test": 1000}
+
+
+class SensorTransformer(nn.Module):
+    """Input i16 [N,6,160]; logits [N,7]."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("unit", 1 / (SCALE * torch.tensor(SPREAD)).view(1, 6, 1))
+        self.patch = nn.Conv1d(6, WIDTH, PATCH)
+        self.position = nn.Parameter(torch.randn(1, TOKENS, WIDTH) * 0.02)
+        self.blocks = nn.ModuleList(EncoderBlock(WIDTH, HEADS, HIDDEN, 0.15) for _ in range(BLOCKS))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.drop = nn.Dropout(0.2)
+        self.head = nn.Linear(WIDTH, 7)
+
+    def forward(self, window):
+        x = self.patch(window.to(torch.float32) * self.unit).transpose(1, 2) + self.position
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.drop(self.norm(x).mean(dim=1)))
+
+
+def _stored(window):
+    return np.clip(np.rint(window * SCALE), -32768, 32767).astype(np.int16)
+
+
+class ActivityTask:
+    name = "activity"
+    description = "Which of seven shoulder exercises a smart-watch wearer does, from 3.2 s of motion."
+    base_model = "small ViT-style encoder, 6 blocks"
+    classes = ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]
+    input_name, input_type = "window", "i16"
+    seed, rate, decay, steps = 13, 1e-3, 0.05, 1000
+    block_prefixes = ("blocks",)
+    transformer = True
+    recipe = Recipe(
+        unstructured=((60, 0.7), (75, 2.5), (85, 5.0)),
+        structured=((25, 0.7), (40, 2.2), (60, 4.6)),
+        tuning=Tuning(rate=1e-4, every=3),
+    )
+
+    def load(self, cache):
+        """{split: (inputs, labels)}. Train items are whole recordings (a random
+        window of one is drawn at every use); the other splits are windows at
+        even steps, so many from every recording."""
+        from seglearn.datasets import load_watch
+
+        watch = load_watch()
+        if [str(l) for l in watch["y_labels"]] != self.classes:
+            raise RuntimeError(f"seglearn watch data: labels are {watch['y_labels']}, expected {self.classes}")
+        recordings = [np.asarray(x, dtype=np.float32).T for x in watch["X"]]
+        labels, subjects = np.array(watch["y"], dtype=np.int32), np.array(watch["subject"])
+        splits = {}
+        for split, members in SUBJECTS.items():
+            chosen = [i for i in range(len(labels)) if subjects[i] in members]
+            if split == "train":
+                splits[split] = ([recordings[i] for i in chosen], labels[chosen])
+                continue
+            wanted = np.diff(np.linspace(0, WINDOWS[split], len(chosen) + 1).astype(int))
+            inputs, found = [], []
+            for i, count in zip(chosen, wanted):
+                for start in np.linspace(0, recordings[i].shape[1] - WINDOW, count).astype(int):
+                    inputs.append(_stored(recordings[i][:, start : start + WINDOW]))
+                    found.append(labels[i])
+            splits[split] = (np.stack(inputs), np.array(found, dtype=np.int32))
+        # Several entries per recording, so that an epoch is more than one batch.
+        splits["train"] = (splits["train"][0] * 16, np.tile(splits["train"][1], 16))
+        return splits
+
+    def augment(self, items, rng):
+        """A random window of each recording, stretched in time, scaled and noisy."""
+        out = np.empty((len(items), 6, WINDOW), dtype=np.int16)
+        for row, recording in enumerate(items):
+            length = int(WINDOW * rng.uniform(0.75, 1.3))
+            start = rng.integers(0, recording.shape[1] - length + 1)
+            at = np.linspace(0, length - 1, WINDOW)
+            piece = recording[:, start : start + length]
+            window = np.stack([np.interp(at, np.arange(length), channel) for channel in piece])
+            window *= rng.uniform(0.8, 1.25, (6, 1))
+            window += rng.normal(0, 0.1, (6, 1)) + rng.normal(0, 0.05, window.shape)
+            out[row] = _stored(window)
+        return out
+
+    def model(self):
+        return SensorTransformer()
