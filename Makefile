@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 JOBS ?= $(shell nproc)
 BIN := build/release/bin/sparseloom
-STAMP := build/.setup
+STAMP := .venv/.setup
 CTEST := ctest --output-on-failure --no-tests=error
 
 help: ## list these targets
@@ -16,7 +16,7 @@ setup: $(STAMP) zoo-data ## install Debian packages, Python wheels and the revie
 
 $(STAMP): packages.apt requirements.txt tools/install.sh
 	tools/install.sh
-	@mkdir -p build && touch $@
+	@touch $@
 
 zoo-data: $(STAMP)
 	@.venv/bin/python tools/fetch_reviews.py
