@@ -1,6 +1,7 @@
 // soc: which processors exist and which device and cores each one is. Schedules nothing.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,11 @@ struct DiscoverOptions {
   /// Cores per CPU processor. Unset: one, up to 8 physical cores; above, one processor per cluster of cores that share
   /// their last-level cache and maximum frequency.
   std::optional<int> cores_per_processor;
+  /// Where the machine describes itself; tests give made-up trees.
+  std::filesystem::path sysfs = "/sys";
+  std::filesystem::path cpuinfo = "/proc/cpuinfo";
+  /// CPUs to use; empty: those this process may run on.
+  std::vector<CpuIndex> allowed;
 };
 
 /// The host's processors: the CPUs this process may use (one logical CPU per physical core), then the GPU and NPU

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sparseloom/base/ids.h"
@@ -76,12 +78,17 @@ struct Zoo {
   std::string name;
   std::filesystem::path root;
   std::vector<Task> tasks;
-  std::vector<FileEntry> files;
-  std::string fingerprint;  ///< SHA-256 of zoo.json, which holds the hash of everything else
+  std::vector<FileEntry> files;  ///< sorted by path
+  /// Identifies models and data: SHA-256 over path, size and hash of every listed file except the `accuracy.csv`
+  /// tables, which are measured from the others and so may be added or renewed without making a profile useless.
+  std::string fingerprint;
 
   const Task& task(TaskId id) const { return tasks[id.index()]; }
   Result<TaskId> find_task(std::string_view task_name) const;
 };
+
+/// The zoo format this release reads and writes.
+inline constexpr std::int64_t kZooFormatVersion = 1;
 
 /// Reads zoo.json, every task.json and every variant.json (format: docs/zoo-format.md). Every listed file must
 /// exist with the listed size (cheap); contents are hashed by check_files() and, per model, when its pieces are cut.
@@ -92,6 +99,13 @@ Result<Zoo> load_zoo(const std::filesystem::path& root);
 Status check_files(const Zoo& zoo);
 /// Hashes one listed file, by its path.
 Status check_file(const Zoo& zoo, const std::filesystem::path& path);
+
+/// Identifies what the accuracies of a task's stitched variants depend on: SHA-256 over its variants' names, its cuts,
+/// and the hash of every listed file of the task but the JSON descriptions and accuracy.csv (models, data).
+std::string models_digest(const Zoo& zoo, const Task& task);
+
+/// The listed file at `path` (relative to the zoo's folder), or nullptr. O(log files).
+const FileEntry* find_file(const Zoo& zoo, std::string_view path);
 
 /// "dense|int8|int8": variant names of σ, for people and files.
 std::string describe(const Task& task, const Sigma& sigma);

@@ -1,0 +1,88 @@
+#include "sparseloom/soc/soc.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "sparseloom/base/file.h"
+#include "sparseloom/soc/topology.h"
+
+namespace sparseloom::soc {
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+Processor cpu_processor(std::size_t index, const std::vector<CpuIndex>& cores, const std::vector<LogicalCpu>& cpus,
+                        const std::string& runtime) {
+  Processor processor;
+  processor.name = fmt::format("cpu{}", index);
+  processor.runtime = runtime;
+  processor.device = "CPU";
+  processor.cores = cores;
+  processor.memory_domain = "host";
+  processor.kind = fmt::format("{} x{}", core_kind(cpus, cores.front()), cores.size());
+  return processor;
+}
+
+// "GPU.0" -> "gpu0", "NPU" -> "npu0".
+Processor device_processor(const backend::Device& device, const std::vector<CpuIndex>& driver_cores,
+                           const std::string& runtime) {
+  const std::size_t dot = device.name.find('.');
+  const std::string kind = lower(device.name.substr(0, dot));
+  Processor processor;
+  processor.name = kind + (dot == std::string::npos ? "0" : device.name.substr(dot + 1));
+  processor.runtime = runtime;
+  processor.device = device.name;
+  processor.cores = driver_cores;
+  processor.memory_domain = processor.name;
+  processor.kind = device.description.empty() ? device.name : device.description;
+  return processor;
+}
+
+std::string fingerprint_of(const Soc& soc, const CpuIdentity& identity, const backend::Runtime& runtime) {
+  std::string text =
+      fmt::format("{}\n{}\n{} {}\n", identity.model, fmt::join(identity.flags, " "), runtime.name(), runtime.version());
+  for (const Processor& p : soc.processors) {
+    text += fmt::format("{} {} {} {}\n", p.name, p.device, p.kind, fmt::join(p.cores, ","));
+  }
+  return sha256(text).substr(0, 16);
+}
+
+}  // namespace
+
+Result<ProcessorId> Soc::find(std::string_view processor_name) const {
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < processors.size(); ++i) {
+    if (processors[i].name == processor_name) return ProcessorId(i);
+    names.push_back(processors[i].name);
+  }
+  return error(Code::kInvalidArgument, "no processor '{}'; this machine has: {}", processor_name,
+               fmt::join(names, ", "));
+}
+
+Result<Soc> discover(const backend::Runtime& runtime, const DiscoverOptions& options) {
+  const std::vector<CpuIndex> allowed = options.allowed.empty() ? allowed_cpus() : options.allowed;
+  const auto cpus = read_topology(options.sysfs, allowed);
+  const CpuIdentity identity = read_identity(options.cpuinfo);
+  SL_ASSIGN_OR_RETURN(const auto groups, group_cores(cpus, options.cores_per_processor));
+  Soc soc;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    soc.processors.push_back(cpu_processor(i, groups[i], cpus, runtime.name()));
+  }
+  std::vector<std::string> others;
+  for (const backend::Device& device : runtime.devices()) {
+    if (device.name == "CPU") continue;
+    soc.processors.push_back(device_processor(device, allowed, runtime.name()));
+    others.push_back(device.description.empty() ? device.name : device.description);
+  }
+  soc.name = fmt::format("{}, {} {}", identity.model, allowed.size(), allowed.size() == 1 ? "CPU" : "CPUs");
+  if (!others.empty()) soc.name += fmt::format(", {}", fmt::join(others, ", "));
+  soc.fingerprint = fingerprint_of(soc, identity, runtime);
+  return soc;
+}
+
+}  // namespace sparseloom::soc

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "sparseloom/backend/runtime.h"
+#include "sparseloom/base/status.h"
+#include "sparseloom/zoo/dataset.h"
+
+namespace sparseloom::zoo {
+
+/// A stitched variant ready to run: one session per stage, bound once to the buffers between them, so that a run copies
+/// and allocates nothing. Not thread-safe; different stages may be run by different threads one after another.
+class Chain {
+ public:
+  /// kFailedPrecondition if the outputs of a stage are not, in order, type and shape, the inputs of the next (both
+  /// tensors are named). The executables are kept alive by the chain.
+  static Result<Chain> bind(std::vector<std::shared_ptr<backend::Executable>> stages);
+
+  std::size_t stages() const { return sessions_.size(); }
+  /// Where the model's input `index` is read from: write it before run().
+  std::span<std::byte> input(std::size_t index) { return buffers_.front()[index].span(); }
+  std::size_t inputs() const { return buffers_.front().size(); }
+  /// The model's outputs after run(); valid until the next.
+  std::span<const std::byte> output(std::size_t index) const { return buffers_.back()[index].span(); }
+
+  /// Copies one sample into the inputs.
+  void load(const Dataset& data, std::size_t sample);
+  /// Runs stage `stage` alone, on the calling thread; run() runs all of them in order.
+  Status run_stage(std::size_t stage) { return sessions_[stage]->run(); }
+  Status run();
+
+ private:
+  Chain() = default;
+  std::vector<std::shared_ptr<backend::Executable>> executables_;
+  std::vector<std::vector<HostBuffer>> buffers_;             ///< [s] in front of stage s; the last holds the outputs
+  std::vector<std::unique_ptr<backend::Session>> sessions_;  ///< destroyed before the buffers they are bound to
+};
+
+/// The same check as bind's, of two neighbouring stages.
+Status check_boundary(const std::vector<TensorSpec>& outputs, const std::vector<TensorSpec>& inputs, std::size_t stage);
+
+}  // namespace sparseloom::zoo

@@ -1,0 +1,32 @@
+// Private to zoo: what the JSON files of a zoo say, read strictly but without touching the file system (so that it can
+// be fuzzed). docs/zoo-format.md describes the format.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sparseloom/base/json.h"
+#include "sparseloom/zoo/zoo.h"
+
+namespace sparseloom::zoo {
+
+/// zoo.json.
+struct ZooFile {
+  std::string name;
+  std::vector<std::string> tasks;
+  std::vector<FileEntry> files;  ///< sorted by path
+};
+
+/// task.json: a Task whose paths are relative to its folder, and the names of its variants.
+struct TaskFile {
+  Task task;
+  std::vector<std::string> variants;
+};
+
+// `where` names the file. kMalformed; kFailedPrecondition for a format_version of another release.
+Result<ZooFile> parse_zoo_file(const Json& json, const std::string& where);
+Result<TaskFile> parse_task_file(const Json& json, const std::string& where);
+/// The Variant's model path is relative to its folder.
+Result<Variant> parse_variant_file(const Json& json, const std::string& where);
+
+}  // namespace sparseloom::zoo

@@ -1,0 +1,180 @@
+#include "sparseloom/zoo/zoo.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+#include "sparseloom/zoo/format.h"
+
+namespace sparseloom::zoo {
+namespace fs = std::filesystem;
+namespace {
+
+Status check_size(const Zoo& zoo, const FileEntry& entry) {
+  const fs::path path = zoo.root / entry.path;
+  std::error_code failure;
+  if (!fs::is_regular_file(path, failure)) {
+    return error(Code::kNotFound, "{}: missing, though zoo.json lists it{}", path.string(),
+                 entry.path.ends_with(".npy") ? " (data fetched at set-up come with `make zoo-data`)" : "");
+  }
+  const std::uintmax_t size = fs::file_size(path, failure);
+  if (failure) return error(Code::kUnavailable, "{}: {}", path.string(), failure.message());
+  if (size == entry.bytes.count) return {};
+  return error(Code::kDataLoss, "{}: {} bytes, but zoo.json lists {}", path.string(), size, entry.bytes.count);
+}
+
+// Everything a description refers to must be listed, or its content would go unchecked.
+Status check_listed(const Zoo& zoo, const std::string& where, const fs::path& path) {
+  const std::string relative = path.lexically_relative(zoo.root).generic_string();
+  if (find_file(zoo, relative) != nullptr) return {};
+  return error(Code::kMalformed, "{}: refers to '{}', which zoo.json does not list", where, relative);
+}
+
+Status check_model_listed(const Zoo& zoo, const std::string& where, const fs::path& model) {
+  SL_RETURN_IF_ERROR(check_listed(zoo, where, model));
+  if (model.extension() != ".xml") return {};
+  return check_listed(zoo, where, fs::path(model).replace_extension(".bin"));  // an IR's weights lie beside it
+}
+
+Status place_split(const Zoo& zoo, const std::string& where, const fs::path& folder, Split& split) {
+  for (fs::path& input : split.inputs) {
+    input = folder / input;
+    SL_RETURN_IF_ERROR(check_listed(zoo, where, input));
+  }
+  split.labels = folder / split.labels;
+  return check_listed(zoo, where, split.labels);
+}
+
+Result<Variant> load_variant(const Zoo& zoo, const fs::path& folder, const std::string& name) {
+  const fs::path path = folder / name / "variant.json";
+  const std::string where = path.string();
+  SL_RETURN_IF_ERROR(check_listed(zoo, where, path));
+  SL_ASSIGN_OR_RETURN(const Json json, read_json(path));
+  SL_ASSIGN_OR_RETURN(Variant variant, parse_variant_file(json, where));
+  if (variant.name != name) {
+    return error(Code::kMalformed, "{}: name: '{}', but its folder is '{}'", where, variant.name, name);
+  }
+  variant.model = folder / name / variant.model;
+  SL_RETURN_IF_ERROR(check_model_listed(zoo, where, variant.model));
+  return variant;
+}
+
+Result<Task> load_task(const Zoo& zoo, const std::string& name) {
+  const fs::path folder = zoo.root / name;
+  const fs::path path = folder / "task.json";
+  const std::string where = path.string();
+  SL_RETURN_IF_ERROR(check_listed(zoo, where, path));
+  SL_ASSIGN_OR_RETURN(const Json json, read_json(path));
+  SL_ASSIGN_OR_RETURN(TaskFile file, parse_task_file(json, where));
+  if (file.task.name != name) {
+    return error(Code::kMalformed, "{}: name: '{}', but its folder is '{}'", where, file.task.name, name);
+  }
+  SL_RETURN_IF_ERROR(place_split(zoo, where, folder, file.task.profile));
+  SL_RETURN_IF_ERROR(place_split(zoo, where, folder, file.task.test));
+  for (const std::string& variant_name : file.variants) {
+    SL_ASSIGN_OR_RETURN(Variant variant, load_variant(zoo, folder, variant_name));
+    file.task.variants.push_back(std::move(variant));
+  }
+  return std::move(file.task);
+}
+
+bool is_accuracy_table(std::string_view path) { return path.ends_with("/accuracy.csv"); }
+
+std::string fingerprint_of(const std::vector<FileEntry>& files) {
+  std::string text;
+  for (const FileEntry& entry : files) {
+    if (is_accuracy_table(entry.path)) continue;
+    text += fmt::format("{} {} {}\n", entry.path, entry.bytes.count, entry.sha256);
+  }
+  return sha256(text);
+}
+
+template <typename Named>
+std::string names_of(const std::vector<Named>& all) {
+  std::vector<std::string_view> names;
+  for (const Named& one : all) names.push_back(one.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
+
+Result<VariantId> Task::variant(std::string_view variant_name) const {
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    if (variants[i].name == variant_name) return VariantId(i);
+  }
+  return error(Code::kInvalidArgument, "task '{}' has no variant '{}'; it has: {}", name, variant_name,
+               names_of(variants));
+}
+
+Result<TaskId> Zoo::find_task(std::string_view task_name) const {
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (tasks[i].name == task_name) return TaskId(i);
+  }
+  return error(Code::kInvalidArgument, "zoo '{}' has no task '{}'; it has: {}", name, task_name, names_of(tasks));
+}
+
+Result<Zoo> load_zoo(const fs::path& root) {
+  const fs::path path = root / "zoo.json";
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) {
+    return error(Code::kNotFound, "{}: no zoo here: a zoo is a folder with a zoo.json", root.string());
+  }
+  SL_ASSIGN_OR_RETURN(const Json json, read_json(path));
+  SL_ASSIGN_OR_RETURN(ZooFile file, parse_zoo_file(json, path.string()));
+  Zoo zoo;
+  zoo.name = std::move(file.name);
+  zoo.root = root;
+  zoo.files = std::move(file.files);
+  zoo.fingerprint = fingerprint_of(zoo.files);
+  for (const FileEntry& entry : zoo.files) SL_RETURN_IF_ERROR(check_size(zoo, entry));
+  for (const std::string& name : file.tasks) {
+    SL_ASSIGN_OR_RETURN(Task task, load_task(zoo, name));
+    zoo.tasks.push_back(std::move(task));
+  }
+  return zoo;
+}
+
+const FileEntry* find_file(const Zoo& zoo, std::string_view path) {
+  const auto it = std::lower_bound(zoo.files.begin(), zoo.files.end(), path,
+                                   [](const FileEntry& entry, std::string_view p) { return entry.path < p; });
+  return it != zoo.files.end() && it->path == path ? &*it : nullptr;
+}
+
+Status check_file(const Zoo& zoo, const fs::path& path) {
+  const FileEntry* entry = find_file(zoo, path.lexically_relative(zoo.root).generic_string());
+  if (entry == nullptr) entry = find_file(zoo, path.generic_string());
+  if (entry == nullptr) return error(Code::kNotFound, "{}: zoo.json does not list this file", path.string());
+  SL_RETURN_IF_ERROR(check_size(zoo, *entry));
+  SL_ASSIGN_OR_RETURN(const std::string hash, sha256_file(zoo.root / entry->path));
+  if (hash == entry->sha256) return {};
+  return error(Code::kDataLoss, "{}: its SHA-256 is {}, but zoo.json lists {}", (zoo.root / entry->path).string(), hash,
+               entry->sha256);
+}
+
+Status check_files(const Zoo& zoo) {
+  for (const FileEntry& entry : zoo.files) SL_RETURN_IF_ERROR(check_file(zoo, zoo.root / entry.path));
+  return {};
+}
+
+std::string models_digest(const Zoo& zoo, const Task& task) {
+  std::string text;
+  for (const Variant& variant : task.variants) text += fmt::format("variant {}\n", variant.name);
+  for (const auto& cut : task.cuts) text += fmt::format("cut {}\n", fmt::join(cut, "\t"));
+  for (const FileEntry& entry : zoo.files) {
+    if (!entry.path.starts_with(task.name + "/") || is_accuracy_table(entry.path)) continue;
+    if (entry.path.ends_with(".json")) continue;
+    text += fmt::format("{} {} {}\n", entry.path, entry.bytes.count, entry.sha256);
+  }
+  return sha256(text);
+}
+
+std::string describe(const Task& task, const Sigma& sigma) {
+  std::vector<std::string_view> names;
+  for (const VariantId id : sigma) names.push_back(task.variants[id.index()].name);
+  return fmt::format("{}", fmt::join(names, "|"));
+}
+
+}  // namespace sparseloom::zoo
