@@ -67,8 +67,13 @@ struct Profile {
   /// Moving one boundary tensor set between memory domains: seconds per byte and per hop; 0 inside one domain.
   Seconds transfer_latency{0};
   double transfer_seconds_per_byte = 0;
+  /// Bytes that stage i hands to stage i+1, [task][i], S-1 entries per task. Needed only where transfers cost per byte.
+  std::vector<std::vector<Bytes>> boundary;
 
   const TaskProfile& task(zoo::TaskId id) const { return tasks[id.index()]; }
 };
+
+/// A profile of the right sizes in which nothing is measured yet.
+Profile empty_profile(const zoo::Zoo& zoo, const soc::Soc& soc);
 
 }  // namespace sparseloom::profile

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+
+#include "sparseloom/backend/runtime.h"
+#include "sparseloom/profile/profile.h"
+#include "sparseloom/profile/progress.h"
+#include "sparseloom/zoo/pieces.h"
+
+namespace sparseloom::profile {
+
+struct EnsureOptions {
+  std::filesystem::path database;  ///< empty: default_database()
+  /// Compiled blobs; empty: default_compile_cache(). Give a Residency the same folder: what was compiled for measuring
+  /// then loads from it.
+  std::filesystem::path compile_cache;
+  /// Fail with kFailedPrecondition when a task's accuracies on the profile split are neither shipped nor measured.
+  bool require_accuracy = true;
+  Control control;
+};
+
+/// <cache folder>/profiles/<zoo fingerprint>-<soc fingerprint>.sqlite (fingerprints shortened).
+Result<std::filesystem::path> default_database(const zoo::Zoo& zoo, const soc::Soc& soc);
+/// <cache folder>/compiled.
+Result<std::filesystem::path> default_compile_cache();
+/// <cache folder>/pieces/<zoo fingerprint>: the folder for a PieceStore of this zoo.
+Result<std::filesystem::path> default_pieces(const zoo::Zoo& zoo);
+
+/// The profile that plans need: accuracies shipped with the zoo or in the database, latencies from the database; what
+/// latencies are missing for this machine is measured now (< 60 s for the demo zoo) and kept. Blocks; when it measures,
+/// it pins the calling thread for a while and restores its cores.
+/// Errors: those of the zoo's files, the database (another machine's: kFailedPrecondition) and the runtime; kCancelled.
+Result<Profile> ensure_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                               zoo::PieceStore& pieces, const EnsureOptions& options = {});
+
+}  // namespace sparseloom::profile

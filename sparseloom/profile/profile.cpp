@@ -1,0 +1,61 @@
+#include "sparseloom/profile/profile.h"
+
+namespace sparseloom::profile {
+namespace {
+
+std::size_t power(std::size_t base, std::size_t exponent) {
+  std::size_t result = 1;
+  for (std::size_t i = 0; i < exponent; ++i) result *= base;
+  return result;
+}
+
+}  // namespace
+
+TaskProfile::TaskProfile(std::size_t variants, std::size_t stages, std::size_t processors)
+    : variants_(variants),
+      stages_(stages),
+      processors_(processors),
+      latency_(variants * stages * processors),
+      accuracy_profile_(power(variants, stages)),
+      accuracy_test_(accuracy_profile_.size()) {}
+
+const Latency& TaskProfile::latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p) const {
+  return latency_[(v.index() * stages_ + i.index()) * processors_ + p.index()];
+}
+
+void TaskProfile::set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, const Latency& latency) {
+  latency_[(v.index() * stages_ + i.index()) * processors_ + p.index()] = latency;
+}
+
+const Accuracy& TaskProfile::accuracy(const zoo::Sigma& sigma) const { return accuracy_profile_[index_of(sigma)]; }
+const Accuracy& TaskProfile::accuracy_test(const zoo::Sigma& sigma) const { return accuracy_test_[index_of(sigma)]; }
+
+void TaskProfile::set_accuracy(const zoo::Sigma& sigma, const Accuracy& accuracy) {
+  accuracy_profile_[index_of(sigma)] = accuracy;
+}
+
+void TaskProfile::set_accuracy_test(const zoo::Sigma& sigma, const Accuracy& accuracy) {
+  accuracy_test_[index_of(sigma)] = accuracy;
+}
+
+std::size_t TaskProfile::index_of(const zoo::Sigma& sigma) const {
+  std::size_t index = 0;
+  for (const zoo::VariantId v : sigma) index = index * variants_ + v.index();
+  return index;
+}
+
+zoo::Sigma TaskProfile::sigma_at(std::size_t index) const {
+  zoo::Sigma sigma(stages_);
+  for (std::size_t i = stages_; i-- > 0; index /= variants_) sigma[i] = zoo::VariantId(index % variants_);
+  return sigma;
+}
+
+Profile empty_profile(const zoo::Zoo& zoo, const soc::Soc& soc) {
+  Profile profile;
+  for (const zoo::Task& task : zoo.tasks) {
+    profile.tasks.emplace_back(task.variants.size(), task.stages(), soc.processors.size());
+  }
+  return profile;
+}
+
+}  // namespace sparseloom::profile
