@@ -2,9 +2,10 @@
 // own: the Dispatcher decides.
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,39 +30,56 @@ struct Completion {
   std::span<const std::byte> output;  ///< the task's output tensor; valid during the callback only
 };
 
-/// Called once per submitted request, from a worker thread, in order of completion. Must be quick and must not call
-/// drain(). It may call submit() (closed loop).
+/// Called once per submitted request, from a worker thread, one call at a time, in order of completion. Must be quick
+/// (the worker serves no stage meanwhile) and must not call drain(). It may call submit() (closed loop).
 using OnComplete = std::function<void(const Completion&)>;
 
 struct EngineOptions {
   std::string policy = "edf";
-  /// Requests of one task that may be inside at once, i.e. how many sets of boundary buffers it has. More wait at the
-  /// door.
+  /// Requests of one task that may be inside at once, i.e. how many sets of boundary buffers it has (1..65536). More
+  /// wait at the door, first come first served within their task; the policy sees a request when it is let in, but its
+  /// deadline counts from its arrival.
   std::size_t slots_per_task = 4;
   TraceSink* trace = nullptr;  ///< not owned; nullptr: no trace
 };
 
-/// Serves requests under a plan. submit(), switch_plan() and drain() may be called from any thread.
+/// Serves requests under a plan. submit(), prepare(), switch_plan(), now() and drain() may be called from any thread.
+///
+/// There is no dispatcher thread: whoever has an event (a worker that finished a stage, or the caller of submit())
+/// calls the Dispatcher under one mutex and hands each idle worker its next stage. Boundary tensors live in buffers
+/// that belong to a task's slot, whatever the plan; consumer and producer are bound to the same buffer, so nothing is
+/// copied between stages. Once warm, a request costs no allocation on the engine's side.
 class Engine {
  public:
   /// Starts one worker per processor, pinned to its cores, with everything the plan needs compiled and resident.
-  /// `residency` must outlive the engine.
+  /// `zoo`, `soc`, `residency` and the trace must outlive the engine. kInvalidArgument (policy, slots, a plan that does
+  /// not fit the zoo or the processors), kUnavailable (pinning refused), and what residency reports.
   static Result<std::unique_ptr<Engine>> start(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
                                                std::shared_ptr<const plan::Plan> plan, EngineOptions options,
                                                OnComplete on_complete);
-  ~Engine();  ///< drains
+  ~Engine();  ///< Refuses new requests, drains, joins the workers.
 
   /// Time since the engine's start: the clock of every Request and Completion.
   Seconds now() const;
+  /// The start, on the clock that now() reads.
+  std::chrono::steady_clock::time_point epoch() const;
 
-  /// Takes a request; its input bytes (one span per model input) must stay valid until its completion. Never blocks on
-  /// running inferences. Exactly one completion follows on success; on failure (engine stopped, unknown task, wrong
-  /// size) none.
+  /// Takes a request; its input bytes (one span per model input, each exactly that input's size) must stay valid until
+  /// its completion. `request.id` is the caller's own: the engine hands it back and never interprets it. Never blocks
+  /// on running inferences. Exactly one completion follows on success; on failure (kFailedPrecondition: engine stopped;
+  /// kInvalidArgument: unknown task, wrong number or size of inputs) none.
   Status submit(const sched::Request& request, const std::vector<std::span<const std::byte>>& inputs);
 
-  /// Requests submitted from now on follow `plan`. What it needs is made resident first, on the calling thread, while
-  /// the old plan serves on; then the switch itself is a pointer swap between two dispatches. Loses no request.
+  /// Makes everything `plan` needs resident and ready to run, on the calling thread, while the active plan serves on.
+  /// It stays ready until it is evicted from the residency.
+  Status prepare(const plan::Plan& plan);
+
+  /// Requests that are let in from now on follow `plan`. What it needs is prepared first; then the switch itself is a
+  /// pointer swap between two dispatches. Requests inside finish under the plan they entered with, so none is lost;
+  /// what no plan in use needs and the residency has evicted is freed. On failure the active plan stays.
   Status switch_plan(std::shared_ptr<const plan::Plan> plan);
+  /// Number of switches so far.
+  std::size_t plan_version() const;
 
   /// Waits until everything submitted has completed.
   void drain();

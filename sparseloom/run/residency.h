@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,25 +22,35 @@ struct SubgraphKey {
   friend auto operator<=>(const SubgraphKey&, const SubgraphKey&) = default;
 };
 
-/// Which compiled subgraphs are in memory. Thread-safe; compiles outside its lock.
+/// Compiles one subgraph; called from any thread, never for the same subgraph twice at once.
+using CompileSubgraph = std::function<Result<std::unique_ptr<backend::Executable>>(const SubgraphKey&)>;
+
+/// Which compiled subgraphs are in memory. Thread-safe. Processors that differ only in which cores they are (same
+/// runtime, device and number of cores) share one compiled subgraph.
 class Residency {
  public:
+  /// Compiles pieces of a zoo; everything passed by reference must outlive this. `compile_cache` as in CompileOptions.
   Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
             std::filesystem::path compile_cache);
+  /// Compiles whatever `compile` gives.
+  Residency(const soc::Soc& soc, CompileSubgraph compile);
 
-  /// The compiled subgraph, loaded now if it is not resident. Shared ownership: it stays usable after evict().
+  /// The compiled subgraph, loaded now if it is not resident (one load at a time). Shared ownership: it stays usable
+  /// after evict(). Errors of compiling, with the processor's name in front.
   Result<std::shared_ptr<backend::Executable>> get(const SubgraphKey& key);
   bool resident(const SubgraphKey& key) const;
-  /// Forgets it; memory is freed when the last user lets go.
+  /// Forgets it, on every processor that shares it; memory is freed when the last user lets go.
   void evict(const SubgraphKey& key);
   std::size_t size() const;
 
+  /// The same subgraph on the first processor that shares its compiled form.
+  SubgraphKey canonical(SubgraphKey key) const;
+
  private:
-  const backend::Runtime& runtime_;
   const soc::Soc& soc_;
-  zoo::PieceStore& pieces_;
-  std::filesystem::path compile_cache_;
-  mutable std::mutex mutex_;
+  CompileSubgraph compile_;
+  std::mutex compiling_;
+  mutable std::mutex mutex_;  // guards resident_; never held while compiling
   std::map<SubgraphKey, std::shared_ptr<backend::Executable>> resident_;
 };
 

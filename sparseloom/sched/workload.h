@@ -35,9 +35,19 @@ struct Workload {
   std::vector<Arrivals> arrivals;
 };
 
+/// Most requests that one workload may schedule; more is an error rather than a machine out of memory.
+constexpr std::size_t kMostRequests = 10'000'000;
+
 /// Format: docs/workload-format.md. Errors give file, path inside it, what arrived, what is allowed: unknown task,
-/// planner, policy or key, zero requests, no end (neither requests nor duration), negative rate.
+/// planner, policy or key, zero requests, no end (neither requests nor duration), negative rate. kMalformed.
 Result<Workload> parse_workload(const Json& json, const zoo::Zoo& zoo, const std::string& where);
+
+/// Reads a file and parses it. Besides, kNotFound and kUnavailable.
+Result<Workload> load_workload(const std::filesystem::path& path, const zoo::Zoo& zoo);
+
+/// The bounds a workload asks for: the grid's for `slo_config`, replaced by explicit ones. kInvalidArgument for a grid
+/// name that does not exist.
+Result<plan::SloConfig> workload_slos(const Workload& workload, const std::vector<plan::GridRange>& ranges);
 
 /// One scheduled (open-loop) arrival.
 struct Arrival {
@@ -45,7 +55,8 @@ struct Arrival {
   zoo::TaskId task;
 };
 
-/// All open-loop arrivals in order of time (ties: task order). The same seed gives the same list on every machine.
+/// All open-loop (Poisson and periodic) arrivals in order of time (ties: task order), on a grid of nanoseconds. The
+/// same seed gives the same list on every machine. O(n log n).
 std::vector<Arrival> open_loop_arrivals(const Workload& workload);
 
 }  // namespace sparseloom::sched

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "sparseloom/plan/slo.h"
+#include "sparseloom/run/engine.h"
+#include "sparseloom/sched/workload.h"
+#include "sparseloom/zoo/dataset.h"
+
+namespace sparseloom::run {
+
+/// What the requests of one task carry: every sample's input bytes (not owned) and label.
+struct TaskSamples {
+  std::vector<std::vector<std::span<const std::byte>>> inputs;  ///< [sample][model input]
+  std::vector<std::int32_t> labels;                             ///< [sample]
+};
+
+/// A view of `data`, which must outlive it.
+TaskSamples samples_of(const zoo::Dataset& data, std::size_t model_inputs);
+
+/// What became of one request, for reports.
+struct Record {
+  zoo::TaskId task;
+  std::size_t sample = 0;
+  Seconds arrival{0};  ///< when it was due, also if the player was late
+  Seconds deadline{0};
+  Seconds finished{0};
+  std::size_t plan_version = 0;
+  std::size_t episode = 0;      ///< which call of play_episode(), counted from 0; 0 otherwise
+  std::int32_t predicted = -1;  ///< class of the largest output; -1 if not served
+  Code status = Code::kOk;      ///< otherwise a stage failed: not served
+
+  bool served() const { return status == Code::kOk; }
+  bool late() const { return !served() || finished > deadline; }
+};
+
+/// What a player plays against.
+struct PlayerSetup {
+  const zoo::Zoo& zoo;
+  const soc::Soc& soc;
+  Residency& residency;
+  std::vector<TaskSamples> samples;         ///< by zoo::TaskId; each at least one
+  EngineOptions engine;                     ///< the engine it starts
+  const std::atomic<bool>* stop = nullptr;  ///< set from outside (Ctrl-C): stop sending, drain, return what is there
+};
+
+/// Sends requests to an engine in real time and records what becomes of them. Requests of a task take its samples in
+/// turn, on across calls, until rewind(). Not thread-safe; sends from the calling thread, which sleeps in between.
+/// All systems under comparison can use one player: switch its engine's plan between calls.
+class Player {
+ public:
+  /// Starts the engine under `plan`. Errors: those of Engine::start, and kInvalidArgument for a task without samples.
+  static Result<std::unique_ptr<Player>> start(PlayerSetup setup, std::shared_ptr<const plan::Plan> plan);
+  ~Player();
+
+  Engine& engine() { return *engine_; }
+  /// The next request of every task takes sample 0 again, so that each system sees the same samples.
+  void rewind();
+
+  /// Plays a workload from now: open-loop arrivals at their times, closed loops from their offset on. Returns all
+  /// records in order of completion once everything has completed.
+  std::vector<Record> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos);
+
+  /// One episode (design: Episode): one request per entry of `order`, each B/P after its predecessor (B = predecessor's
+  /// latency bound, P = number of processors). Starts idle, returns when all have completed.
+  std::vector<Record> play_episode(const std::vector<zoo::TaskId>& order, const std::vector<plan::Slo>& slos);
+
+  /// Keeps `outstanding` requests of every task in the system for `duration`; requests that complete later are not in
+  /// the records, so records / duration is the throughput.
+  std::vector<Record> play_saturated(Seconds duration, const std::vector<plan::Slo>& slos, std::size_t outstanding = 2);
+
+  /// How late the player sent a request, at worst, since start (its own error, not the engine's).
+  Seconds worst_lateness() const { return worst_lateness_; }
+
+ private:
+  struct ClosedLoop {
+    std::size_t left = 0;  // requests still to send
+    bool active = false;
+  };
+
+  explicit Player(PlayerSetup setup);
+  void on_complete(const Completion& completion);
+  void begin(const std::vector<plan::Slo>& slos, std::size_t expected, std::optional<Seconds> end);
+  std::vector<Record> finish();
+  void send(zoo::TaskId task, Seconds arrival);
+  bool sleep_until(Seconds time);
+  bool stopped() const;
+
+  PlayerSetup setup_;
+  Seconds worst_lateness_{0};
+
+  std::mutex mutex_;  // guards what follows: callbacks run on worker threads
+  std::condition_variable changed_;
+  std::vector<std::size_t> next_sample_;  // by task
+  std::vector<plan::Slo> slos_;
+  std::vector<ClosedLoop> loops_;  // by task
+  std::optional<Seconds> end_;     // closed loops send nothing after it
+  std::size_t outstanding_ = 0;
+  std::size_t sent_ = 0;
+  std::size_t episodes_ = 0;
+  std::size_t episode_ = 0;
+  std::vector<Record> records_;
+
+  std::unique_ptr<Engine> engine_;  // last: its destructor drains, and completions use the rest
+};
+
+/// Every order of the tasks 0..tasks-1, in lexicographic order: tasks! of them.
+std::vector<std::vector<zoo::TaskId>> all_orders(std::size_t tasks);
+
+}  // namespace sparseloom::run

@@ -1,0 +1,71 @@
+#include "sparseloom/run/residency.h"
+
+namespace sparseloom::run {
+
+Residency::Residency(const soc::Soc& soc, CompileSubgraph compile) : soc_(soc), compile_(std::move(compile)) {}
+
+Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
+                     std::filesystem::path compile_cache)
+    : Residency(
+          soc,
+          [&runtime, &soc, &pieces,
+           cache = std::move(compile_cache)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
+            SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, pieces.piece(key.task, key.variant, key.stage));
+            const soc::Processor& processor = soc.processor(key.processor);
+            return runtime.load(
+                piece,
+                {.device = processor.device, .threads = static_cast<int>(processor.cores.size()), .cache_dir = cache});
+          }) {}
+
+SubgraphKey Residency::canonical(SubgraphKey key) const {
+  const soc::Processor& wanted = soc_.processor(key.processor);
+  for (std::size_t p = 0; p < key.processor.index(); ++p) {
+    const soc::Processor& other = soc_.processors[p];
+    if (other.runtime == wanted.runtime && other.device == wanted.device && other.cores.size() == wanted.cores.size()) {
+      key.processor = soc::ProcessorId(p);
+      break;
+    }
+  }
+  return key;
+}
+
+Result<std::shared_ptr<backend::Executable>> Residency::get(const SubgraphKey& key) {
+  const SubgraphKey shared = canonical(key);
+  const auto find = [&]() -> std::shared_ptr<backend::Executable> {
+    const std::lock_guard lock(mutex_);
+    const auto found = resident_.find(shared);
+    return found == resident_.end() ? nullptr : found->second;
+  };
+  if (auto executable = find()) return executable;
+  const std::lock_guard compiling(compiling_);
+  if (auto executable = find()) return executable;  // somebody compiled it while we waited
+  auto compiled = compile_(shared);
+  if (!compiled.ok()) return compiled.status().with_context(soc_.processor(key.processor).name);
+  std::shared_ptr<backend::Executable> executable = std::move(compiled).value();
+  const std::lock_guard lock(mutex_);
+  resident_[shared] = executable;
+  return executable;
+}
+
+bool Residency::resident(const SubgraphKey& key) const {
+  const SubgraphKey shared = canonical(key);
+  const std::lock_guard lock(mutex_);
+  return resident_.contains(shared);
+}
+
+void Residency::evict(const SubgraphKey& key) {
+  const SubgraphKey shared = canonical(key);
+  std::shared_ptr<backend::Executable> last;  // freed outside the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = resident_.find(shared);
+  if (found == resident_.end()) return;
+  last = std::move(found->second);
+  resident_.erase(found);
+}
+
+std::size_t Residency::size() const {
+  const std::lock_guard lock(mutex_);
+  return resident_.size();
+}
+
+}  // namespace sparseloom::run

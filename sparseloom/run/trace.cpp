@@ -1,0 +1,71 @@
+#include "sparseloom/run/trace.h"
+
+#include "sparseloom/base/file.h"
+
+namespace sparseloom::run {
+namespace {
+
+constexpr std::size_t kFirstSpans = 4096;
+constexpr int kProcessId = 1;
+
+Json metadata(std::string_view what, std::size_t track, const Json& args) {
+  return {{"name", what}, {"ph", "M"}, {"pid", kProcessId}, {"tid", track}, {"args", args}};
+}
+
+Json event(const Span& span, const zoo::Zoo& zoo) {
+  const sched::Dispatch& d = span.dispatch;
+  const zoo::Task& task = zoo.task(d.task);
+  return {{"name", fmt::format("{} {}", task.name, d.stage.index())},
+          {"cat", task.name},
+          {"ph", "X"},
+          {"ts", span.start.count() * 1e6},
+          {"dur", (span.end - span.start).count() * 1e6},
+          {"pid", kProcessId},
+          {"tid", d.processor.index()},
+          {"args",
+           {{"request", d.request.index()},
+            {"task", task.name},
+            {"variant", task.variants[d.variant.index()].name},
+            {"stage", d.stage.index()},
+            {"plan", d.plan_version}}}};
+}
+
+}  // namespace
+
+TraceSink::TraceSink(std::size_t processors, std::size_t most_spans) : most_spans_(most_spans), tracks_(processors) {
+  for (Track& track : tracks_) track.spans.reserve(std::min(kFirstSpans, most_spans));
+}
+
+void TraceSink::record(const Span& span) {
+  Track& track = tracks_[span.dispatch.processor.index()];
+  if (track.spans.size() < most_spans_) {
+    track.spans.push_back(span);
+  } else {
+    ++track.dropped;
+  }
+}
+
+std::size_t TraceSink::dropped() const {
+  std::size_t sum = 0;
+  for (const Track& track : tracks_) sum += track.dropped;
+  return sum;
+}
+
+Json TraceSink::to_json(const zoo::Zoo& zoo, const soc::Soc& soc) const {
+  Json events = Json::array();
+  events.push_back(metadata("process_name", 0, {{"name", "sparseloom on " + soc.name}}));
+  for (std::size_t p = 0; p < tracks_.size(); ++p) {
+    events.push_back(metadata("thread_name", p, {{"name", soc.processors[p].name}}));
+    events.push_back(metadata("thread_sort_index", p, {{"sort_index", p}}));
+  }
+  for (const Track& track : tracks_) {
+    for (const Span& span : track.spans) events.push_back(event(span, zoo));
+  }
+  return {{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}, {"droppedSpans", dropped()}};
+}
+
+Status TraceSink::write(const std::filesystem::path& path, const zoo::Zoo& zoo, const soc::Soc& soc) const {
+  return write_file(path, to_json(zoo, soc).dump() + "\n");
+}
+
+}  // namespace sparseloom::run

@@ -1,0 +1,107 @@
+#include "sparseloom/sched/dispatcher.h"
+
+#include <algorithm>
+
+namespace sparseloom::sched {
+
+Dispatcher::Dispatcher(std::shared_ptr<const plan::Plan> plan, std::size_t processors, std::unique_ptr<Policy> policy)
+    : policy_(std::move(policy)),
+      busy_(processors, false),
+      pool_(std::make_unique<std::pmr::unsynchronized_pool_resource>()),
+      requests_(pool_.get()) {
+  plans_.push_back({std::move(plan)});
+}
+
+void Dispatcher::switch_plan(std::shared_ptr<const plan::Plan> plan) {
+  plans_.push_back({std::move(plan)});
+  for (PlanInUse& old : plans_) {  // a plan that nobody is inside of is let go at once
+    if (&old != &plans_.back() && old.requests == 0) old.plan.reset();
+  }
+  while (plans_.front().plan == nullptr) {
+    plans_.pop_front();
+    ++oldest_version_;
+  }
+}
+
+std::size_t Dispatcher::plans_in_use() const {
+  return static_cast<std::size_t>(
+      std::count_if(plans_.begin(), plans_.end(), [](const PlanInUse& p) { return p.plan != nullptr; }));
+}
+
+const plan::TaskPlan& Dispatcher::task_plan(const Admitted& admitted) const {
+  return plans_.at(admitted.plan_version - oldest_version_).plan->tasks.at(admitted.request.task.index());
+}
+
+void Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatch>& out) {
+  const auto [entry, inserted] = requests_.try_emplace(request.id, Admitted{request, plan_version()});
+  if (!inserted) throw std::out_of_range(fmt::format("request {} is already in flight", request.id.index()));
+  ++plans_.back().requests;
+  make_ready(entry->second, zoo::StageId(0), now);
+  start_idle(now, out);
+}
+
+bool Dispatcher::finish(const Dispatch& finished, Seconds now, std::vector<Dispatch>& out) {
+  busy_.at(finished.processor.index()) = false;
+  const Admitted& admitted = requests_.at(finished.request);
+  const std::size_t next = finished.stage.index() + 1;
+  const bool last = next == task_plan(admitted).sigma.size();
+  if (last) {
+    leave(finished.request);
+  } else {
+    make_ready(admitted, zoo::StageId(next), now);
+  }
+  start_idle(now, out);
+  return last;
+}
+
+void Dispatcher::abandon(const Dispatch& failed, Seconds now, std::vector<Dispatch>& out) {
+  busy_.at(failed.processor.index()) = false;
+  leave(failed.request);
+  start_idle(now, out);
+}
+
+void Dispatcher::make_ready(const Admitted& admitted, zoo::StageId stage, Seconds now) {
+  const plan::TaskPlan& chosen = task_plan(admitted);
+  // The plan predicts a request's latency as a whole; each stage counts for an equal share of it.
+  const double share =
+      static_cast<double>(chosen.sigma.size() - stage.index()) / static_cast<double>(chosen.sigma.size());
+  const Request& r = admitted.request;
+  policy_->push({.request = r.id,
+                 .task = r.task,
+                 .stage = stage,
+                 .processor = chosen.placement.at(stage.index()),
+                 .arrival = r.arrival,
+                 .deadline = r.deadline,
+                 .ready_since = now,
+                 .remaining = chosen.latency * share});
+}
+
+void Dispatcher::start_idle(Seconds now, std::vector<Dispatch>& out) {
+  for (std::size_t p = 0; p < busy_.size(); ++p) {
+    if (busy_[p]) continue;
+    const std::optional<ReadyStage> stage = policy_->next(soc::ProcessorId(p), now);
+    if (!stage) continue;
+    busy_[p] = true;
+    const Admitted& admitted = requests_.at(stage->request);
+    out.push_back({.request = stage->request,
+                   .task = stage->task,
+                   .stage = stage->stage,
+                   .variant = task_plan(admitted).sigma[stage->stage.index()],
+                   .processor = soc::ProcessorId(p),
+                   .plan_version = admitted.plan_version});
+  }
+}
+
+void Dispatcher::leave(RequestId request) {
+  const auto entry = requests_.find(request);
+  PlanInUse& used = plans_.at(entry->second.plan_version - oldest_version_);
+  requests_.erase(entry);
+  if (--used.requests > 0 || &used == &plans_.back()) return;
+  used.plan.reset();
+  while (plans_.front().plan == nullptr) {
+    plans_.pop_front();
+    ++oldest_version_;
+  }
+}
+
+}  // namespace sparseloom::sched
