@@ -1,0 +1,157 @@
+#include "sparseloom/backend/openvino/openvino_runtime.h"
+
+#include <fmt/ranges.h>
+
+#include <openvino/core/version.hpp>
+#include <openvino/op/util/variable.hpp>
+#include <openvino/runtime/core.hpp>
+#include <openvino/runtime/properties.hpp>
+
+#include "sparseloom/backend/openvino/ov_executable.h"
+#include "sparseloom/backend/openvino/ov_model.h"
+#include "sparseloom/backend/openvino/ov_support.h"
+
+namespace sparseloom::backend {
+namespace {
+
+namespace fs = std::filesystem;
+
+Status check_is_file(const fs::path& path) {
+  std::error_code failure;
+  const fs::file_status status = fs::status(path, failure);
+  if (status.type() == fs::file_type::not_found) return error(Code::kNotFound, "{}: no such file", path.string());
+  if (failure) return error(Code::kUnavailable, "{}: cannot open: {}", path.string(), failure.message());
+  if (!fs::is_regular_file(status))
+    return error(Code::kInvalidArgument, "{}: not a file; a model file is expected (.xml, .onnx, ...)", path.string());
+  const auto bytes = fs::file_size(path, failure);
+  if (failure) return error(Code::kUnavailable, "{}: cannot open: {}", path.string(), failure.message());
+  if (bytes == 0) return error(Code::kDataLoss, "{}: the file is empty", path.string());
+  if (path.extension() != ".xml") return {};
+  const fs::path weights = fs::path(path).replace_extension(".bin");
+  if (!fs::is_regular_file(weights, failure))
+    return error(Code::kNotFound, "{}: no such file; it must hold the weights of {}", weights.string(), path.string());
+  return {};
+}
+
+Status refuse_states(const ov::Model& model, const fs::path& path) {
+  std::vector<std::string> states;
+  for (const auto& variable : model.get_variables()) states.push_back(variable->get_info().variable_id);
+  if (states.empty()) return {};
+  return error(Code::kFailedPrecondition,
+               "{}: stateful model (ReadValue/Assign), which sparseloom does not support; its states: {}",
+               path.string(), fmt::join(states, ", "));
+}
+
+// The entry of `shapes` for one input: by its name, one of its tensor's names, or "" for a model's only input.
+const std::pair<const std::string, Shape>* entry_for(const ov::op::v0::Parameter& input, bool only,
+                                                     const std::map<std::string, Shape>& shapes) {
+  for (const auto& entry : shapes) {
+    if (entry.first == input.get_friendly_name() || input.output(0).get_names().contains(entry.first) ||
+        (only && entry.first.empty()))
+      return &entry;
+  }
+  return nullptr;
+}
+
+Status apply_shapes(ov::Model& model, const fs::path& path, const std::map<std::string, Shape>& shapes) {
+  std::map<std::size_t, ov::PartialShape> wanted;
+  std::vector<std::string> names, used;
+  const auto& inputs = model.get_parameters();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const ov::op::v0::Parameter& input = *inputs[i];
+    const auto* entry = entry_for(input, inputs.size() == 1, shapes);
+    names.push_back(input.get_friendly_name());
+    if (entry != nullptr) {
+      const ov::Shape shape(entry->second.begin(), entry->second.end());
+      if (!input.get_partial_shape().compatible(shape))
+        return error(Code::kInvalidArgument, "{}: input '{}' has the shape {}; {} does not fit it", path.string(),
+                     input.get_friendly_name(), input.get_partial_shape().to_string(), to_string(entry->second));
+      wanted[i] = shape;
+      used.push_back(entry->first);
+    } else if (input.get_partial_shape().is_dynamic()) {
+      return error(Code::kFailedPrecondition, "{}: input '{}' has the dynamic shape {}; pass --shape {}=1,3,224,224",
+                   path.string(), input.get_friendly_name(), input.get_partial_shape().to_string(),
+                   input.get_friendly_name());
+    }
+  }
+  for (const auto& [name, shape] : shapes) {
+    if (std::find(used.begin(), used.end(), name) == used.end())
+      return error(Code::kInvalidArgument, "{}: no input '{}'; it has: {}", path.string(), name,
+                   fmt::join(names, ", "));
+  }
+  if (!wanted.empty()) model.reshape(wanted);
+  return {};
+}
+
+Status refuse_dynamic_outputs(const ov::Model& model, const fs::path& path) {
+  for (const auto& output : model.outputs()) {
+    if (output.get_partial_shape().is_dynamic())
+      return error(Code::kFailedPrecondition,
+                   "{}: output '{}' has the shape {}, which depends on the data; only static ones are supported",
+                   path.string(), output.get_node()->get_input_node_ptr(0)->get_friendly_name(),
+                   output.get_partial_shape().to_string());
+  }
+  return {};
+}
+
+Result<std::shared_ptr<ov::Model>> read_openvino(ov::Core& core, const fs::path& path,
+                                                 const std::map<std::string, Shape>& shapes) {
+  SL_RETURN_IF_ERROR(check_is_file(path));
+  std::shared_ptr<ov::Model> model;
+  SL_RETURN_IF_ERROR(guarded(Code::kDataLoss, path.string() + ": cannot read the model", [&]() -> Status {
+    model = core.read_model(path);
+    return {};
+  }));
+  SL_RETURN_IF_ERROR(refuse_states(*model, path));
+  SL_RETURN_IF_ERROR(guarded(Code::kInvalidArgument, path.string() + ": cannot set the shapes asked for",
+                             [&] { return apply_shapes(*model, path, shapes); }));
+  SL_RETURN_IF_ERROR(refuse_dynamic_outputs(*model, path));
+  return model;
+}
+
+class OpenVinoRuntime final : public Runtime {
+ public:
+  std::string name() const override { return "openvino"; }
+  std::string version() const override { return ov::get_openvino_version().buildNumber; }
+
+  std::vector<Device> devices() const override {
+    std::vector<Device> found;
+    try {
+      for (const std::string& device : core_->get_available_devices())
+        found.push_back({device, core_->get_property(device, ov::device::full_name)});
+    } catch (const std::exception&) {  // a plugin that cannot start offers no device
+    }
+    return found;
+  }
+
+  Result<std::unique_ptr<Model>> read(const fs::path& path, const std::map<std::string, Shape>& shapes) const override {
+    SL_ASSIGN_OR_RETURN(auto model, read_openvino(*core_, path, shapes));
+    return guarded(Code::kInternal, path.string(), [&]() -> Result<std::unique_ptr<Model>> {
+      fold_shapes(*model);
+      return OpenVinoModel::make(core_, std::move(model), path.string());
+    });
+  }
+
+  Result<std::unique_ptr<Executable>> load(const fs::path& path, const CompileOptions& options) const override {
+    const std::string doing = fmt::format("{}: compile for {}", path.string(), options.device);
+    if (options.cache_dir.empty()) {
+      SL_ASSIGN_OR_RETURN(const auto model, read_openvino(*core_, path, {}));
+      return guarded(Code::kInternal, doing, [&] {
+        return make_executable(core_->compile_model(model, options.device, properties(options)), path.string());
+      });
+    }
+    SL_RETURN_IF_ERROR(check_is_file(path));
+    return guarded(Code::kInternal, doing, [&] {
+      return make_executable(core_->compile_model(path, options.device, properties(options)), path.string());
+    });
+  }
+
+ private:
+  std::shared_ptr<ov::Core> core_ = std::make_shared<ov::Core>();
+};
+
+}  // namespace
+
+std::unique_ptr<Runtime> make_openvino_runtime() { return std::make_unique<OpenVinoRuntime>(); }
+
+}  // namespace sparseloom::backend

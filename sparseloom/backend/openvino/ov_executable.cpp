@@ -1,0 +1,157 @@
+#include "sparseloom/backend/openvino/ov_executable.h"
+
+#include <openvino/runtime/properties.hpp>
+
+#include "sparseloom/backend/openvino/ov_support.h"
+
+namespace sparseloom::backend {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+struct Ports {
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+};
+
+class OpenVinoSession final : public Session {
+ public:
+  OpenVinoSession(ov::InferRequest request, std::shared_ptr<const Ports> ports)
+      : request_(std::move(request)),
+        ports_(std::move(ports)),
+        inputs_(ports_->inputs.size(), nullptr),
+        outputs_(ports_->outputs.size(), nullptr) {}
+
+  Status bind_input(std::size_t index, std::span<const std::byte> data) override {
+    SL_RETURN_IF_ERROR(check("input", ports_->inputs, index, data.data(), data.size()));
+    if (inputs_[index] == data.data()) return {};
+    auto* memory = const_cast<std::byte*>(data.data());  // OpenVINO only reads an input, but its type does not say so
+    return guarded(Code::kInternal, "bind input '" + ports_->inputs[index].name + "'", [&]() -> Status {
+      request_.set_input_tensor(index, wrap(ports_->inputs[index], memory));
+      inputs_[index] = data.data();
+      return {};
+    });
+  }
+
+  Status bind_output(std::size_t index, std::span<std::byte> data) override {
+    SL_RETURN_IF_ERROR(check("output", ports_->outputs, index, data.data(), data.size()));
+    if (outputs_[index] == data.data()) return {};
+    return guarded(Code::kInternal, "bind output '" + ports_->outputs[index].name + "'", [&]() -> Status {
+      request_.set_output_tensor(index, wrap(ports_->outputs[index], data.data()));
+      outputs_[index] = data.data();
+      return {};
+    });
+  }
+
+  Status run() override {
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+      if (inputs_[i] == nullptr) return unbound("input", ports_->inputs[i]);
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      if (outputs_[i] == nullptr) return unbound("output", ports_->outputs[i]);
+    return guarded(Code::kInternal, "run", [&]() -> Status {
+      request_.infer();
+      return {};
+    });
+  }
+
+ private:
+  static ov::Tensor wrap(const TensorSpec& spec, std::byte* data) {
+    return {to_openvino(spec.type), ov::Shape(spec.shape.begin(), spec.shape.end()), static_cast<void*>(data)};
+  }
+
+  static Status check(std::string_view kind, const std::vector<TensorSpec>& specs, std::size_t index,
+                      const std::byte* data, std::size_t bytes) {
+    if (index >= specs.size())
+      return error(Code::kInvalidArgument, "bind {} {}: the model has {}", kind, index, specs.size());
+    if (bytes != specs[index].bytes())
+      return error(Code::kInvalidArgument, "bind {} '{}': got {} bytes; it has {}", kind, specs[index].name, bytes,
+                   specs[index].bytes());
+    if (data == nullptr || reinterpret_cast<std::uintptr_t>(data) % kAlignment != 0)
+      return error(Code::kInvalidArgument, "bind {} '{}': memory must be aligned to {} bytes", kind, specs[index].name,
+                   kAlignment);
+    return {};
+  }
+
+  static Status unbound(std::string_view kind, const TensorSpec& spec) {
+    return error(Code::kFailedPrecondition, "run: {} '{}' was never bound", kind, spec.name);
+  }
+
+  ov::InferRequest request_;
+  std::shared_ptr<const Ports> ports_;
+  std::vector<const std::byte*> inputs_;
+  std::vector<const std::byte*> outputs_;
+};
+
+class OpenVinoExecutable final : public Executable {
+ public:
+  OpenVinoExecutable(ov::CompiledModel compiled, std::shared_ptr<const Ports> ports)
+      : compiled_(std::move(compiled)), ports_(std::move(ports)) {}
+
+  const std::vector<TensorSpec>& inputs() const override { return ports_->inputs; }
+  const std::vector<TensorSpec>& outputs() const override { return ports_->outputs; }
+
+  Result<std::unique_ptr<Session>> new_session() override {
+    return guarded(Code::kInternal, "new session", [&]() -> Result<std::unique_ptr<Session>> {
+      return std::unique_ptr<Session>(std::make_unique<OpenVinoSession>(compiled_.create_infer_request(), ports_));
+    });
+  }
+
+ private:
+  ov::CompiledModel compiled_;
+  std::shared_ptr<const Ports> ports_;
+};
+
+// The parameter's name; for an output a name of its tensor, else of the operator that produces it.
+std::string name_of(const ov::Output<const ov::Node>& port) {
+  const ov::Node& node = *port.get_node();
+  if (node.get_input_size() == 0) return node.get_friendly_name();
+  return port.get_names().empty() ? node.get_input_node_ptr(0)->get_friendly_name() : port.get_any_name();
+}
+
+Result<TensorSpec> spec_of(const ov::Output<const ov::Node>& port, const std::string& where) {
+  TensorSpec spec;
+  spec.name = name_of(port);
+  if (port.get_partial_shape().is_dynamic())
+    return error(Code::kFailedPrecondition,
+                 "{}: '{}' has the dynamic shape {}; cut it with --shape {}=1,3,224,224 or the like", where, spec.name,
+                 port.get_partial_shape().to_string(), spec.name);
+  const auto type = element_type_of(port.get_element_type());
+  if (!type)
+    return error(Code::kFailedPrecondition, "{}: '{}' has the type {}, which sparseloom does not support", where,
+                 spec.name, port.get_element_type().get_type_name());
+  spec.type = *type;
+  spec.shape = shape_of(port.get_partial_shape());
+  return spec;
+}
+
+}  // namespace
+
+ov::AnyMap properties(const CompileOptions& options) {
+  // f32 explicitly: where a CPU has bf16 instructions but no matrix unit, OpenVINO would choose bf16 and be slower.
+  // INT8 models still run in int8.
+  ov::AnyMap map{ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
+                 ov::hint::inference_precision(ov::element::f32)};
+  if (options.device == "CPU") {
+    // One stream and no pinning: a synchronous inference runs on the calling thread and keeps its affinity.
+    map.insert(ov::num_streams(1));
+    map.insert(ov::inference_num_threads(options.threads));
+    map.insert(ov::hint::enable_cpu_pinning(false));
+  }
+  if (!options.cache_dir.empty()) map.insert(ov::cache_dir(options.cache_dir.string()));
+  return map;
+}
+
+Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where) {
+  auto ports = std::make_shared<Ports>();
+  for (const auto& port : compiled.inputs()) {
+    SL_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(port, where));
+    ports->inputs.push_back(std::move(spec));
+  }
+  for (const auto& port : compiled.outputs()) {
+    SL_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(port, where));
+    ports->outputs.push_back(std::move(spec));
+  }
+  return std::unique_ptr<Executable>(std::make_unique<OpenVinoExecutable>(std::move(compiled), std::move(ports)));
+}
+
+}  // namespace sparseloom::backend

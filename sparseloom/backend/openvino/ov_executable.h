@@ -1,0 +1,18 @@
+// Private to this folder: compiling and running.
+#pragma once
+
+#include <memory>
+#include <openvino/runtime/core.hpp>
+#include <vector>
+
+#include "sparseloom/backend/runtime.h"
+
+namespace sparseloom::backend {
+
+/// OpenVINO's properties for our options.
+ov::AnyMap properties(const CompileOptions& options);
+
+/// `where` opens the messages. kFailedPrecondition for dynamic shapes.
+Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where);
+
+}  // namespace sparseloom::backend

@@ -1,0 +1,110 @@
+#include "sparseloom/backend/openvino/ov_graph.h"
+
+#include <map>
+#include <openvino/core/graph_util.hpp>
+#include <openvino/op/constant.hpp>
+#include <openvino/op/parameter.hpp>
+#include <openvino/op/result.hpp>
+#include <openvino/op/util/shape_of_base.hpp>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "sparseloom/backend/openvino/ov_support.h"
+
+namespace sparseloom::backend {
+namespace {
+
+class Converter {
+ public:
+  explicit Converter(const ov::Model& model) : model_(model) {}
+
+  Result<ConvertedGraph> run() {
+    for (const auto& op : model_.get_ordered_ops()) {
+      if (ov::is_type<ov::op::v0::Result>(op)) continue;
+      SL_RETURN_IF_ERROR(add(op));
+    }
+    for (const auto& parameter : model_.get_parameters())
+      converted_.graph.inputs.push_back(edges_.at(parameter->output(0)));
+    for (const auto& result : model_.get_results())
+      converted_.graph.outputs.push_back(edges_.at(result->input_value(0)));
+    return std::move(converted_);
+  }
+
+ private:
+  Status add(const std::shared_ptr<ov::Node>& op) {
+    Graph& graph = converted_.graph;
+    const NodeId id(graph.nodes.size());
+    Node node;
+    node.name = unique(op->get_friendly_name());
+    node.op = op->get_type_info().name;
+    for (const auto& input : op->input_values()) {
+      const EdgeId from = edges_.at(input);
+      node.inputs.push_back(from);
+      auto& consumers = graph.edges[from.index()].consumers;
+      if (consumers.empty() || consumers.back() != id) consumers.push_back(id);
+    }
+    node.constant = is_constant(*op, node);
+    node.macs = macs_of(*op);
+    for (const auto& output : op->outputs()) {
+      SL_ASSIGN_OR_RETURN(Edge edge, make_edge(output, node, id));
+      node.outputs.emplace_back(graph.edges.size());
+      edges_.emplace(output, node.outputs.back());
+      graph.edges.push_back(std::move(edge));
+      converted_.tensors.push_back(output);
+    }
+    graph.nodes.push_back(std::move(node));
+    return {};
+  }
+
+  Result<Edge> make_edge(const ov::Output<ov::Node>& output, const Node& node, NodeId id) {
+    Edge edge;
+    edge.producer = id;
+    const std::size_t k = output.get_index();
+    edge.spec.name = k == 0 ? node.name : unique(fmt::format("{}.{}", node.name, k));
+    edge.spec.shape = shape_of(output.get_partial_shape());
+    const auto type = element_type_of(output.get_element_type());
+    if (!type && !node.constant)
+      return error(Code::kFailedPrecondition, "tensor '{}' has the type {}, which sparseloom does not support",
+                   edge.spec.name, output.get_element_type().get_type_name());
+    edge.spec.type = type.value_or(ElementType::kU8);  // e.g. 4-bit weights: copied, never passed on
+    return edge;
+  }
+
+  bool is_constant(const ov::Node& op, const Node& node) const {
+    if (ov::is_type<ov::op::v0::Constant>(&op)) return true;
+    if (node.inputs.empty() || node.op == "RandomUniform" || node.op == "Multinomial") return false;
+    for (const EdgeId input : node.inputs)
+      if (!converted_.graph.node(converted_.graph.edge(input).producer).constant) return false;
+    return true;
+  }
+
+  std::string unique(std::string name) {
+    if (names_.insert(name).second) return name;
+    for (int n = 2;; ++n) {
+      std::string other = fmt::format("{}#{}", name, n);
+      if (names_.insert(other).second) return other;
+    }
+  }
+
+  const ov::Model& model_;
+  ConvertedGraph converted_;
+  std::map<ov::Output<ov::Node>, EdgeId> edges_;
+  std::unordered_set<std::string> names_;
+};
+
+}  // namespace
+
+Result<ConvertedGraph> convert_graph(const ov::Model& model) { return Converter(model).run(); }
+
+void fold_shapes(ov::Model& model) {
+  for (const auto& op : model.get_ordered_ops()) {
+    if (!ov::is_type<ov::op::util::ShapeOfBase>(op) || op->get_input_partial_shape(0).is_dynamic()) continue;
+    const ov::Shape& shape = op->get_input_shape(0);
+    const auto folded = ov::op::v0::Constant::create(op->get_output_element_type(0), ov::Shape{shape.size()},
+                                                     std::vector<std::int64_t>(shape.begin(), shape.end()));
+    folded->set_friendly_name(op->get_friendly_name());
+    ov::replace_node(op, folded);
+  }
+}
+
+}  // namespace sparseloom::backend

@@ -1,0 +1,131 @@
+#include "sparseloom/backend/openvino/ov_model.h"
+
+#include <map>
+#include <openvino/op/constant.hpp>
+#include <openvino/op/parameter.hpp>
+#include <openvino/op/result.hpp>
+#include <openvino/pass/manager.hpp>
+#include <openvino/pass/serialize.hpp>
+
+#include "sparseloom/backend/openvino/ov_executable.h"
+#include "sparseloom/backend/openvino/ov_support.h"
+
+namespace sparseloom::backend {
+namespace {
+
+// Copies the part of a graph that lies between some tensors, operator by operator.
+class Extraction {
+ public:
+  explicit Extraction(const ConvertedGraph& from) : from_(from) {}
+
+  // A parameter for `edge`; a parameter of the model stays what it was, its other names included.
+  std::shared_ptr<ov::op::v0::Parameter> add_parameter(EdgeId edge) {
+    const auto& tensor = from_.tensors[edge.index()];
+    auto parameter = std::make_shared<ov::op::v0::Parameter>(tensor.get_element_type(), tensor.get_partial_shape());
+    parameter->set_friendly_name(spec(edge).name);
+    parameter->output(0).set_names({spec(edge).name});
+    if (ov::is_type<ov::op::v0::Parameter>(tensor.get_node())) {
+      parameter->get_rt_info() = tensor.get_node()->get_rt_info();
+      parameter->output(0).get_rt_info() = tensor.get_rt_info();
+      parameter->output(0).add_names(tensor.get_names());
+    }
+    copies_[edge] = parameter->output(0);
+    return parameter;
+  }
+
+  // Copies what `edge` needs and is not there yet. The names of the model's inputs are what may remain missing.
+  Status copy(EdgeId edge) {
+    std::vector<NodeId> needed;
+    std::vector<bool> seen(graph().nodes.size());
+    std::vector<EdgeId> open{edge};
+    while (!open.empty()) {
+      const EdgeId e = open.back();
+      open.pop_back();
+      const NodeId producer = graph().edge(e).producer;
+      if (copies_.contains(e) || seen[producer.index()]) continue;
+      seen[producer.index()] = true;
+      const Node& node = graph().node(producer);
+      if (node.inputs.empty() && !node.constant)
+        return error(Code::kInvalidArgument, "extract: '{}' needs '{}', which is not among the inputs given",
+                     spec(edge).name, spec(e).name);
+      needed.push_back(producer);
+      open.insert(open.end(), node.inputs.begin(), node.inputs.end());
+    }
+    std::sort(needed.begin(), needed.end());  // nodes stand in topological order
+    for (const NodeId id : needed) copy_node(id);
+    return {};
+  }
+
+  const ov::Output<ov::Node>& copied(EdgeId edge) const { return copies_.at(edge); }
+
+ private:
+  const Graph& graph() const { return from_.graph; }
+  const TensorSpec& spec(EdgeId edge) const { return graph().edge(edge).spec; }
+
+  void copy_node(NodeId id) {
+    const Node& node = graph().node(id);
+    const ov::Node& original = *from_.tensors[node.outputs.front().index()].get_node();
+    ov::OutputVector inputs;
+    for (const EdgeId e : node.inputs) inputs.push_back(copies_.at(e));
+    const auto copy = original.clone_with_new_inputs(inputs);
+    copy->set_friendly_name(original.get_friendly_name());
+    copy->get_rt_info() = original.get_rt_info();
+    for (std::size_t i = 0; i < original.get_input_size(); ++i)
+      copy->input(i).get_rt_info() = original.input(i).get_rt_info();
+    for (std::size_t i = 0; i < original.get_output_size(); ++i) {
+      copy->output(i).get_rt_info() = original.output(i).get_rt_info();
+      copies_.try_emplace(node.outputs[i], copy->output(i));
+    }
+  }
+
+  const ConvertedGraph& from_;
+  std::map<EdgeId, ov::Output<ov::Node>> copies_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> OpenVinoModel::make(std::shared_ptr<ov::Core> core, std::shared_ptr<ov::Model> model,
+                                                   std::string where) {
+  auto converted = convert_graph(*model);
+  if (!converted.ok()) return converted.status().with_context(where);
+  return std::unique_ptr<Model>(
+      new OpenVinoModel(std::move(core), std::move(model), std::move(where), std::move(converted).value()));
+}
+
+Result<std::unique_ptr<Model>> OpenVinoModel::extract(const std::vector<EdgeId>& inputs,
+                                                      const std::vector<EdgeId>& outputs) const {
+  return guarded(Code::kInternal, where_ + ": extract", [&]() -> Result<std::unique_ptr<Model>> {
+    Extraction extraction(converted_);
+    ov::ParameterVector parameters;
+    for (const EdgeId edge : inputs) parameters.push_back(extraction.add_parameter(edge));
+    ov::ResultVector results;
+    for (const EdgeId edge : outputs) {
+      SL_RETURN_IF_ERROR(extraction.copy(edge));
+      ov::Output<ov::Node> tensor = extraction.copied(edge);
+      tensor.add_names({graph().edge(edge).spec.name});
+      results.push_back(std::make_shared<ov::op::v0::Result>(tensor));
+    }
+    auto piece = std::make_shared<ov::Model>(results, parameters, model_->get_friendly_name());
+    piece->get_rt_info() = model_->get_rt_info();
+    return make(core_, std::move(piece), where_);
+  });
+}
+
+Status OpenVinoModel::save(const std::filesystem::path& path) const {
+  return guarded(Code::kUnavailable, path.string() + ": cannot write the model", [&]() -> Status {
+    std::filesystem::path weights = path;
+    ov::pass::Manager manager;
+    manager.register_pass<ov::pass::Serialize>(path, weights.replace_extension(".bin"));
+    manager.run_passes(model_);
+    return {};
+  });
+}
+
+Result<std::unique_ptr<Executable>> OpenVinoModel::compile(const CompileOptions& options) const {
+  return guarded(Code::kInternal, fmt::format("{}: compile for {}", where_, options.device),
+                 [&]() -> Result<std::unique_ptr<Executable>> {
+                   return make_executable(core_->compile_model(model_, options.device, properties(options)), where_);
+                 });
+}
+
+}  // namespace sparseloom::backend

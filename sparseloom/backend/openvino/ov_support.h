@@ -1,0 +1,35 @@
+// Private to this folder: OpenVINO's types and exceptions in terms of ours.
+#pragma once
+
+#include <openvino/core/node_output.hpp>
+#include <openvino/core/type/element_type.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sparseloom/base/status.h"
+#include "sparseloom/base/tensor.h"
+
+namespace sparseloom::backend {
+
+/// nullopt for types that have no counterpart (strings, 4-bit weights).
+std::optional<ElementType> element_type_of(ov::element::Type type);
+ov::element::Type to_openvino(ElementType type);
+
+/// Extents; -1 for one that is known only when running, {-1} if not even their number is known.
+Shape shape_of(const ov::PartialShape& shape);
+
+/// What an OpenVINO exception says, in one line, without the source positions it opens with.
+std::string one_line(std::string_view what);
+
+/// Runs `action`, which returns Status or Result, and turns what OpenVINO throws into `code` and "context: message".
+template <typename Action>
+auto guarded(Code code, const std::string& context, Action action) -> decltype(action()) {
+  try {
+    return action();
+  } catch (const std::exception& e) {
+    return error(code, "{}: {}", context, one_line(e.what()));
+  }
+}
+
+}  // namespace sparseloom::backend
