@@ -24,14 +24,15 @@ namespace sparseloom::run {
 struct Completion {
   sched::Request request;
   Seconds finished{0};
-  Status status;     ///< not ok: a stage failed; `output` is then meaningless
-  zoo::Sigma sigma;  ///< the stitched variant that served it
+  Status status;  ///< not ok: a stage failed; `output` is then meaningless
   std::size_t plan_version = 0;
-  std::span<const std::byte> output;  ///< the task's output tensor; valid during the callback only
+  std::span<const zoo::VariantId> sigma;  ///< the stitched variant that served it; valid during the callback only
+  std::span<const std::byte> output;      ///< the model's first output; valid during the callback only
 };
 
 /// Called once per submitted request, from a worker thread, one call at a time, in order of completion. Must be quick
-/// (the worker serves no stage meanwhile) and must not call drain(). It may call submit() (closed loop).
+/// (the worker serves no stage meanwhile) and must not call drain(). It may call submit() (closed loop). Must not
+/// throw.
 using OnComplete = std::function<void(const Completion&)>;
 
 struct EngineOptions {

@@ -1,0 +1,138 @@
+#include "sparseloom/run/activation.h"
+
+#include <fmt/ranges.h>
+
+namespace sparseloom::run {
+namespace {
+
+std::string describe(const zoo::Zoo& zoo, const SubgraphKey& key) {
+  const zoo::Task& task = zoo.task(key.task);
+  return fmt::format("{}/{} stage {}", task.name, task.variants[key.variant.index()].name, key.stage.index());
+}
+
+std::string describe(const std::vector<TensorSpec>& tensors) {
+  std::vector<std::string> parts;
+  for (const TensorSpec& tensor : tensors) parts.push_back(tensor.describe());
+  return fmt::format("({})", fmt::join(parts, ", "));
+}
+
+bool same_layouts(const std::vector<TensorSpec>& a, const std::vector<TensorSpec>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const TensorSpec& x, const TensorSpec& y) { return x.same_layout(y); });
+}
+
+}  // namespace
+
+Activator::Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t slots_per_task)
+    : zoo_(zoo), soc_(soc), residency_(residency), slots_per_task_(slots_per_task) {
+  for (const zoo::Task& task : zoo.tasks) boundaries_.emplace_back(task.stages() + 1);
+}
+
+Status Activator::check_fits(const plan::Plan& plan) const {
+  if (plan.tasks.size() != zoo_.tasks.size()) {
+    return error(Code::kInvalidArgument, "plan '{}': {} tasks; the zoo has {}", plan.planner, plan.tasks.size(),
+                 zoo_.tasks.size());
+  }
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    const zoo::Task& task = zoo_.tasks[t];
+    const plan::TaskPlan& chosen = plan.tasks[t];
+    if (chosen.sigma.size() != task.stages() || chosen.placement.size() != task.stages()) {
+      return error(Code::kInvalidArgument, "plan '{}': task '{}': {} variants and {} processors; it has {} stages",
+                   plan.planner, task.name, chosen.sigma.size(), chosen.placement.size(), task.stages());
+    }
+    for (std::size_t i = 0; i < task.stages(); ++i) {
+      if (chosen.sigma[i].index() < task.variants.size() && chosen.placement[i].index() < soc_.processors.size())
+        continue;
+      return error(Code::kInvalidArgument,
+                   "plan '{}': task '{}' stage {}: variant {} on processor {}; there are {} and {}", plan.planner,
+                   task.name, i, chosen.sigma[i].index(), chosen.placement[i].index(), task.variants.size(),
+                   soc_.processors.size());
+    }
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const ActivePlan>> Activator::activate(std::shared_ptr<const plan::Plan> plan) {
+  SL_RETURN_IF_ERROR(check_fits(*plan));
+  auto active = std::make_shared<ActivePlan>();
+  active->stages.resize(plan->tasks.size());
+  const std::lock_guard lock(mutex_);
+  for (std::size_t t = 0; t < plan->tasks.size(); ++t) {
+    const plan::TaskPlan& chosen = plan->tasks[t];
+    for (std::size_t i = 0; i < chosen.sigma.size(); ++i) {
+      const SubgraphKey key{zoo::TaskId(t), chosen.sigma[i], zoo::StageId(i), chosen.placement[i]};
+      SL_ASSIGN_OR_RETURN(auto bound, sessions(key));
+      active->stages[t].push_back(std::move(bound));
+    }
+  }
+  active->plan = std::move(plan);
+  return std::shared_ptr<const ActivePlan>(std::move(active));
+}
+
+Result<std::shared_ptr<const SlotSessions>> Activator::sessions(const SubgraphKey& key) {
+  SL_ASSIGN_OR_RETURN(auto executable, residency_.get(key));
+  std::shared_ptr<const SlotSessions>& entry = sessions_[residency_.canonical(key)];
+  if (entry == nullptr || entry->executable != executable) {
+    auto bound = bind(key, std::move(executable));
+    if (!bound.ok()) return bound.status().with_context(describe(zoo_, key));
+    entry = std::move(bound).value();
+  }
+  return entry;
+}
+
+Result<std::shared_ptr<const SlotSessions>> Activator::bind(const SubgraphKey& key,
+                                                            std::shared_ptr<backend::Executable> executable) {
+  auto bound = std::make_shared<SlotSessions>();
+  SL_ASSIGN_OR_RETURN(Boundary* const before, boundary(key, key.stage.index(), executable->inputs()));
+  SL_ASSIGN_OR_RETURN(Boundary* const after, boundary(key, key.stage.index() + 1, executable->outputs()));
+  for (std::size_t slot = 0; slot < slots_per_task_; ++slot) {
+    SL_ASSIGN_OR_RETURN(auto session, executable->new_session());
+    for (std::size_t k = 0; k < before->tensors.size(); ++k) {
+      SL_RETURN_IF_ERROR(session->bind_input(k, before->by_slot[slot][k].span()));
+    }
+    for (std::size_t k = 0; k < after->tensors.size(); ++k) {
+      SL_RETURN_IF_ERROR(session->bind_output(k, after->by_slot[slot][k].span()));
+    }
+    bound->by_slot.push_back(std::move(session));
+  }
+  bound->executable = std::move(executable);
+  return std::shared_ptr<const SlotSessions>(std::move(bound));
+}
+
+// The first subgraph that touches a boundary decides what its buffers hold; the model's inputs are the zoo's to say.
+Result<Activator::Boundary*> Activator::boundary(const SubgraphKey& key, std::size_t index,
+                                                 const std::vector<TensorSpec>& tensors) {
+  Boundary& there = boundaries_[key.task.index()][index];
+  const std::vector<TensorSpec>& wanted = index == 0 ? zoo_.task(key.task).inputs : there.tensors;
+  if ((index == 0 || !there.by_slot.empty()) && !same_layouts(wanted, tensors)) {
+    return error(Code::kFailedPrecondition, "tensors {} where {} are passed", describe(tensors), describe(wanted));
+  }
+  if (!there.by_slot.empty()) return &there;
+  there.tensors = tensors;
+  there.by_slot.resize(slots_per_task_);
+  for (std::vector<HostBuffer>& buffers : there.by_slot) {
+    for (const TensorSpec& tensor : tensors) buffers.emplace_back(tensor.bytes());
+  }
+  return &there;
+}
+
+void Activator::prune() {
+  std::vector<std::shared_ptr<const SlotSessions>> freed;  // outside the lock
+  const std::lock_guard lock(mutex_);
+  for (auto it = sessions_.begin(); it != sessions_.end();) {
+    const bool unused = it->second == nullptr || (it->second.use_count() == 1 && !residency_.resident(it->first));
+    if (unused) freed.push_back(std::move(it->second));
+    it = unused ? sessions_.erase(it) : std::next(it);
+  }
+}
+
+HostBuffer& Activator::input(zoo::TaskId task, std::size_t slot, std::size_t index) {
+  return boundaries_[task.index()].front().by_slot[slot][index];
+}
+
+std::span<const std::byte> Activator::output(zoo::TaskId task, std::size_t slot) const {
+  const std::vector<HostBuffer>& outputs = boundaries_[task.index()].back().by_slot[slot];
+  return outputs.empty() ? std::span<const std::byte>() : outputs.front().span();
+}
+
+}  // namespace sparseloom::run

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "sparseloom/plan/planner.h"
+#include "sparseloom/run/residency.h"
+
+namespace sparseloom::run {
+
+/// Sessions of one compiled subgraph, one per slot of its task, bound to that slot's buffers.
+struct SlotSessions {
+  std::shared_ptr<backend::Executable> executable;
+  std::vector<std::unique_ptr<backend::Session>> by_slot;
+};
+
+/// A plan with everything it needs resident and bound.
+struct ActivePlan {
+  std::shared_ptr<const plan::Plan> plan;
+  std::vector<std::vector<std::shared_ptr<const SlotSessions>>> stages;  ///< [task][stage]
+};
+
+/// Owns every slot's buffers and the sessions bound to them. Buffers belong to (task, slot), not to a plan: cut tensors
+/// have the same shape in all variants, so any stitched variant passes through the same buffers, and a session once
+/// bound serves every plan that contains its subgraph. Thread-safe.
+class Activator {
+ public:
+  /// The referenced objects must outlive this.
+  Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t slots_per_task);
+
+  /// Loads, binds and checks what is missing. kInvalidArgument: the plan does not fit zoo or soc; kFailedPrecondition:
+  /// a piece's tensors do not fit its neighbour's (both are named); and what residency and backend report.
+  Result<std::shared_ptr<const ActivePlan>> activate(std::shared_ptr<const plan::Plan> plan);
+
+  /// Frees the sessions that nobody uses and whose subgraph has been evicted.
+  void prune();
+
+  /// Buffers of the model inputs and of its first output in one slot. Valid after the task was first activated.
+  HostBuffer& input(zoo::TaskId task, std::size_t slot, std::size_t index);
+  std::span<const std::byte> output(zoo::TaskId task, std::size_t slot) const;
+
+ private:
+  // Boundary i lies before stage i; boundary S after the last.
+  struct Boundary {
+    std::vector<TensorSpec> tensors;
+    std::vector<std::vector<HostBuffer>> by_slot;  // [slot][tensor]
+  };
+
+  Status check_fits(const plan::Plan& plan) const;
+  Result<std::shared_ptr<const SlotSessions>> sessions(const SubgraphKey& key);
+  Result<std::shared_ptr<const SlotSessions>> bind(const SubgraphKey& key,
+                                                   std::shared_ptr<backend::Executable> executable);
+  Result<Boundary*> boundary(const SubgraphKey& key, std::size_t index, const std::vector<TensorSpec>& tensors);
+
+  const zoo::Zoo& zoo_;
+  const soc::Soc& soc_;
+  Residency& residency_;
+  std::size_t slots_per_task_;
+  std::mutex mutex_;                               // guards what follows while it is made
+  std::vector<std::vector<Boundary>> boundaries_;  // [task][boundary]
+  std::map<SubgraphKey, std::shared_ptr<const SlotSessions>> sessions_;
+};
+
+}  // namespace sparseloom::run

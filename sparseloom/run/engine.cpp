@@ -1,0 +1,387 @@
+#include "sparseloom/run/engine.h"
+
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "sparseloom/run/activation.h"
+#include "sparseloom/run/mailbox.h"
+#include "sparseloom/sched/dispatcher.h"
+
+namespace sparseloom::run {
+namespace {
+
+constexpr std::size_t kMostSlots = 65'536;
+constexpr std::size_t kAlignment = 64;
+// A caller's buffer is bound as it is from this size on; below, copying it costs less than making the runtime look at a
+// new address.
+constexpr std::size_t kBindBytes = 64 * 1024;
+
+bool bind_directly(std::span<const std::byte> data) {
+  return data.size() >= kBindBytes && reinterpret_cast<std::uintptr_t>(data.data()) % kAlignment == 0;
+}
+
+Status check_inputs(const zoo::Task& task, const std::vector<std::span<const std::byte>>& inputs) {
+  if (inputs.size() != task.inputs.size()) {
+    return error(Code::kInvalidArgument, "task '{}': {} inputs; its model has {}", task.name, inputs.size(),
+                 task.inputs.size());
+  }
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    if (inputs[k].size() == task.inputs[k].bytes()) continue;
+    return error(Code::kInvalidArgument, "task '{}': input {}: {} bytes; {} has {}", task.name, k, inputs[k].size(),
+                 task.inputs[k].describe(), task.inputs[k].bytes());
+  }
+  return {};
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  Impl(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, EngineOptions options, OnComplete on_complete)
+      : zoo_(zoo),
+        soc_(soc),
+        options_(std::move(options)),
+        on_complete_(std::move(on_complete)),
+        activator_(zoo, soc, residency, options_.slots_per_task) {}
+  ~Impl();
+
+  Status start(std::shared_ptr<const plan::Plan> plan);
+  Status submit(const sched::Request& request, const std::vector<std::span<const std::byte>>& inputs);
+  Status prepare(const plan::Plan& plan);
+  Status switch_plan(std::shared_ptr<const plan::Plan> plan);
+  std::size_t plan_version() const;
+  void drain();
+
+  std::chrono::steady_clock::time_point epoch() const { return epoch_; }
+  Seconds now() const { return std::chrono::steady_clock::now() - epoch_; }
+
+ private:
+  using Dispatches = std::vector<sched::Dispatch>;
+
+  // Everything one request needs while it is inside. Written under mutex_ while nobody runs a stage of the request,
+  // read by the one worker that does.
+  struct Slot {
+    std::size_t index = 0;  // among its task's slots
+    sched::Request request;
+    std::vector<std::span<const std::byte>> inputs;
+    std::shared_ptr<const ActivePlan> plan;
+    std::size_t plan_version = 0;
+    Seconds finished{0};
+    Status status;
+  };
+  struct AtTheDoor {
+    sched::Request request;
+    std::vector<std::span<const std::byte>> inputs;
+  };
+  struct Door {
+    std::vector<std::size_t> free_slots;
+    std::deque<AtTheDoor> waiting;
+  };
+  struct Worker {
+    Mailbox mailbox;
+    Dispatches out;  // scratch, so that an event allocates nothing
+    std::thread thread;
+  };
+
+  Status start_workers();
+  void work(soc::ProcessorId processor);
+  Status run_stage(const sched::Dispatch& dispatch);
+  Status bind_inputs(const Slot& slot, backend::Session& session);
+  void record(const sched::Dispatch& dispatch, Seconds start, Seconds end);
+
+  // The dispatcher's ids: they rise with admission, as its ties want, and carry the slot. The caller's are kept apart,
+  // so that two callers may use the same.
+  sched::RequestId new_id(std::size_t slot) { return sched::RequestId(admitted_++ * slots_.size() + slot); }
+  Slot& slot_of(sched::RequestId id) { return slots_[id.index() % slots_.size()]; }
+
+  // Called with mutex_ held.
+  template <typename Inputs>
+  void admit(std::size_t slot, const sched::Request& request, Inputs&& inputs, Dispatches& out);
+  std::optional<sched::Dispatch> after_stage(const sched::Dispatch& done, const Status& status, Seconds now);
+  void deliver(std::unique_lock<std::mutex>& lock, soc::ProcessorId self, std::optional<sched::Dispatch>& next);
+  void hand_out(Dispatches& out, std::optional<soc::ProcessorId> self, std::optional<sched::Dispatch>& next);
+  void call_back(const Slot& slot);
+  void leave(std::size_t slot, Dispatches& out);
+
+  const zoo::Zoo& zoo_;
+  const soc::Soc& soc_;
+  const EngineOptions options_;
+  const OnComplete on_complete_;
+  const std::chrono::steady_clock::time_point epoch_ = std::chrono::steady_clock::now();
+  Activator activator_;
+  std::mutex switching_;  // one switch at a time; taken before mutex_
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable idle_;
+  std::optional<sched::Dispatcher> dispatcher_;
+  std::shared_ptr<const ActivePlan> active_;
+  std::vector<Slot> slots_;
+  std::vector<Door> doors_;             // by task
+  std::vector<std::size_t> to_deliver_;  // slots whose request has completed
+  std::vector<std::size_t> batch_;       // of these, the ones being called back
+  bool delivering_ = false;              // a worker is calling back; it takes the others' completions along
+  bool stopping_ = false;
+  std::size_t pending_ = 0;  // submitted and not called back
+  std::size_t admitted_ = 0;
+  Dispatches submitted_;  // scratch of submit()
+
+  std::vector<std::unique_ptr<Worker>> workers_;  // by processor; each worker's own but for its mailbox
+};
+
+Status Engine::Impl::start(std::shared_ptr<const plan::Plan> plan) {
+  if (options_.slots_per_task < 1 || options_.slots_per_task > kMostSlots) {
+    return error(Code::kInvalidArgument, "slots per task: got {}; allowed: 1..{}", options_.slots_per_task, kMostSlots);
+  }
+  SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(options_.policy, soc_.processors.size()));
+  SL_ASSIGN_OR_RETURN(active_, activator_.activate(plan));
+  dispatcher_.emplace(std::move(plan), soc_.processors.size(), std::move(policy));
+  doors_.resize(zoo_.tasks.size());
+  for (Door& door : doors_) {
+    for (std::size_t k = options_.slots_per_task; k-- > 0;) door.free_slots.push_back(slots_.size() + k);
+    for (std::size_t k = 0; k < options_.slots_per_task; ++k) slots_.emplace_back().index = k;
+  }
+  to_deliver_.reserve(slots_.size());
+  batch_.reserve(slots_.size());
+  return start_workers();
+}
+
+Status Engine::Impl::start_workers() {
+  std::vector<std::future<Status>> pinned;
+  for (std::size_t p = 0; p < soc_.processors.size(); ++p) workers_.push_back(std::make_unique<Worker>());
+  for (std::size_t p = 0; p < soc_.processors.size(); ++p) {
+    std::promise<Status> promise;
+    pinned.push_back(promise.get_future());
+    workers_[p]->out.reserve(soc_.processors.size());
+    workers_[p]->thread = std::thread([this, p, promise = std::move(promise)]() mutable {
+      const soc::Processor& processor = soc_.processors[p];
+      name_this_thread(processor.name);
+      promise.set_value(processor.cores.empty() ? Status() : pin_this_thread(processor.cores));
+      work(soc::ProcessorId(p));
+    });
+  }
+  Status first;
+  for (std::future<Status>& status : pinned) {
+    const Status s = status.get();
+    if (first.ok()) first = s;
+  }
+  return first;
+}
+
+Engine::Impl::~Impl() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  drain();
+  for (const auto& worker : workers_) worker->mailbox.close();
+  for (const auto& worker : workers_) {
+    if (worker->thread.joinable()) worker->thread.join();
+  }
+}
+
+Status Engine::Impl::submit(const sched::Request& request, const std::vector<std::span<const std::byte>>& inputs) {
+  if (request.task.index() >= zoo_.tasks.size()) {
+    return error(Code::kInvalidArgument, "task {}: the zoo has {}", request.task.index(), zoo_.tasks.size());
+  }
+  SL_RETURN_IF_ERROR(check_inputs(zoo_.task(request.task), inputs));
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return error(Code::kFailedPrecondition, "the engine is stopping; it takes no more requests");
+  ++pending_;
+  Door& door = doors_[request.task.index()];
+  if (door.free_slots.empty()) {
+    door.waiting.push_back({request, inputs});
+    return {};
+  }
+  const std::size_t slot = door.free_slots.back();
+  door.free_slots.pop_back();
+  submitted_.clear();
+  admit(slot, request, inputs, submitted_);
+  std::optional<sched::Dispatch> none;
+  hand_out(submitted_, std::nullopt, none);
+  return {};
+}
+
+template <typename Inputs>
+void Engine::Impl::admit(std::size_t slot_index, const sched::Request& request, Inputs&& inputs, Dispatches& out) {
+  Slot& slot = slots_[slot_index];
+  slot.request = request;
+  slot.inputs = std::forward<Inputs>(inputs);
+  slot.plan = active_;
+  slot.plan_version = dispatcher_->plan_version();
+  slot.status = Status();
+  sched::Request inside = request;
+  inside.id = new_id(slot_index);
+  dispatcher_->arrive(inside, now(), out);
+}
+
+void Engine::Impl::hand_out(Dispatches& out, std::optional<soc::ProcessorId> self,
+                            std::optional<sched::Dispatch>& next) {
+  for (const sched::Dispatch& dispatch : out) {
+    if (self && dispatch.processor == *self) {
+      next = dispatch;
+    } else {
+      workers_[dispatch.processor.index()]->mailbox.post(dispatch);
+    }
+  }
+  out.clear();
+}
+
+void Engine::Impl::work(soc::ProcessorId processor) {
+  Worker& self = *workers_[processor.index()];
+  std::optional<sched::Dispatch> next;
+  while (next || (next = self.mailbox.take())) {
+    const sched::Dispatch dispatch = *next;
+    const Seconds start = now();
+    const Status status = run_stage(dispatch);
+    const Seconds end = now();
+    if (options_.trace != nullptr) record(dispatch, start, end);
+    next = after_stage(dispatch, status, end);
+  }
+}
+
+Status Engine::Impl::run_stage(const sched::Dispatch& dispatch) {
+  const Slot& slot = slot_of(dispatch.request);
+  backend::Session& session = *slot.plan->stages[dispatch.task.index()][dispatch.stage.index()]->by_slot[slot.index];
+  if (dispatch.stage.index() == 0) SL_RETURN_IF_ERROR(bind_inputs(slot, session));
+  return session.run();
+}
+
+Status Engine::Impl::bind_inputs(const Slot& slot, backend::Session& session) {
+  for (std::size_t k = 0; k < slot.inputs.size(); ++k) {
+    const std::span<const std::byte> data = slot.inputs[k];
+    if (bind_directly(data)) {
+      SL_RETURN_IF_ERROR(session.bind_input(k, data));
+      continue;
+    }
+    HostBuffer& buffer = activator_.input(slot.request.task, slot.index, k);
+    std::memcpy(buffer.data(), data.data(), data.size());
+    SL_RETURN_IF_ERROR(session.bind_input(k, buffer.span()));
+  }
+  return {};
+}
+
+void Engine::Impl::record(const sched::Dispatch& dispatch, Seconds start, Seconds end) {
+  Span span{dispatch, start, end};
+  span.dispatch.request = slot_of(dispatch.request).request.id;
+  options_.trace->record(span);
+}
+
+std::optional<sched::Dispatch> Engine::Impl::after_stage(const sched::Dispatch& done, const Status& status,
+                                                         Seconds now) {
+  std::optional<sched::Dispatch> next;
+  Dispatches& out = workers_[done.processor.index()]->out;
+  std::unique_lock lock(mutex_);
+  bool last = true;
+  if (status.ok()) {
+    last = dispatcher_->finish(done, now, out);
+  } else {
+    dispatcher_->abandon(done, now, out);
+  }
+  hand_out(out, done.processor, next);  // the others start before anybody is called back
+  if (last) {
+    Slot& slot = slot_of(done.request);
+    slot.finished = now;
+    slot.status = status;
+    to_deliver_.push_back(done.request.index() % slots_.size());
+    if (!delivering_) deliver(lock, done.processor, next);
+  }
+  return next;
+}
+
+void Engine::Impl::deliver(std::unique_lock<std::mutex>& lock, soc::ProcessorId self,
+                           std::optional<sched::Dispatch>& next) {
+  Dispatches& out = workers_[self.index()]->out;
+  delivering_ = true;
+  while (!to_deliver_.empty()) {
+    batch_.swap(to_deliver_);
+    for (const std::size_t slot : batch_) {
+      lock.unlock();
+      call_back(slots_[slot]);
+      lock.lock();
+      leave(slot, out);
+      hand_out(out, self, next);
+    }
+    batch_.clear();
+  }
+  delivering_ = false;
+  if (pending_ == 0) idle_.notify_all();
+}
+
+void Engine::Impl::call_back(const Slot& slot) {
+  if (!on_complete_) return;
+  on_complete_({.request = slot.request,
+                .finished = slot.finished,
+                .status = slot.status,
+                .plan_version = slot.plan_version,
+                .sigma = slot.plan->plan->tasks[slot.request.task.index()].sigma,
+                .output = activator_.output(slot.request.task, slot.index)});
+}
+
+void Engine::Impl::leave(std::size_t slot_index, Dispatches& out) {
+  Slot& slot = slots_[slot_index];
+  slot.plan.reset();
+  --pending_;
+  Door& door = doors_[slot.request.task.index()];
+  if (door.waiting.empty()) {
+    door.free_slots.push_back(slot_index);
+    return;
+  }
+  AtTheDoor waiting = std::move(door.waiting.front());
+  door.waiting.pop_front();
+  admit(slot_index, waiting.request, std::move(waiting.inputs), out);
+}
+
+Status Engine::Impl::prepare(const plan::Plan& plan) {
+  activator_.prune();
+  return activator_.activate(std::make_shared<plan::Plan>(plan)).status();
+}
+
+Status Engine::Impl::switch_plan(std::shared_ptr<const plan::Plan> plan) {
+  const std::lock_guard switching(switching_);
+  SL_ASSIGN_OR_RETURN(auto active, activator_.activate(plan));
+  {
+    const std::lock_guard lock(mutex_);
+    active_.swap(active);
+    dispatcher_->switch_plan(std::move(plan));
+  }
+  active.reset();
+  activator_.prune();
+  return {};
+}
+
+std::size_t Engine::Impl::plan_version() const {
+  const std::lock_guard lock(mutex_);
+  return dispatcher_->plan_version();
+}
+
+void Engine::Impl::drain() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return pending_ == 0 && !delivering_; });
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::start(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
+                                              std::shared_ptr<const plan::Plan> plan, EngineOptions options,
+                                              OnComplete on_complete) {
+  auto impl = std::make_unique<Impl>(zoo, soc, residency, std::move(options), std::move(on_complete));
+  SL_RETURN_IF_ERROR(impl->start(std::move(plan)));
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+Seconds Engine::now() const { return impl_->now(); }
+std::chrono::steady_clock::time_point Engine::epoch() const { return impl_->epoch(); }
+Status Engine::submit(const sched::Request& request, const std::vector<std::span<const std::byte>>& inputs) {
+  return impl_->submit(request, inputs);
+}
+Status Engine::prepare(const plan::Plan& plan) { return impl_->prepare(plan); }
+Status Engine::switch_plan(std::shared_ptr<const plan::Plan> plan) { return impl_->switch_plan(std::move(plan)); }
+std::size_t Engine::plan_version() const { return impl_->plan_version(); }
+void Engine::drain() { impl_->drain(); }
+
+}  // namespace sparseloom::run

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "sparseloom/sched/request.h"
+
+namespace sparseloom::run {
+
+/// Where one worker waits for its next stage. One taker; posters take turns (the engine's mutex sees to it) and post
+/// only when the last letter was taken. Neither side takes a lock: a post is a store and, if the worker sleeps, a wake.
+class Mailbox {
+ public:
+  void post(const sched::Dispatch& dispatch) {
+    letter_ = dispatch;
+    put(kFull);
+  }
+  /// Ends the taker. Nothing may be posted afterwards.
+  void close() { put(kClosed); }
+
+  /// Sleeps until there is a letter; nothing once the mailbox is closed.
+  std::optional<sched::Dispatch> take() {
+    state_.wait(kEmpty, std::memory_order_acquire);
+    if (state_.load(std::memory_order_acquire) == kClosed) return std::nullopt;
+    const sched::Dispatch letter = letter_;
+    state_.store(kEmpty,
+                 std::memory_order_relaxed);  // published by the mutex that the taker locks before the next post
+    return letter;
+  }
+
+ private:
+  static constexpr std::int32_t kEmpty = 0, kFull = 1, kClosed = 2;
+
+  void put(std::int32_t state) {
+    state_.store(state, std::memory_order_release);
+    state_.notify_one();
+  }
+
+  std::atomic<std::int32_t> state_{kEmpty};
+  sched::Dispatch letter_;
+};
+
+}  // namespace sparseloom::run
