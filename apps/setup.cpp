@@ -1,0 +1,86 @@
+#include "apps/setup.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+namespace sparseloom::apps {
+namespace {
+
+std::atomic<bool> g_interrupted{false};  // the one thing a signal handler may touch
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+extern "C" void on_signal(int number) {
+  g_interrupted.store(true);
+  std::signal(number, SIG_DFL);
+}
+
+std::string as_duration(Seconds duration) {
+  const auto seconds = static_cast<long>(duration.count() + 0.5);
+  return seconds < 60 ? fmt::format("{} s", seconds) : fmt::format("{} min {:02} s", seconds / 60, seconds % 60);
+}
+
+std::string bar(const profile::Progress& progress) {
+  constexpr std::size_t kWidth = 24;
+  const std::size_t filled = progress.total == 0 ? 0 : kWidth * progress.done / progress.total;
+  return fmt::format("[{:#<{}}{:.<{}}]", "", filled, "", kWidth - filled);
+}
+
+std::string line_of(const profile::Progress& progress) {
+  std::string line = fmt::format("{} {} {}/{}", progress.what, bar(progress), progress.done, progress.total);
+  if (progress.per_second > 0) line += fmt::format(", {:.0f} {}/s", progress.per_second, progress.unit);
+  if (progress.left > Seconds(0)) line += ", " + as_duration(progress.left) + " left";
+  return line;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path) {
+  auto setup = std::make_unique<Setup>();
+  SL_ASSIGN_OR_RETURN(setup->runtime, backend::make_runtime("openvino"));
+  SL_ASSIGN_OR_RETURN(setup->zoo, zoo::load_zoo(zoo_path));
+  SL_ASSIGN_OR_RETURN(setup->soc, soc::discover(*setup->runtime));
+  SL_ASSIGN_OR_RETURN(const std::filesystem::path pieces, profile::default_pieces(setup->zoo));
+  SL_ASSIGN_OR_RETURN(setup->compile_cache, profile::default_compile_cache());
+  setup->pieces = std::make_unique<zoo::PieceStore>(setup->zoo, *setup->runtime, pieces);
+  return setup;
+}
+
+std::filesystem::path default_zoo() {
+  const std::filesystem::path here = "zoos/demo";
+  std::error_code ignored;
+  return std::filesystem::exists(here, ignored) ? here : std::filesystem::path(SPARSELOOM_SOURCE_DIR) / here;
+}
+
+const std::atomic<bool>& interrupted() {
+  static const bool installed = [] {
+    std::signal(SIGINT, on_signal);
+    std::signal(SIGTERM, on_signal);
+    return true;
+  }();
+  static_cast<void>(installed);
+  return g_interrupted;
+}
+
+Status cancelled_if_interrupted() {
+  return interrupted().load() ? error(Code::kCancelled, "stopped by the user") : Status();
+}
+
+profile::OnProgress progress_line() {
+  const bool terminal = ::isatty(STDERR_FILENO) != 0;
+  return [terminal, last = Seconds(-10)](const profile::Progress& progress) mutable {
+    constexpr Seconds kBetweenPlainLines{5};
+    const bool finished = progress.done == progress.total;
+    if (terminal) {
+      fmt::print(stderr, "\r\x1b[K{}{}", line_of(progress), finished ? "\n" : "");
+    } else if (finished || progress.elapsed - last >= kBetweenPlainLines || progress.elapsed < last) {
+      fmt::print(stderr, "{}\n", line_of(progress));
+      last = progress.elapsed;
+    }
+    std::fflush(stderr);
+  };
+}
+
+}  // namespace sparseloom::apps

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sparseloom/backend/runtime.h"
+#include "sparseloom/base/status.h"
+#include "sparseloom/profile/ensure.h"
+#include "sparseloom/profile/profile.h"
+#include "sparseloom/soc/soc.h"
+#include "sparseloom/zoo/pieces.h"
+#include "sparseloom/zoo/zoo.h"
+
+namespace sparseloom::apps {
+
+/// What most commands stand on: a zoo, this machine's processors and a runtime. Not movable: its parts refer to each
+/// other.
+struct Setup {
+  std::unique_ptr<backend::Runtime> runtime;
+  zoo::Zoo zoo;
+  soc::Soc soc;
+  std::unique_ptr<zoo::PieceStore> pieces;
+  std::filesystem::path compile_cache;
+};
+
+/// Loads the zoo at `zoo_path`, discovers the host's processors and opens the caches.
+Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path);
+
+/// The zoo folder that --zoo stands for when it is not given: zoos/demo below the working directory, else below the
+/// source tree this program was built from.
+std::filesystem::path default_zoo();
+
+/// Set when the user presses Ctrl-C or the process is asked to end (SIGINT, SIGTERM): finish what runs and print the
+/// summary. A second signal ends the process at once. Installs the handlers when first called.
+const std::atomic<bool>& interrupted();
+
+/// kCancelled if interrupted() is set.
+Status cancelled_if_interrupted();
+
+/// A progress line for people on standard error: redrawn in place on a terminal, else a plain line every few seconds.
+profile::OnProgress progress_line();
+
+}  // namespace sparseloom::apps
