@@ -1,0 +1,248 @@
+#include "sparseloom/profile/database.h"
+
+#include <cmath>
+#include <optional>
+#include <system_error>
+
+#include "sparseloom/profile/sqlite.h"
+
+namespace sparseloom::profile {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
+constexpr std::int64_t kFormatVersion = 1;
+
+constexpr const char* kSchema = R"(
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE latency (
+  task TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL,
+  median_s REAL NOT NULL, q1_s REAL NOT NULL, q3_s REAL NOT NULL, runs INTEGER NOT NULL, resident_bytes INTEGER NOT NULL,
+  PRIMARY KEY (task, variant, stage, processor)) WITHOUT ROWID;
+CREATE TABLE accuracy (
+  task TEXT NOT NULL, split TEXT NOT NULL, sigma TEXT NOT NULL, correct INTEGER NOT NULL, samples INTEGER NOT NULL,
+  PRIMARY KEY (task, split, sigma)) WITHOUT ROWID;
+)";
+
+std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+// Recorded by the creator; every later opener must bring the same.
+Status create(const Connection& db, const zoo::Zoo& zoo, const soc::Soc& soc) {
+  SL_RETURN_IF_ERROR(db.execute(kSchema));
+  SL_RETURN_IF_ERROR(
+      db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kFormatVersion)));
+  SL_ASSIGN_OR_RETURN(Statement insert, db.prepare("INSERT INTO meta VALUES (?, ?)"));
+  const std::pair<std::string_view, std::string_view> rows[] = {{"zoo_fingerprint", zoo.fingerprint},
+                                                                {"zoo_name", zoo.name},
+                                                                {"soc_fingerprint", soc.fingerprint},
+                                                                {"soc_name", soc.name}};
+  for (const auto& [key, value] : rows) {
+    SL_RETURN_IF_ERROR(insert.reset());
+    SL_RETURN_IF_ERROR(insert.bind(1, key));
+    SL_RETURN_IF_ERROR(insert.bind(2, value));
+    SL_RETURN_IF_ERROR(insert.step().status());
+  }
+  return {};
+}
+
+// An empty file is what a process leaves that was killed before its first transaction.
+Result<bool> is_fresh(const Connection& db) {
+  SL_ASSIGN_OR_RETURN(const std::int64_t id, db.integer("PRAGMA application_id"));
+  SL_ASSIGN_OR_RETURN(const std::int64_t tables, db.integer("SELECT count(*) FROM sqlite_master"));
+  return id == 0 && tables == 0;
+}
+
+Status check_owner(const Connection& db) {
+  const std::string path = db.path().string();
+  SL_ASSIGN_OR_RETURN(const std::int64_t id, db.integer("PRAGMA application_id"));
+  if (id != kApplicationId) {
+    return error(Code::kFailedPrecondition,
+                 "{}: a database of another program (application id {}); give another file with --database", path, id);
+  }
+  SL_ASSIGN_OR_RETURN(const std::int64_t version, db.integer("PRAGMA user_version"));
+  if (version == kFormatVersion) return {};
+  return error(Code::kFailedPrecondition,
+               "{}: profile database of format_version {}, this release reads {}; delete it or give another file with "
+               "--database",
+               path, version, kFormatVersion);
+}
+
+Status check_fingerprint(const Connection& db, std::string_view key, std::string_view what, const std::string& ours) {
+  SL_ASSIGN_OR_RETURN(Statement query, db.prepare("SELECT value FROM meta WHERE key = ?"));
+  SL_RETURN_IF_ERROR(query.bind(1, key));
+  SL_ASSIGN_OR_RETURN(const bool found, query.step());
+  const std::string theirs = found ? query.text(0) : std::string("(none)");
+  if (theirs == ours) return {};
+  return error(Code::kFailedPrecondition,
+               "{}: a profile of another {}: it was measured for fingerprint {}, this one is {}; delete it or give "
+               "another file with --database",
+               db.path().string(), what, theirs, ours);
+}
+
+// What the rows' names mean in this zoo and machine.
+std::optional<std::size_t> stage_in(const zoo::Task& task, std::int64_t stage) {
+  if (stage < 0 || static_cast<std::size_t>(stage) >= task.stages()) return std::nullopt;
+  return static_cast<std::size_t>(stage);
+}
+
+std::optional<zoo::Sigma> sigma_in(const zoo::Task& task, std::string_view text) {
+  zoo::Sigma sigma;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find('|', start), text.size());
+    const auto variant = task.variant(text.substr(start, end - start));
+    if (!variant.ok()) return std::nullopt;
+    sigma.push_back(*variant);
+    start = end + 1;
+  }
+  if (sigma.size() != task.stages()) return std::nullopt;
+  return sigma;
+}
+
+Status bad_row(const Connection& db, std::string_view table, std::string_view row) {
+  return error(Code::kDataLoss, "{}: table {}: row '{}' does not fit this zoo and machine; delete the file",
+               db.path().string(), table, row);
+}
+
+}  // namespace
+
+std::string_view to_string(SplitName split) { return split == SplitName::kProfile ? "profile" : "test"; }
+
+class Database::Impl {
+ public:
+  Impl(Connection db, const zoo::Zoo& zoo, const soc::Soc& soc) : db_(std::move(db)), zoo_(zoo), soc_(soc) {}
+
+  Status prepare() {
+    SL_ASSIGN_OR_RETURN(const bool fresh, is_fresh(db_));
+    if (fresh) {
+      SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db_));
+      SL_ASSIGN_OR_RETURN(const bool still_fresh, is_fresh(db_));  // another process may have been quicker
+      if (still_fresh) SL_RETURN_IF_ERROR(create(db_, zoo_, soc_));
+      SL_RETURN_IF_ERROR(transaction.commit());
+    }
+    SL_RETURN_IF_ERROR(check_owner(db_));
+    SL_ASSIGN_OR_RETURN(const std::string verdict, db_.text("PRAGMA quick_check(1)"));
+    if (verdict != "ok") {
+      return error(Code::kDataLoss, "{}: damaged ({}); delete it or give another file with --database",
+                   db_.path().string(), verdict);
+    }
+    SL_RETURN_IF_ERROR(check_fingerprint(db_, "zoo_fingerprint", "zoo", zoo_.fingerprint));
+    SL_RETURN_IF_ERROR(check_fingerprint(db_, "soc_fingerprint", "machine", soc_.fingerprint));
+    return db_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  }
+
+  Status read_latencies(Profile& profile) const {
+    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, variant, stage, processor, median_s, q1_s, q3_s, "
+                                                    "runs, resident_bytes FROM latency"));
+    for (;;) {
+      SL_ASSIGN_OR_RETURN(const bool more, rows.step());
+      if (!more) return {};
+      const auto task = zoo_.find_task(rows.text(0));
+      const auto processor = soc_.find(rows.text(3));
+      if (!task.ok() || !processor.ok()) return bad_row(db_, "latency", rows.text(0) + " " + rows.text(3));
+      const auto variant = zoo_.task(*task).variant(rows.text(1));
+      const auto stage = stage_in(zoo_.task(*task), rows.integer(2));
+      const Latency latency{Seconds(rows.number(4)), Seconds(rows.number(5)), Seconds(rows.number(6)), rows.integer(7),
+                            Bytes{static_cast<std::uint64_t>(rows.integer(8))}};
+      const bool sane = std::isfinite(latency.median.count()) && latency.median.count() > 0 && latency.count > 0 &&
+                        rows.integer(8) >= 0;
+      if (!variant.ok() || !stage || !sane) return bad_row(db_, "latency", rows.text(0) + " " + rows.text(1));
+      profile.tasks[task->index()].set_latency(*variant, zoo::StageId(*stage), *processor, latency);
+    }
+  }
+
+  Status read_accuracies(Profile& profile) const {
+    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, split, sigma, correct, samples FROM accuracy"));
+    for (;;) {
+      SL_ASSIGN_OR_RETURN(const bool more, rows.step());
+      if (!more) return {};
+      const auto task = zoo_.find_task(rows.text(0));
+      if (!task.ok()) return bad_row(db_, "accuracy", rows.text(0));
+      const auto sigma = sigma_in(zoo_.task(*task), rows.text(2));
+      const std::string split = rows.text(1);
+      const Accuracy accuracy{rows.integer(3), rows.integer(4)};
+      const bool sane = accuracy.correct >= 0 && accuracy.samples > 0 && accuracy.correct <= accuracy.samples;
+      if (!sigma || !sane || (split != "profile" && split != "test")) {
+        return bad_row(db_, "accuracy", rows.text(0) + " " + rows.text(2));
+      }
+      TaskProfile& target = profile.tasks[task->index()];
+      split == "profile" ? target.set_accuracy(*sigma, accuracy) : target.set_accuracy_test(*sigma, accuracy);
+    }
+  }
+
+  Status write_row(Statement& insert, const LatencyEntry& entry) const {
+    const zoo::Task& task = zoo_.task(entry.task);
+    const Latency& l = entry.latency;
+    SL_RETURN_IF_ERROR(insert.reset());
+    SL_RETURN_IF_ERROR(insert.bind(1, task.name));
+    SL_RETURN_IF_ERROR(insert.bind(2, task.variants[entry.variant.index()].name));
+    SL_RETURN_IF_ERROR(insert.bind(3, static_cast<std::int64_t>(entry.stage.index())));
+    SL_RETURN_IF_ERROR(insert.bind(4, soc_.processor(entry.processor).name));
+    SL_RETURN_IF_ERROR(insert.bind(5, l.median.count()));
+    SL_RETURN_IF_ERROR(insert.bind(6, l.q1.count()));
+    SL_RETURN_IF_ERROR(insert.bind(7, l.q3.count()));
+    SL_RETURN_IF_ERROR(insert.bind(8, l.count));
+    SL_RETURN_IF_ERROR(insert.bind(9, to_signed(l.resident.count)));
+    return insert.step().status();
+  }
+
+  Status write_row(Statement& insert, const AccuracyEntry& entry) const {
+    const zoo::Task& task = zoo_.task(entry.task);
+    SL_RETURN_IF_ERROR(insert.reset());
+    SL_RETURN_IF_ERROR(insert.bind(1, task.name));
+    SL_RETURN_IF_ERROR(insert.bind(2, to_string(entry.split)));
+    SL_RETURN_IF_ERROR(insert.bind(3, zoo::describe(task, entry.sigma)));
+    SL_RETURN_IF_ERROR(insert.bind(4, entry.accuracy.correct));
+    SL_RETURN_IF_ERROR(insert.bind(5, entry.accuracy.samples));
+    return insert.step().status();
+  }
+
+  template <typename Entry>
+  Status write(std::string_view sql, std::span<const Entry> entries) {
+    SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db_));
+    {
+      SL_ASSIGN_OR_RETURN(Statement insert, db_.prepare(sql));
+      for (const Entry& entry : entries) SL_RETURN_IF_ERROR(write_row(insert, entry));
+    }
+    return transaction.commit();
+  }
+
+  const fs::path& path() const { return db_.path(); }
+
+ private:
+  Connection db_;
+  const zoo::Zoo& zoo_;
+  const soc::Soc& soc_;
+};
+
+Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
+Database::~Database() = default;
+
+Result<Database> Database::open(const fs::path& path, const zoo::Zoo& zoo, const soc::Soc& soc) {
+  std::error_code failure;
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), failure);
+  if (failure) return error(Code::kUnavailable, "{}: cannot create its folder: {}", path.string(), failure.message());
+  if (fs::is_directory(path, failure)) return error(Code::kUnavailable, "{}: a folder, not a file", path.string());
+  SL_ASSIGN_OR_RETURN(Connection connection, Connection::open(path));
+  auto impl = std::make_unique<Impl>(std::move(connection), zoo, soc);
+  SL_RETURN_IF_ERROR(impl->prepare());
+  return Database(std::move(impl));
+}
+
+Status Database::read(Profile& profile) const {
+  SL_RETURN_IF_ERROR(impl_->read_latencies(profile));
+  return impl_->read_accuracies(profile);
+}
+
+Status Database::write(std::span<const LatencyEntry> entries) {
+  return impl_->write("INSERT OR REPLACE INTO latency VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", entries);
+}
+
+Status Database::write(std::span<const AccuracyEntry> entries) {
+  return impl_->write("INSERT OR REPLACE INTO accuracy VALUES (?, ?, ?, ?, ?)", entries);
+}
+
+const fs::path& Database::path() const { return impl_->path(); }
+
+}  // namespace sparseloom::profile

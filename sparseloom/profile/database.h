@@ -1,0 +1,61 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "sparseloom/profile/profile.h"
+
+namespace sparseloom::profile {
+
+/// Which data an accuracy was counted on.
+enum class SplitName { kProfile, kTest };
+/// "profile", "test".
+std::string_view to_string(SplitName split);
+
+struct LatencyEntry {
+  zoo::TaskId task;
+  zoo::VariantId variant;
+  zoo::StageId stage;
+  soc::ProcessorId processor;
+  Latency latency;
+};
+
+struct AccuracyEntry {
+  zoo::TaskId task;
+  SplitName split = SplitName::kProfile;
+  zoo::Sigma sigma;
+  Accuracy accuracy;
+};
+
+/// Measurements of one zoo on one machine, in one SQLite file (format_version 1; tables meta, latency, accuracy; names
+/// as text, durations in seconds). Every batch is one transaction and the journal is write-ahead, so a process killed
+/// at any moment leaves a file with all batches that had been written and no part of another. Several processes may use
+/// one file; one object must not be used by two threads at the same time.
+class Database {
+ public:
+  /// Opens the file, or makes it with its folders. kFailedPrecondition: made for another zoo or machine (both
+  /// fingerprints are named), by another release, or a database of another program. kDataLoss: damaged or no database.
+  /// kUnavailable: cannot be read and written. `zoo` and `soc` must outlive the object.
+  static Result<Database> open(const std::filesystem::path& path, const zoo::Zoo& zoo, const soc::Soc& soc);
+
+  Database(Database&&) noexcept;
+  Database& operator=(Database&&) noexcept;
+  ~Database();
+
+  /// Fills `profile` (of the sizes of empty_profile()) with everything the file holds. O(rows).
+  Status read(Profile& profile) const;
+  /// Each replaces what was there before. One transaction.
+  Status write(std::span<const LatencyEntry> entries);
+  Status write(std::span<const AccuracyEntry> entries);
+
+  const std::filesystem::path& path() const;
+
+ private:
+  class Impl;
+  explicit Database(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sparseloom::profile

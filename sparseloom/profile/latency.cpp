@@ -1,0 +1,274 @@
+#include "sparseloom/profile/latency.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <random>
+
+#include "sparseloom/base/thread.h"
+#include "sparseloom/profile/memory.h"
+#include "sparseloom/profile/stages.h"
+#include "sparseloom/zoo/chain.h"
+
+namespace sparseloom::profile {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Gives the calling thread its cores back.
+class KeepAffinity {
+ public:
+  KeepAffinity() : cpus_(allowed_cpus()) {}
+  KeepAffinity(const KeepAffinity&) = delete;
+  KeepAffinity& operator=(const KeepAffinity&) = delete;
+  ~KeepAffinity() { (void)pin_this_thread(cpus_); }
+
+ private:
+  std::vector<CpuIndex> cpus_;
+};
+
+// One subgraph, compiled for one kind of processor and bound to its task's buffers.
+struct Subject {
+  zoo::VariantId variant;
+  zoo::StageId stage;
+  std::shared_ptr<backend::Executable> executable;
+  std::unique_ptr<backend::Session> session;
+  Bytes resident;
+};
+
+// The processors that share executables.
+struct Kind {
+  backend::CompileOptions compile;
+  std::vector<soc::ProcessorId> processors;
+};
+
+std::vector<Kind> kinds_of(const soc::Soc& soc, const std::filesystem::path& cache) {
+  std::vector<Kind> kinds;
+  std::map<std::tuple<std::string, std::string, std::size_t>, std::size_t> position;
+  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+    const soc::Processor& processor = soc.processors[p];
+    const auto [it, fresh] =
+        position.emplace(std::tuple(processor.device, processor.kind, processor.cores.size()), kinds.size());
+    if (fresh) kinds.push_back({compile_options(processor, cache), {}});
+    kinds[it->second].processors.emplace_back(p);
+  }
+  return kinds;
+}
+
+// Measures one task: subgraphs x processors.
+class TaskMeasurement {
+ public:
+  TaskMeasurement(const zoo::Zoo& zoo, const soc::Soc& soc, zoo::TaskId task, const LatencyOptions& options)
+      : zoo_(zoo), soc_(soc), task_(task), options_(options) {}
+
+  Status run(const backend::Runtime& runtime, zoo::PieceStore& pieces, const TaskProfile& known,
+             const OnLatencies& on_latencies, Progress& progress, const OnProgress& tick) {
+    SL_RETURN_IF_ERROR(fill_inputs(runtime, pieces));
+    for (const Kind& kind : kinds_of(soc_, options_.compile_cache)) {
+      SL_ASSIGN_OR_RETURN(std::vector<Subject> subjects, prepare(runtime, pieces, known, kind, progress, tick));
+      if (subjects.empty()) continue;
+      SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries, time(subjects, kind, progress, tick));
+      SL_RETURN_IF_ERROR(on_latencies(entries));
+    }
+    return {};
+  }
+
+ private:
+  // Real boundary tensors: what the dense variant passes on for the first profile sample.
+  Status fill_inputs(const backend::Runtime& runtime, zoo::PieceStore& pieces) {
+    const zoo::Task& task = zoo_.task(task_);
+    SL_ASSIGN_OR_RETURN(const zoo::Dataset data, zoo::Dataset::load(zoo_, task, task.profile));
+    const backend::CompileOptions compile;
+    for (std::size_t s = 0; s < task.stages(); ++s) {
+      SL_ASSIGN_OR_RETURN(auto executable,
+                          load_stage(runtime, pieces, task_, zoo::VariantId(0), zoo::StageId(s), compile));
+      if (s == 0) add_buffers(executable->inputs());
+      add_buffers(executable->outputs());
+      if (s == 0) {
+        for (std::size_t i = 0; i < at_[0].size(); ++i) {
+          const auto bytes = data.input(0, i);
+          if (bytes.size() != at_[0][i].size()) {
+            return error(Code::kFailedPrecondition, "task '{}': dense stage 0 takes {}, but the data hold {} bytes",
+                         task.name, executable->inputs()[i].describe(), bytes.size());
+          }
+          std::memcpy(at_[0][i].data(), bytes.data(), bytes.size());
+        }
+      }
+      SL_ASSIGN_OR_RETURN(auto session, executable->new_session());
+      SL_RETURN_IF_ERROR(bind(*session, s));
+      SL_RETURN_IF_ERROR(session->run());
+    }
+    return {};
+  }
+
+  void add_buffers(const std::vector<TensorSpec>& specs) {
+    auto& buffers = at_.emplace_back();
+    for (const TensorSpec& spec : specs) buffers.emplace_back(spec.bytes());
+  }
+
+  Status bind(backend::Session& session, std::size_t s) {
+    for (std::size_t i = 0; i < at_[s].size(); ++i) SL_RETURN_IF_ERROR(session.bind_input(i, at_[s][i].span()));
+    for (std::size_t i = 0; i < at_[s + 1].size(); ++i) {
+      SL_RETURN_IF_ERROR(session.bind_output(i, at_[s + 1][i].span()));
+    }
+    return {};
+  }
+
+  bool missing(const TaskProfile& known, const Kind& kind, zoo::VariantId v, zoo::StageId s) const {
+    return std::any_of(kind.processors.begin(), kind.processors.end(),
+                       [&](soc::ProcessorId p) { return known.latency(v, s, p).count == 0; });
+  }
+
+  Result<std::vector<Subject>> prepare(const backend::Runtime& runtime, zoo::PieceStore& pieces,
+                                       const TaskProfile& known, const Kind& kind, Progress& progress,
+                                       const OnProgress& tick) {
+    std::vector<Subject> subjects;
+    for (std::size_t v = 0; v < known.variants(); ++v) {
+      for (std::size_t s = 0; s < known.stages(); ++s) {
+        if (!missing(known, kind, zoo::VariantId(v), zoo::StageId(s))) continue;
+        if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
+        SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, kind, zoo::VariantId(v), zoo::StageId(s)));
+        subjects.push_back(std::move(subject));
+        ++progress.done;
+        tick(progress);
+      }
+    }
+    return subjects;
+  }
+
+  Result<Subject> load(const backend::Runtime& runtime, zoo::PieceStore& pieces, const Kind& kind, zoo::VariantId v,
+                       zoo::StageId s) {
+    SL_RETURN_IF_ERROR(pieces.piece(task_, v, s).status());  // cutting must not count as memory of the subgraph
+    const Bytes before = memory_in_use(options_.mapped_folders);
+    Subject subject{.variant = v, .stage = s, .executable = {}, .session = {}, .resident = {}};
+    SL_ASSIGN_OR_RETURN(subject.executable, load_stage(runtime, pieces, task_, v, s, kind.compile));
+    SL_ASSIGN_OR_RETURN(subject.session, subject.executable->new_session());
+    const Status bound = bind(*subject.session, s.index());
+    if (!bound.ok()) return bound.with_context(where(v, s));
+    const Status ran = subject.session->run();  // the first run allocates what it keeps
+    if (!ran.ok()) return ran.with_context(where(v, s));
+    subject.resident = growth(before, memory_in_use(options_.mapped_folders));
+    return subject;
+  }
+
+  std::string where(zoo::VariantId v, zoo::StageId s) const {
+    const zoo::Task& task = zoo_.task(task_);
+    return fmt::format("task '{}', variant '{}', stage {}", task.name, task.variants[v.index()].name, s.index());
+  }
+
+  Result<std::vector<LatencyEntry>> time(std::vector<Subject>& subjects, const Kind& kind, Progress& progress,
+                                         const OnProgress& tick) {
+    const std::size_t processors = kind.processors.size();
+    std::vector<std::vector<Seconds>> runs(subjects.size() * processors);
+    std::vector<std::size_t> order(subjects.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::mt19937_64 random(task_.index());
+    const KeepAffinity keep;
+    const auto start = Clock::now();
+    for (int round = -1; round < options_.rounds; ++round) {  // round -1 warms up
+      if (round >= options_.least_rounds && Clock::now() - start > options_.task_budget) break;
+      std::shuffle(order.begin(), order.end(), random);
+      for (std::size_t p = 0; p < processors; ++p) {
+        SL_RETURN_IF_ERROR(pin_this_thread(soc_.processor(kind.processors[p]).cores));
+        for (const std::size_t i : order) {
+          if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
+          const auto begin = Clock::now();
+          SL_RETURN_IF_ERROR(subjects[i].session->run());
+          if (round >= 0) runs[i * processors + p].push_back(Clock::now() - begin);
+        }
+      }
+      progress.done += subjects.size() * (round >= 0 ? 1 : 0);
+      tick(progress);
+    }
+    std::vector<LatencyEntry> entries;
+    for (std::size_t i = 0; i < subjects.size(); ++i) {
+      for (std::size_t p = 0; p < processors; ++p) {
+        LatencyEntry entry{task_, subjects[i].variant, subjects[i].stage, kind.processors[p],
+                           summarize(std::move(runs[i * processors + p]))};
+        entry.latency.resident = subjects[i].resident;
+        entries.push_back(entry);
+      }
+    }
+    return entries;
+  }
+
+  const zoo::Zoo& zoo_;
+  const soc::Soc& soc_;
+  zoo::TaskId task_;
+  const LatencyOptions& options_;
+  // [s]: tensors in front of stage s, all subjects share them. Timed runs overwrite them with what other variants pass
+  // on for the same sample: still real data.
+  std::vector<std::vector<HostBuffer>> at_;
+};
+
+double quantile(const std::vector<Seconds>& sorted, double q) {
+  const double position = q * static_cast<double>(sorted.size() - 1);
+  const auto low = static_cast<std::size_t>(std::floor(position));
+  const std::size_t high = std::min(low + 1, sorted.size() - 1);
+  const double share = position - static_cast<double>(low);
+  return sorted[low].count() * (1 - share) + sorted[high].count() * share;
+}
+
+std::size_t missing_subgraphs(const TaskProfile& task) {
+  std::size_t missing = 0;
+  for (std::size_t v = 0; v < task.variants(); ++v) {
+    for (std::size_t s = 0; s < task.stages(); ++s) {
+      bool any = false;
+      for (std::size_t p = 0; p < task.processors(); ++p) {
+        any = any || task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p)).count == 0;
+      }
+      missing += any ? 1 : 0;
+    }
+  }
+  return missing;
+}
+
+}  // namespace
+
+backend::CompileOptions compile_options(const soc::Processor& processor, const std::filesystem::path& cache) {
+  return {.device = processor.device,
+          .threads = static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)),
+          .cache_dir = cache};
+}
+
+Latency summarize(std::vector<Seconds> runs) {
+  std::sort(runs.begin(), runs.end());
+  return {.median = Seconds(quantile(runs, 0.5)),
+          .q1 = Seconds(quantile(runs, 0.25)),
+          .q3 = Seconds(quantile(runs, 0.75)),
+          .count = static_cast<std::int64_t>(runs.size()),
+          .resident = {}};
+}
+
+Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                         zoo::PieceStore& pieces, const Profile& profile, const LatencyOptions& options,
+                         const OnLatencies& on_latencies) {
+  const auto start = Clock::now();
+  auto last = start;
+  Progress progress;
+  progress.what = "latency";
+  progress.unit = "subgraph rounds";
+  for (const TaskProfile& task : profile.tasks) {
+    progress.total += missing_subgraphs(task) * static_cast<std::size_t>(options.rounds + 1);  // loading counts as one
+  }
+  const OnProgress tick = [&](const Progress& now) {
+    const auto time = Clock::now();
+    if (!options.control.on_progress || time - last < std::chrono::milliseconds(200)) return;
+    last = time;
+    Progress shown = now;
+    shown.elapsed = time - start;
+    shown.per_second = static_cast<double>(now.done) / shown.elapsed.count();
+    if (now.done > 0)
+      shown.left = Seconds(static_cast<double>(now.total - std::min(now.done, now.total)) / shown.per_second);
+    options.control.on_progress(shown);
+  };
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    if (missing_subgraphs(profile.tasks[t]) == 0) continue;
+    TaskMeasurement measurement(zoo, soc, zoo::TaskId(t), options);
+    SL_RETURN_IF_ERROR(measurement.run(runtime, pieces, profile.tasks[t], on_latencies, progress, tick));
+  }
+  return {};
+}
+
+}  // namespace sparseloom::profile

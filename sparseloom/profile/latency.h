@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "sparseloom/backend/runtime.h"
+#include "sparseloom/profile/database.h"
+#include "sparseloom/profile/progress.h"
+#include "sparseloom/zoo/pieces.h"
+
+namespace sparseloom::profile {
+
+struct LatencyOptions {
+  int rounds = 30;  ///< timed runs per subgraph and processor
+  /// After this long per task, no further round is begun once there are `least_rounds`.
+  Seconds task_budget{12};
+  int least_rounds = 9;
+  std::filesystem::path compile_cache;                ///< empty: compiled blobs are not kept
+  std::vector<std::filesystem::path> mapped_folders;  ///< where model files and blobs lie that a runtime may map
+  Control control;
+};
+
+/// Takes a task's finished measurements (one batch). A failure ends the measurement.
+using OnLatencies = std::function<Status(std::span<const LatencyEntry>)>;
+
+/// Runs every subgraph that `profile` has no latency for on every processor and hands over median, quartiles, count and
+/// bytes resident, task by task. Rounds are interleaved over processors and, in a seeded order that changes from round
+/// to round, over the task's subgraphs, so that a disturbance spreads over all of them. The calling thread is pinned to
+/// the processor under measurement and gets its cores back at the end. Inputs are the tensors that the dense variant
+/// passes on for the first profile sample. Processors of one kind and number of cores share a compiled executable.
+Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                         zoo::PieceStore& pieces, const Profile& profile, const LatencyOptions& options,
+                         const OnLatencies& on_latencies);
+
+/// Median and quartiles (linear interpolation) of `runs`, which must not be empty; `resident` is left 0.
+Latency summarize(std::vector<Seconds> runs);
+
+/// The options a processor's subgraphs are compiled with.
+backend::CompileOptions compile_options(const soc::Processor& processor, const std::filesystem::path& cache);
+
+}  // namespace sparseloom::profile

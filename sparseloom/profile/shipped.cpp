@@ -1,0 +1,152 @@
+#include "sparseloom/profile/shipped.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+
+namespace sparseloom::profile {
+namespace {
+
+constexpr std::string_view kDigestPrefix = "# models ";
+
+std::string path_in_zoo(const zoo::Task& task) { return task.name + "/accuracy.csv"; }
+
+std::string header_of(const zoo::Task& task) {
+  std::string header;
+  for (std::size_t s = 0; s < task.stages(); ++s) header += fmt::format("variant_{},", s);
+  return header + "profile_correct,profile_samples,test_correct,test_samples";
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, start), text.size());
+    parts.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return parts;
+}
+
+std::optional<std::int64_t> count_in(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+struct Row {
+  zoo::Sigma sigma;
+  Accuracy profile;
+  Accuracy test;
+};
+
+Result<Row> parse_row(const zoo::Task& task, std::string_view line, const std::string& where) {
+  const auto cells = split(line, ',');
+  const std::size_t stages = task.stages();
+  if (cells.size() != stages + 4) {
+    return error(Code::kMalformed, "{}: {} cells, expected {}", where, cells.size(), stages + 4);
+  }
+  Row row;
+  for (std::size_t s = 0; s < stages; ++s) {
+    const auto variant = task.variant(cells[s]);
+    if (!variant.ok()) return Status(Code::kMalformed, variant.status().with_context(where).message());
+    row.sigma.push_back(*variant);
+  }
+  std::vector<std::int64_t> counts;
+  for (std::size_t i = stages; i < cells.size(); ++i) {
+    const auto count = count_in(cells[i]);
+    if (!count) return error(Code::kMalformed, "{}: '{}' is no count", where, cells[i]);
+    counts.push_back(*count);
+  }
+  row.profile = {counts[0], counts[1]};
+  row.test = {counts[2], counts[3]};
+  const bool test_fits = row.test.samples == task.test.samples || row.test.samples == 0;
+  if (row.profile.samples != task.profile.samples || !test_fits) {
+    return error(Code::kMalformed, "{}: counts of {} and {} samples, but the splits hold {} and {}", where,
+                 row.profile.samples, row.test.samples, task.profile.samples, task.test.samples);
+  }
+  if (row.profile.correct > row.profile.samples || row.test.correct > row.test.samples) {
+    return error(Code::kMalformed, "{}: more correct answers than samples", where);
+  }
+  return row;
+}
+
+// zoo.json with its entry for `path` replaced by `entry` (or taken out).
+Status rewrite_entry(const zoo::Zoo& zoo, const std::string& path, const std::optional<Json>& entry) {
+  const auto file = zoo.root / "zoo.json";
+  SL_ASSIGN_OR_RETURN(Json json, read_json(file));
+  Json files = Json::array();
+  for (const Json& old : json.at("files")) {
+    if (old.at("path") != path) files.push_back(old);
+  }
+  if (entry) files.push_back(*entry);
+  std::sort(files.begin(), files.end(), [](const Json& a, const Json& b) {
+    return a.at("path").get_ref<const std::string&>() < b.at("path").get_ref<const std::string&>();
+  });
+  json["files"] = std::move(files);
+  return write_file(file, json.dump(1) + "\n");
+}
+
+}  // namespace
+
+Result<Shipped> load_shipped(const zoo::Zoo& zoo, zoo::TaskId id, TaskProfile& profile) {
+  const zoo::Task& task = zoo.task(id);
+  if (zoo::find_file(zoo, path_in_zoo(task)) == nullptr) return Shipped::kAbsent;
+  const auto path = zoo.root / path_in_zoo(task);
+  SL_RETURN_IF_ERROR(zoo::check_file(zoo, path));
+  SL_ASSIGN_OR_RETURN(const std::string text, read_file(path));
+  auto lines = split(text, '\n');
+  if (!lines.empty() && lines.back().empty()) lines.pop_back();
+  if (lines.size() < 2 || !lines[0].starts_with(kDigestPrefix)) {
+    return error(Code::kMalformed, "{}:1: expected '{}<hash>'", path.string(), kDigestPrefix);
+  }
+  if (lines[0].substr(kDigestPrefix.size()) != zoo::models_digest(zoo, task)) return Shipped::kStale;
+  if (lines[1] != header_of(task)) {
+    return error(Code::kMalformed, "{}:2: expected the header '{}'", path.string(), header_of(task));
+  }
+  if (lines.size() != profile.stitched() + 2) {
+    return error(Code::kMalformed, "{}: {} rows, expected one for each of {} stitched variants", path.string(),
+                 lines.size() - 2, profile.stitched());
+  }
+  for (std::size_t i = 2; i < lines.size(); ++i) {
+    SL_ASSIGN_OR_RETURN(const Row row, parse_row(task, lines[i], fmt::format("{}:{}", path.string(), i + 1)));
+    profile.set_accuracy(row.sigma, row.profile);
+    if (row.test.samples > 0) profile.set_accuracy_test(row.sigma, row.test);
+  }
+  return Shipped::kLoaded;
+}
+
+Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
+  const zoo::Task& task = zoo.task(id);
+  std::string text = fmt::format("{}{}\n{}\n", kDigestPrefix, zoo::models_digest(zoo, task), header_of(task));
+  for (std::size_t i = 0; i < profile.stitched(); ++i) {
+    const zoo::Sigma sigma = profile.sigma_at(i);
+    const Accuracy& on_profile = profile.accuracy(sigma);
+    const Accuracy& on_test = profile.accuracy_test(sigma);
+    if (on_profile.samples == 0) {
+      return error(Code::kFailedPrecondition,
+                   "task '{}': {} has no accuracy on the profile split; run sparseloom profile --accuracy first",
+                   task.name, zoo::describe(task, sigma));
+    }
+    for (const zoo::VariantId v : sigma) text += task.variants[v.index()].name + ",";
+    text += fmt::format("{},{},{},{}\n", on_profile.correct, on_profile.samples, on_test.correct, on_test.samples);
+  }
+  return text;
+}
+
+Status ship(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
+  SL_ASSIGN_OR_RETURN(const std::string text, shipped_table(zoo, id, profile));
+  const std::string path = path_in_zoo(zoo.task(id));
+  const zoo::FileEntry* old = zoo::find_file(zoo, path);
+  if (old != nullptr && old->sha256 == sha256(text) && zoo::check_file(zoo, path).ok()) return {};
+  if (old != nullptr) SL_RETURN_IF_ERROR(rewrite_entry(zoo, path, std::nullopt));
+  SL_RETURN_IF_ERROR(write_file(zoo.root / path, text));
+  return rewrite_entry(zoo, path, Json{{"path", path}, {"bytes", text.size()}, {"sha256", sha256(text)}});
+}
+
+}  // namespace sparseloom::profile

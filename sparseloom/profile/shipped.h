@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "sparseloom/profile/profile.h"
+
+namespace sparseloom::profile {
+
+/// Accuracies that ship with a zoo: <task>/accuracy.csv, listed in zoo.json like every other file (docs/zoo-format.md).
+enum class Shipped {
+  kAbsent,  ///< the task has no table
+  kStale,   ///< it has one, but for other models or data (models_digest() differs): not used
+  kLoaded
+};
+
+/// Reads a task's table into `profile`. kDataLoss (hash, truncated), kMalformed (line named).
+Result<Shipped> load_shipped(const zoo::Zoo& zoo, zoo::TaskId task, TaskProfile& profile);
+
+/// The table's text for what `profile` holds. kFailedPrecondition if a stitched variant has no accuracy on the profile
+/// split; on test, 0 of 0 stands for not measured.
+Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
+
+/// Writes a task's table and lists it in zoo.json. A process killed at any moment leaves a zoo that loads: the old
+/// entry is taken out first, then the file written, then the new entry put in, each step atomic.
+Status ship(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
+
+}  // namespace sparseloom::profile

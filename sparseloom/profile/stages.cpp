@@ -1,0 +1,27 @@
+#include "sparseloom/profile/stages.h"
+
+namespace sparseloom::profile {
+
+Result<std::shared_ptr<backend::Executable>> load_stage(const backend::Runtime& runtime, zoo::PieceStore& pieces,
+                                                        zoo::TaskId task, zoo::VariantId variant, zoo::StageId stage,
+                                                        const backend::CompileOptions& options) {
+  SL_ASSIGN_OR_RETURN(const auto path, pieces.piece(task, variant, stage));
+  SL_ASSIGN_OR_RETURN(auto executable, runtime.load(path, options));
+  return std::shared_ptr<backend::Executable>(std::move(executable));
+}
+
+Result<StageTable> load_stages(const zoo::Zoo& zoo, const backend::Runtime& runtime, zoo::PieceStore& pieces,
+                               zoo::TaskId task, const backend::CompileOptions& options) {
+  StageTable table;
+  for (std::size_t v = 0; v < zoo.task(task).variants.size(); ++v) {
+    auto& stages = table.emplace_back();
+    for (std::size_t s = 0; s < zoo.task(task).stages(); ++s) {
+      SL_ASSIGN_OR_RETURN(auto executable,
+                          load_stage(runtime, pieces, task, zoo::VariantId(v), zoo::StageId(s), options));
+      stages.push_back(std::move(executable));
+    }
+  }
+  return table;
+}
+
+}  // namespace sparseloom::profile
