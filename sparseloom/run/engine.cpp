@@ -120,7 +120,7 @@ class Engine::Impl {
   std::optional<sched::Dispatcher> dispatcher_;
   std::shared_ptr<const ActivePlan> active_;
   std::vector<Slot> slots_;
-  std::vector<Door> doors_;             // by task
+  std::vector<Door> doors_;              // by task
   std::vector<std::size_t> to_deliver_;  // slots whose request has completed
   std::vector<std::size_t> batch_;       // of these, the ones being called back
   bool delivering_ = false;              // a worker is calling back; it takes the others' completions along

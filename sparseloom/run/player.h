@@ -80,32 +80,42 @@ class Player {
   Seconds worst_lateness() const { return worst_lateness_; }
 
  private:
+  static constexpr std::uint32_t kOpenLoop = 0xFFFF'FFFF;
   struct ClosedLoop {
-    std::size_t left = 0;  // requests still to send
-    bool active = false;
+    std::size_t left = 0;    // requests still to send
+    std::size_t inside = 0;  // requests that will be followed by another one, or be the last
+  };
+  struct Due {
+    Seconds at{0};  // since the start of the play
+    zoo::TaskId task;
+    std::size_t loop = kOpenLoop;
   };
 
   explicit Player(PlayerSetup setup);
+  void begin(const std::vector<plan::Slo>& slos, std::vector<ClosedLoop> loops, std::size_t expected,
+             std::size_t episode, std::optional<Seconds> end);
+  void send_all(Seconds start, const std::vector<Due>& due);
+  void send(zoo::TaskId task, Seconds arrival, std::size_t loop);
   void on_complete(const Completion& completion);
-  void begin(const std::vector<plan::Slo>& slos, std::size_t expected, std::optional<Seconds> end);
+  std::size_t log(Record record, sched::RequestId id);
   std::vector<Record> finish();
-  void send(zoo::TaskId task, Seconds arrival);
   bool sleep_until(Seconds time);
   bool stopped() const;
 
   PlayerSetup setup_;
   Seconds worst_lateness_{0};
+  std::size_t episodes_ = 0;
 
-  std::mutex mutex_;  // guards what follows: callbacks run on worker threads
+  std::mutex mutex_;  // guards what follows: completions come from worker threads
   std::condition_variable changed_;
   std::vector<std::size_t> next_sample_;  // by task
   std::vector<plan::Slo> slos_;
-  std::vector<ClosedLoop> loops_;  // by task
-  std::optional<Seconds> end_;     // closed loops send nothing after it
-  std::size_t outstanding_ = 0;
-  std::size_t sent_ = 0;
-  std::size_t episodes_ = 0;
+  std::vector<ClosedLoop> loops_;
+  std::optional<Seconds> end_;  // closed loops send nothing after it
   std::size_t episode_ = 0;
+  std::size_t sent_ = 0;
+  std::size_t first_request_ = 0;       // of this play
+  std::vector<std::uint32_t> loop_of_;  // by request of this play
   std::vector<Record> records_;
 
   std::unique_ptr<Engine> engine_;  // last: its destructor drains, and completions use the rest

@@ -1,0 +1,236 @@
+#include "sparseloom/run/player.h"
+
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+namespace sparseloom::run {
+namespace {
+
+// A signal may be delivered to another thread, so a sleeper looks up this often for the stop flag.
+constexpr Seconds kLookUp{0.05};
+
+// Sleeps end up to 50 µs late by default; an arrival should not.
+class PreciseSleep {
+ public:
+  PreciseSleep() : before_(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0)) { prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); }
+  ~PreciseSleep() {
+    if (before_ > 0) prctl(PR_SET_TIMERSLACK, static_cast<unsigned long>(before_), 0, 0, 0);
+  }
+  PreciseSleep(const PreciseSleep&) = delete;
+  PreciseSleep& operator=(const PreciseSleep&) = delete;
+
+ private:
+  int before_;
+};
+
+// steady_clock reads CLOCK_MONOTONIC, so its times can be slept for absolutely.
+void sleep_until_steady(std::chrono::steady_clock::time_point time) {
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+  const timespec at{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
+}
+
+}  // namespace
+
+TaskSamples samples_of(const zoo::Dataset& data, std::size_t model_inputs) {
+  TaskSamples samples;
+  for (std::size_t s = 0; s < data.size(); ++s) {
+    std::vector<std::span<const std::byte>>& inputs = samples.inputs.emplace_back();
+    for (std::size_t k = 0; k < model_inputs; ++k) inputs.push_back(data.input(s, k));
+    samples.labels.push_back(data.label(s));
+  }
+  return samples;
+}
+
+std::vector<std::vector<zoo::TaskId>> all_orders(std::size_t tasks) {
+  std::vector<std::size_t> order(tasks);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::vector<std::vector<zoo::TaskId>> orders;
+  do {
+    orders.emplace_back(order.begin(), order.end());
+  } while (std::next_permutation(order.begin(), order.end()));
+  return orders;
+}
+
+Player::Player(PlayerSetup setup) : setup_(std::move(setup)), next_sample_(setup_.zoo.tasks.size(), 0) {}
+
+Player::~Player() = default;
+
+Result<std::unique_ptr<Player>> Player::start(PlayerSetup setup, std::shared_ptr<const plan::Plan> plan) {
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    if (t < setup.samples.size() && !setup.samples[t].inputs.empty()) continue;
+    return error(Code::kInvalidArgument, "task '{}': no samples to send", setup.zoo.tasks[t].name);
+  }
+  std::unique_ptr<Player> player(new Player(std::move(setup)));
+  const auto on_complete = [p = player.get()](const Completion& completion) { p->on_complete(completion); };
+  const PlayerSetup& s = player->setup_;
+  SL_ASSIGN_OR_RETURN(player->engine_,
+                      Engine::start(s.zoo, s.soc, s.residency, std::move(plan), s.engine, on_complete));
+  return player;
+}
+
+void Player::rewind() {
+  const std::lock_guard lock(mutex_);
+  std::fill(next_sample_.begin(), next_sample_.end(), std::size_t{0});
+}
+
+bool Player::stopped() const { return setup_.stop != nullptr && setup_.stop->load(std::memory_order_relaxed); }
+
+bool Player::sleep_until(Seconds time) {
+  while (!stopped()) {
+    const Seconds now = engine_->now();
+    if (now >= time) return true;
+    const Seconds until = std::min(time, now + kLookUp);
+    sleep_until_steady(engine_->epoch() + std::chrono::ceil<std::chrono::steady_clock::duration>(until));
+  }
+  return false;
+}
+
+void Player::begin(const std::vector<plan::Slo>& slos, std::vector<ClosedLoop> loops, std::size_t expected,
+                   std::size_t episode, std::optional<Seconds> end) {
+  const std::lock_guard lock(mutex_);
+  slos_ = slos;
+  loops_ = std::move(loops);
+  end_ = end;
+  episode_ = episode;
+  first_request_ = sent_;
+  loop_of_.clear();
+  loop_of_.reserve(expected);
+  records_.clear();
+  records_.reserve(expected);
+}
+
+std::vector<Record> Player::finish() {
+  {
+    std::unique_lock lock(mutex_);
+    const auto over = [this] {
+      return std::all_of(loops_.begin(), loops_.end(), [](auto& l) { return l.inside == 0; });
+    };
+    while (!over() && !stopped()) changed_.wait_for(lock, kLookUp);
+  }
+  engine_->drain();
+  const std::lock_guard lock(mutex_);
+  return std::move(records_);
+}
+
+void Player::send(zoo::TaskId task, Seconds arrival, std::size_t loop) {
+  const TaskSamples& samples = setup_.samples[task.index()];
+  sched::Request request;
+  request.task = task;
+  request.arrival = arrival;
+  {
+    const std::lock_guard lock(mutex_);
+    std::size_t& next = next_sample_[task.index()];
+    request.id = sched::RequestId(sent_++);
+    request.sample = next;
+    request.deadline = arrival + slos_[task.index()].latency;
+    next = (next + 1) % samples.inputs.size();
+    loop_of_.push_back(static_cast<std::uint32_t>(loop));
+  }
+  const Status status = engine_->submit(request, samples.inputs[request.sample]);
+  if (status.ok()) return;
+  const std::lock_guard lock(mutex_);  // samples that do not fit the model: a request that was not served
+  if (loop != kOpenLoop) --loops_[loop].inside;
+  records_.push_back({.task = task,
+                      .sample = request.sample,
+                      .arrival = arrival,
+                      .deadline = request.deadline,
+                      .finished = arrival,
+                      .episode = episode_,
+                      .status = status.code()});
+}
+
+void Player::on_complete(const Completion& completion) {
+  const sched::Request& r = completion.request;
+  Record record{.task = r.task,
+                .sample = r.sample,
+                .arrival = r.arrival,
+                .deadline = r.deadline,
+                .finished = completion.finished,
+                .plan_version = completion.plan_version,
+                .status = completion.status.code()};
+  if (completion.status.ok()) record.predicted = zoo::top1(completion.output);
+  const std::size_t loop = log(record, r.id);
+  if (loop != kOpenLoop) send(r.task, completion.finished, loop);
+}
+
+// Returns the loop that sends its next request now, if any.
+std::size_t Player::log(Record record, sched::RequestId id) {
+  const std::lock_guard lock(mutex_);
+  record.episode = episode_;
+  records_.push_back(record);
+  const std::size_t index = loop_of_[id.index() - first_request_];
+  if (index == kOpenLoop) return kOpenLoop;
+  ClosedLoop& loop = loops_[index];
+  if (loop.left > 0 && !stopped() && !(end_ && record.finished >= *end_)) {
+    --loop.left;
+    return index;
+  }
+  if (--loop.inside == 0) changed_.notify_all();
+  return kOpenLoop;
+}
+
+std::vector<Record> Player::play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) {
+  constexpr std::size_t kEndless = std::numeric_limits<std::size_t>::max();
+  constexpr std::size_t kGuess = 100'000;  // records of a closed loop, to start with
+  std::vector<Due> due;
+  std::vector<ClosedLoop> loops;
+  for (const sched::Arrival& arrival : sched::open_loop_arrivals(workload)) due.push_back({arrival.at, arrival.task});
+  std::size_t expected = due.size();
+  for (const sched::Arrivals& a : workload.arrivals) {
+    if (a.kind != sched::Arrivals::Kind::kClosedLoop) continue;
+    if (workload.duration && a.offset >= *workload.duration) continue;
+    const std::size_t total = a.requests == 0 ? kEndless : a.requests;
+    const std::size_t first = std::min(a.outstanding, total);
+    due.insert(due.end(), first, {a.offset, a.task, loops.size()});
+    loops.push_back({.left = total - first, .inside = first});
+    expected += std::min(total, kGuess);
+  }
+  std::stable_sort(due.begin(), due.end(), [](const Due& a, const Due& b) { return a.at < b.at; });
+  const Seconds start = engine_->now();
+  const auto end = workload.duration ? std::optional(start + *workload.duration) : std::nullopt;
+  begin(slos, std::move(loops), expected, 0, end);
+  send_all(start, due);
+  return finish();
+}
+
+void Player::send_all(Seconds start, const std::vector<Due>& due) {
+  const PreciseSleep precise;
+  for (const Due& next : due) {
+    const Seconds time = start + next.at;
+    if (!sleep_until(time)) return;
+    worst_lateness_ = std::max(worst_lateness_, engine_->now() - time);
+    send(next.task, time, next.loop);
+  }
+}
+
+std::vector<Record> Player::play_episode(const std::vector<zoo::TaskId>& order, const std::vector<plan::Slo>& slos) {
+  std::vector<Due> due;
+  Seconds at{0};
+  for (const zoo::TaskId task : order) {
+    due.push_back({at, task});
+    at += slos[task.index()].latency / static_cast<double>(setup_.soc.processors.size());
+  }
+  begin(slos, {}, due.size(), episodes_++, std::nullopt);
+  send_all(engine_->now(), due);
+  return finish();
+}
+
+std::vector<Record> Player::play_saturated(Seconds duration, const std::vector<plan::Slo>& slos,
+                                           std::size_t outstanding) {
+  sched::Workload workload;
+  workload.duration = duration;
+  for (std::size_t t = 0; t < setup_.zoo.tasks.size(); ++t) {
+    workload.arrivals.push_back(
+        {.task = zoo::TaskId(t), .kind = sched::Arrivals::Kind::kClosedLoop, .outstanding = outstanding});
+  }
+  std::vector<Record> records = play(workload, slos);
+  std::erase_if(records, [&](const Record& r) { return r.finished > *end_; });
+  return records;
+}
+
+}  // namespace sparseloom::run

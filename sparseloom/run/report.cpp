@@ -1,0 +1,228 @@
+#include "sparseloom/run/report.h"
+
+#include <fmt/ranges.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace sparseloom::run {
+namespace {
+
+struct Group {
+  double requests = 0;
+  double hits = 0;
+};
+
+// Wilson's score interval for `hits` of `n`, at 95 %.
+Rate wilson(double share, double n) {
+  constexpr double z = 1.959963984540054;
+  const double center = (share + z * z / (2 * n)) / (1 + z * z / n);
+  const double half = z / (1 + z * z / n) * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+  return {share, std::max(0.0, std::min(share, center - half)), std::min(1.0, std::max(share, center + half))};
+}
+
+// How many independent requests the episodes are worth.
+double effective_size(const std::vector<Group>& groups, double share, double requests) {
+  const auto episodes = static_cast<double>(groups.size());
+  if (groups.size() < 2) return requests;
+  if (share <= 0.0 || share >= 1.0) return episodes;
+  double scatter = 0;  // variance of the ratio of sums over episodes (cluster sampling)
+  for (const Group& g : groups) scatter += (g.hits - share * g.requests) * (g.hits - share * g.requests);
+  const double variance = scatter * episodes / (episodes - 1) / (requests * requests);
+  const double independent = share * (1 - share) / requests;
+  const double design_effect = std::max(1.0, variance / independent);
+  return std::max(1.0, requests / design_effect);
+}
+
+std::optional<Seconds> nearest_rank(const std::vector<Seconds>& sorted, double quantile) {
+  if (sorted.empty()) return std::nullopt;
+  const auto rank = static_cast<std::size_t>(std::ceil(quantile * static_cast<double>(sorted.size())));
+  return sorted[std::max<std::size_t>(rank, 1) - 1];
+}
+
+// What the records of one task add up to.
+struct Tally {
+  std::vector<Seconds> latencies;  // of the requests served
+  std::size_t requests = 0;
+  std::size_t late = 0;
+  std::size_t correct = 0;
+};
+
+std::vector<Tally> tally(const ReportInput& in) {
+  std::vector<Tally> tallies(in.zoo.tasks.size());
+  for (const Record& r : in.records) {
+    Tally& t = tallies[r.task.index()];
+    ++t.requests;
+    t.late += r.late() ? 1 : 0;
+    if (!r.served()) continue;
+    t.latencies.push_back(r.finished - r.arrival);
+    t.correct += r.predicted == in.samples[r.task.index()].labels[r.sample] ? 1 : 0;
+  }
+  for (Tally& t : tallies) std::sort(t.latencies.begin(), t.latencies.end());
+  return tallies;
+}
+
+bool misses_accuracy(const ReportInput& in, zoo::TaskId task) {
+  return in.plan.tasks[task.index()].accuracy < in.slos[task.index()].accuracy;
+}
+
+TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally) {
+  const zoo::Task& task = in.zoo.task(id);
+  const plan::TaskPlan& chosen = in.plan.tasks[id.index()];
+  TaskReport report;
+  report.task = task.name;
+  for (const zoo::VariantId v : chosen.sigma) report.variant.push_back(task.variants[v.index()].name);
+  for (const soc::ProcessorId p : chosen.placement) report.placement.push_back(in.soc.processor(p).name);
+  report.requests = tally.requests;
+  report.violations = misses_accuracy(in, id) ? tally.requests : tally.late;
+  report.accuracy = chosen.accuracy;
+  const profile::Accuracy& test = in.profile.task(id).accuracy_test(chosen.sigma);
+  if (test.samples > 0) report.accuracy_test = test.fraction();
+  if (!tally.latencies.empty()) {
+    report.accuracy_served = static_cast<double>(tally.correct) / static_cast<double>(tally.latencies.size());
+  }
+  report.bound = in.slos[id.index()];
+  report.p50 = nearest_rank(tally.latencies, 0.50);
+  report.p95 = nearest_rank(tally.latencies, 0.95);
+  report.p99 = nearest_rank(tally.latencies, 0.99);
+  return report;
+}
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json ms_or_null(const std::optional<Seconds>& value) { return value ? Json(to_ms(*value)) : Json(nullptr); }
+
+Json to_json(const TaskReport& t) {
+  return {{"task", t.task},
+          {"variant", t.variant},
+          {"placement", t.placement},
+          {"requests", t.requests},
+          {"violations", t.violations},
+          {"accuracy", t.accuracy},
+          {"accuracy_test", or_null(t.accuracy_test)},
+          {"accuracy_served", or_null(t.accuracy_served)},
+          {"accuracy_bound", t.bound.accuracy},
+          {"latency_bound_ms", to_ms(t.bound.latency)},
+          {"latency_ms", {{"p50", ms_or_null(t.p50)}, {"p95", ms_or_null(t.p95)}, {"p99", ms_or_null(t.p99)}}}};
+}
+
+Json to_json(const SystemReport& s) {
+  Json tasks = Json::array();
+  for (const TaskReport& t : s.tasks) tasks.push_back(to_json(t));
+  return {{"name", s.name},
+          {"requests", s.requests},
+          {"violation_rate", s.violation_rate.value},
+          {"violation_rate_ci", {s.violation_rate.low, s.violation_rate.high}},
+          {"violations",
+           {{"latency", s.violations.latency}, {"accuracy", s.violations.accuracy}, {"both", s.violations.both}}},
+          {"throughput_qps", s.throughput_qps},
+          {"tasks", std::move(tasks)}};
+}
+
+std::string ms_text(const std::optional<Seconds>& value) { return value ? fmt::format("{:.2f}", to_ms(*value)) : "-"; }
+std::string percent_text(const std::optional<double>& v) { return v ? fmt::format("{:.1f}", *v * 100) : "-"; }
+
+}  // namespace
+
+Rate rate_with_interval(const std::vector<Record>& records, const std::vector<bool>& hits) {
+  if (records.empty()) return {0, 0, 1};
+  std::map<std::size_t, Group> by_episode;
+  double sum = 0;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    Group& group = by_episode[records[i].episode];
+    group.requests += 1;
+    group.hits += hits[i] ? 1 : 0;
+    sum += hits[i] ? 1 : 0;
+  }
+  std::vector<Group> groups;
+  for (const auto& [episode, group] : by_episode) groups.push_back(group);
+  const auto requests = static_cast<double>(records.size());
+  return wilson(sum / requests, effective_size(groups, sum / requests, requests));
+}
+
+SystemReport make_report(const ReportInput& in) {
+  SystemReport report;
+  report.name = in.name;
+  report.requests = in.records.size();
+  report.throughput_qps = in.throughput_qps;
+  std::vector<bool> hits;
+  const double one = 1.0 / static_cast<double>(std::max<std::size_t>(in.records.size(), 1));
+  for (const Record& r : in.records) {
+    const bool inaccurate = misses_accuracy(in, r.task);
+    hits.push_back(inaccurate || r.late());
+    if (!hits.back()) continue;
+    double& cause =
+        !inaccurate ? report.violations.latency : (r.late() ? report.violations.both : report.violations.accuracy);
+    cause += one;
+  }
+  report.violation_rate = rate_with_interval(in.records, hits);
+  const std::vector<Tally> tallies = tally(in);
+  for (std::size_t t = 0; t < in.zoo.tasks.size(); ++t) {
+    report.tasks.push_back(task_report(in, zoo::TaskId(t), tallies[t]));
+  }
+  return report;
+}
+
+double completed_per_second(const std::vector<Record>& records) {
+  Seconds first{0}, last{0};
+  double served = 0;
+  for (const Record& r : records) {
+    if (!r.served()) continue;
+    first = served == 0 ? r.arrival : std::min(first, r.arrival);
+    last = std::max(last, r.finished);
+    served += 1;
+  }
+  return last > first ? served / (last - first).count() : 0;
+}
+
+Json report_json(const std::string& slo_config, const std::string& machine, const std::vector<SystemReport>& systems) {
+  Json list = Json::array();
+  for (const SystemReport& system : systems) list.push_back(to_json(system));
+  return {{"slo_config", slo_config},
+          {"machine", machine},
+          {"peak_rss_bytes", peak_resident_bytes().count},
+          {"systems", std::move(list)}};
+}
+
+Bytes peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return {static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};  // Linux counts KiB
+}
+
+std::string format_report(const SystemReport& report) {
+  std::vector<std::string> variants, placements;
+  std::size_t task_width = 4, variant_width = 17, placement_width = 9;
+  for (const TaskReport& t : report.tasks) {
+    variants.push_back(fmt::format("{}", fmt::join(t.variant, "|")));
+    placements.push_back(fmt::format("{}", fmt::join(t.placement, "|")));
+    task_width = std::max(task_width, t.task.size());
+    variant_width = std::max(variant_width, variants.back().size());
+    placement_width = std::max(placement_width, placements.back().size());
+  }
+  constexpr const char* kRow = "{:<{}}  {:<{}}  {:<{}}  {:>8}  {:>10}  {:>12}  {:>14}  {:>10}  {:>8}  {:>8}  {:>8}\n";
+  std::string text = fmt::format(kRow, "task", task_width, "variant per stage", variant_width, "placement",
+                                 placement_width, "requests", "violations", "accuracy (%)", ">= bound (%)",
+                                 "bound (ms)", "p50 (ms)", "p95 (ms)", "p99 (ms)");
+  for (std::size_t t = 0; t < report.tasks.size(); ++t) {
+    const TaskReport& row = report.tasks[t];
+    text +=
+        fmt::format(kRow, row.task, task_width, variants[t], variant_width, placements[t], placement_width,
+                    row.requests, row.violations, percent_text(row.accuracy_served), percent_text(row.bound.accuracy),
+                    ms_text(row.bound.latency), ms_text(row.p50), ms_text(row.p95), ms_text(row.p99));
+  }
+  const auto pct = [](double v) { return fmt::format("{:.2f} %", v * 100); };
+  text += fmt::format(
+      "{}: {} requests, {} violate (95 % interval {}..{}): {} late, {} inaccurate, {} both; {:.1f} served per second\n",
+      report.name, report.requests, pct(report.violation_rate.value), pct(report.violation_rate.low),
+      pct(report.violation_rate.high), pct(report.violations.latency), pct(report.violations.accuracy),
+      pct(report.violations.both), report.throughput_qps);
+  return text;
+}
+
+}  // namespace sparseloom::run
