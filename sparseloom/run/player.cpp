@@ -73,9 +73,9 @@ Result<std::unique_ptr<Player>> Player::start(PlayerSetup setup, std::shared_ptr
   return player;
 }
 
-void Player::rewind() {
+void Player::seek(std::size_t sample) {
   const std::lock_guard lock(mutex_);
-  std::fill(next_sample_.begin(), next_sample_.end(), std::size_t{0});
+  for (std::size_t t = 0; t < next_sample_.size(); ++t) next_sample_[t] = sample % setup_.samples[t].labels.size();
 }
 
 bool Player::stopped() const { return setup_.stop != nullptr && setup_.stop->load(std::memory_order_relaxed); }

@@ -52,7 +52,7 @@ struct PlayerSetup {
 };
 
 /// Sends requests to an engine in real time and records what becomes of them. Requests of a task take its samples in
-/// turn, on across calls, until rewind(). Not thread-safe; sends from the calling thread, which sleeps in between.
+/// turn, on across calls, until seek(). Not thread-safe; sends from the calling thread, which sleeps in between.
 /// All systems under comparison can use one player: switch its engine's plan between calls.
 class Player {
  public:
@@ -61,8 +61,11 @@ class Player {
   ~Player();
 
   Engine& engine() { return *engine_; }
-  /// The next request of every task takes sample 0 again, so that each system sees the same samples.
-  void rewind();
+  /// The next request of every task takes this sample (modulo how many the task has), so that each system under
+  /// comparison can be given the same ones.
+  void seek(std::size_t sample);
+  /// The stop flag is set.
+  bool stopped() const;
 
   /// Plays a workload from now: open-loop arrivals at their times, closed loops from their offset on. Returns all
   /// records in order of completion once everything has completed.
@@ -100,7 +103,6 @@ class Player {
   std::size_t log(Record record, sched::RequestId id);
   std::vector<Record> finish();
   bool sleep_until(Seconds time);
-  bool stopped() const;
 
   PlayerSetup setup_;
   Seconds worst_lateness_{0};
