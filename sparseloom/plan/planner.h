@@ -55,8 +55,12 @@ const std::vector<const Planner*>& planners();
 /// kInvalidArgument lists the names.
 Result<const Planner*> find_planner(std::string_view name);
 
-/// L(σ,π) and the busy time it adds to each processor per request.
+/// Time that stage i of σ occupies its processor: the transfer of its inputs (the receiver pays for it), then the run.
+Seconds stage_time(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement,
+                   zoo::StageId stage);
+/// L(σ,π): the sum of its stage times.
 Seconds plan_latency(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement);
+/// By processor: time per round of one request for each task.
 std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPlan>& tasks);
 
 }  // namespace sparseloom::plan

@@ -1,0 +1,197 @@
+#include "sparseloom/plan/costs.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace sparseloom::plan {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Seconds to move what stage i-1 hands to stage i between two processors; -1 if the profile does not know its size.
+double transfer_seconds(const soc::Soc& soc, const profile::Profile& profile, zoo::TaskId task, std::size_t i,
+                        soc::ProcessorId from, soc::ProcessorId to) {
+  if (soc.processor(from).memory_domain == soc.processor(to).memory_domain) return 0;
+  double bytes = 0;
+  if (profile.transfer_seconds_per_byte > 0) {
+    if (task.index() >= profile.boundary.size() || i - 1 >= profile.boundary[task.index()].size()) return -1;
+    bytes = static_cast<double>(profile.boundary[task.index()][i - 1].count);
+  }
+  return profile.transfer_latency.count() + bytes * profile.transfer_seconds_per_byte;
+}
+
+}  // namespace
+
+Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
+                                  zoo::TaskId task) {
+  const zoo::Task& t = zoo.task(task);
+  const profile::TaskProfile& measured = profile.task(task);
+  if (measured.variants() != t.variants.size() || measured.stages() != t.stages() ||
+      measured.processors() != soc.processors.size()) {
+    return error(Code::kFailedPrecondition,
+                 "profile of task '{}': has {} variants, {} stages, {} processors; zoo and SoC have {}, {}, {}", t.name,
+                 measured.variants(), measured.stages(), measured.processors(), t.variants.size(), t.stages(),
+                 soc.processors.size());
+  }
+  TaskCosts costs;
+  costs.variants_ = measured.variants();
+  costs.stages_ = measured.stages();
+  costs.processors_ = measured.processors();
+  for (std::size_t v = 0; v < costs.variants_; ++v) {
+    for (std::size_t i = 0; i < costs.stages_; ++i) {
+      for (std::size_t p = 0; p < costs.processors_; ++p) {
+        const profile::Latency& latency = measured.latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p));
+        if (latency.count == 0) {
+          return error(Code::kFailedPrecondition,
+                       "profile: task '{}', variant '{}', stage {}, processor '{}': latency not measured (run: "
+                       "sparseloom profile)",
+                       t.name, t.variants[v].name, i, soc.processors[p].name);
+        }
+        costs.run_.push_back(latency.median.count());
+      }
+    }
+  }
+  for (std::size_t i = 1; i < costs.stages_; ++i) {
+    for (std::size_t from = 0; from < costs.processors_; ++from) {
+      for (std::size_t to = 0; to < costs.processors_; ++to) {
+        const double seconds = transfer_seconds(soc, profile, task, i, soc::ProcessorId(from), soc::ProcessorId(to));
+        if (seconds < 0) {
+          return error(Code::kFailedPrecondition,
+                       "profile: task '{}', stage {}: size of its inputs unknown, needed to move them from '{}' to "
+                       "'{}' (run: sparseloom profile)",
+                       t.name, i, soc.processors[from].name, soc.processors[to].name);
+        }
+        costs.transfer_.push_back(seconds);
+      }
+    }
+  }
+  return costs;
+}
+
+double TaskCosts::stage(const zoo::Sigma& sigma, const Placement& placement, std::size_t i) const {
+  const double moved = i == 0 ? 0 : transfer(i, placement[i - 1].index(), placement[i].index());
+  return moved + run(sigma[i].index(), i, placement[i].index());
+}
+
+double TaskCosts::latency(const zoo::Sigma& sigma, const Placement& placement) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < stages_; ++i) sum += stage(sigma, placement, i);
+  return sum;
+}
+
+std::vector<double> TaskCosts::busy(const zoo::Sigma& sigma, const Placement& placement) const {
+  std::vector<double> busy(processors_, 0.0);
+  for (std::size_t i = 0; i < stages_; ++i) busy[placement[i].index()] += stage(sigma, placement, i);
+  return busy;
+}
+
+Placement TaskCosts::best_placement(const zoo::Sigma& sigma) const {
+  // Shortest path: best[p] is the least time to have stages 0..i done with stage i on p.
+  std::vector<double> best(processors_);
+  for (std::size_t p = 0; p < processors_; ++p) best[p] = run(sigma[0].index(), 0, p);
+  std::vector<std::vector<std::size_t>> came_from(stages_, std::vector<std::size_t>(processors_, 0));
+  for (std::size_t i = 1; i < stages_; ++i) {
+    std::vector<double> next(processors_, kInfinity);
+    for (std::size_t to = 0; to < processors_; ++to) {
+      for (std::size_t from = 0; from < processors_; ++from) {
+        const double through = best[from] + transfer(i, from, to) + run(sigma[i].index(), i, to);
+        if (through < next[to]) {
+          next[to] = through;
+          came_from[i][to] = from;
+        }
+      }
+    }
+    best = std::move(next);
+  }
+  Placement placement(stages_);
+  auto p = static_cast<std::size_t>(std::min_element(best.begin(), best.end()) - best.begin());
+  for (std::size_t i = stages_; i-- > 0;) {
+    placement[i] = soc::ProcessorId(p);
+    p = came_from[i][p];
+  }
+  return placement;
+}
+
+zoo::Sigma original(std::size_t variant, std::size_t stages) { return zoo::Sigma(stages, zoo::VariantId(variant)); }
+
+Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile) {
+  if (soc.processors.empty()) return error(Code::kFailedPrecondition, "soc '{}': has no processors", soc.name);
+  if (profile.tasks.size() != zoo.tasks.size()) {
+    return error(Code::kFailedPrecondition, "profile: has {} tasks; zoo '{}' has {}", profile.tasks.size(), zoo.name,
+                 zoo.tasks.size());
+  }
+  std::vector<TaskCosts> all;
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    SL_ASSIGN_OR_RETURN(TaskCosts costs, TaskCosts::read(zoo, soc, profile, zoo::TaskId(t)));
+    all.push_back(std::move(costs));
+  }
+  return all;
+}
+
+Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
+                             const zoo::Sigma& sigma) {
+  const profile::Accuracy& accuracy = profile.task(task).accuracy(sigma);
+  if (accuracy.samples == 0) {
+    return error(Code::kFailedPrecondition,
+                 "profile: task '{}', variant {}: accuracy not measured (run: sparseloom "
+                 "profile)",
+                 zoo.task(task).name, zoo::describe(zoo.task(task), sigma));
+  }
+  return accuracy.fraction();
+}
+
+Status check_slos(const Problem& problem) {
+  if (problem.slo.slos.size() == problem.zoo.tasks.size()) return {};
+  return error(Code::kInvalidArgument, "SLO configuration '{}': has {} entries; zoo '{}' has {} tasks",
+               problem.slo.name, problem.slo.slos.size(), problem.zoo.name, problem.zoo.tasks.size());
+}
+
+Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, zoo::TaskId task, zoo::Sigma sigma,
+                                Placement placement) {
+  SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(problem.zoo, problem.profile, task, sigma));
+  const Slo& slo = problem.slo.slos[task.index()];
+  TaskPlan plan;
+  plan.latency = Seconds(costs.latency(sigma, placement));
+  plan.accuracy = accuracy;
+  plan.meets_latency = within(plan.latency.count(), slo.latency.count());
+  plan.meets_accuracy = within(slo.accuracy, accuracy);
+  plan.sigma = std::move(sigma);
+  plan.placement = std::move(placement);
+  return plan;
+}
+
+Seconds bottleneck_of(const std::vector<Seconds>& busy) {
+  return busy.empty() ? Seconds(0) : *std::max_element(busy.begin(), busy.end());
+}
+
+Seconds plan_latency(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement) {
+  Seconds sum{0};
+  for (std::size_t i = 0; i < sigma.size(); ++i) {
+    sum += stage_time(problem, task, sigma, placement, zoo::StageId(i));
+  }
+  return sum;
+}
+
+Seconds stage_time(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement,
+                   zoo::StageId stage) {
+  const std::size_t i = stage.index();
+  const Seconds run = problem.profile.task(task).latency(sigma[i], stage, placement[i]).median;
+  if (i == 0) return run;
+  const double moved = transfer_seconds(problem.soc, problem.profile, task, i, placement[i - 1], placement[i]);
+  return run + Seconds(std::max(moved, 0.0));
+}
+
+std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPlan>& tasks) {
+  std::vector<Seconds> busy(problem.soc.processors.size(), Seconds(0));
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
+      busy[tasks[t].placement[i].index()] +=
+          stage_time(problem, zoo::TaskId(t), tasks[t].sigma, tasks[t].placement, zoo::StageId(i));
+    }
+  }
+  return busy;
+}
+
+}  // namespace sparseloom::plan

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "sparseloom/base/status.h"
+#include "sparseloom/plan/planner.h"
+
+namespace sparseloom::plan {
+
+/// Latencies closer than this share are ties (design: SLO grid).
+constexpr double kTie = 0.02;
+
+/// True if `value` keeps the upper bound `bound`; rounding is forgiven, ties are not.
+inline bool within(double value, double bound) { return value <= bound * (1 + 1e-9); }
+
+/// Two numbers that differ by rounding alone.
+inline bool about(double a, double b) { return within(a, b) && within(b, a); }
+
+/// One task's costs as planners read them: plain seconds in flat arrays, checked to be complete.
+class TaskCosts {
+ public:
+  /// kFailedPrecondition names the measurement that `problem`'s profile lacks.
+  static Result<TaskCosts> read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
+                                zoo::TaskId task);
+
+  std::size_t variants() const { return variants_; }
+  std::size_t stages() const { return stages_; }
+  std::size_t processors() const { return processors_; }
+
+  /// Seconds that stage i of variant v takes on processor p, its inputs being there.
+  double run(std::size_t v, std::size_t i, std::size_t p) const { return run_[(v * stages_ + i) * processors_ + p]; }
+  /// Seconds that moving the inputs of stage i > 0 from one processor to the next takes.
+  double transfer(std::size_t i, std::size_t from, std::size_t to) const {
+    return transfer_[((i - 1) * processors_ + from) * processors_ + to];
+  }
+  /// Seconds that stage i of σ occupies π_i: the transfer of its inputs, then the run. The receiver pays the transfer.
+  double stage(const zoo::Sigma& sigma, const Placement& placement, std::size_t i) const;
+
+  /// L(σ,π).
+  double latency(const zoo::Sigma& sigma, const Placement& placement) const;
+  /// Seconds added to each processor per request.
+  std::vector<double> busy(const zoo::Sigma& sigma, const Placement& placement) const;
+  /// The placement of σ with the least latency; of equals the one with the lowest processor indices. O(S·P²).
+  Placement best_placement(const zoo::Sigma& sigma) const;
+
+ private:
+  std::size_t variants_ = 0, stages_ = 0, processors_ = 0;
+  std::vector<double> run_;
+  std::vector<double> transfer_;
+};
+
+/// σ that is variant v at every stage.
+zoo::Sigma original(std::size_t variant, std::size_t stages);
+
+/// Costs of every task of the zoo. Checks that profile and SLO list fit the zoo.
+Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile);
+
+/// Profile-split accuracy of σ. kFailedPrecondition if it was not measured.
+Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
+                             const zoo::Sigma& sigma);
+
+/// kInvalidArgument if there is not one SLO per task.
+Status check_slos(const Problem& problem);
+
+/// The plan of one task with latency, accuracy and what it misses filled in.
+Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, zoo::TaskId task, zoo::Sigma sigma,
+                                Placement placement);
+
+/// Busiest processor's time per round.
+Seconds bottleneck_of(const std::vector<Seconds>& busy);
+
+}  // namespace sparseloom::plan

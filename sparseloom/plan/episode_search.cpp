@@ -1,0 +1,116 @@
+#include "sparseloom/plan/episode_search.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace sparseloom::plan {
+
+namespace {
+
+/// Options of one placement that are tried: the fastest, and a few that shift work between processors.
+constexpr std::size_t kTriedPerPlacement = 3;
+constexpr std::size_t kRandomStarts = 8;
+
+EpisodeModel::Stages stages_of(const TaskCosts& costs, const StitchedOption& option, bool accurate) {
+  EpisodeModel::Stages stages;
+  for (std::size_t i = 0; i < option.sigma.size(); ++i) {
+    stages.seconds.push_back(costs.stage(option.sigma, option.placement, i));
+    stages.processor.push_back(option.placement[i].index());
+  }
+  stages.accurate = accurate;
+  return stages;
+}
+
+}  // namespace
+
+EpisodeSearch::EpisodeSearch(const Problem& problem, const std::vector<TaskCosts>& costs,
+                             const std::vector<TaskOptions>& tasks, const PredictOptions& predict,
+                             std::size_t max_predictions)
+    : tasks_(tasks),
+      model_(problem.slo.slos, problem.soc.processors.size(), predict),
+      processors_(problem.soc.processors.size()),
+      predictions_left_(max_predictions),
+      stages_(tasks.size()),
+      tried_(tasks.size()),
+      fastest_(tasks.size()) {
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    const std::vector<StitchedOption>& options = tasks[t].options;
+    std::size_t rank = 0;  // within its placement; options of one placement stand together, the fastest first
+    for (std::size_t o = 0; o < options.size(); ++o) {
+      stages_[t].push_back(stages_of(costs[t], options[o], tasks[t].meets_accuracy));
+      rank = o > 0 && options[o - 1].placement == options[o].placement ? rank + 1 : 0;
+      if (rank == 0) fastest_[t].push_back(o);
+      if (rank < kTriedPerPlacement) tried_[t].push_back(o);
+    }
+  }
+}
+
+Choice EpisodeSearch::run(const Choice& start, double tie) {
+  descend(start);
+  std::mt19937_64 random(20260309);  // any fixed number
+  for (std::size_t n = 0; n < kRandomStarts && predictions_left_ > 0; ++n) {
+    Choice choice;
+    for (const auto& fastest : fastest_) choice.push_back(fastest[random() % fastest.size()]);
+    descend(std::move(choice));
+  }
+  double least = 1;
+  for (const auto& [choice, seen] : seen_) least = std::min(least, seen.expected_violation_rate);
+  const auto better = [&](const auto& a, const auto& b) {
+    return std::pair(a.second.bottleneck, a.second.expected_violation_rate) <
+           std::pair(b.second.bottleneck, b.second.expected_violation_rate);
+  };
+  auto best = seen_.end();
+  for (auto it = seen_.begin(); it != seen_.end(); ++it) {
+    if (it->second.expected_violation_rate > least + tie) continue;
+    if (best == seen_.end() || better(*it, *best)) best = it;
+  }
+  return best->first;
+}
+
+double EpisodeSearch::bottleneck(const Choice& choice) const {
+  std::vector<double> busy(processors_, 0.0);
+  for (std::size_t t = 0; t < choice.size(); ++t) {
+    const std::vector<double>& added = tasks_[t].options[choice[t]].busy;
+    for (std::size_t p = 0; p < processors_; ++p) busy[p] += added[p];
+  }
+  return *std::max_element(busy.begin(), busy.end());
+}
+
+/// Scores are remembered: the search comes by the same choice more than once.
+const EpisodeSearch::Score& EpisodeSearch::score(const Choice& choice) {
+  const auto [known, fresh] = seen_.try_emplace(choice);
+  if (fresh) {
+    if (predictions_left_ > 0) --predictions_left_;
+    std::vector<const EpisodeModel::Stages*> stages;
+    for (std::size_t t = 0; t < choice.size(); ++t) stages.push_back(&stages_[t][choice[t]]);
+    known->second = {model_.predict(stages).expected_violation_rate, bottleneck(choice)};
+  }
+  return known->second;
+}
+
+/// Until no change helps or the budget is spent.
+void EpisodeSearch::descend(Choice choice) {
+  Score best = score(choice);
+  for (bool improved = true; improved;) {
+    improved = false;
+    for (std::size_t t = 0; t < tasks_.size(); ++t) improved = improve_task(t, choice, best) || improved;
+  }
+}
+
+bool EpisodeSearch::improve_task(std::size_t task, Choice& choice, Score& best) {
+  Choice trial = choice;
+  bool improved = false;
+  for (const std::size_t option : tried_[task]) {
+    if (predictions_left_ == 0) break;
+    trial[task] = option;
+    const Score& value = score(trial);
+    if (value >= best) continue;
+    best = value;
+    choice[task] = option;
+    improved = true;
+  }
+  return improved;
+}
+
+}  // namespace sparseloom::plan

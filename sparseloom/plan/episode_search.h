@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <vector>
+
+#include "sparseloom/plan/predict.h"
+#include "sparseloom/plan/stitched_options.h"
+
+namespace sparseloom::plan {
+
+/// By task: index into its options.
+using Choice = std::vector<std::size_t>;
+
+/// Looks for the choice whose episodes are predicted to have the fewest late requests: from several starts it changes
+/// one task's option at a time until no change helps. A heuristic; deterministic (its random starts have a fixed seed).
+class EpisodeSearch {
+ public:
+  /// `tasks` and `costs` must outlive the search.
+  EpisodeSearch(const Problem& problem, const std::vector<TaskCosts>& costs, const std::vector<TaskOptions>& tasks,
+                const PredictOptions& predict, std::size_t max_predictions);
+
+  /// The choice with the least bottleneck among those seen whose expected violation rate is within `tie` of the best.
+  Choice run(const Choice& start, double tie);
+
+ private:
+  /// What a choice is judged by, the most important first; smaller is better.
+  struct Score {
+    double expected_violation_rate = 0;
+    double bottleneck = 0;
+    friend auto operator<=>(const Score&, const Score&) = default;
+  };
+
+  const Score& score(const Choice& choice);
+  void descend(Choice choice);
+  bool improve_task(std::size_t task, Choice& choice, Score& best);
+  double bottleneck(const Choice& choice) const;
+
+  const std::vector<TaskOptions>& tasks_;
+  EpisodeModel model_;
+  std::size_t processors_;
+  std::size_t predictions_left_;
+  std::vector<std::vector<EpisodeModel::Stages>> stages_;  ///< by task and option
+  std::vector<std::vector<std::size_t>> tried_;            ///< by task: options the search changes to
+  std::vector<std::vector<std::size_t>> fastest_;          ///< by task: the fastest option of each placement
+  std::map<Choice, Score> seen_;
+};
+
+}  // namespace sparseloom::plan

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "sparseloom/plan/planner.h"
+
+namespace sparseloom::plan {
+
+struct PredictOptions {
+  /// How far measured response times scatter about predicted ones, as a share of the latency bound: a request predicted
+  /// to take exactly its bound is late half of the time, one predicted to take (1 - scatter) of it 27 %, (1 - 3
+  /// scatter) 5 % (logistic curve).
+  double scatter = 0.05;
+  /// Every stage takes this many times its profiled latency (memory contention, a hot machine).
+  double slowdown = 1.0;
+  /// Orders that are played: all T! if they are no more, else this many drawn from a fixed seed.
+  std::size_t max_orders = 24;
+};
+
+/// What episodes under a plan are predicted to look like. Shares are of all requests.
+struct Prediction {
+  double violation_rate = 0;           ///< requests that finish after their bound, or whose accuracy is too low
+  double expected_violation_rate = 0;  ///< the same, given the scatter of response times
+  double worst_ratio = 0;  ///< largest response time / latency bound: 1/worst_ratio is the slow-down that is left
+  double mean_ratio = 0;
+};
+
+/// Plays episodes (design: one request per task in some order, each arriving B/P after its predecessor, from idle) by
+/// list scheduling: a processor runs one stage at a time, of the ready ones the one with the earliest deadline (ties:
+/// earlier arrival), never preempted. Reusable for many plans of one problem; const methods are thread-safe.
+class EpisodeModel {
+ public:
+  EpisodeModel(const std::vector<Slo>& slos, std::size_t processors, const PredictOptions& options = {});
+
+  /// One task's stages, as the model plays them: seconds and processor per stage.
+  struct Stages {
+    std::vector<double> seconds;
+    std::vector<std::size_t> processor;
+    bool accurate = true;  ///< false: every request violates its accuracy bound
+  };
+  /// `tasks`: one per SLO. O(orders · T² · S).
+  Prediction predict(const std::vector<const Stages*>& tasks) const;
+
+ private:
+  struct Scratch;
+  void play(const std::vector<std::size_t>& order, const std::vector<const Stages*>& tasks, Scratch& scratch) const;
+
+  std::vector<double> bounds_;
+  std::size_t processors_;
+  PredictOptions options_;
+  std::vector<std::vector<std::size_t>> orders_;
+};
+
+/// Prediction for a whole plan.
+Prediction predict_episodes(const Problem& problem, const std::vector<TaskPlan>& tasks,
+                            const PredictOptions& options = {});
+
+}  // namespace sparseloom::plan

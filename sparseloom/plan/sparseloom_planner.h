@@ -1,0 +1,33 @@
+#pragma once
+
+#include "sparseloom/plan/planner.h"
+#include "sparseloom/plan/predict.h"
+
+namespace sparseloom::plan {
+
+struct SparseloomOptions {
+  enum class Objective {
+    kResponses,   ///< fewest requests predicted late in episodes; of plans that tie in it, the least bottleneck
+    kThroughput,  ///< least bottleneck, proven (Plan::optimal)
+  };
+  Objective objective = Objective::kResponses;
+  /// Stages are planned 5 % slower than profiled: processors that work at the same time share memory.
+  PredictOptions predict{.slowdown = 1.05};
+  /// Plans whose expected violation rates differ by no more are ties.
+  double tie = 0.005;
+  /// Plans whose episodes are predicted, at most: bounds planning time however many tasks and processors there are.
+  std::size_t max_predictions = 600;
+};
+
+/// The product's planner: any σ, any placement. docs/planning.md says how it chooses. Thread-safe.
+class SparseloomPlanner : public Planner {
+ public:
+  explicit SparseloomPlanner(SparseloomOptions options = {}) : options_(options) {}
+  std::string_view name() const override { return "sparseloom"; }
+  Result<Plan> plan(const Problem& problem) const override;
+
+ private:
+  SparseloomOptions options_;
+};
+
+}  // namespace sparseloom::plan

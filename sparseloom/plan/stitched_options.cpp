@@ -1,0 +1,190 @@
+#include "sparseloom/plan/stitched_options.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace sparseloom::plan {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Accuracies of all σ by TaskProfile::index_of.
+Result<std::vector<double>> read_accuracies(const Problem& problem, zoo::TaskId task) {
+  const profile::TaskProfile& measured = problem.profile.task(task);
+  std::vector<double> accuracies(measured.stitched());
+  for (std::size_t s = 0; s < accuracies.size(); ++s) {
+    SL_ASSIGN_OR_RETURN(accuracies[s], read_accuracy(problem.zoo, problem.profile, task, measured.sigma_at(s)));
+  }
+  return accuracies;
+}
+
+/// σ as an index: the last stage runs fastest, as TaskProfile::index_of.
+class SigmaFilter {
+ public:
+  SigmaFilter(const TaskCosts& costs, const std::vector<double>& accuracies, double least_accuracy)
+      : costs_(costs), accuracies_(accuracies), least_accuracy_(least_accuracy), strides_(costs.stages(), 1) {
+    for (std::size_t i = costs.stages(); i-- > 1;) strides_[i - 1] = strides_[i] * costs.variants();
+    fill_faster_table();
+  }
+
+  /// Indices of accurate enough σ that no change of one stage's variant improves: one that is as fast on every
+  /// processor (and faster, or more accurate, or earlier) and leaves σ accurate enough. What is dropped is never
+  /// needed: following such changes ends at a σ that is kept and is as fast everywhere.
+  std::vector<std::size_t> keep() const {
+    std::vector<std::size_t> kept;
+    for (std::size_t s = 0; s < accuracies_.size(); ++s) {
+      if (allowed(s) && !improvable(s)) kept.push_back(s);
+    }
+    return kept;
+  }
+
+ private:
+  bool allowed(std::size_t s) const { return within(least_accuracy_, accuracies_[s]); }
+
+  /// For every stage and variant the variants that are no slower on any processor.
+  void fill_faster_table() {
+    const std::size_t count = costs_.variants();
+    faster_.resize(costs_.stages() * count);
+    for (std::size_t i = 0; i < costs_.stages(); ++i) {
+      for (std::size_t v = 0; v < count; ++v) {
+        for (std::size_t w = 0; w < count; ++w) {
+          bool no_slower = w != v;
+          bool equal = true;
+          for (std::size_t p = 0; no_slower && p < costs_.processors(); ++p) {
+            no_slower = costs_.run(w, i, p) <= costs_.run(v, i, p);
+            equal = equal && costs_.run(w, i, p) == costs_.run(v, i, p);
+          }
+          if (no_slower) faster_[i * count + v].push_back({w, equal});
+        }
+      }
+    }
+  }
+
+  bool improvable(std::size_t s) const {
+    const std::size_t count = costs_.variants();
+    for (std::size_t i = 0; i < costs_.stages(); ++i) {
+      const std::size_t v = s / strides_[i] % count;
+      for (const auto& [w, equal] : faster_[i * count + v]) {
+        const std::size_t other = s - v * strides_[i] + w * strides_[i];
+        if (!allowed(other)) continue;
+        if (!equal || std::pair(-accuracies_[other], other) < std::pair(-accuracies_[s], s)) return true;
+      }
+    }
+    return false;
+  }
+
+  struct Faster {
+    std::size_t variant;
+    bool equal;
+  };
+  const TaskCosts& costs_;
+  const std::vector<double>& accuracies_;
+  double least_accuracy_;
+  std::vector<std::size_t> strides_;
+  std::vector<std::vector<Faster>> faster_;
+};
+
+/// The next placement in lexicographic order; false after the last.
+bool advance(Placement& placement, std::size_t processors) {
+  for (std::size_t i = placement.size(); i-- > 0;) {
+    if (placement[i].index() + 1 < processors) {
+      placement[i] = soc::ProcessorId(placement[i].index() + 1);
+      return true;
+    }
+    placement[i] = soc::ProcessorId(0);
+  }
+  return false;
+}
+
+bool no_busier(const StitchedOption& a, const StitchedOption& b) {
+  for (std::size_t p = 0; p < a.busy.size(); ++p) {
+    if (a.busy[p] > b.busy[p]) return false;
+  }
+  return true;
+}
+
+/// Moves the options of one placement that no other is no busier than to `out`. Their latency is the sum of their busy
+/// times, so after sorting by it only an earlier one can be no busier.
+void keep_non_dominated(std::vector<StitchedOption>& options, std::vector<StitchedOption>& out) {
+  std::sort(options.begin(), options.end(), [](const StitchedOption& a, const StitchedOption& b) {
+    return a.latency != b.latency ? a.latency < b.latency : a.accuracy > b.accuracy;
+  });
+  const auto first = static_cast<std::ptrdiff_t>(out.size());
+  for (StitchedOption& option : options) {
+    const bool dominated = std::any_of(out.begin() + first, out.end(),
+                                       [&](const StitchedOption& kept) { return no_busier(kept, option); });
+    if (!dominated) out.push_back(std::move(option));
+  }
+}
+
+/// Options under every placement with a latency of at most `bound`.
+std::vector<StitchedOption> options_within(const TaskCosts& costs, const std::vector<zoo::Sigma>& sigmas,
+                                           const std::vector<double>& accuracies, double bound) {
+  std::vector<StitchedOption> result;
+  Placement placement(costs.stages());
+  do {
+    std::vector<StitchedOption> here;
+    for (std::size_t s = 0; s < sigmas.size(); ++s) {
+      const double latency = costs.latency(sigmas[s], placement);
+      if (!within(latency, bound)) continue;
+      here.push_back({sigmas[s], placement, latency, accuracies[s], costs.busy(sigmas[s], placement)});
+    }
+    keep_non_dominated(here, result);
+  } while (advance(placement, costs.processors()));
+  return result;
+}
+
+/// The accuracy that σ must have: the bound, or the best there is if none reaches it.
+double accuracy_floor(const std::vector<double>& accuracies, double bound) {
+  const double best = *std::max_element(accuracies.begin(), accuracies.end());
+  return within(bound, best) ? bound : best;
+}
+
+}  // namespace
+
+Result<TaskOptions> stitched_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
+  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
+  const Slo& slo = problem.slo.slos[task.index()];
+  const double floor = accuracy_floor(accuracies, slo.accuracy);
+
+  std::vector<zoo::Sigma> sigmas;
+  std::vector<double> sigma_accuracies;
+  double least_latency = kInfinity;
+  for (const std::size_t s : SigmaFilter(costs, accuracies, floor).keep()) {
+    sigmas.push_back(problem.profile.task(task).sigma_at(s));
+    sigma_accuracies.push_back(accuracies[s]);
+    least_latency = std::min(least_latency, costs.latency(sigmas.back(), costs.best_placement(sigmas.back())));
+  }
+
+  TaskOptions result;
+  result.meets_accuracy = within(slo.accuracy, floor);
+  result.meets_latency = within(least_latency, slo.latency.count());
+  // Without the accuracy the request is lost anyway: then as fast as the most accurate can be.
+  const bool keep_bound = result.meets_accuracy && result.meets_latency;
+  const double bound = keep_bound ? slo.latency.count() : least_latency * (1 + kTie);
+  result.options = options_within(costs, sigmas, sigma_accuracies, bound);
+  return result;
+}
+
+Result<StitchedOption> most_accurate_tie(const Problem& problem, const TaskCosts& costs, zoo::TaskId task,
+                                         const StitchedOption& option) {
+  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
+  const double bound = problem.slo.slos[task.index()].latency.count();
+  StitchedOption best = option;
+  for (std::size_t s = 0; s < accuracies.size(); ++s) {
+    if (accuracies[s] <= best.accuracy) continue;
+    zoo::Sigma sigma = problem.profile.task(task).sigma_at(s);
+    const double latency = costs.latency(sigma, option.placement);
+    if (within(option.latency, bound) && !within(latency, bound)) continue;
+    std::vector<double> busy = costs.busy(sigma, option.placement);
+    bool tie = true;
+    for (std::size_t p = 0; p < busy.size(); ++p) tie = tie && within(busy[p], option.busy[p] * (1 + kTie));
+    if (!tie) continue;
+    best = {std::move(sigma), option.placement, latency, accuracies[s], std::move(busy)};
+  }
+  return best;
+}
+
+}  // namespace sparseloom::plan
