@@ -13,6 +13,11 @@ namespace sparseloom::apps {
 using AddCommand = std::function<Status()> (*)(CLI::App& command);
 
 // Each in its own file, <name>_command.cpp; the table in main.cpp lists them.
+std::function<Status()> add_demo(CLI::App& command);
+std::function<Status()> add_profile(CLI::App& command);
+std::function<Status()> add_soc(CLI::App& command);
+std::function<Status()> add_stitch(CLI::App& command);
 std::function<Status()> add_version(CLI::App& command);
+std::function<Status()> add_zoo(CLI::App& command);
 
 }  // namespace sparseloom::apps

@@ -17,6 +17,11 @@ struct CommandRow {
 };
 
 constexpr std::array kCommands{
+    CommandRow{"demo", "serve four DNNs at once within their bounds, beside systems without stitching", apps::add_demo},
+    CommandRow{"profile", "measure every subgraph's latency and every stitched variant's accuracy", apps::add_profile},
+    CommandRow{"soc", "list this machine's processors", apps::add_soc},
+    CommandRow{"stitch", "evaluate one stitched variant: accuracy, latency per placement", apps::add_stitch},
+    CommandRow{"zoo", "list or verify a zoo of model variants", apps::add_zoo},
     CommandRow{"version", "print the versions of sparseloom and its runtimes", apps::add_version},
 };
 

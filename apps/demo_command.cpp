@@ -1,0 +1,322 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "apps/commands.h"
+#include "apps/setup.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/plan/planner.h"
+#include "sparseloom/run/comparison.h"
+#include "sparseloom/run/report.h"
+
+namespace sparseloom::apps {
+namespace {
+
+struct DemoOptions {
+  std::string zoo;
+  std::string slo_config = "C5";
+  std::string policy = "edf";
+  std::string json;
+  std::string trace;
+  std::size_t repeats = 5;
+  double saturated_s = 2.0;
+};
+
+// What all SLO configurations of one call share.
+struct Stage {
+  const Setup& setup;
+  const profile::Profile& profile;
+  const DemoOptions& options;
+  std::vector<plan::GridRange> ranges;
+  std::vector<run::TaskSamples> samples;
+  run::Residency& residency;
+  run::TraceSink* trace;
+};
+
+std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
+
+// "C5", "a3l7", "diagonal" (C1..C8) or "grid" (all 81 cells) as pairs of accuracy and latency index, with their names.
+Result<std::vector<std::pair<std::string, std::pair<int, int>>>> configs_named(const std::string& name) {
+  std::vector<std::pair<std::string, std::pair<int, int>>> configs;
+  constexpr int kMost = 8;
+  if (name == "diagonal") {
+    for (int j = 1; j <= kMost; ++j) configs.push_back({fmt::format("C{}", j), {j, j}});
+  } else if (name == "grid") {
+    for (int j = 0; j <= kMost; ++j) {
+      for (int k = 0; k <= kMost; ++k) configs.push_back({fmt::format("a{}l{}", j, k), {j, k}});
+    }
+  } else {
+    SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(name));
+    configs.push_back({name, indices});
+  }
+  return configs;
+}
+
+Result<std::vector<run::Contender>> plan_all(const Stage& stage, const plan::SloConfig& slo) {
+  std::vector<run::Contender> contenders;
+  const plan::Problem problem{stage.setup.zoo, stage.setup.soc, stage.profile, slo};
+  for (const plan::Planner* planner : plan::planners()) {
+    SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan(problem));
+    contenders.push_back({std::string(planner->name()), std::make_shared<const plan::Plan>(std::move(plan))});
+  }
+  return contenders;
+}
+
+// One SLO configuration: every planner's plan, played against each other.
+Result<std::vector<run::SystemReport>> play_config(const Stage& stage, const plan::SloConfig& slo,
+                                                   const std::vector<run::Contender>& contenders) {
+  const Setup& setup = stage.setup;
+  run::PlayerSetup player_setup{.zoo = setup.zoo,
+                                .soc = setup.soc,
+                                .residency = stage.residency,
+                                .samples = stage.samples,
+                                .engine = {.policy = stage.options.policy, .trace = stage.trace},
+                                .stop = &interrupted()};
+  SL_ASSIGN_OR_RETURN(const auto player, run::Player::start(std::move(player_setup), contenders.front().plan));
+  const run::ComparisonOptions options{
+      .repeats = stage.options.repeats, .saturated = Seconds(stage.options.saturated_s), .on_progress = {}};
+  SL_ASSIGN_OR_RETURN(const auto outcomes, run::compare(*player, contenders, slo.slos, options));
+  std::vector<run::SystemReport> reports;
+  for (std::size_t c = 0; c < contenders.size(); ++c) {
+    reports.push_back(run::make_report({.name = contenders[c].name,
+                                        .zoo = setup.zoo,
+                                        .soc = setup.soc,
+                                        .profile = stage.profile,
+                                        .plan = *contenders[c].plan,
+                                        .slos = slo.slos,
+                                        .samples = stage.samples,
+                                        .records = outcomes[c].episodes,
+                                        .throughput_qps = outcomes[c].throughput_qps}));
+  }
+  return reports;
+}
+
+void print_introduction(const Stage& stage) {
+  const zoo::Zoo& zoo = stage.setup.zoo;
+  const soc::Soc& soc = stage.setup.soc;
+  std::vector<std::string> processors;
+  for (const soc::Processor& p : soc.processors) processors.push_back(p.name);
+  fmt::print("sparseloom serves {} DNNs at once on {} ({}).\n", zoo.tasks.size(), fmt::join(processors, ", "),
+             soc.name);
+  for (const zoo::Task& task : zoo.tasks) {
+    const double stitched = std::pow(static_cast<double>(task.variants.size()), static_cast<double>(task.stages()));
+    fmt::print("  {:<10} {} ({} variants, cut into {} stages: {:.0f} stitched variants)\n", task.name, task.description,
+               task.variants.size(), task.stages(), stitched);
+  }
+  fmt::print(
+      "Stages of differently compressed variants of one base model are stitched into variants that nobody trained, "
+      "and\n"
+      "each stage is placed on one processor. A request violates its SLO if it is late or its variant is not accurate\n"
+      "enough. Every system below serves the same requests: one per task in each of the {} orders of the tasks, {} "
+      "times.\n",
+      run::all_orders(zoo.tasks.size()).size(), stage.options.repeats);
+}
+
+void warn_about_missed_bounds(const Stage& stage, const plan::Plan& plan, const plan::SloConfig& slo) {
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    const plan::TaskPlan& chosen = plan.tasks[t];
+    if (chosen.meets_slo()) continue;
+    const std::string missed = !chosen.meets_accuracy && !chosen.meets_latency ? "accuracy and latency bounds are"
+                               : chosen.meets_accuracy                         ? "latency bound is"
+                                                                               : "accuracy bound is";
+    fmt::print(
+        "{}: no stitched variant meets {}: its {} missed ({:.2f} ms of {:.2f} ms, {:.1f} % of {:.1f} %); serving "
+        "degraded\n",
+        stage.setup.zoo.tasks[t].name, slo.name, missed, to_ms(chosen.latency), to_ms(slo.slos[t].latency),
+        chosen.accuracy * 100, slo.slos[t].accuracy * 100);
+  }
+}
+
+void print_systems(const std::vector<run::SystemReport>& reports) {
+  fmt::print("{:<12}{:>14}{:>20}{:>10}{:>12}{:>8}{:>16}\n", "system", "violations", "95 % interval", "late",
+             "inaccurate", "both", "requests/s");
+  for (const run::SystemReport& r : reports) {
+    fmt::print("{:<12}{:>14}{:>20}{:>10}{:>12}{:>8}{:>16.1f}\n", r.name, percent(r.violation_rate.value),
+               fmt::format("{:.2f} .. {:.2f} %", r.violation_rate.low * 100, r.violation_rate.high * 100),
+               percent(r.violations.latency), percent(r.violations.accuracy), percent(r.violations.both),
+               r.throughput_qps);
+  }
+}
+
+// What sparseloom, the first report, does not win.
+void print_losses(const std::vector<run::SystemReport>& reports) {
+  std::vector<std::string> losses;
+  const run::SystemReport& ours = reports.front();
+  for (const run::SystemReport& r : reports) {
+    if (r.violation_rate.value < ours.violation_rate.value) {
+      losses.push_back(fmt::format("{} violates less ({} against {})", r.name, percent(r.violation_rate.value),
+                                   percent(ours.violation_rate.value)));
+    }
+    if (r.throughput_qps > ours.throughput_qps) {
+      losses.push_back(fmt::format("{} serves more ({:.1f} against {:.1f} requests/s)", r.name, r.throughput_qps,
+                                   ours.throughput_qps));
+    }
+  }
+  fmt::print("Not won by {}: {}.\n", ours.name,
+             losses.empty() ? "nothing" : fmt::format("{}", fmt::join(losses, "; ")));
+}
+
+// Bytes that a plan's compiled subgraphs keep resident, as the profile measured them.
+Bytes resident_bytes(const profile::Profile& profile, const plan::Plan& plan) {
+  Bytes sum;
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    for (std::size_t i = 0; i < plan.tasks[t].sigma.size(); ++i) {
+      sum += profile.tasks[t].latency(plan.tasks[t].sigma[i], zoo::StageId(i), plan.tasks[t].placement[i]).resident;
+    }
+  }
+  return sum;
+}
+
+void print_one_config(const Stage& stage, const std::vector<run::SystemReport>& reports, const plan::Plan& ours) {
+  fmt::print("\nWhat {} served (accuracy of the answers given; throughput under saturation):\n{}", reports.front().name,
+             run::format_report(reports.front()));
+  fmt::print(
+      "\nThe same requests served by systems without stitching (np: each task whole on one processor; p: stages in "
+      "turn):\n");
+  print_systems(reports);
+  print_losses(reports);
+  fmt::print(
+      "Memory: {:.1f} MiB resident for {}'s subgraphs; {:.1f} MiB peak of this process, which holds every system's.\n",
+      to_mib(resident_bytes(stage.profile, ours)), reports.front().name, to_mib(run::peak_resident_bytes()));
+}
+
+struct Mean {
+  std::string name;
+  double violation_rate = 0;
+  double throughput_qps = 0;
+};
+
+std::vector<Mean> means(const std::vector<std::vector<run::SystemReport>>& all) {
+  std::vector<Mean> result;
+  for (std::size_t s = 0; !all.empty() && s < all.front().size(); ++s) {
+    Mean mean{all.front()[s].name};
+    for (const auto& reports : all) {
+      mean.violation_rate += reports[s].violation_rate.value / static_cast<double>(all.size());
+      mean.throughput_qps += reports[s].throughput_qps / static_cast<double>(all.size());
+    }
+    result.push_back(mean);
+  }
+  return result;
+}
+
+// Several configurations: a table of violation rates, one row each, and the means.
+void print_row(const std::string& name, const std::vector<run::SystemReport>& reports) {
+  fmt::print("{:<8}", name);
+  for (const run::SystemReport& r : reports) fmt::print("{:>12}", percent(r.violation_rate.value));
+  fmt::print("\n");
+  std::fflush(stdout);
+}
+
+void print_means(const std::vector<Mean>& all) {
+  fmt::print("{:<8}", "mean");
+  for (const Mean& m : all) fmt::print("{:>12}", percent(m.violation_rate));
+  fmt::print("\n{:<8}", "req./s");
+  for (const Mean& m : all) fmt::print("{:>12.1f}", m.throughput_qps);
+  fmt::print("\n");
+}
+
+Json several_json(const std::vector<Json>& runs, const std::vector<Mean>& all, const std::string& slo_config) {
+  Json mean = Json::array();
+  for (const Mean& m : all) {
+    mean.push_back({{"name", m.name}, {"violation_rate", m.violation_rate}, {"throughput_qps", m.throughput_qps}});
+  }
+  return {{"slo_config", slo_config}, {"mean", std::move(mean)}, {"runs", runs}};
+}
+
+Result<std::vector<std::unique_ptr<zoo::Dataset>>> load_test_data(const zoo::Zoo& zoo) {
+  std::vector<std::unique_ptr<zoo::Dataset>> data;
+  for (const zoo::Task& task : zoo.tasks) {
+    SL_ASSIGN_OR_RETURN(zoo::Dataset split, zoo::Dataset::load(zoo, task, task.test));
+    data.push_back(std::make_unique<zoo::Dataset>(std::move(split)));
+  }
+  return data;
+}
+
+Status play_all(const Stage& stage) {
+  SL_ASSIGN_OR_RETURN(const auto configs, configs_named(stage.options.slo_config));
+  const bool several = configs.size() > 1;
+  std::vector<Json> documents;
+  std::vector<std::vector<run::SystemReport>> all;
+  for (const auto& [name, indices] : configs) {
+    plan::SloConfig slo = plan::grid_config(stage.ranges, indices.first, indices.second);
+    slo.name = name;
+    SL_ASSIGN_OR_RETURN(const auto contenders, plan_all(stage, slo));
+    if (several && all.empty()) {
+      fmt::print("\nViolation rates ({} configurations):\n{:<8}", configs.size(), "");
+      for (const run::Contender& c : contenders) fmt::print("{:>12}", c.name);
+      fmt::print("\n");
+    }
+    if (!several) warn_about_missed_bounds(stage, *contenders.front().plan, slo);
+    SL_ASSIGN_OR_RETURN(auto reports, play_config(stage, slo, contenders));
+    if (interrupted().load() && several) break;  // a half-played configuration does not enter the means
+    several ? print_row(name, reports) : print_one_config(stage, reports, *contenders.front().plan);
+    documents.push_back(run::report_json(name, stage.setup.soc.name, reports));
+    all.push_back(std::move(reports));
+  }
+  if (several) print_means(means(all));
+  if (stage.options.json.empty()) return {};
+  const Json document = several ? several_json(documents, means(all), stage.options.slo_config) : documents.front();
+  return write_file(stage.options.json, document.dump(2) + "\n");
+}
+
+Status demo(const DemoOptions& options) {
+  SL_RETURN_IF_ERROR(configs_named(options.slo_config).status());
+  interrupted();
+  SL_ASSIGN_OR_RETURN(const auto setup,
+                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+  profile::EnsureOptions ensure;
+  ensure.compile_cache = setup->compile_cache;
+  ensure.control = {progress_line(), &interrupted()};
+  SL_ASSIGN_OR_RETURN(const profile::Profile profile,
+                      profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
+  SL_ASSIGN_OR_RETURN(const auto data, load_test_data(setup->zoo));
+  SL_ASSIGN_OR_RETURN(auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
+  run::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
+  run::TraceSink trace(setup->soc.processors.size());
+  Stage stage{.setup = *setup,
+              .profile = profile,
+              .options = options,
+              .ranges = std::move(ranges),
+              .samples = {},
+              .residency = residency,
+              .trace = options.trace.empty() ? nullptr : &trace};
+  for (std::size_t t = 0; t < data.size(); ++t) {
+    stage.samples.push_back(run::samples_of(*data[t], setup->zoo.tasks[t].inputs.size()));
+  }
+  print_introduction(stage);
+  SL_RETURN_IF_ERROR(play_all(stage));
+  if (!options.trace.empty()) {
+    SL_RETURN_IF_ERROR(trace.write(options.trace, setup->zoo, setup->soc));
+    fmt::print("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)\n", options.trace);
+  }
+  return cancelled_if_interrupted();
+}
+
+}  // namespace
+
+std::function<Status()> add_demo(CLI::App& command) {
+  auto options = std::make_shared<DemoOptions>();
+  command.add_option("--zoo", options->zoo, "folder of the zoo to serve (default: zoos/demo)");
+  command
+      .add_option("--slo-config", options->slo_config,
+                  "C1..C8, a<j>l<k> (accuracy and latency index 0..8), diagonal (C1..C8) or grid (all 81)")
+      ->capture_default_str();
+  command.add_option("--policy", options->policy, "scheduling policy: fcfs or edf")->capture_default_str();
+  command.add_option("--repeats", options->repeats, "times that every order of the tasks is played")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command
+      .add_option("--saturated", options->saturated_s,
+                  "seconds of saturation per system, to measure throughput; 0: none")
+      ->check(CLI::Range(0.0, 600.0))
+      ->capture_default_str();
+  command.add_option("--json", options->json, "write the report here");
+  command.add_option("--trace", options->trace, "write a Chrome/Perfetto trace here, one track per processor");
+  return [options] { return demo(*options); };
+}
+
+}  // namespace sparseloom::apps
