@@ -1,9 +1,7 @@
 #include "sparseloom/profile/ensure.h"
 
 #include "sparseloom/base/file.h"
-#include "sparseloom/profile/database.h"
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/shipped.h"
+#include "sparseloom/profile/measure.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -45,32 +43,17 @@ Result<std::filesystem::path> default_pieces(const zoo::Zoo& zoo) {
 
 Result<Profile> ensure_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                                zoo::PieceStore& pieces, const EnsureOptions& options) {
-  std::filesystem::path path = options.database;
-  if (path.empty()) {
-    SL_ASSIGN_OR_RETURN(path, default_database(zoo, soc));
-  }
-  Profile profile = empty_profile(zoo, soc);
-  SL_ASSIGN_OR_RETURN(Database database, Database::open(path, zoo, soc));
-  SL_RETURN_IF_ERROR(database.read(profile));
-  std::vector<Shipped> shipped;
-  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-    SL_ASSIGN_OR_RETURN(const Shipped one, load_shipped(zoo, zoo::TaskId(t), profile.tasks[t]));
-    shipped.push_back(one);
-  }
-  if (options.require_accuracy) SL_RETURN_IF_ERROR(check_accuracy(zoo, profile, shipped));
-
-  LatencyOptions latency;
-  latency.control = options.control;
-  latency.compile_cache = options.compile_cache;
-  if (latency.compile_cache.empty()) {
-    SL_ASSIGN_OR_RETURN(latency.compile_cache, default_compile_cache());
-  }
-  SL_ASSIGN_OR_RETURN(const auto cache, cache_folder());
-  latency.mapped_folders = {zoo.root, cache, latency.compile_cache};
-  SL_RETURN_IF_ERROR(measure_latencies(zoo, soc, runtime, pieces, profile, latency,
-                                       [&](std::span<const LatencyEntry> entries) { return database.write(entries); }));
-  SL_RETURN_IF_ERROR(database.read(profile));
-  return profile;
+  MeasureOptions measuring;
+  measuring.database = options.database;
+  measuring.compile_cache = options.compile_cache;
+  measuring.control = options.control;
+  measuring.latency = !options.require_accuracy;  // first see that planning will be possible at all
+  SL_ASSIGN_OR_RETURN(Measured measured, measure(zoo, soc, runtime, pieces, measuring));
+  if (!options.require_accuracy) return std::move(measured.profile);
+  SL_RETURN_IF_ERROR(check_accuracy(zoo, measured.profile, measured.shipped));
+  measuring.latency = true;
+  SL_ASSIGN_OR_RETURN(measured, measure(zoo, soc, runtime, pieces, measuring));
+  return std::move(measured.profile);
 }
 
 }  // namespace sparseloom::profile

@@ -249,8 +249,14 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
   Progress progress;
   progress.what = "latency";
   progress.unit = "subgraph rounds";
-  for (const TaskProfile& task : profile.tasks) {
-    progress.total += missing_subgraphs(task) * static_cast<std::size_t>(options.rounds + 1);  // loading counts as one
+  std::vector<zoo::TaskId> tasks;
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    const bool wanted = options.tasks.empty() ||
+                        std::find(options.tasks.begin(), options.tasks.end(), zoo::TaskId(t)) != options.tasks.end();
+    const std::size_t missing = missing_subgraphs(profile.tasks[t]);
+    if (!wanted || missing == 0) continue;
+    tasks.emplace_back(t);
+    progress.total += missing * static_cast<std::size_t>(options.rounds + 1);  // loading counts as one
   }
   const OnProgress tick = [&](const Progress& now) {
     const auto time = Clock::now();
@@ -263,10 +269,14 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
       shown.left = Seconds(static_cast<double>(now.total - std::min(now.done, now.total)) / shown.per_second);
     options.control.on_progress(shown);
   };
-  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-    if (missing_subgraphs(profile.tasks[t]) == 0) continue;
-    TaskMeasurement measurement(zoo, soc, zoo::TaskId(t), options);
-    SL_RETURN_IF_ERROR(measurement.run(runtime, pieces, profile.tasks[t], on_latencies, progress, tick));
+  for (const zoo::TaskId task : tasks) {
+    TaskMeasurement measurement(zoo, soc, task, options);
+    SL_RETURN_IF_ERROR(measurement.run(runtime, pieces, profile.task(task), on_latencies, progress, tick));
+  }
+  if (!tasks.empty() && options.control.on_progress) {
+    progress.done = progress.total;  // rounds may have ended early
+    progress.elapsed = Clock::now() - start;
+    options.control.on_progress(progress);
   }
   return {};
 }

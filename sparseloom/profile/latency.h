@@ -11,7 +11,8 @@
 namespace sparseloom::profile {
 
 struct LatencyOptions {
-  int rounds = 30;  ///< timed runs per subgraph and processor
+  std::vector<zoo::TaskId> tasks;  ///< empty: all
+  int rounds = 30;                 ///< timed runs per subgraph and processor
   /// After this long per task, no further round is begun once there are `least_rounds`.
   Seconds task_budget{12};
   int least_rounds = 9;

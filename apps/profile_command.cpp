@@ -1,0 +1,214 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "apps/commands.h"
+#include "apps/setup.h"
+#include "apps/table.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+#include "sparseloom/profile/measure.h"
+
+namespace sparseloom::apps {
+namespace {
+
+struct Options {
+  std::string zoo;
+  bool latency = false;
+  bool accuracy = false;
+  bool export_accuracy = false;
+  std::string split = "both";
+  std::vector<std::string> tasks;
+  int threads = 0;
+  std::string database;
+  std::string mode = "exhaustive";
+  std::string json;
+};
+
+Result<std::vector<profile::SplitName>> parse_split(const std::string& text) {
+  if (text == "profile") return std::vector{profile::SplitName::kProfile};
+  if (text == "test") return std::vector{profile::SplitName::kTest};
+  if (text == "both") return std::vector{profile::SplitName::kProfile, profile::SplitName::kTest};
+  return error(Code::kInvalidArgument, "--split: '{}'; profile, test and both are allowed", text);
+}
+
+Result<profile::MeasureOptions> measure_options(const Options& options, const Setup& setup) {
+  profile::MeasureOptions measuring;
+  if (options.mode != "exhaustive") {
+    return error(Code::kInvalidArgument, "--mode: '{}'; exhaustive is allowed", options.mode);
+  }
+  if (options.threads < 0) return error(Code::kInvalidArgument, "--threads: {}; at least 1", options.threads);
+  for (const std::string& name : options.tasks) {
+    SL_ASSIGN_OR_RETURN(const zoo::TaskId task, setup.zoo.find_task(name));
+    measuring.tasks.push_back(task);
+  }
+  const bool everything = !options.latency && !options.accuracy && !options.export_accuracy;
+  SL_ASSIGN_OR_RETURN(const auto splits, parse_split(options.split));
+  if (options.accuracy || everything) measuring.accuracy = splits;
+  measuring.latency = options.latency || everything;
+  // Asked for by name, accuracies are measured here even where the zoo ships them.
+  measuring.use_shipped = !options.accuracy && !options.export_accuracy;
+  measuring.threads =
+      options.threads > 0 ? static_cast<std::size_t>(options.threads) : std::max<std::size_t>(allowed_cpus().size(), 1);
+  measuring.database = options.database;
+  measuring.compile_cache = setup.compile_cache;
+  measuring.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  return measuring;
+}
+
+struct Counts {
+  std::size_t subgraphs = 0;  // latency entries measured, of variants x stages x processors
+  std::size_t all_subgraphs = 0;
+  std::size_t on_profile = 0;
+  std::size_t on_test = 0;
+  double resident_mib = 0;     // all subgraphs, on their first processor
+  double relative_spread = 0;  // median over entries of (q3-q1)/median
+};
+
+Counts count(const profile::TaskProfile& task) {
+  Counts counts;
+  std::vector<double> spreads;
+  for (std::size_t v = 0; v < task.variants(); ++v) {
+    for (std::size_t s = 0; s < task.stages(); ++s) {
+      for (std::size_t p = 0; p < task.processors(); ++p) {
+        const profile::Latency& l = task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p));
+        ++counts.all_subgraphs;
+        if (l.count == 0) continue;
+        ++counts.subgraphs;
+        spreads.push_back((l.q3 - l.q1) / l.median);
+        if (p == 0) counts.resident_mib += to_mib(l.resident);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < task.stitched(); ++i) {
+    counts.on_profile += task.accuracy(task.sigma_at(i)).samples > 0 ? 1 : 0;
+    counts.on_test += task.accuracy_test(task.sigma_at(i)).samples > 0 ? 1 : 0;
+  }
+  if (!spreads.empty()) {
+    std::nth_element(spreads.begin(), spreads.begin() + static_cast<std::ptrdiff_t>(spreads.size() / 2), spreads.end());
+    counts.relative_spread = spreads[spreads.size() / 2];
+  }
+  return counts;
+}
+
+Json task_json(const Setup& setup, const zoo::Task& task, const profile::TaskProfile& measured) {
+  Json latencies = Json::array();
+  for (std::size_t v = 0; v < measured.variants(); ++v) {
+    for (std::size_t s = 0; s < measured.stages(); ++s) {
+      for (std::size_t p = 0; p < measured.processors(); ++p) {
+        const profile::Latency& l = measured.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p));
+        if (l.count == 0) continue;
+        latencies.push_back({{"variant", task.variants[v].name},
+                             {"stage", s},
+                             {"processor", setup.soc.processors[p].name},
+                             {"median_ms", to_ms(l.median)},
+                             {"q1_ms", to_ms(l.q1)},
+                             {"q3_ms", to_ms(l.q3)},
+                             {"count", l.count},
+                             {"resident_bytes", l.resident.count}});
+      }
+    }
+  }
+  const Counts counts = count(measured);
+  return {{"task", task.name},
+          {"stitched", measured.stitched()},
+          {"accuracy_measured", counts.on_profile},
+          {"accuracy_test_measured", counts.on_test},
+          {"subgraphs", std::move(latencies)}};
+}
+
+Json to_json(const Options& options, const Setup& setup, const profile::Measured& measured) {
+  std::size_t known = 0;
+  std::size_t all = 0;
+  Json tasks = Json::array();
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    known += count(measured.profile.tasks[t]).on_profile;
+    all += measured.profile.tasks[t].stitched();
+    tasks.push_back(task_json(setup, setup.zoo.tasks[t], measured.profile.tasks[t]));
+  }
+  // The estimators' keys have no value when everything is measured.
+  return {{"mode", options.mode},
+          {"machine", setup.soc.name},
+          {"database", measured.database.string()},
+          {"measurements", known},
+          {"exhaustive_measurements", all},
+          {"seconds", measured.elapsed.count()},
+          {"exhaustive_seconds", nullptr},
+          {"stitched_this_run", measured.stitched},
+          {"stage_passes_this_run", measured.stage_passes},
+          {"latency_mape", nullptr},
+          {"accuracy_mae_points", nullptr},
+          {"spearman", nullptr},
+          {"conformal", {{"promised", nullptr}, {"observed", nullptr}}},
+          {"tasks", std::move(tasks)}};
+}
+
+void print(const Setup& setup, const profile::Measured& measured) {
+  Table table({"task", "subgraphs timed", "spread %", "resident MiB", "accuracy: profile", "test", "ships"});
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    const profile::TaskProfile& task = measured.profile.tasks[t];
+    const Counts counts = count(task);
+    const auto shipped = measured.shipped[t];
+    table.add({setup.zoo.tasks[t].name, fmt::format("{}/{}", counts.subgraphs, counts.all_subgraphs),
+               fmt::format("{:.1f}", 100 * counts.relative_spread), fmt::format("{:.1f}", counts.resident_mib),
+               fmt::format("{}/{}", counts.on_profile, task.stitched()),
+               fmt::format("{}/{}", counts.on_test, task.stitched()),
+               shipped == profile::Shipped::kLoaded  ? "yes"
+               : shipped == profile::Shipped::kStale ? "stale"
+                                                     : "-"});
+  }
+  fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n\n{}",
+             setup.zoo.name, setup.soc.name, measured.database.string(), measured.elapsed.count(), measured.stitched,
+             measured.stage_passes, table.text());
+}
+
+Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measuring, const profile::Profile& profile) {
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    const bool wanted = measuring.tasks.empty() || std::find(measuring.tasks.begin(), measuring.tasks.end(),
+                                                             zoo::TaskId(t)) != measuring.tasks.end();
+    if (!wanted) continue;
+    SL_ASSIGN_OR_RETURN(const zoo::Zoo now,
+                        zoo::load_zoo(setup.zoo.root));  // the task before may have changed its list
+    SL_RETURN_IF_ERROR(profile::ship(now, zoo::TaskId(t), profile.tasks[t]));
+    fmt::print("wrote {}\n", (setup.zoo.root / setup.zoo.tasks[t].name / "accuracy.csv").string());
+  }
+  return {};
+}
+
+Status run(const Options& options) {
+  SL_ASSIGN_OR_RETURN(const auto setup,
+                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+  SL_ASSIGN_OR_RETURN(const profile::MeasureOptions measuring, measure_options(options, *setup));
+  const auto measured = profile::measure(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, measuring);
+  if (!measured.ok() && measured.status().code() == Code::kCancelled) {
+    return error(Code::kCancelled, "profile: stopped; what was measured is kept, the same command goes on from there");
+  }
+  if (!measured.ok()) return measured.status();
+  if (!options.json.empty()) {
+    SL_RETURN_IF_ERROR(write_file(options.json, to_json(options, *setup, *measured).dump(2) + "\n"));
+  }
+  print(*setup, *measured);
+  return options.export_accuracy ? export_accuracy(*setup, measuring, measured->profile) : Status();
+}
+
+}  // namespace
+
+std::function<Status()> add_profile(CLI::App& command) {
+  auto options = std::make_shared<Options>();
+  command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
+  command.add_flag("--latency", options->latency, "measure missing latencies");
+  command.add_flag("--accuracy", options->accuracy, "measure stitched accuracies, also where the zoo ships them");
+  command.add_flag("--export-accuracy", options->export_accuracy,
+                   "write measured accuracies into the zoo, as <task>/accuracy.csv");
+  command.add_option("--split", options->split, "data for accuracies: profile, test or both");
+  command.add_option("--task", options->tasks, "only this task (may be repeated)");
+  command.add_option("--threads", options->threads, "workers for accuracies (default: one per CPU)");
+  command.add_option("--database", options->database, "profile database (default: per user, zoo and machine)");
+  command.add_option("--mode", options->mode, "exhaustive: every stitched variant is run");
+  command.add_option("--json", options->json, "also write the result to this file");
+  command.footer("Without --latency, --accuracy and --export-accuracy: everything that is missing.");
+  return [options] { return run(*options); };
+}
+
+}  // namespace sparseloom::apps

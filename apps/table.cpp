@@ -1,0 +1,38 @@
+#include "apps/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sparseloom::apps {
+namespace {
+
+bool numeric(const std::string& cell) {
+  return cell.empty() || cell == "-" || cell.find_first_not_of("0123456789.+-%/ ") == std::string::npos;
+}
+
+}  // namespace
+
+std::string Table::text() const {
+  std::string text;
+  const auto add_line = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t c = 0; c < header_.size(); ++c) {
+      std::size_t width = header_[c].size();
+      bool right = true;
+      for (const auto& r : rows_) {
+        width = std::max(width, r[c].size());
+        right = right && numeric(r[c]);
+      }
+      line += right ? fmt::format("{:>{}}", row[c], width) : fmt::format("{:<{}}", row[c], width);
+      if (c + 1 < header_.size()) line += "  ";
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  };
+  add_line(header_);
+  for (const auto& row : rows_) add_line(row);
+  return text;
+}
+
+}  // namespace sparseloom::apps

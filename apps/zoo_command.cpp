@@ -1,0 +1,145 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "apps/commands.h"
+#include "apps/setup.h"
+#include "apps/table.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+#include "sparseloom/profile/database.h"
+#include "sparseloom/zoo/verify.h"
+
+namespace sparseloom::apps {
+namespace {
+
+struct Options {
+  std::string zoo;
+  std::string json;
+  bool list = false;
+};
+
+using Latencies = std::vector<std::vector<std::optional<Seconds>>>;  // [task][variant]
+
+std::optional<Seconds> best_latency(const profile::TaskProfile& task, zoo::VariantId v) {
+  Seconds sum{0};
+  for (std::size_t i = 0; i < task.stages(); ++i) {
+    std::optional<Seconds> best;
+    for (std::size_t p = 0; p < task.processors(); ++p) {
+      const profile::Latency& latency = task.latency(v, zoo::StageId(i), soc::ProcessorId(p));
+      if (latency.count > 0 && (!best || latency.median < *best)) best = latency.median;
+    }
+    if (!best) return std::nullopt;
+    sum += *best;
+  }
+  return sum;
+}
+
+// What this machine's profile knows already; nothing is measured for a list.
+Result<Latencies> known_latencies(const Setup& setup) {
+  Latencies latencies;
+  SL_ASSIGN_OR_RETURN(const auto path, profile::default_database(setup.zoo, setup.soc));
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return latencies;
+  SL_ASSIGN_OR_RETURN(const auto database, profile::Database::open(path, setup.zoo, setup.soc));
+  profile::Profile profile = profile::empty_profile(setup.zoo, setup.soc);
+  SL_RETURN_IF_ERROR(database.read(profile));
+  for (const profile::TaskProfile& task : profile.tasks) {
+    auto& row = latencies.emplace_back();
+    for (std::size_t v = 0; v < task.variants(); ++v) row.push_back(best_latency(task, zoo::VariantId(v)));
+  }
+  return latencies;
+}
+
+std::optional<Seconds> at(const Latencies& latencies, std::size_t t, std::size_t v) {
+  return t < latencies.size() ? latencies[t][v] : std::nullopt;
+}
+
+Json list_json(const Setup& setup, const Latencies& latencies) {
+  Json tasks = Json::array();
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    const zoo::Task& task = setup.zoo.tasks[t];
+    Json variants = Json::array();
+    for (std::size_t v = 0; v < task.variants.size(); ++v) {
+      const zoo::Variant& variant = task.variants[v];
+      const auto latency = at(latencies, t, v);
+      variants.push_back({{"variant", variant.name},
+                          {"kind", variant.compression.kind},
+                          {"level", variant.compression.level},
+                          {"accuracy", variant.accuracy_profile},
+                          {"accuracy_test", variant.accuracy_test},
+                          {"bytes", zoo::model_bytes(setup.zoo, task, zoo::VariantId(v)).count},
+                          {"parameters", variant.parameters},
+                          {"weight_sparsity", variant.weight_sparsity},
+                          {"latency_ms", latency ? Json(to_ms(*latency)) : Json(nullptr)}});
+    }
+    tasks.push_back({{"task", task.name}, {"parts", task.stages()}, {"variants", std::move(variants)}});
+  }
+  return {{"zoo", setup.zoo.name}, {"fingerprint", setup.zoo.fingerprint}, {"tasks", std::move(tasks)}};
+}
+
+Status list(const Options& options) {
+  const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
+  SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
+  SL_ASSIGN_OR_RETURN(const Latencies latencies, known_latencies(*setup));
+  if (!options.json.empty()) {
+    SL_RETURN_IF_ERROR(write_file(options.json, list_json(*setup, latencies).dump(2) + "\n"));
+  }
+  Table table({"task", "variant", "kind", "level", "accuracy %", "test %", "size KiB", "parameters", "sparsity %",
+               "latency ms"});
+  for (std::size_t t = 0; t < setup->zoo.tasks.size(); ++t) {
+    const zoo::Task& task = setup->zoo.tasks[t];
+    for (std::size_t v = 0; v < task.variants.size(); ++v) {
+      const zoo::Variant& variant = task.variants[v];
+      const double kib = static_cast<double>(zoo::model_bytes(setup->zoo, task, zoo::VariantId(v)).count) / 1024;
+      const auto latency = at(latencies, t, v);
+      table.add({task.name, variant.name, variant.compression.kind, fmt::format("{:.2f}", variant.compression.level),
+                 fmt::format("{:.1f}", 100 * variant.accuracy_profile),
+                 fmt::format("{:.1f}", 100 * variant.accuracy_test), fmt::format("{:.0f}", kib),
+                 fmt::format("{}", variant.parameters), fmt::format("{:.1f}", 100 * variant.weight_sparsity),
+                 latency ? fmt::format("{:.2f}", to_ms(*latency)) : "-"});
+    }
+  }
+  fmt::print(
+      "zoo {} ({}), {}\naccuracy: on the profile split; latency: sum of the stages, each on its best processor"
+      "{}\n\n{}",
+      setup->zoo.name, path.string(), setup->soc.name,
+      latencies.empty() ? " (not measured yet: sparseloom profile --latency)" : "", table.text());
+  return {};
+}
+
+Status verify(const Options& options) {
+  const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
+  SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
+  Json checks = Json::array();
+  zoo::VerifyOptions verifying;
+  SL_ASSIGN_OR_RETURN(verifying.latencies, known_latencies(*setup));
+  verifying.on_check = [&](const zoo::Check& check) {
+    fmt::print("{:<4} {:<7} {:<30} {}\n", check.passed ? "ok" : "FAIL", check.group, check.subject, check.detail);
+    checks.push_back(
+        {{"group", check.group}, {"subject", check.subject}, {"passed", check.passed}, {"detail", check.detail}});
+  };
+  const Status status = zoo::verify(setup->zoo, *setup->runtime, verifying);
+  if (!options.json.empty()) {
+    const Json report{{"zoo", setup->zoo.name}, {"passed", status.ok()}, {"checks", std::move(checks)}};
+    SL_RETURN_IF_ERROR(write_file(options.json, report.dump(2) + "\n"));
+  }
+  return status;
+}
+
+}  // namespace
+
+std::function<Status()> add_zoo(CLI::App& command) {
+  auto options = std::make_shared<Options>();
+  command.require_subcommand(1);
+  CLI::App* listing = command.add_subcommand("list", "a table of every variant");
+  CLI::App* verifying = command.add_subcommand(
+      "verify", "check hashes, models, cut tensors, data and the spread of accuracies; stops at the first bad group");
+  for (CLI::App* sub : {listing, verifying}) {
+    sub->add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
+    sub->add_option("--json", options->json, "also write the result to this file");
+  }
+  return [options, listing] { return listing->parsed() ? list(*options) : verify(*options); };
+}
+
+}  // namespace sparseloom::apps

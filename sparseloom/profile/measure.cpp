@@ -1,0 +1,125 @@
+#include "sparseloom/profile/measure.h"
+
+#include <algorithm>
+
+#include "sparseloom/base/file.h"
+#include "sparseloom/profile/accuracy.h"
+#include "sparseloom/profile/ensure.h"
+#include "sparseloom/profile/latency.h"
+#include "sparseloom/profile/stages.h"
+
+namespace sparseloom::profile {
+namespace {
+
+class Measurement {
+ public:
+  Measurement(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime, zoo::PieceStore& pieces,
+              const MeasureOptions& options, Database database, std::filesystem::path compile_cache)
+      : zoo_(zoo),
+        soc_(soc),
+        runtime_(runtime),
+        pieces_(pieces),
+        options_(options),
+        database_(std::move(database)),
+        compile_cache_(std::move(compile_cache)) {
+    measured_.profile = empty_profile(zoo, soc);
+    measured_.database = database_.path();
+  }
+
+  Result<Measured> run() {
+    const auto start = std::chrono::steady_clock::now();
+    SL_RETURN_IF_ERROR(load());
+    if (options_.latency) SL_RETURN_IF_ERROR(latencies());
+    for (const SplitName split : options_.accuracy) {
+      for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
+        if (wanted(zoo::TaskId(t))) SL_RETURN_IF_ERROR(accuracies(zoo::TaskId(t), split));
+      }
+    }
+    SL_RETURN_IF_ERROR(database_.read(measured_.profile));
+    measured_.elapsed = std::chrono::steady_clock::now() - start;
+    return std::move(measured_);
+  }
+
+ private:
+  Status load() {
+    for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
+      measured_.shipped.push_back(Shipped::kAbsent);
+      if (!options_.use_shipped) continue;
+      SL_ASSIGN_OR_RETURN(measured_.shipped[t], load_shipped(zoo_, zoo::TaskId(t), measured_.profile.tasks[t]));
+    }
+    return database_.read(measured_.profile);
+  }
+
+  bool wanted(zoo::TaskId task) const {
+    return options_.tasks.empty() ||
+           std::find(options_.tasks.begin(), options_.tasks.end(), task) != options_.tasks.end();
+  }
+
+  Status latencies() {
+    LatencyOptions latency;
+    latency.tasks = options_.tasks;
+    latency.control = options_.control;
+    latency.compile_cache = compile_cache_;
+    latency.mapped_folders = {zoo_.root, compile_cache_};
+    if (const auto cache = cache_folder(); cache.ok()) latency.mapped_folders.push_back(*cache);
+    return measure_latencies(zoo_, soc_, runtime_, pieces_, measured_.profile, latency,
+                             [&](std::span<const LatencyEntry> entries) { return database_.write(entries); });
+  }
+
+  Status accuracies(zoo::TaskId id, SplitName split) {
+    const zoo::Task& task = zoo_.task(id);
+    const TaskProfile& known = measured_.profile.task(id);
+    const auto is_known = [&](const zoo::Sigma& sigma) {
+      return (split == SplitName::kProfile ? known.accuracy(sigma) : known.accuracy_test(sigma)).samples > 0;
+    };
+    bool complete = true;
+    for (std::size_t i = 0; i < known.stitched() && complete; ++i) complete = is_known(known.sigma_at(i));
+    if (complete) return {};
+    SL_ASSIGN_OR_RETURN(const zoo::Dataset data,
+                        zoo::Dataset::load(zoo_, task, split == SplitName::kProfile ? task.profile : task.test));
+    backend::CompileOptions compile;
+    compile.cache_dir = compile_cache_;
+    SL_ASSIGN_OR_RETURN(const StageTable stages, load_stages(zoo_, runtime_, pieces_, id, compile));
+    AccuracyOptions options{.threads = options_.threads, .control = options_.control};
+    if (options.control.on_progress) {
+      options.control.on_progress = [&](Progress progress) {
+        progress.what = fmt::format("accuracy of {} on {}", task.name, to_string(split));
+        options_.control.on_progress(progress);
+      };
+    }
+    SL_ASSIGN_OR_RETURN(
+        const AccuracyRun run,
+        measure_accuracies({.task = id, .split = split, .data = data, .stages = stages}, is_known, options,
+                           [&](std::span<const AccuracyEntry> entries) { return database_.write(entries); }));
+    measured_.stitched += run.stitched;
+    measured_.stage_passes += run.stage_passes;
+    return {};
+  }
+
+  const zoo::Zoo& zoo_;
+  const soc::Soc& soc_;
+  const backend::Runtime& runtime_;
+  zoo::PieceStore& pieces_;
+  const MeasureOptions& options_;
+  Database database_;
+  std::filesystem::path compile_cache_;
+  Measured measured_;
+};
+
+}  // namespace
+
+Result<Measured> measure(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                         zoo::PieceStore& pieces, const MeasureOptions& options) {
+  std::filesystem::path path = options.database;
+  if (path.empty()) {
+    SL_ASSIGN_OR_RETURN(path, default_database(zoo, soc));
+  }
+  std::filesystem::path cache = options.compile_cache;
+  if (cache.empty()) {
+    SL_ASSIGN_OR_RETURN(cache, default_compile_cache());
+  }
+  SL_ASSIGN_OR_RETURN(Database database, Database::open(path, zoo, soc));
+  return Measurement(zoo, soc, runtime, pieces, options, std::move(database), std::move(cache)).run();
+}
+
+}  // namespace sparseloom::profile
