@@ -1,0 +1,106 @@
+#include "sparseloom/plan/predict.h"
+
+#include <gtest/gtest.h>
+
+#include "sparseloom/plan/bottleneck.h"
+
+namespace sparseloom::plan {
+namespace {
+
+using Stages = EpisodeModel::Stages;
+
+Slo bound_ms(double ms) { return {0.0, from_ms(ms)}; }
+Stages whole(double ms, std::size_t processor) { return {{ms / 1e3}, {processor}, true}; }
+
+TEST(Predict, ARequestAloneTakesItsLatency) {
+  const Stages task{{0.001, 0.002}, {0, 1}, true};
+  const Prediction p = EpisodeModel({bound_ms(4)}, 2).predict({&task});
+  EXPECT_DOUBLE_EQ(p.worst_ratio, 0.75);
+  EXPECT_EQ(p.violation_rate, 0);
+}
+
+TEST(Predict, OnOneProcessorTheSecondRequestArrivesAfterTheFirstsBound) {
+  // P = 1: the second arrives B = 4 ms after the first, which is done after 3.
+  const Stages a = whole(3, 0);
+  const Stages b = whole(3, 0);
+  EXPECT_DOUBLE_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, 1).predict({&a, &b}).worst_ratio, 0.75);
+}
+
+TEST(Predict, OnASharedProcessorTheSecondRequestWaits) {
+  // P = 2: the second arrives at 2 ms, waits until 3, ends at 6: 4 ms, its bound; and 0.1 ms more is late.
+  const Stages a = whole(3, 0);
+  const Stages b = whole(3, 0);
+  EXPECT_DOUBLE_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, 2).predict({&a, &b}).worst_ratio, 1.0);
+  EXPECT_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, 2).predict({&a, &b}).violation_rate, 0);
+  PredictOptions slower;
+  slower.slowdown = 1.05;
+  EXPECT_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, 2, slower).predict({&a, &b}).violation_rate, 0.5);
+}
+
+TEST(Predict, OnProcessorsOfTheirOwnNobodyWaits) {
+  const Stages a = whole(3, 0);
+  const Stages b = whole(3, 1);
+  EXPECT_DOUBLE_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, 2).predict({&a, &b}).worst_ratio, 0.75);
+}
+
+TEST(Predict, OfThoseThatWaitTheEarlierDeadlineGoesFirst) {
+  // On processor 0: a runs 0..10. b and c arrive meanwhile.
+  // Orders that begin with a: b and c both wait at 10; c's bound is tight, so c overtakes b.
+  const Stages a = whole(10, 0);
+  const Stages b = whole(4, 0);
+  const Stages c = whole(2, 0);
+  const EpisodeModel model({bound_ms(10), bound_ms(20), bound_ms(5)}, 10);
+  const Prediction p = model.predict({&a, &b, &c});
+  // By hand, over the 6 orders (arrival gaps: a 1, b 2, c 0.5), finishing times minus arrivals:
+  // abc: a 10, c 12-3=9, b 16-1=15; acb: a 10, c 12-1=11, b 16-1.5=14.5; bac: b 4, a 14-2=12, c 16-3=13 -> c (deadline
+  // 8) before a (deadline 12) at 4: c ready at 3, so c 4..6 = 3, a 6..16 = 14; bca: b 4, c 6-2=4, a 16-2.5=13.5; cab: c
+  // 2, at 2 both a (deadline 10.5) and b (1.5+20) wait: a 12-0.5=11.5, b 16-1.5=14.5; cba: c 2, at 2 b (deadline 20.5),
+  // a (2.5) not there yet: b 6-0.5=5.5, a 16-2.5=13.5.
+  const double late_a = 4;  // bac, bca, cab, cba
+  const double late_c = 2;  // abc, acb
+  EXPECT_NEAR(p.violation_rate, (late_a + late_c) / 18, 1e-12);
+  EXPECT_NEAR(p.worst_ratio, 11.0 / 5, 1e-12);
+}
+
+TEST(Predict, AnInaccurateTaskAlwaysViolates) {
+  Stages a = whole(1, 0);
+  a.accurate = false;
+  const Stages b = whole(1, 1);
+  const Prediction p = EpisodeModel({bound_ms(4), bound_ms(4)}, 2).predict({&a, &b});
+  EXPECT_DOUBLE_EQ(p.violation_rate, 0.5);
+  EXPECT_GE(p.expected_violation_rate, 0.5);
+}
+
+TEST(Predict, ScatterTurnsSlackIntoAChance) {
+  const Stages exact = whole(4, 0);
+  const Stages slack = whole(3, 0);
+  EXPECT_NEAR(EpisodeModel({bound_ms(4)}, 1).predict({&exact}).expected_violation_rate, 0.5, 1e-9);
+  EXPECT_LT(EpisodeModel({bound_ms(4)}, 1).predict({&slack}).expected_violation_rate, 0.01);
+}
+
+TEST(Predict, ManyTasksArePlayedInASampleOfOrders) {
+  const Stages task = whole(1, 0);
+  const std::vector<Slo> slos(9, bound_ms(20));
+  const std::vector<const Stages*> tasks(9, &task);
+  const Prediction p = EpisodeModel(slos, 1).predict(tasks);
+  EXPECT_NEAR(p.worst_ratio, 0.05, 1e-9);
+}
+
+TEST(MinBottleneck, SaysWhatIsLeftToProveWhenItMayNotKeepEverything) {
+  std::vector<std::vector<BusyOption>> tasks;
+  for (std::size_t t = 0; t < 6; ++t) {
+    tasks.emplace_back();
+    for (std::size_t o = 0; o < 12; ++o) {
+      const double a = 1 + static_cast<double>((7 * o + 3 * t) % 12) / 10;
+      tasks.back().push_back({{a, 3.3 - a + 0.05 * static_cast<double>(t), 0.5 + 0.1 * static_cast<double>(o % 5)}, 0});
+    }
+  }
+  const BottleneckResult exact = min_bottleneck(tasks);
+  EXPECT_EQ(exact.lower_bound, exact.bottleneck);
+  const BottleneckResult limited = min_bottleneck(tasks, {.max_partial = 2});
+  EXPECT_LE(limited.lower_bound, exact.bottleneck);
+  EXPECT_GE(limited.bottleneck, exact.bottleneck);
+}
+
+}  // namespace
+}  // namespace sparseloom::plan

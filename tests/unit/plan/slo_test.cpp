@@ -1,0 +1,59 @@
+#include "sparseloom/plan/slo.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "small_world.h"
+
+namespace sparseloom::plan {
+namespace {
+
+using testing::add_task;
+using ::testing::HasSubstr;
+using testing::world_of;
+
+TEST(GridRanges, SpanTheOriginalVariantsAtTheirBestPlacement) {
+  testing::World world = world_of(2);
+  add_task(world, "image", 2, {{"dense", 2, 0.9}, {"small", 1, 0.8}}, {});
+  testing::set_ms(world, 0, 0, 1, 1, 1.5);  // dense's second stage is faster on cpu1
+  const auto ranges = grid_ranges(world.zoo, world.soc, world.profile);
+  ASSERT_TRUE(ranges.ok()) << ranges.status().message();
+  EXPECT_DOUBLE_EQ((*ranges)[0].accuracy_min, 0.8);
+  EXPECT_DOUBLE_EQ((*ranges)[0].accuracy_max, 0.9);
+  EXPECT_DOUBLE_EQ(to_ms((*ranges)[0].latency_min), 2.0);
+  EXPECT_DOUBLE_EQ(to_ms((*ranges)[0].latency_max), 3.5);
+}
+
+TEST(GridConfig, LargerIndexIsStricterAndStopsANinthBeforeTheEnd) {
+  const std::vector<GridRange> ranges{{0.8, 0.9, from_ms(2), from_ms(3.8)}};
+  EXPECT_DOUBLE_EQ(grid_config(ranges, 0, 0).slos[0].accuracy, 0.8);
+  EXPECT_DOUBLE_EQ(to_ms(grid_config(ranges, 0, 0).slos[0].latency), 3.8);
+  EXPECT_NEAR(grid_config(ranges, 8, 8).slos[0].accuracy, 0.8 + 0.1 * 8 / 9, 1e-12);
+  EXPECT_NEAR(to_ms(grid_config(ranges, 8, 8).slos[0].latency), 2.2, 1e-12);
+}
+
+TEST(GridName, ReadsBackWhatConfigsAreCalled) {
+  const std::vector<GridRange> ranges{{0.8, 0.9, from_ms(2), from_ms(3.8)}};
+  for (int j = 0; j <= 8; ++j) {
+    for (int k = 0; k <= 8; ++k) {
+      const auto parsed = parse_grid_name(grid_config(ranges, j, k).name);
+      ASSERT_TRUE(parsed.ok());
+      EXPECT_EQ(*parsed, std::pair(j, k));
+    }
+  }
+  EXPECT_EQ(grid_config(ranges, 5, 5).name, "C5");
+  EXPECT_EQ(*parse_grid_name("a5l5"), std::pair(5, 5));
+}
+
+TEST(GridName, RefusesWhatIsNotOnTheGrid) {
+  for (const char* bad : {"", "C", "C0", "C9", "c5", "C55", "a9l0", "a0l9", "a1", "a1k2", "a-1l2", "a1l2 "}) {
+    const auto parsed = parse_grid_name(bad);
+    ASSERT_FALSE(parsed.ok()) << bad;
+    EXPECT_EQ(parsed.status().code(), Code::kInvalidArgument);
+    EXPECT_THAT(parsed.status().message(), HasSubstr(fmt::format("'{}'", bad)));
+    EXPECT_THAT(parsed.status().message(), HasSubstr("C1 to C8"));
+  }
+}
+
+}  // namespace
+}  // namespace sparseloom::plan

@@ -1,0 +1,256 @@
+#include "sparseloom/plan/sparseloom_planner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "small_world.h"
+
+namespace sparseloom::plan {
+namespace {
+
+using testing::add_task;
+using testing::chosen;
+using testing::random_world;
+using testing::World;
+using testing::world_of;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Plan plan_for(const World& world, SparseloomOptions::Objective objective) {
+  SparseloomOptions options;
+  options.objective = objective;
+  const auto plan = SparseloomPlanner(options).plan(world.problem());
+  EXPECT_TRUE(plan.ok()) << plan.status().message();
+  return *plan;
+}
+
+Plan throughput_plan(const World& world) { return plan_for(world, SparseloomOptions::Objective::kThroughput); }
+Plan response_plan(const World& world) { return plan_for(world, SparseloomOptions::Objective::kResponses); }
+
+// ---- the rule, written down as plainly as possible, to compare with ----
+
+struct BruteOption {
+  zoo::Sigma sigma;
+  Placement placement;
+  Seconds latency{0};
+};
+
+std::vector<Placement> all_placements(std::size_t stages, std::size_t processors) {
+  std::vector<Placement> all{{}};
+  for (std::size_t i = 0; i < stages; ++i) {
+    std::vector<Placement> longer;
+    for (const Placement& p : all) {
+      for (std::size_t q = 0; q < processors; ++q) {
+        longer.push_back(p);
+        longer.back().emplace_back(q);
+      }
+    }
+    all = longer;
+  }
+  return all;
+}
+
+/// Every (σ,π) of a task that meets its SLO; else, keeping the accuracy, within 2 % of the least latency; else of the
+/// most accurate σ.
+std::vector<BruteOption> brute_options(const World& world, std::size_t t) {
+  const profile::TaskProfile& measured = world.profile.tasks[t];
+  const Slo& slo = world.slo.slos[t];
+  double best_accuracy = 0;
+  for (std::size_t s = 0; s < measured.stitched(); ++s) {
+    best_accuracy = std::max(best_accuracy, measured.accuracy(measured.sigma_at(s)).fraction());
+  }
+  const double floor = std::min(best_accuracy, slo.accuracy);
+  std::vector<BruteOption> accurate;
+  Seconds least(kInfinity);
+  for (std::size_t s = 0; s < measured.stitched(); ++s) {
+    const zoo::Sigma sigma = measured.sigma_at(s);
+    if (measured.accuracy(sigma).fraction() < floor) continue;
+    for (const Placement& placement : all_placements(measured.stages(), measured.processors())) {
+      accurate.push_back({sigma, placement, plan_latency(world.problem(), zoo::TaskId(t), sigma, placement)});
+      least = std::min(least, accurate.back().latency);
+    }
+  }
+  const bool feasible = best_accuracy >= slo.accuracy && least <= slo.latency;
+  const Seconds bound = feasible ? slo.latency : least * 1.02;
+  std::erase_if(accurate, [&](const BruteOption& o) { return o.latency > bound; });
+  return accurate;
+}
+
+double least_bottleneck(const World& world, const std::vector<std::vector<BruteOption>>& options, std::size_t t,
+                        std::vector<TaskPlan>& tasks) {
+  if (t == options.size()) {
+    const auto busy = busy_times(world.problem(), tasks);
+    return std::max_element(busy.begin(), busy.end())->count();
+  }
+  double least = kInfinity;
+  for (const BruteOption& option : options[t]) {
+    tasks.emplace_back();
+    tasks.back().sigma = option.sigma;
+    tasks.back().placement = option.placement;
+    least = std::min(least, least_bottleneck(world, options, t + 1, tasks));
+    tasks.pop_back();
+  }
+  return least;
+}
+
+/// Only options that no other makes pointless are enumerated jointly, or the joint enumeration takes hours: an option
+/// goes if another of its task keeps every processor as little busy. (That this loses nothing needs no code to trust.)
+void drop_pointless(const World& world, std::size_t t, std::vector<BruteOption>& options) {
+  std::vector<std::vector<Seconds>> busy;
+  for (const BruteOption& o : options) {
+    std::vector<Seconds> added(world.soc.processors.size(), Seconds(0));
+    for (std::size_t i = 0; i < o.sigma.size(); ++i) {
+      added[o.placement[i].index()] +=
+          stage_time(world.problem(), zoo::TaskId(t), o.sigma, o.placement, zoo::StageId(i));
+    }
+    busy.push_back(added);
+  }
+  std::vector<BruteOption> kept;
+  for (std::size_t a = 0; a < options.size(); ++a) {
+    bool pointless = false;
+    for (std::size_t b = 0; b < options.size(); ++b) {
+      bool no_busier = true;
+      for (std::size_t p = 0; p < busy[a].size(); ++p) no_busier = no_busier && busy[b][p] <= busy[a][p];
+      pointless = pointless || (no_busier && (busy[a] != busy[b] || b < a));
+    }
+    if (!pointless) kept.push_back(options[a]);
+  }
+  options = kept;
+}
+
+double brute_force(const World& world) {
+  std::vector<std::vector<BruteOption>> options;
+  for (std::size_t t = 0; t < world.zoo.tasks.size(); ++t) {
+    options.push_back(brute_options(world, t));
+    drop_pointless(world, t, options.back());
+  }
+  std::vector<TaskPlan> tasks;
+  return least_bottleneck(world, options, 0, tasks);
+}
+
+// ---- exactness ----
+
+TEST(Throughput, BottleneckIsTheLeastOnHundredsOfRandomInstances) {
+  int missed = 0;
+  for (unsigned seed = 0; seed < 300; ++seed) {
+    const World world = random_world(seed, 3, 4, 2, 2);
+    const Plan plan = throughput_plan(world);
+    EXPECT_NEAR(plan.bottleneck.count(), brute_force(world), 1e-12) << "seed " << seed;
+    EXPECT_TRUE(plan.optimal) << "seed " << seed;
+    for (const TaskPlan& task : plan.tasks) missed += task.meets_slo() ? 0 : 1;
+  }
+  EXPECT_GT(missed, 30) << "the instances must also exercise the degrade rule";
+  EXPECT_LT(missed, 600);
+}
+
+TEST(Throughput, BottleneckIsTheLeastForOtherNumbersOfProcessors) {
+  for (unsigned seed = 1000; seed < 1040; ++seed) {
+    const World one = random_world(seed, 3, 4, 2, 1);
+    EXPECT_NEAR(throughput_plan(one).bottleneck.count(), brute_force(one), 1e-12) << "seed " << seed;
+    const World three = random_world(seed, 2, 3, 3, 3);
+    EXPECT_NEAR(throughput_plan(three).bottleneck.count(), brute_force(three), 1e-12) << "seed " << seed;
+  }
+}
+
+TEST(Responses, NeverMissesAnSloThatCanBeMetAndStatesTheGapTruly) {
+  for (unsigned seed = 0; seed < 100; ++seed) {
+    const World world = random_world(seed, 3, 4, 2, 2);
+    const Plan fastest = throughput_plan(world);
+    const Plan plan = response_plan(world);
+    for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+      EXPECT_EQ(plan.tasks[t].meets_latency, fastest.tasks[t].meets_latency) << "seed " << seed << " task " << t;
+      EXPECT_EQ(plan.tasks[t].meets_accuracy, fastest.tasks[t].meets_accuracy) << "seed " << seed << " task " << t;
+    }
+    const double gap = 1 - fastest.bottleneck / plan.bottleneck;
+    EXPECT_NEAR(plan.gap, gap, 1e-9) << "seed " << seed;
+    EXPECT_EQ(plan.optimal, plan.gap == 0) << "seed " << seed;
+  }
+}
+
+TEST(Responses, IsPredictedToViolateNoMoreThanThroughputOrAnyBaselineThatKeepsAccuracy) {
+  double ours = 0;
+  double theirs = 0;
+  for (unsigned seed = 0; seed < 100; ++seed) {
+    const World world = random_world(seed, 4, 4, 3, 2);
+    ours += predict_episodes(world.problem(), response_plan(world).tasks).violation_rate;
+    double best_baseline = predict_episodes(world.problem(), throughput_plan(world).tasks).violation_rate;
+    for (const char* name : {"av-np", "av-p"}) {
+      const auto plan = (*find_planner(name))->plan(world.problem());
+      ASSERT_TRUE(plan.ok());
+      best_baseline = std::min(best_baseline, predict_episodes(world.problem(), plan->tasks).violation_rate);
+    }
+    theirs += best_baseline;
+  }
+  EXPECT_LT(ours, theirs) << "summed over the instances, against the best of the others on each";
+}
+
+TEST(Responses, IsDeterministic) {
+  const World world = random_world(7, 4, 5, 3, 2);
+  const Plan first = response_plan(world);
+  const Plan second = response_plan(world);
+  for (std::size_t t = 0; t < first.tasks.size(); ++t) {
+    EXPECT_EQ(first.tasks[t].sigma, second.tasks[t].sigma);
+    EXPECT_EQ(first.tasks[t].placement, second.tasks[t].placement);
+  }
+}
+
+// ---- what it is for ----
+
+TEST(Stitching, FindsAVariantThatNobodyTrained) {
+  // The middle bound needs one dense and one small stage; no original variant meets both bounds.
+  World world = world_of(1);
+  add_task(world, "image", 2, {{"dense", 2, 0.9}, {"small", 1, 0.7}}, {0.8, from_ms(3)});
+  const Plan plan = response_plan(world);
+  EXPECT_TRUE(plan.tasks[0].meets_slo());
+  EXPECT_DOUBLE_EQ(to_ms(plan.tasks[0].latency), 3.0);
+  EXPECT_DOUBLE_EQ(plan.tasks[0].accuracy, 0.8);
+  EXPECT_FALSE((*(*find_planner("av-np"))->plan(world.problem())).tasks[0].meets_slo());
+}
+
+TEST(Stitching, OfLatencyTiesServesTheMoreAccurate) {
+  World world = world_of(1);
+  add_task(world, "image", 1, {{"a", 3.00, 0.80}, {"b", 3.04, 0.85}, {"c", 3.30, 0.90}}, {0.75, from_ms(9)});
+  EXPECT_EQ(chosen(world, response_plan(world), 0), "b");
+}
+
+TEST(Degrading, KeepsAccuracyWithLeastLatency) {
+  World world = world_of(2);
+  add_task(world, "image", 2, {{"dense", 2, 0.9}, {"small", 1, 0.7}}, {0.8, from_ms(2)});
+  for (const Plan& plan : {response_plan(world), throughput_plan(world)}) {
+    EXPECT_DOUBLE_EQ(to_ms(plan.tasks[0].latency), 3.0);
+    EXPECT_TRUE(plan.tasks[0].meets_accuracy);
+    EXPECT_FALSE(plan.tasks[0].meets_latency);
+  }
+}
+
+TEST(Degrading, WithoutAnAccurateVariantServesTheMostAccurate) {
+  World world = world_of(2);
+  add_task(world, "image", 2, {{"dense", 2, 0.9}, {"small", 1, 0.7}}, {0.95, from_ms(9)});
+  const Plan plan = response_plan(world);
+  EXPECT_EQ(chosen(world, plan, 0), zoo::describe(world.zoo.tasks[0], testing::sigma({0, 0})));
+  EXPECT_FALSE(plan.tasks[0].meets_accuracy);
+  EXPECT_TRUE(plan.tasks[0].meets_latency);
+}
+
+TEST(Transfer, MakesSplittingAcrossMemoryDomainsNotWorthIt) {
+  World world = world_of(2);
+  world.soc.processors[1].memory_domain = "npu";
+  add_task(world, "image", 2, {{"dense", 2, 0.9}}, {0.8, from_ms(100)});
+  testing::set_ms(world, 0, 0, 1, 1, 1.5);  // half a millisecond faster over there
+  EXPECT_EQ(throughput_plan(world).tasks[0].placement, testing::placement({0, 1}));
+  world.profile.transfer_latency = from_ms(50);
+  const Plan plan = throughput_plan(world);
+  EXPECT_EQ(plan.tasks[0].placement[0], plan.tasks[0].placement[1]);
+}
+
+TEST(NoTasks, MakesAnEmptyPlan) {
+  const World world = world_of(1);
+  const Plan plan = response_plan(world);
+  EXPECT_TRUE(plan.tasks.empty());
+  EXPECT_TRUE(plan.optimal);
+}
+
+}  // namespace
+}  // namespace sparseloom::plan
