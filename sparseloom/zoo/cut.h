@@ -31,6 +31,10 @@ Result<std::vector<Cut>> choose_cuts(const backend::Graph& graph, const CutOptio
 /// shape. kFailedPrecondition if a tensor has no counterpart or one of another type or shape (both are named).
 Result<std::vector<Cut>> map_cuts(const backend::Graph& from, const std::vector<Cut>& cuts, const backend::Graph& to);
 
+/// kInvalidArgument, naming what is missing, if a cut does not separate the model's inputs from its outputs or does not
+/// lie behind the one before it.
+Status check_cuts(const backend::Graph& graph, const std::vector<Cut>& cuts);
+
 /// Cuts given by tensor names, as task.json lists them. kNotFound names the tensor and the closest names the graph has;
 /// kInvalidArgument if a set does not separate inputs from outputs or the sets are not nested in order.
 Result<std::vector<Cut>> cuts_by_name(const backend::Graph& graph, const std::vector<std::vector<std::string>>& names);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
@@ -16,6 +17,10 @@ namespace sparseloom::zoo {
 Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Model& model,
                                                                const std::vector<Cut>& cuts);
 
+/// Writes the pieces as part0<extension>, part1<extension>, ... into a new folder, all or nothing.
+Status save_pieces(const std::vector<std::unique_ptr<backend::Model>>& pieces, const std::filesystem::path& folder,
+                   const std::string& extension = ".xml");
+
 /// Piece files of a zoo, in a cache folder, cut when first asked for. A variant's pieces appear all at once (written
 /// beside and renamed), so a killed process leaves nothing half-written. Thread-safe across processes.
 class PieceStore {
@@ -29,6 +34,8 @@ class PieceStore {
   Result<std::filesystem::path> piece(TaskId task, VariantId variant, StageId stage);
 
  private:
+  Status cut(const Task& task, const Variant& variant, const std::filesystem::path& folder) const;
+
   const Zoo& zoo_;
   const backend::Runtime& runtime_;
   std::filesystem::path folder_;

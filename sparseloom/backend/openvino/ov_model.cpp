@@ -2,6 +2,7 @@
 
 #include <map>
 #include <openvino/op/constant.hpp>
+#include <openvino/op/fake_quantize.hpp>
 #include <openvino/op/parameter.hpp>
 #include <openvino/op/result.hpp>
 #include <openvino/pass/manager.hpp>
@@ -29,7 +30,8 @@ class Extraction {
       parameter->output(0).get_rt_info() = tensor.get_rt_info();
       parameter->output(0).add_names(tensor.get_names());
     }
-    copies_[edge] = parameter->output(0);
+    parameters_[edge] = parameter->output(0);
+    copies_[edge] = repeat_quantization(edge, parameter->output(0));
     return parameter;
   }
 
@@ -56,11 +58,41 @@ class Extraction {
     return {};
   }
 
-  const ov::Output<ov::Node>& copied(EdgeId edge) const { return copies_.at(edge); }
+  // A tensor that only travels through the piece goes from parameter to result.
+  const ov::Output<ov::Node>& copied(EdgeId edge) const {
+    const auto it = parameters_.find(edge);
+    return it != parameters_.end() ? it->second : copies_.at(edge);
+  }
 
  private:
   const Graph& graph() const { return from_.graph; }
   const TensorSpec& spec(EdgeId edge) const { return graph().edge(edge).spec; }
+
+  // A tensor that comes out of a quantizer is quantized again on entry, which changes no value, so that what reads it
+  // still runs in int8.
+  ov::Output<ov::Node> repeat_quantization(EdgeId edge, const ov::Output<ov::Node>& parameter) {
+    const Node& node = graph().node(graph().edge(edge).producer);
+    const auto* quantizer = ov::as_type<ov::op::v0::FakeQuantize>(from_.tensors[edge.index()].get_node());
+    if (quantizer == nullptr || !is_idempotent(*quantizer)) return parameter;
+    ov::OutputVector inputs{parameter};
+    for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+      if (!copy(node.inputs[i]).ok()) return parameter;
+      inputs.push_back(copies_.at(node.inputs[i]));
+    }
+    const auto again = quantizer->clone_with_new_inputs(inputs);
+    again->set_friendly_name(quantizer->get_friendly_name() + "/again");
+    again->get_rt_info() = quantizer->get_rt_info();
+    return again->output(0);
+  }
+
+  static bool is_idempotent(const ov::op::v0::FakeQuantize& quantizer) {
+    const auto values = [&](std::size_t input) {
+      const auto* constant = ov::as_type<ov::op::v0::Constant>(quantizer.get_input_node_ptr(input));
+      return constant == nullptr ? std::vector<float>{} : constant->cast_vector<float>();
+    };
+    const auto low = values(1), high = values(2);
+    return !low.empty() && !high.empty() && low == values(3) && high == values(4);
+  }
 
   void copy_node(NodeId id) {
     const Node& node = graph().node(id);
@@ -80,6 +112,7 @@ class Extraction {
 
   const ConvertedGraph& from_;
   std::map<EdgeId, ov::Output<ov::Node>> copies_;
+  std::map<EdgeId, ov::Output<ov::Node>> parameters_;
 };
 
 }  // namespace

@@ -102,7 +102,7 @@ TEST_F(ScriptedTest, NamesThePlaceOfAMistakeInTheFile) {
   ASSERT_TRUE(write_file(path, R"({"inputs": [{"name": "x", "type": "f31", "shape": [1]}],
                                    "outputs": [{"name": "y", "type": "f32", "shape": [1]}]})")
                   .ok());
-  EXPECT_THAT(runtime_->read(path).status().message(), HasSubstr("inputs[0].type: no element type 'f31'"));
+  EXPECT_THAT(runtime_->read(path).status().message(), HasSubstr("inputs[0]: type: no element type 'f31'"));
   EXPECT_EQ(runtime_->read(folder_ / "none.json").status().code(), Code::kNotFound);
 }
 

@@ -1,0 +1,109 @@
+#include "sparseloom/zoo/pieces.h"
+
+#include <system_error>
+
+#include "sparseloom/base/file.h"
+#include "sparseloom/zoo/chain.h"
+
+namespace sparseloom::zoo {
+namespace {
+
+namespace fs = std::filesystem;
+using backend::EdgeId;
+using backend::Graph;
+using backend::Model;
+
+std::vector<TensorSpec> specs_of(const Graph& graph, const std::vector<EdgeId>& edges) {
+  std::vector<TensorSpec> specs;
+  for (const EdgeId edge : edges) specs.push_back(graph.edge(edge).spec);
+  return specs;
+}
+
+// Boundary tensors must agree with the dense variant's: a stitched variant passes one's to the other's.
+Status check_against(const Graph& dense, const std::vector<Cut>& dense_cuts, const Graph& graph,
+                     const std::vector<Cut>& cuts, const std::string& who) {
+  const auto compare = [&](const std::vector<EdgeId>& a, const std::vector<EdgeId>& b,
+                           const std::string& place) -> Status {
+    const auto expected = specs_of(dense, a), found = specs_of(graph, b);
+    if (expected.size() != found.size())
+      return error(Code::kFailedPrecondition, "{}: {} tensors at {}; the dense variant has {}", who, found.size(),
+                   place, expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      if (!expected[i].same_layout(found[i]))
+        return error(Code::kFailedPrecondition, "{}: {} at {}; the dense variant has {}", who, found[i].describe(),
+                     place, expected[i].describe());
+    return {};
+  };
+  SL_RETURN_IF_ERROR(compare(dense.inputs, graph.inputs, "the inputs"));
+  for (std::size_t i = 0; i < cuts.size(); ++i)
+    SL_RETURN_IF_ERROR(compare(dense_cuts[i].tensors, cuts[i].tensors, fmt::format("cut {}", i + 1)));
+  return compare(dense.outputs, graph.outputs, "the outputs");
+}
+
+// Hashes the model file and the weights beside it.
+Status check_model(const Zoo& zoo, const fs::path& model) {
+  SL_RETURN_IF_ERROR(check_file(zoo, model));
+  return model.extension() == ".xml" ? check_file(zoo, fs::path(model).replace_extension(".bin")) : Status();
+}
+
+std::string file_name(std::size_t stage, const fs::path& model) {
+  const std::string extension = model.extension() == ".onnx" ? ".xml" : model.extension().string();
+  return fmt::format("part{}{}", stage, extension);
+}
+
+}  // namespace
+
+Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const std::vector<Cut>& cuts) {
+  SL_RETURN_IF_ERROR(check_cuts(model.graph(), cuts));
+  std::vector<std::unique_ptr<Model>> pieces;
+  for (std::size_t i = 0; i <= cuts.size(); ++i) {
+    const auto& from = i == 0 ? model.graph().inputs : cuts[i - 1].tensors;
+    const auto& to = i == cuts.size() ? model.graph().outputs : cuts[i].tensors;
+    SL_ASSIGN_OR_RETURN(auto piece, model.extract(from, to));
+    pieces.push_back(std::move(piece));
+  }
+  return pieces;
+}
+
+Status save_pieces(const std::vector<std::unique_ptr<Model>>& pieces, const fs::path& folder,
+                   const std::string& extension) {
+  return write_folder(folder, [&](const fs::path& temporary) -> Status {
+    for (std::size_t i = 0; i < pieces.size(); ++i)
+      SL_RETURN_IF_ERROR(pieces[i]->save(temporary / fmt::format("part{}{}", i, extension)));
+    return {};
+  });
+}
+
+PieceStore::PieceStore(const Zoo& zoo, const backend::Runtime& runtime, fs::path folder)
+    : zoo_(zoo), runtime_(runtime), folder_(std::move(folder)) {}
+
+Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId stage) {
+  const Task& task = zoo_.task(task_id);
+  const Variant& variant = task.variants[variant_id.index()];
+  if (stage.index() >= task.stages())
+    return error(Code::kInvalidArgument, "{}: no stage {}; it has {}", task.name, stage.index(), task.stages());
+  const fs::path folder = folder_ / task.name / variant.name;
+  fs::path file = folder / file_name(stage.index(), variant.model);
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) SL_RETURN_IF_ERROR(cut(task, variant, folder));
+  return file;
+}
+
+Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path& folder) const {
+  const Variant& dense = task.variants.front();
+  SL_RETURN_IF_ERROR(check_model(zoo_, variant.model));
+  SL_RETURN_IF_ERROR(check_model(zoo_, dense.model));
+  SL_ASSIGN_OR_RETURN(const auto dense_model, runtime_.read(dense.model));
+  auto dense_cuts = cuts_by_name(dense_model->graph(), task.cuts);
+  if (!dense_cuts.ok()) return dense_cuts.status().with_context(dense.model.string());
+  SL_ASSIGN_OR_RETURN(const auto model, runtime_.read(variant.model));
+  auto cuts = map_cuts(dense_model->graph(), *dense_cuts, model->graph());
+  if (!cuts.ok()) return cuts.status().with_context(variant.model.string());
+  SL_RETURN_IF_ERROR(check_against(dense_model->graph(), *dense_cuts, model->graph(), *cuts, variant.model.string()));
+  auto pieces = cut_model(*model, *cuts);
+  if (!pieces.ok()) return pieces.status().with_context(variant.model.string());
+  const fs::path first = file_name(0, variant.model);
+  return save_pieces(*pieces, folder, first.extension().string());
+}
+
+}  // namespace sparseloom::zoo
