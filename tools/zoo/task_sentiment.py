@@ -8,8 +8,8 @@ from torch import nn
 
 import sources
 from compress import Recipe, Tuning
-from fetch_reviews import PAD, SPECIAL, TOKENS, data_files, encode, read_reviews, split_reviews, words
-from layers import EncoderBlock
+from fetch_reviews import PAD, SPECIAL, TOKENS, encode, read_reviews, split_reviews, words
+from layers import EncoderBlock, narrow_embedding
 
 PIECES = 2600  # vocabulary size
 WIDTH, EMBEDDING, HEADS, HIDDEN, BLOCKS = 64, 32, 8, 256, 6
@@ -37,6 +37,9 @@ class SmallBert(nn.Module):
         used = 1 + mask[:, 0, 0, :, None] * 1e-4
         pooled = (self.norm(x) * used).sum(1) / used.sum(1)
         return self.head(self.drop(pooled))
+
+    def narrow_input(self, level):
+        narrow_embedding(self.embedding, self.widen, level)
 
 
 def learn_vocabulary(sentences):
@@ -83,14 +86,13 @@ class SentimentTask:
     recipe = Recipe(
         unstructured=((60, 0.7), (75, 2.5), (85, 5.0)),
         structured=((25, 0.7), (40, 2.2), (60, 4.6)),
-        tuning=Tuning(rate=1e-4, every=3),
+        tuning=Tuning(rate=2e-4),
     )
 
     def load(self, cache):
         """{split: (ids, labels)}; also learns `self.vocabulary` from train."""
         reviews = split_reviews(read_reviews(sources.reviews_sdist(cache)))
         self.vocabulary = learn_vocabulary([s for s, _ in reviews["train"]])
-        self._files = data_files(reviews, self.vocabulary)
         return {split: encode(found, self.vocabulary) for split, found in reviews.items()}
 
     def augment(self, items, rng):
@@ -103,3 +105,8 @@ class SentimentTask:
 
     def model(self):
         return SmallBert()
+
+    def extra_files(self):
+        """The vocabulary is committed; the sentences, as ids too, are not."""
+        vocabulary = "".join(piece + "\n" for piece in self.vocabulary)
+        return {"vocab.txt": vocabulary.encode(), "data/.gitignore": b"*.npy\n"}

@@ -1,7 +1,6 @@
 """Task `speech`: convolutions and a transformer on synthesised spoken commands."""
 
 import io
-import pathlib
 import re
 import subprocess
 import wave
@@ -66,7 +65,7 @@ def speak(word, voice, accent, speed, pitch):
     raw = subprocess.run(command, capture_output=True, check=True).stdout
     with wave.open(io.BytesIO(raw)) as file:
         rate = file.getframerate()
-        samples = np.frombuffer(raw[44:], dtype="<i2").astype(np.float32)
+    samples = np.frombuffer(raw[44:], dtype="<i2").astype(np.float32)  # its header states no length
     sound = resample_poly(samples, RATE, rate)
     loud = np.flatnonzero(np.abs(sound) > 0.02 * np.abs(sound).max())
     sound = sound[loud[0] : loud[-1] + 1]
@@ -105,13 +104,13 @@ class SpeechTask:
     base_model = "convolutional feature extractor and transformer, 8 blocks"
     classes = WORDS
     input_name, input_type = "waveform", "i8"
-    seed, rate, decay, steps = 14, 1.5e-3, 0.02, 1200
+    seed, rate, decay, steps = 14, 1.5e-3, 0.02, 700
     block_prefixes = ("blocks", "late")
     transformer = True
     recipe = Recipe(
         unstructured=((60, 0.7), (75, 2.5), (85, 5.0)),
         structured=((25, 0.7), (40, 2.2), (60, 4.6)),
-        tuning=Tuning(rate=1e-4, every=3),
+        tuning=Tuning(rate=3e-4),
     )
 
     def _sounds(self, voices, count, rng):
@@ -146,3 +145,6 @@ class SpeechTask:
 
     def model(self):
         return SpeechTransformer()
+
+    def extra_files(self):
+        return {}

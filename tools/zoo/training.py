@@ -109,9 +109,10 @@ def tune_to(task, model, splits, dense_accuracy, target, tuning, seed, masks=Non
     before = (copy.deepcopy(model.state_dict()), now)
     while now > target and steps < tuning.most_steps:
         before = (copy.deepcopy(model.state_dict()), now)
-        for _ in range(tuning.every):
+        stride = max(tuning.every, steps // 4)
+        for _ in range(stride):
             _step(model, optimizer, batches, masks)
-        steps += tuning.every
+        steps += stride
         now = drop()
     if abs(before[1] - target) < abs(now - target):
         model.load_state_dict(before[0])

@@ -1,0 +1,120 @@
+"""The zoo on disk, format version 1: writing task folders and the index."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+from fetch_reviews import npy_bytes, write_atomically
+
+TASKS = ("image", "sentiment", "activity", "speech")
+FORMAT_VERSION = 1
+
+
+def json_bytes(value):
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+@contextlib.contextmanager
+def replacing_folder(path):
+    """A temporary folder beside `path` that takes its place when the body ends
+    well and vanishes when it does not."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        os.chmod(temporary, 0o755)
+        if path.exists():
+            old = temporary / ".replaced"
+            os.rename(path, old)
+            os.rename(temporary, path)
+            shutil.rmtree(path / ".replaced")
+        else:
+            os.rename(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_splits(task, splits, folder):
+    """Writes the shipped splits; returns task.json's `data`."""
+    described = {}
+    for split in ("profile", "test"):
+        inputs, labels = splits[split]
+        files = {f"data/{split}_{task.input_name}.npy": inputs, f"data/{split}_labels.npy": labels}
+        for file, array in files.items():
+            write_atomically(folder / file, npy_bytes(array))
+        names = list(files)
+        described[split] = {"samples": len(labels), "inputs": names[:1], "labels": names[1]}
+    for file, content in task.extra_files().items():
+        write_atomically(folder / file, content)
+    return described
+
+
+def write_task(task, shape, data, cuts, variants, folder):
+    """Writes task.json; `shape` is the model input's, `variants` their names."""
+    content = {
+        "format_version": FORMAT_VERSION,
+        "name": task.name,
+        "description": task.description,
+        "base_model": task.base_model,
+        "metric": "top1",
+        "accuracy_kind": "labels",
+        "classes": task.classes,
+        "inputs": [{"name": task.input_name, "type": task.input_type, "shape": shape}],
+        "output": {"name": "logits", "type": "f32", "shape": [1, len(task.classes)]},
+        "data": data,
+        "parts": len(cuts) + 1,
+        "cuts": cuts,
+        "variants": variants,
+    }
+    write_atomically(folder / "task.json", json_bytes(content))
+
+
+def write_variant(variant, weight_sparsity, parameters, accuracy, folder):
+    """Writes variant.json; `accuracy` maps split to share."""
+    content = {
+        "format_version": FORMAT_VERSION,
+        "name": variant.name,
+        "model": "model.xml",
+        "compression": {"kind": variant.kind, "level": variant.level},
+        "weight_sparsity": round(weight_sparsity, 4),
+        "parameters": parameters,
+        "accuracy": {split: round(share, 6) for split, share in accuracy.items()},
+    }
+    write_atomically(folder / "variant.json", json_bytes(content))
+
+
+def _listed(root, path):
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return {"path": path.relative_to(root).as_posix(), "bytes": len(content), "sha256": digest}
+
+
+def write_index(root):
+    """Writes zoo.json over the tasks present. Sentiment data that set-up has not
+    generated here keep the entry they had."""
+    root = pathlib.Path(root)
+    with open(root / ".index.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        tasks = [t for t in TASKS if (root / t / "task.json").is_file()]
+        paths = [p for t in tasks for p in (root / t).rglob("*") if p.is_file() and not p.name.startswith(".")]
+        files = {f["path"]: f for f in (_listed(root, p) for p in paths)}
+        index = root / "zoo.json"
+        if index.is_file() and "sentiment" in tasks:
+            for entry in json.loads(index.read_text())["files"]:
+                if entry["path"].startswith("sentiment/data/"):
+                    files.setdefault(entry["path"], entry)
+        content = {
+            "format_version": FORMAT_VERSION,
+            "name": root.name,
+            "tasks": tasks,
+            "files": [files[p] for p in sorted(files)],
+        }
+        write_atomically(index, json_bytes(content))
+    with contextlib.suppress(OSError):
+        (root / ".index.lock").unlink()
