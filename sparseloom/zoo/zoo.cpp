@@ -165,7 +165,7 @@ std::string models_digest(const Zoo& zoo, const Task& task) {
   for (const auto& cut : task.cuts) text += fmt::format("cut {}\n", fmt::join(cut, "\t"));
   for (const FileEntry& entry : zoo.files) {
     if (!entry.path.starts_with(task.name + "/") || is_accuracy_table(entry.path)) continue;
-    if (entry.path.ends_with(".json")) continue;
+    if (entry.path.ends_with("/task.json") || entry.path.ends_with("/variant.json")) continue;
     text += fmt::format("{} {} {}\n", entry.path, entry.bytes.count, entry.sha256);
   }
   return sha256(text);

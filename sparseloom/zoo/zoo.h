@@ -101,7 +101,8 @@ Status check_files(const Zoo& zoo);
 Status check_file(const Zoo& zoo, const std::filesystem::path& path);
 
 /// Identifies what the accuracies of a task's stitched variants depend on: SHA-256 over its variants' names, its cuts,
-/// and the hash of every listed file of the task but the JSON descriptions and accuracy.csv (models, data).
+/// and the hash of every listed file of the task but task.json, variant.json and accuracy.csv (i.e. of models and
+/// data).
 std::string models_digest(const Zoo& zoo, const Task& task);
 
 /// The listed file at `path` (relative to the zoo's folder), or nullptr. O(log files).

@@ -1,0 +1,184 @@
+#include "sparseloom/profile/database.h"
+
+#include <gmock/gmock.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+
+#include <array>
+
+#include "tests/support/made_up_zoo.h"
+
+namespace sparseloom::profile {
+namespace {
+
+using sparseloom::testing::MadeUpZoo;
+using sparseloom::testing::TemporaryFolder;
+using ::testing::HasSubstr;
+
+zoo::Sigma sigma(std::size_t a, std::size_t b, std::size_t c) {
+  return {zoo::VariantId(a), zoo::VariantId(b), zoo::VariantId(c)};
+}
+
+class DatabaseTest : public ::testing::Test {
+ protected:
+  DatabaseTest() : zoo_(made_.load()) {
+    soc_.fingerprint = "feed";
+    soc_.processors.resize(2);
+    soc_.processors[0].name = "cpu0";
+    soc_.processors[1].name = "cpu1";
+  }
+  std::filesystem::path path() const { return folder_.path() / "profiles" / "p.sqlite"; }
+  Result<Database> open() const { return Database::open(path(), zoo_, soc_); }
+  void execute(const std::string& sql) const {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(path().c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+    sqlite3_close(db);
+  }
+  void put(const std::string& bytes) const {
+    std::filesystem::create_directories(path().parent_path());
+    ASSERT_TRUE(write_file(path(), bytes).ok());
+  }
+  Profile read(const Database& database) const {
+    Profile profile = empty_profile(zoo_, soc_);
+    const Status status = database.read(profile);
+    EXPECT_TRUE(status.ok()) << status.message();
+    return profile;
+  }
+
+  MadeUpZoo made_;
+  TemporaryFolder folder_;
+  zoo::Zoo zoo_;
+  soc::Soc soc_;
+};
+
+const LatencyEntry kLatency{
+    zoo::TaskId(0),
+    zoo::VariantId(1),
+    zoo::StageId(2),
+    soc::ProcessorId(1),
+    {.median = Seconds(1.25e-3), .q1 = Seconds(1e-3), .q3 = Seconds(1.5e-3), .count = 30, .resident = {4096}}};
+
+TEST_F(DatabaseTest, GivesBackWhatWasWritten) {
+  {
+    Database database = open().value();
+    const std::array accuracies{AccuracyEntry{zoo::TaskId(0), SplitName::kProfile, sigma(0, 1, 2), {5, 8}},
+                                AccuracyEntry{zoo::TaskId(0), SplitName::kTest, sigma(0, 1, 2), {6, 8}}};
+    ASSERT_TRUE(database.write(std::span(&kLatency, 1)).ok());
+    ASSERT_TRUE(database.write(accuracies).ok());
+  }
+  const Profile profile = read(open().value());
+  const Latency& l = profile.tasks[0].latency(zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(1));
+  EXPECT_EQ(l.median, kLatency.latency.median);
+  EXPECT_EQ(l.q3, kLatency.latency.q3);
+  EXPECT_EQ(l.count, 30);
+  EXPECT_EQ(l.resident.count, 4096U);
+  EXPECT_EQ(profile.tasks[0].accuracy(sigma(0, 1, 2)).correct, 5);
+  EXPECT_EQ(profile.tasks[0].accuracy_test(sigma(0, 1, 2)).correct, 6);
+  EXPECT_EQ(profile.tasks[0].accuracy(sigma(0, 0, 0)).samples, 0);
+}
+
+TEST_F(DatabaseTest, AnotherMachineOrZooIsRefusedWithBothFingerprints) {
+  ASSERT_TRUE(open().ok());
+  soc_.fingerprint = "beef";
+  Status status = open().status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  for (const char* word : {"another machine", "feed", "beef", "--database", "p.sqlite"}) {
+    EXPECT_THAT(status.message(), HasSubstr(word));
+  }
+  soc_.fingerprint = "feed";
+  const std::string ours = zoo_.fingerprint;
+  zoo_.fingerprint = "0123";
+  status = open().status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  for (const std::string& word : {std::string("another zoo"), ours, std::string("0123")}) {
+    EXPECT_THAT(status.message(), HasSubstr(word));
+  }
+}
+
+TEST_F(DatabaseTest, ForeignDamagedAndFutureFilesAreRefusedByName) {
+  put("this is no database, however long it may be, and it must stay as it is");
+  Status status = open().status();
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("p.sqlite"));
+  EXPECT_THAT(read_file(path()).value(), HasSubstr("must stay as it is"));
+
+  std::filesystem::remove(path());
+  execute("CREATE TABLE recipes (name TEXT)");
+  status = open().status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("another program"));
+
+  std::filesystem::remove(path());
+  ASSERT_TRUE(open().ok());
+  execute("PRAGMA user_version = 7");
+  status = open().status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("format_version 7"));
+}
+
+TEST_F(DatabaseTest, TruncatedFileIsDataLoss) {
+  ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
+  const std::string bytes = read_file(path()).value();
+  put(bytes.substr(0, bytes.size() / 2));
+  const Status status = open().status();
+  EXPECT_EQ(status.code(), Code::kDataLoss) << status.message();
+}
+
+TEST_F(DatabaseTest, RowsThatFitNoVariantAreDataLoss) {
+  ASSERT_TRUE(open().ok());
+  execute("INSERT INTO accuracy VALUES ('toy', 'profile', 'dense|int3|dense', 1, 8)");
+  Profile profile = empty_profile(zoo_, soc_);
+  const Status status = open().value().read(profile);
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("int3"));
+}
+
+TEST_F(DatabaseTest, WhatAKilledCreatorLeftIsTakenOver) {
+  put("");  // SQLite makes the file before its first page
+  EXPECT_TRUE(open().ok());
+}
+
+TEST_F(DatabaseTest, KilledWriterLeavesWholeBatches) {
+  ASSERT_TRUE(open().ok());
+  const pid_t child = ::fork();
+  if (child == 0) {  // writes batches of nine until it is killed
+    Database database = open().value();
+    for (std::size_t a = 0;; a = (a + 1) % 3) {
+      std::vector<AccuracyEntry> batch;
+      for (std::size_t i = 0; i < 9; ++i) {
+        batch.push_back({zoo::TaskId(0), SplitName::kProfile, sigma(a, i / 3, i % 3), {1, 8}});
+      }
+      if (!database.write(batch).ok()) ::_exit(1);
+    }
+  }
+  // Wait for its first batch, then kill it wherever it is.
+  for (int tries = 0; tries < 100000; ++tries) {
+    if (read(open().value()).tasks[0].accuracy(sigma(0, 2, 2)).samples > 0) break;
+  }
+  ::kill(child, SIGKILL);
+  int state = 0;
+  ASSERT_EQ(::waitpid(child, &state, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(state));
+
+  Database database = open().value();
+  const Profile profile = read(database);
+  for (std::size_t a = 0; a < 3; ++a) {
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < 9; ++i) {
+      found += profile.tasks[0].accuracy(sigma(a, i / 3, i % 3)).samples > 0 ? 1 : 0;
+    }
+    EXPECT_TRUE(found == 0 || found == 9) << found;
+  }
+  EXPECT_TRUE(database.write(std::span(&kLatency, 1)).ok());
+}
+
+TEST_F(DatabaseTest, FolderInItsPlace) {
+  std::filesystem::create_directories(path());
+  const Status status = open().status();
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_THAT(status.message(), HasSubstr("a folder"));
+}
+
+}  // namespace
+}  // namespace sparseloom::profile

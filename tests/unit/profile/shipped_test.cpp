@@ -1,0 +1,100 @@
+#include "sparseloom/profile/shipped.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/support/made_up_zoo.h"
+
+namespace sparseloom::profile {
+namespace {
+
+using sparseloom::testing::MadeUpZoo;
+using ::testing::HasSubstr;
+
+constexpr zoo::TaskId kToy{0};
+
+TaskProfile full_profile() {
+  TaskProfile profile(3, 3, 1);
+  for (std::size_t i = 0; i < profile.stitched(); ++i) {
+    profile.set_accuracy(profile.sigma_at(i), {static_cast<std::int64_t>(i % 9), 8});
+    if (i % 2 == 0) profile.set_accuracy_test(profile.sigma_at(i), {static_cast<std::int64_t>(i % 8), 8});
+  }
+  return profile;
+}
+
+TEST(Shipped, RoundTrip) {
+  const MadeUpZoo made;
+  TaskProfile empty(3, 3, 1);
+  EXPECT_EQ(load_shipped(made.load(), kToy, empty).value(), Shipped::kAbsent);
+
+  const TaskProfile profile = full_profile();
+  const std::string fingerprint = made.load().fingerprint;
+  ASSERT_TRUE(ship(made.load(), kToy, profile).ok());
+  const zoo::Zoo zoo = made.load();
+  EXPECT_EQ(zoo.fingerprint, fingerprint);
+  EXPECT_TRUE(zoo::check_files(zoo).ok());
+  TaskProfile loaded(3, 3, 1);
+  ASSERT_EQ(load_shipped(zoo, kToy, loaded).value(), Shipped::kLoaded);
+  for (std::size_t i = 0; i < profile.stitched(); ++i) {
+    const zoo::Sigma sigma = profile.sigma_at(i);
+    EXPECT_EQ(loaded.accuracy(sigma).correct, profile.accuracy(sigma).correct);
+    EXPECT_EQ(loaded.accuracy_test(sigma).samples, profile.accuracy_test(sigma).samples);
+  }
+}
+
+TEST(Shipped, ReplacesAnOlderTable) {
+  const MadeUpZoo made;
+  ASSERT_TRUE(ship(made.load(), kToy, full_profile()).ok());
+  TaskProfile other = full_profile();
+  other.set_accuracy(other.sigma_at(5), {0, 8});
+  ASSERT_TRUE(ship(made.load(), kToy, other).ok());
+  TaskProfile loaded(3, 3, 1);
+  ASSERT_EQ(load_shipped(made.load(), kToy, loaded).value(), Shipped::kLoaded);
+  EXPECT_EQ(loaded.accuracy(loaded.sigma_at(5)).correct, 0);
+}
+
+TEST(Shipped, OtherModelsMakeItStale) {
+  const MadeUpZoo made;
+  ASSERT_TRUE(ship(made.load(), kToy, full_profile()).ok());
+  made.write("toy/int8/model.json", read_file(made.root() / "toy/int8/model.json").value() + "\n");
+  made.list_files();
+  TaskProfile loaded(3, 3, 1);
+  EXPECT_EQ(load_shipped(made.load(), kToy, loaded).value(), Shipped::kStale);
+  EXPECT_EQ(loaded.accuracy(loaded.sigma_at(5)).samples, 0);
+}
+
+TEST(Shipped, IncompleteProfileIsNotShipped) {
+  const MadeUpZoo made;
+  const Status status = ship(made.load(), kToy, TaskProfile(3, 3, 1));
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("dense|dense|dense"));
+  EXPECT_FALSE(std::filesystem::exists(made.root() / "toy/accuracy.csv"));
+}
+
+TEST(Shipped, MistakesNameFileAndLine) {
+  const std::vector<std::tuple<std::string, std::string, std::string>> mistakes{
+      {"dense,dense,int8,1,8", "dense,dense,int8,9,8", ":4: more correct answers than samples"},
+      {"dense,dense,int8,1,8", "dense,dense,int3,1,8", ":4: task 'toy' has no variant 'int3'"},
+      {"dense,dense,int8,1,8", "dense,dense,int8,x,8", ":4: 'x' is no count"},
+      {"dense,dense,int8,1,8", "dense,dense,int8,1,7", ":4: counts of 7"},
+      {"dense,dense,int8,1,8", "dense,int8,1,8", ":4: 6 cells, expected 7"},
+      {"variant_0,", "variant_9,", ":2: expected the header"},
+      {"# models", "# model", ":1: expected"},
+      {"dense,dense,int8,1,8,0,0\n", "", "26 rows"},
+  };
+  for (const auto& [from, to, words] : mistakes) {
+    const MadeUpZoo made;
+    ASSERT_TRUE(ship(made.load(), kToy, full_profile()).ok());
+    std::string text = read_file(made.root() / "toy/accuracy.csv").value();
+    ASSERT_NE(text.find(from), std::string::npos);
+    made.write("toy/accuracy.csv", text.replace(text.find(from), from.size(), to));
+    made.list_files();
+    TaskProfile loaded(3, 3, 1);
+    const Status status = load_shipped(made.load(), kToy, loaded).status();
+    EXPECT_EQ(status.code(), Code::kMalformed) << words;
+    EXPECT_THAT(status.message(), HasSubstr("accuracy.csv"));
+    EXPECT_THAT(status.message(), HasSubstr(words));
+  }
+}
+
+}  // namespace
+}  // namespace sparseloom::profile

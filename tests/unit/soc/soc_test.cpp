@@ -1,0 +1,155 @@
+#include "sparseloom/soc/soc.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <numeric>
+
+#include "sparseloom/soc/topology.h"
+#include "tests/support/made_up_zoo.h"
+
+namespace sparseloom::soc {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+// A made-up /sys with CPUs added one by one.
+class Sysfs {
+ public:
+  void add(int cpu, int core, const std::string& llc, int mhz, int package = 0) const {
+    const auto folder = root() / "devices/system/cpu" / ("cpu" + std::to_string(cpu));
+    write(folder / "topology/physical_package_id", std::to_string(package));
+    write(folder / "topology/core_id", std::to_string(core));
+    write(folder / "cpufreq/cpuinfo_max_freq", std::to_string(mhz * 1000));
+    write(folder / "cache/index0/level", "1");
+    write(folder / "cache/index0/type", "Data");
+    write(folder / "cache/index0/shared_cpu_list", std::to_string(cpu));
+    write(folder / "cache/index1/level", "3");
+    write(folder / "cache/index1/type", "Unified");
+    write(folder / "cache/index1/shared_cpu_list", llc);
+  }
+  std::filesystem::path root() const { return folder_.path(); }
+  std::filesystem::path cpuinfo(const std::string& text) const {
+    write(root() / "cpuinfo", text);
+    return root() / "cpuinfo";
+  }
+
+ private:
+  static void write(const std::filesystem::path& path, const std::string& text) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text << "\n";
+  }
+  sparseloom::testing::TemporaryFolder folder_;
+};
+
+std::vector<CpuIndex> up_to(int count) {
+  std::vector<CpuIndex> cpus(static_cast<std::size_t>(count));
+  std::iota(cpus.begin(), cpus.end(), 0);
+  return cpus;
+}
+
+std::vector<std::vector<CpuIndex>> groups(const Sysfs& sysfs, const std::vector<CpuIndex>& allowed,
+                                          std::optional<int> each = {}) {
+  return group_cores(read_topology(sysfs.root(), allowed), each).value();
+}
+
+TEST(Topology, OneProcessorPerCoreOnASmallMachine) {
+  const Sysfs sysfs;
+  for (int cpu = 0; cpu < 4; ++cpu) sysfs.add(cpu, cpu, "0-3", 3000);
+  EXPECT_THAT(groups(sysfs, up_to(4)), ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(2), ElementsAre(3)));
+}
+
+TEST(Topology, HyperthreadsAreOneCore) {
+  const Sysfs sysfs;  // siblings 0 and 2, 1 and 3
+  for (int cpu = 0; cpu < 4; ++cpu) sysfs.add(cpu, cpu % 2, "0-3", 3000);
+  EXPECT_THAT(groups(sysfs, up_to(4)), ElementsAre(ElementsAre(0), ElementsAre(1)));
+  // The affinity mask leaves only the second sibling of core 0.
+  EXPECT_THAT(groups(sysfs, {1, 2}), ElementsAre(ElementsAre(1), ElementsAre(2)));
+}
+
+TEST(Topology, EqualCoreNumbersOfTwoPackagesAreTwoCores) {
+  const Sysfs sysfs;
+  sysfs.add(0, 0, "0", 3000, 0);
+  sysfs.add(1, 0, "1", 3000, 1);
+  EXPECT_THAT(groups(sysfs, up_to(2)), SizeIs(2));
+}
+
+TEST(Topology, HybridDesktopBecomesClusters) {
+  const Sysfs sysfs;  // 8 P cores with two threads each, 8 E cores, one last-level cache
+  for (int cpu = 0; cpu < 16; ++cpu) sysfs.add(cpu, cpu / 2, "0-23", 5000);
+  for (int cpu = 16; cpu < 24; ++cpu) sysfs.add(cpu, cpu, "0-23", 3800);
+  EXPECT_THAT(groups(sysfs, up_to(24)),
+              ElementsAre(ElementsAre(0, 2, 4, 6, 8, 10, 12, 14), ElementsAre(16, 17, 18, 19, 20, 21, 22, 23)));
+}
+
+TEST(Topology, ServerWithSeveralLastLevelCachesBecomesClusters) {
+  const Sysfs sysfs;
+  for (int cpu = 0; cpu < 16; ++cpu) sysfs.add(cpu, cpu, cpu < 8 ? "0-7" : "8-15", 3500);
+  EXPECT_THAT(groups(sysfs, up_to(16)), ElementsAre(SizeIs(8), SizeIs(8)));
+}
+
+TEST(Topology, BigLittleKeepsItsKindsApart) {
+  const Sysfs sysfs;
+  for (int cpu = 0; cpu < 4; ++cpu) sysfs.add(cpu, cpu, "0-3", 1800);
+  for (int cpu = 4; cpu < 6; ++cpu) sysfs.add(cpu, cpu, "4-5", 2400);
+  const auto cpus = read_topology(sysfs.root(), up_to(6));
+  EXPECT_EQ(core_kind(cpus, 0), "cpu 1800 MHz");
+  EXPECT_EQ(core_kind(cpus, 5), "cpu 2400 MHz");
+  EXPECT_THAT(group_cores(cpus, 4).value(), ElementsAre(ElementsAre(0, 1, 2, 3), ElementsAre(4, 5)));
+}
+
+TEST(Topology, BareSysfsStillWorks) {
+  const Sysfs sysfs;
+  EXPECT_THAT(groups(sysfs, {0, 3}), ElementsAre(ElementsAre(0), ElementsAre(3)));
+}
+
+TEST(Topology, CoresPerProcessorOutOfRange) {
+  const Sysfs sysfs;
+  for (const int each : {0, -1, 3}) {
+    const auto result = group_cores(read_topology(sysfs.root(), up_to(2)), each);
+    EXPECT_EQ(result.status().code(), Code::kInvalidArgument);
+    EXPECT_THAT(result.status().message(), HasSubstr("1 to 2"));
+  }
+}
+
+TEST(Identity, ReadsModelAndFlagsThatMatter) {
+  const Sysfs sysfs;
+  const auto x86 =
+      read_identity(sysfs.cpuinfo("processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 mmx avx512f\n"));
+  EXPECT_EQ(x86.model, "Some CPU");
+  EXPECT_THAT(x86.flags, ElementsAre("avx2", "avx512f"));
+  const auto arm = read_identity(sysfs.cpuinfo("processor\t: 0\nFeatures\t: fp asimd asimddp\nCPU part\t: 0xd41\n"));
+  EXPECT_EQ(arm.model, "0xd41");
+  EXPECT_THAT(arm.flags, ElementsAre("asimd", "asimddp"));
+  EXPECT_EQ(read_identity("/nonexistent").model, "unknown CPU");
+}
+
+TEST(Discover, NamesProcessorsAndFingerprintsTheMachine) {
+  const Sysfs sysfs;
+  for (int cpu = 0; cpu < 2; ++cpu) sysfs.add(cpu, cpu, "0-1", 3000);
+  const auto runtime = backend::make_scripted_runtime();
+  DiscoverOptions options;
+  options.sysfs = sysfs.root();
+  options.cpuinfo = sysfs.cpuinfo("model name\t: Some CPU\nflags\t: avx2\n");
+  options.allowed = {0, 1};
+  const Soc soc = discover(*runtime, options).value();
+  ASSERT_THAT(soc.processors, SizeIs(2));
+  EXPECT_EQ(soc.processors[1].name, "cpu1");
+  EXPECT_EQ(soc.processors[1].kind, "cpu x1");
+  EXPECT_EQ(soc.processors[0].memory_domain, soc.processors[1].memory_domain);
+  EXPECT_THAT(soc.fingerprint, SizeIs(16));
+  EXPECT_EQ(soc.find("cpu1").value(), ProcessorId(1));
+  EXPECT_THAT(soc.find("gpu0").status().message(), HasSubstr("cpu0, cpu1"));
+
+  EXPECT_EQ(discover(*runtime, options).value().fingerprint, soc.fingerprint);
+  options.allowed = {1};
+  EXPECT_NE(discover(*runtime, options).value().fingerprint, soc.fingerprint);
+  options.allowed = {0, 1};
+  options.cpuinfo = sysfs.cpuinfo("model name\t: Some CPU\nflags\t: avx2 avx512_vnni\n");
+  EXPECT_NE(discover(*runtime, options).value().fingerprint, soc.fingerprint);
+}
+
+}  // namespace
+}  // namespace sparseloom::soc

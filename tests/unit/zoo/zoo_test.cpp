@@ -1,0 +1,183 @@
+#include "sparseloom/zoo/zoo.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/support/made_up_zoo.h"
+
+namespace sparseloom::zoo {
+namespace {
+
+using sparseloom::testing::MadeUpZoo;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Fails with `code` in one line that holds every one of `words`.
+void expect_refused(const Status& status, Code code, const std::vector<std::string>& words) {
+  EXPECT_EQ(status.code(), code) << status.message();
+  EXPECT_THAT(status.message(), Not(HasSubstr("\n")));
+  for (const std::string& word : words) EXPECT_THAT(status.message(), HasSubstr(word));
+}
+
+TEST(Zoo, Loads) {
+  const MadeUpZoo made;
+  const Zoo zoo = made.load();
+  ASSERT_EQ(zoo.tasks.size(), 1U);
+  const Task& task = zoo.task(TaskId(0));
+  EXPECT_EQ(task.stages(), 3U);
+  EXPECT_EQ(task.variants.size(), 3U);
+  EXPECT_EQ(task.inputs[0].describe(), "x f32[1,4]");
+  EXPECT_EQ(describe(task, {VariantId(0), VariantId(1), VariantId(1)}), "dense|int8|int8");
+  EXPECT_TRUE(check_files(zoo).ok());
+  expect_refused(zoo.find_task("tyo").status(), Code::kInvalidArgument, {"tyo", "toy"});
+  expect_refused(task.variant("int4").status(), Code::kInvalidArgument, {"int4", "dense, int8, structured-50"});
+}
+
+TEST(Zoo, FolderWithoutAZoo) {
+  expect_refused(load_zoo("/nonexistent/zoo").status(), Code::kNotFound, {"/nonexistent/zoo", "zoo.json"});
+}
+
+TEST(Zoo, AnotherReleasesFormatIsRefusedByName) {
+  for (const char* file : {"zoo.json", "toy/task.json", "toy/int8/variant.json"}) {
+    const MadeUpZoo made;
+    made.edit(file, [](Json& json) {
+      json["format_version"] = 2;
+      json["key_of_the_future"] = 1;
+    });
+    expect_refused(made.status(), Code::kFailedPrecondition, {file, "format_version 2", "reads 1"});
+  }
+}
+
+TEST(Zoo, MissingTruncatedAndAlteredFiles) {
+  const MadeUpZoo missing;
+  std::filesystem::remove(missing.root() / "toy/int8/model.json");
+  expect_refused(missing.status(), Code::kNotFound, {"toy/int8/model.json", "zoo.json lists it"});
+
+  const MadeUpZoo truncated;
+  truncated.write("toy/int8/model.json", "{");
+  expect_refused(truncated.status(), Code::kDataLoss, {"toy/int8/model.json", "1 bytes"});
+
+  const MadeUpZoo altered;
+  std::string text = read_file(altered.root() / "toy/int8/model.json").value();
+  text[text.find("h0")] = 'g';
+  altered.write("toy/int8/model.json", text);
+  const Zoo zoo = altered.load();  // sizes agree
+  expect_refused(check_files(zoo), Code::kDataLoss, {"toy/int8/model.json", "SHA-256"});
+  EXPECT_TRUE(check_file(zoo, zoo.root / "toy/dense/model.json").ok());
+  EXPECT_TRUE(check_file(zoo, "toy/dense/model.json").ok());
+  expect_refused(check_file(zoo, "toy/other"), Code::kNotFound, {"toy/other", "does not list"});
+}
+
+TEST(Zoo, NotJsonGivesLineAndColumn) {
+  const MadeUpZoo made;
+  made.write("zoo.json", "{\n  \"name\": oops }");
+  expect_refused(made.status(), Code::kMalformed, {"zoo.json:2:"});
+}
+
+struct BadEdit {
+  const char* name;
+  const char* file;
+  void (*change)(Json&);
+  std::vector<std::string> words;
+};
+
+class BadZoo : public ::testing::TestWithParam<BadEdit> {};
+
+TEST_P(BadZoo, IsRefusedWhereItIsWrong) {
+  const MadeUpZoo made;
+  made.edit(GetParam().file, GetParam().change);
+  std::vector<std::string> words = GetParam().words;
+  words.emplace_back(GetParam().file);
+  expect_refused(made.status(), Code::kMalformed, words);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Mistakes, BadZoo,
+    ::testing::Values(
+        BadEdit{"UnknownKey", "toy/task.json", [](Json& j) { j["colour"] = 1; }, {"unknown key 'colour'", "classes"}},
+        BadEdit{"MissingKey", "toy/task.json", [](Json& j) { j.erase("metric"); }, {"metric", "missing"}},
+        BadEdit{"AbsolutePath",
+                "toy/dense/variant.json",
+                [](Json& j) { j["model"] = "/etc/passwd"; },
+                {"model", "/etc/passwd", "absolute"}},
+        BadEdit{"PathThatLeaves",
+                "toy/task.json",
+                [](Json& j) { j["data"]["test"]["labels"] = "../../labels.npy"; },
+                {"data: test: labels", "'..'"}},
+        BadEdit{"ListedPathThatLeaves",
+                "zoo.json",
+                [](Json& j) { j["files"][0]["path"] = "a/../../b"; },
+                {"files[0]: path", "'..'"}},
+        BadEdit{"ListedTwice", "zoo.json", [](Json& j) { j["files"].push_back(j["files"][0]); }, {"listed twice"}},
+        BadEdit{"BadHash", "zoo.json", [](Json& j) { j["files"][0]["sha256"] = "12"; }, {"files[0]: sha256", "64"}},
+        BadEdit{"NegativeSize", "zoo.json", [](Json& j) { j["files"][0]["bytes"] = -1; }, {"files[0]: bytes", "-1"}},
+        BadEdit{"Unlisted",
+                "toy/task.json",
+                [](Json& j) { j["data"]["test"]["labels"] = "data/other.npy"; },
+                {"toy/data/other.npy", "does not list"}},
+        BadEdit{"DenseNotFirst",
+                "toy/task.json",
+                [](Json& j) {
+                  j["variants"] = {"int8", "dense"};
+                },
+                {"variants", "'dense'", "'int8'"}},
+        BadEdit{"VariantTwice",
+                "toy/task.json",
+                [](Json& j) {
+                  j["variants"] = {"dense", "dense"};
+                },
+                {"variants", "listed twice"}},
+        BadEdit{"PartsAndCuts", "toy/task.json", [](Json& j) { j["parts"] = 2; }, {"parts", "2 cuts make 3"}},
+        BadEdit{"HugeParts",
+                "toy/task.json",
+                [](Json& j) { j["parts"] = std::numeric_limits<std::int64_t>::min(); },
+                {"parts", "2 cuts make 3"}},
+        BadEdit{"NegativeShape",
+                "toy/task.json",
+                [](Json& j) {
+                  j["inputs"][0]["shape"] = {1, -4};
+                },
+                {"inputs[0]: shape", "-4"}},
+        BadEdit{"UnknownType",
+                "toy/task.json",
+                [](Json& j) { j["inputs"][0]["type"] = "f31"; },
+                {"inputs[0]: type", "f31"}},
+        BadEdit{"ClassesAndLogits", "toy/task.json", [](Json& j) { j["classes"] = {"a"}; }, {"output", "1 classes"}},
+        BadEdit{"UnknownMetric", "toy/task.json", [](Json& j) { j["metric"] = "bleu"; }, {"metric", "bleu", "top1"}},
+        BadEdit{"TwoFilesForOneInput",
+                "toy/task.json",
+                [](Json& j) {
+                  j["data"]["test"]["inputs"] = {"data/test_x.npy", "data/profile_x.npy"};
+                },
+                {"inputs", "2 files for 1"}},
+        BadEdit{"Accuracy",
+                "toy/int8/variant.json",
+                [](Json& j) { j["accuracy"]["test"] = 71.5; },
+                {"accuracy: test", "71.5", "0..1"}},
+        BadEdit{"Kind",
+                "toy/int8/variant.json",
+                [](Json& j) { j["compression"]["kind"] = "int3"; },
+                {"kind", "int3", "structured+int8"}},
+        BadEdit{"OtherName", "toy/int8/variant.json", [](Json& j) { j["name"] = "int7"; }, {"int7", "'int8'"}}),
+    [](const auto& test) { return test.param.name; });
+
+TEST(Zoo, AccuracyTablesDoNotChangeTheFingerprint) {
+  const MadeUpZoo made;
+  const Zoo before = made.load();
+  made.write("toy/accuracy.csv", "anything");
+  made.list_files();
+  const Zoo with_table = made.load();
+  EXPECT_EQ(before.fingerprint, with_table.fingerprint);
+  EXPECT_EQ(models_digest(before, before.tasks[0]), models_digest(with_table, with_table.tasks[0]));
+  EXPECT_NE(find_file(with_table, "toy/accuracy.csv"), nullptr);
+
+  made.write("toy/int8/model.json", read_file(made.root() / "toy/int8/model.json").value() + "\n");
+  made.list_files();
+  const Zoo other = made.load();
+  EXPECT_NE(before.fingerprint, other.fingerprint);
+  EXPECT_NE(models_digest(before, before.tasks[0]), models_digest(other, other.tasks[0]));
+}
+
+}  // namespace
+}  // namespace sparseloom::zoo
