@@ -14,6 +14,7 @@ using AddCommand = std::function<Status()> (*)(CLI::App& command);
 
 // Each in its own file, <name>_command.cpp; the table in main.cpp lists them.
 std::function<Status()> add_demo(CLI::App& command);
+std::function<Status()> add_plan(CLI::App& command);
 std::function<Status()> add_profile(CLI::App& command);
 std::function<Status()> add_soc(CLI::App& command);
 std::function<Status()> add_stitch(CLI::App& command);

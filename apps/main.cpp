@@ -18,6 +18,7 @@ struct CommandRow {
 
 constexpr std::array kCommands{
     CommandRow{"demo", "serve four DNNs at once within their bounds, beside systems without stitching", apps::add_demo},
+    CommandRow{"plan", "choose variants and placements for an SLO configuration, and say why", apps::add_plan},
     CommandRow{"profile", "measure every subgraph's latency and every stitched variant's accuracy", apps::add_profile},
     CommandRow{"soc", "list this machine's processors", apps::add_soc},
     CommandRow{"stitch", "evaluate one stitched variant: accuracy, latency per placement", apps::add_stitch},

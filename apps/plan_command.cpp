@@ -1,0 +1,192 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <memory>
+
+#include "apps/commands.h"
+#include "apps/setup.h"
+#include "apps/table.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+#include "sparseloom/plan/explain.h"
+#include "sparseloom/plan/predict.h"
+#include "sparseloom/plan/sparseloom_planner.h"
+
+namespace sparseloom::apps {
+namespace {
+
+struct Options {
+  std::string zoo;
+  std::string slo = "C5";
+  std::string planner = "sparseloom";
+  std::string objective = "responses";
+  std::string json;
+  bool explain = false;
+};
+
+// A finished plan and what is said about it.
+struct Outcome {
+  plan::Plan plan;
+  Seconds planning{0};
+  plan::Prediction prediction;
+  Bytes resident;
+  std::vector<plan::TaskExplanation> why;
+};
+
+Result<std::unique_ptr<const plan::Planner>> throughput_planner(const Options& options) {
+  if (options.objective == "responses") return std::unique_ptr<const plan::Planner>();
+  if (options.objective != "throughput") {
+    return error(Code::kInvalidArgument, "--objective: '{}'; responses and throughput are allowed", options.objective);
+  }
+  if (options.planner != "sparseloom") {
+    return error(Code::kInvalidArgument, "--objective: planner '{}' has none; only sparseloom has", options.planner);
+  }
+  plan::SparseloomOptions chosen;
+  chosen.objective = plan::SparseloomOptions::Objective::kThroughput;
+  return std::unique_ptr<const plan::Planner>(std::make_unique<plan::SparseloomPlanner>(chosen));
+}
+
+// Memory of the subgraphs a plan uses, each counted once per processor it runs on.
+Bytes resident_bytes(const plan::Problem& problem, const plan::Plan& plan) {
+  Bytes sum;
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    const plan::TaskPlan& task = plan.tasks[t];
+    for (std::size_t i = 0; i < task.sigma.size(); ++i) {
+      sum += problem.profile.tasks[t].latency(task.sigma[i], zoo::StageId(i), task.placement[i]).resident;
+    }
+  }
+  return sum;
+}
+
+std::vector<std::string> variant_names(const zoo::Task& task, const zoo::Sigma& sigma) {
+  std::vector<std::string> names;
+  for (const zoo::VariantId v : sigma) names.push_back(task.variants[v.index()].name);
+  return names;
+}
+
+std::vector<std::string> processor_names(const soc::Soc& soc, const plan::Placement& placement) {
+  std::vector<std::string> names;
+  for (const soc::ProcessorId p : placement) names.push_back(soc.processor(p).name);
+  return names;
+}
+
+double throughput_qps(const plan::Plan& plan) {
+  return static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
+}
+
+Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcome) {
+  Json tasks = Json::array();
+  for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
+    const plan::TaskPlan& task = outcome.plan.tasks[t];
+    Json row{{"task", setup.zoo.tasks[t].name},
+             {"variant", variant_names(setup.zoo.tasks[t], task.sigma)},
+             {"placement", processor_names(setup.soc, task.placement)},
+             {"latency_ms", to_ms(task.latency)},
+             {"latency_bound_ms", to_ms(slo.slos[t].latency)},
+             {"accuracy", task.accuracy},
+             {"accuracy_bound", slo.slos[t].accuracy},
+             {"meets_slo", task.meets_slo()},
+             {"meets_latency", task.meets_latency},
+             {"meets_accuracy", task.meets_accuracy}};
+    if (!outcome.why.empty()) row["why"] = outcome.why[t].text;
+    tasks.push_back(std::move(row));
+  }
+  return {{"planner", outcome.plan.planner},
+          {"slo_config", slo.name},
+          {"machine", setup.soc.name},
+          {"optimal", outcome.plan.optimal},
+          {"gap", outcome.plan.gap},
+          {"plan_ms", to_ms(outcome.planning)},
+          {"throughput_qps", throughput_qps(outcome.plan)},
+          {"resident_bytes", outcome.resident.count},
+          {"predicted_violation_rate", outcome.prediction.violation_rate},
+          {"predicted_worst_ratio", outcome.prediction.worst_ratio},
+          {"tasks", std::move(tasks)}};
+}
+
+std::string bound_text(const plan::TaskPlan& task) {
+  if (task.meets_slo()) return "yes";
+  if (task.meets_latency) return "no: accuracy";
+  return task.meets_accuracy ? "no: latency" : "no: both";
+}
+
+std::string proof_text(const plan::Plan& plan) {
+  if (plan.optimal) return "proven the least";
+  if (plan.gap >= 1) return "no lower bound sought";
+  return fmt::format("at best {:.1f} % less", 100 * plan.gap);
+}
+
+void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcome) {
+  Table table({"task", "variant per stage", "placement", "latency ms", "bound ms", "accuracy %", "bound %", "met"});
+  for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
+    const plan::TaskPlan& task = outcome.plan.tasks[t];
+    table.add({setup.zoo.tasks[t].name, zoo::describe(setup.zoo.tasks[t], task.sigma),
+               fmt::format("{}", fmt::join(processor_names(setup.soc, task.placement), "|")),
+               fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
+               fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
+               bound_text(task)});
+  }
+  fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n\n{}\n",
+             outcome.plan.planner, slo.name, setup.soc.name, table.text());
+  const std::string proof = proof_text(outcome.plan);
+  fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
+             to_ms(outcome.plan.bottleneck), proof, throughput_qps(outcome.plan));
+  fmt::print("episodes (predicted): {:.1f} % of requests violate; the slowest takes {:.2f} of its bound\n",
+             100 * outcome.prediction.violation_rate, outcome.prediction.worst_ratio);
+  fmt::print("resident: {:.1f} MiB; planned in {:.2f} ms\n", to_mib(outcome.resident), to_ms(outcome.planning));
+  for (std::size_t t = 0; t < outcome.why.size(); ++t) {
+    fmt::print("\n{}: {}\n", setup.zoo.tasks[t].name, outcome.why[t].text);
+  }
+}
+
+Status run(const Options& options) {
+  // Mistakes on the command line first: nothing is loaded or measured for them.
+  SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(options.slo));
+  SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
+  SL_ASSIGN_OR_RETURN(const auto throughput, throughput_planner(options));
+  if (throughput != nullptr) planner = throughput.get();
+
+  const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
+  SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
+  profile::EnsureOptions ensure;
+  ensure.compile_cache = setup->compile_cache;
+  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  SL_ASSIGN_OR_RETURN(const profile::Profile profile,
+                      profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
+  SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
+  const plan::SloConfig slo = plan::grid_config(ranges, indices.first, indices.second);
+  const plan::Problem problem{setup->zoo, setup->soc, profile, slo};
+
+  Outcome outcome;
+  const auto start = std::chrono::steady_clock::now();
+  SL_ASSIGN_OR_RETURN(outcome.plan, planner->plan(problem));
+  outcome.planning = std::chrono::steady_clock::now() - start;
+  outcome.prediction = plan::predict_episodes(problem, outcome.plan.tasks);
+  outcome.resident = resident_bytes(problem, outcome.plan);
+  if (options.explain) {
+    SL_ASSIGN_OR_RETURN(outcome.why, plan::explain(problem, outcome.plan));
+  }
+  if (!options.json.empty()) {
+    SL_RETURN_IF_ERROR(write_file(options.json, to_json(*setup, slo, outcome).dump(2) + "\n"));
+  }
+  print(*setup, slo, outcome);
+  return {};
+}
+
+}  // namespace
+
+std::function<Status()> add_plan(CLI::App& command) {
+  auto options = std::make_shared<Options>();
+  command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
+  command.add_option("--slo,--slo-config", options->slo,
+                     "C1 to C8, or a<J>l<K>: accuracy and latency index, 0..8 (default: C5)");
+  command.add_option("--planner", options->planner, "which rule makes the plan (default: sparseloom)");
+  command.add_option("--objective", options->objective,
+                     "planner sparseloom only: responses (fewest late requests, default) or throughput");
+  command.add_flag("--explain", options->explain, "say for every task which bound decides and what it excludes");
+  command.add_option("--json", options->json, "also write the plan to this file");
+  return [options] { return run(*options); };
+}
+
+}  // namespace sparseloom::apps

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sparseloom/plan/planner.h"
+
+namespace sparseloom::plan {
+
+/// What stood between a task and a faster or more accurate choice. Latencies are alone, at the best placement.
+struct TaskExplanation {
+  std::size_t stitched = 0;  ///< V^S
+  std::size_t accurate = 0;  ///< of those: keep the accuracy bound
+  std::size_t feasible = 0;  ///< of those: keep the latency bound too
+  std::size_t feasible_originals = 0;
+  Seconds least_latency{0};           ///< of any σ
+  Seconds least_accurate_latency{0};  ///< of σ that keep the accuracy bound; 0 if there is none
+  double best_accuracy = 0;           ///< of any σ
+  double best_fast_accuracy = 0;      ///< of σ that keep the latency bound; 0 if there is none
+
+  /// The accuracy bound excludes something faster (by more than a tie).
+  bool accuracy_binds = false;
+  /// The latency bound excludes something more accurate.
+  bool latency_binds = false;
+
+  /// One or two sentences for people.
+  std::string text;
+};
+
+/// Explains every task of `plan`. kFailedPrecondition as planning itself. O(V^S · S·P²) per task.
+Result<std::vector<TaskExplanation>> explain(const Problem& problem, const Plan& plan);
+
+}  // namespace sparseloom::plan
