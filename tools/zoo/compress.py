@@ -17,9 +17,9 @@ from training import accuracy, log, tune_to
 class Tuning:
     """How a compressed model approaches its target accuracy."""
 
-    rate: float = 2e-4
-    every: int = 3  # optimizer steps between the first looks at the validation split
-    most_steps: int = 200
+    rate: float = 5e-5
+    every: int = 1  # optimizer steps between the first looks at the validation split
+    most_steps: int = 80
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from compress import Recipe, Tuning
+from compress import Recipe
 from fetch_reviews import sha256
 from layers import EncoderBlock
 
@@ -55,9 +55,8 @@ class ActivityTask:
     block_prefixes = ("blocks",)
     transformer = True
     recipe = Recipe(
-        unstructured=((60, 0.7), (75, 2.5), (85, 5.0)),
+        unstructured=((60, 1.0), (70, 2.5), (80, 5.0)),
         structured=((25, 0.7), (40, 2.2), (60, 4.6)),
-        tuning=Tuning(rate=3e-4),
     )
 
     def load(self, cache):

@@ -90,7 +90,7 @@ class ImageTask:
     recipe = Recipe(
         unstructured=((60, 0.7), (75, 2.5), (90, 5.0)),
         structured=((25, 0.7), (40, 2.2), (60, 4.6)),
-        tuning=Tuning(rate=1e-4),
+        tuning=Tuning(rate=1e-4, every=3, most_steps=120),
     )
 
     def load(self, cache):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import sources
-from compress import Recipe, Tuning
+from compress import Recipe
 from fetch_reviews import PAD, SPECIAL, TOKENS, encode, read_reviews, split_reviews, words
 from layers import EncoderBlock, narrow_embedding
 
@@ -86,7 +86,6 @@ class SentimentTask:
     recipe = Recipe(
         unstructured=((60, 0.7), (75, 2.5), (85, 5.0)),
         structured=((25, 0.7), (40, 2.2), (60, 4.6)),
-        tuning=Tuning(rate=2e-4),
     )
 
     def load(self, cache):
