@@ -33,7 +33,7 @@ class CutChooser {
   CutChooser(const Graph& graph, const CutOptions& options) : graph_(graph), parts_(options.parts) {
     double default_total = 0;
     for (const Node& node : graph.nodes) {
-      const double estimate = node.constant ? 0.0 : default_node_cost(node, graph);
+      const double estimate = default_node_cost(graph, node);
       default_total += estimate;
       work_.push_back(node.constant ? 0.0 : options.cost ? options.cost(node) : estimate);
     }

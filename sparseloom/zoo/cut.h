@@ -17,9 +17,13 @@ struct Cut {
 /// Cost of running one operator, in any unit; used to balance the parts.
 using NodeCost = std::function<double(const backend::Node&)>;
 
+/// Work of one operator when the caller names no cost: multiply-accumulates, plus what writing its output costs in the
+/// same unit. 0 for constants.
+double default_node_cost(const backend::Graph& graph, const backend::Node& node);
+
 struct CutOptions {
   std::size_t parts = 3;  ///< S: parts-1 cuts are chosen
-  NodeCost cost;          ///< default: multiply-accumulates plus a small amount per output byte
+  NodeCost cost;          ///< default: default_node_cost
 };
 
 /// Chooses parts-1 nested cuts that balance the parts' cost and keep the boundary small and cheap to cross (no fusion

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "sparseloom/zoo/cut.h"
+
 namespace sparseloom::zoo {
 namespace {
 
@@ -84,7 +86,8 @@ double bytes_of(const Graph& graph, EdgeId edge) {
   return bytes;
 }
 
-double default_node_cost(const Node& node, const Graph& graph) {
+double default_node_cost(const Graph& graph, const Node& node) {
+  if (node.constant) return 0;
   double bytes = 0;
   for (const EdgeId out : node.outputs) bytes += bytes_of(graph, out);
   return node.macs + kWorkPerByte * bytes;

@@ -9,10 +9,6 @@ namespace sparseloom::zoo {
 /// Crossing costs are integers, in billionths of the whole model's work.
 inline constexpr double kCostScale = 1e9;
 
-/// Work of one operator when the caller names no cost: multiply-accumulates, plus what moving its output costs in the
-/// same unit.
-double default_node_cost(const backend::Node& node, const backend::Graph& graph);
-
 /// What each tensor costs to cross. `total_work` is the sum of the default costs.
 CrossingCosts crossing_costs(const backend::Graph& graph, double total_work);
 

@@ -1,0 +1,331 @@
+#include <fmt/ranges.h>
+#include <time.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+
+#include "apps/commands.h"
+#include "apps/table.h"
+#include "sparseloom/backend/runtime.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+#include "sparseloom/zoo/chain.h"
+#include "sparseloom/zoo/cut.h"
+#include "sparseloom/zoo/cut_check.h"
+#include "sparseloom/zoo/pieces.h"
+
+namespace sparseloom::apps {
+namespace {
+
+namespace fs = std::filesystem;
+using backend::EdgeId;
+using backend::Graph;
+using backend::Model;
+using backend::Node;
+
+constexpr std::uint64_t kSeeds = 6;
+
+struct CutArguments {
+  std::string model;
+  int parts = 3;
+  std::vector<std::string> at;
+  std::string out;
+  int rounds = 0;
+  std::string json;
+  std::vector<std::string> shapes;
+  int threads = 1;
+};
+
+struct Quartiles {
+  double median = 0, q1 = 0, q3 = 0;
+};
+
+struct Latency {
+  double whole_ms = 0, chain_ms = 0;  // medians
+  Quartiles ratio;                    // chain / whole, round by round
+  Quartiles cpu_ratio;                // the same of the thread's own time, which other processes cannot stretch
+};
+
+Quartiles quartiles(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const auto at = [&](double share) {
+    const double position = share * static_cast<double>(values.size() - 1);
+    const auto low = static_cast<std::size_t>(position);
+    const std::size_t high = std::min(low + 1, values.size() - 1);
+    return values[low] + (position - static_cast<double>(low)) * (values[high] - values[low]);
+  };
+  return {at(0.5), at(0.25), at(0.75)};
+}
+
+Result<std::map<std::string, Shape>> parse_shapes(const std::vector<std::string>& texts) {
+  std::map<std::string, Shape> shapes;
+  for (const std::string& text : texts) {
+    const auto bad = [&](std::string_view why) {
+      return error(Code::kInvalidArgument, "--shape {}: {}; expected NAME=1,3,224,224", text, why);
+    };
+    const std::size_t equals = text.rfind('=');
+    const std::string name = equals == text.npos ? "" : text.substr(0, equals);
+    const char* p = text.data() + (equals == text.npos ? 0 : equals + 1);
+    const char* end = text.data() + text.size();
+    Shape shape;
+    for (;;) {
+      std::int64_t extent = 0;
+      const auto [next, failure] = std::from_chars(p, end, extent);
+      if (failure != std::errc() || (next != end && *next != ',')) return bad("not a list of integers");
+      if (extent < 1) return bad(fmt::format("{} is not a positive extent", extent));
+      shape.push_back(extent);
+      if (next == end) break;
+      p = next + 1;
+    }
+    if (!element_count(shape).ok()) return bad("too many elements");
+    if (!shapes.emplace(name, std::move(shape)).second) return bad("a second shape for the same input");
+  }
+  return shapes;
+}
+
+Status check_arguments(const CutArguments& arguments) {
+  if (arguments.parts < 1) return error(Code::kInvalidArgument, "--parts {}: at least 1 is needed", arguments.parts);
+  if (arguments.rounds < 0) return error(Code::kInvalidArgument, "--bench {}: must not be negative", arguments.rounds);
+  if (arguments.threads < 1)
+    return error(Code::kInvalidArgument, "--threads {}: at least 1 is needed", arguments.threads);
+  if (arguments.out.empty()) return {};
+  std::error_code ignored;
+  if (fs::exists(arguments.out, ignored) && !fs::is_directory(arguments.out, ignored))
+    return error(Code::kInvalidArgument, "--out {}: exists and is not a folder", arguments.out);
+  if (fs::is_directory(arguments.out, ignored) && !fs::is_empty(arguments.out, ignored))
+    return error(Code::kInvalidArgument, "--out {}: the folder is not empty; a new or empty one is needed",
+                 arguments.out);
+  return {};
+}
+
+Result<std::vector<zoo::Cut>> cuts_for(const Graph& graph, const CutArguments& arguments) {
+  if (arguments.at.empty()) return zoo::choose_cuts(graph, {static_cast<std::size_t>(arguments.parts), {}});
+  std::vector<std::vector<std::string>> names;
+  for (const std::string& set : arguments.at) names.push_back(CLI::detail::split(set, ','));
+  return zoo::cuts_by_name(graph, names);
+}
+
+Result<zoo::Chain> compile_chain(const std::vector<const Model*>& models, int threads) {
+  std::vector<std::shared_ptr<backend::Executable>> stages;
+  for (const Model* model : models) {
+    backend::CompileOptions options;
+    options.threads = threads;
+    SL_ASSIGN_OR_RETURN(auto executable, model->compile(options));
+    stages.push_back(std::move(executable));
+  }
+  return zoo::Chain::bind(std::move(stages));
+}
+
+double thread_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+struct Sample {
+  double wall_ms, cpu_ms;
+};
+
+Result<Sample> time_run(zoo::Chain& chain) {
+  const double cpu = thread_ms();
+  const auto start = std::chrono::steady_clock::now();
+  SL_RETURN_IF_ERROR(chain.run());
+  const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - start;
+  return Sample{wall.count(), thread_ms() - cpu};
+}
+
+// Whole and chain take turns at going first, so that neither always finds the other's data in the caches.
+Result<Latency> measure(zoo::Chain& whole, zoo::Chain& chain, int rounds) {
+  constexpr int kWarmUp = 2;
+  std::vector<double> whole_ms, chain_ms, ratio, cpu_ratio;
+  for (int round = -kWarmUp; round < rounds; ++round) {
+    const bool whole_first = round % 2 == 0;
+    SL_ASSIGN_OR_RETURN(const Sample first, time_run(whole_first ? whole : chain));
+    SL_ASSIGN_OR_RETURN(const Sample second, time_run(whole_first ? chain : whole));
+    if (round < 0) continue;
+    const Sample& w = whole_first ? first : second;
+    const Sample& c = whole_first ? second : first;
+    whole_ms.push_back(w.wall_ms);
+    chain_ms.push_back(c.wall_ms);
+    ratio.push_back(c.wall_ms / w.wall_ms);
+    cpu_ratio.push_back(c.cpu_ms / w.cpu_ms);
+  }
+  return Latency{quartiles(whole_ms).median, quartiles(chain_ms).median, quartiles(ratio), quartiles(cpu_ratio)};
+}
+
+struct PartRow {
+  std::size_t operators = 0;
+  double macs = 0, work = 0;
+};
+
+PartRow describe_part(const Graph& graph) {
+  PartRow row;
+  for (const Node& node : graph.nodes) {
+    row.operators += node.constant || node.op == "Parameter" ? 0 : 1;
+    row.macs += node.constant ? 0 : node.macs;
+    row.work += zoo::default_node_cost(graph, node);
+  }
+  return row;
+}
+
+std::size_t bytes_of(const Graph& graph, const zoo::Cut& cut) {
+  std::size_t bytes = 0;
+  for (const EdgeId edge : cut.tensors) bytes += graph.edge(edge).spec.bytes();
+  return bytes;
+}
+
+std::string tensors_of(const Graph& graph, const zoo::Cut& cut) {
+  std::vector<std::string> names;
+  for (const EdgeId edge : cut.tensors) names.push_back(graph.edge(edge).spec.describe());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Json to_json(const Quartiles& q) { return {{"median", q.median}, {"q1", q.q1}, {"q3", q.q3}}; }
+
+/// Everything one run of the command finds out.
+struct Report {
+  std::vector<zoo::Cut> cuts;
+  std::vector<PartRow> parts;
+  zoo::ChainCheck check;
+  double bound = 0;
+  std::optional<Latency> latency;
+};
+
+Json to_json(const CutArguments& arguments, const Graph& graph, const Report& report) {
+  Json json{{"model", arguments.model}, {"parts", report.parts.size()}, {"cuts", Json::array()}};
+  for (const zoo::Cut& cut : report.cuts) {
+    Json tensors = Json::array();
+    for (const EdgeId edge : cut.tensors) {
+      const TensorSpec& spec = graph.edge(edge).spec;
+      tensors.push_back({{"name", spec.name}, {"shape", spec.shape}, {"type", to_string(spec.type)}});
+    }
+    json["cuts"].push_back({{"tensors", tensors}, {"bytes", bytes_of(graph, cut)}});
+  }
+  json["pieces"] = Json::array();
+  for (const PartRow& part : report.parts)
+    json["pieces"].push_back({{"operators", part.operators}, {"macs", part.macs}, {"work", part.work}});
+  json["max_abs_diff"] = report.check.difference.max_abs;
+  json["max_rel_diff"] = report.check.difference.max_rel;
+  json["bit_identical"] = report.check.difference.bit_identical;
+  json["max_rel_diff_bound"] = report.bound;
+  json["sensitivity"] = report.check.sensitivity;
+  json["threads"] = arguments.threads;
+  if (report.latency) {
+    json["latency_ms"] = {{"whole", report.latency->whole_ms}, {"chain", report.latency->chain_ms}};
+    json["latency_ratio"] = to_json(report.latency->ratio);
+    if (arguments.threads == 1) json["cpu_ratio"] = to_json(report.latency->cpu_ratio);
+    json["rounds"] = arguments.rounds;
+  } else {
+    json["latency_ratio"] = nullptr;
+  }
+  return json;
+}
+
+void print(const CutArguments& arguments, const Graph& graph, const Report& report) {
+  double total = 0;
+  for (const PartRow& part : report.parts) total += part.work;
+  Table table({"part", "operators", "GMACs", "work %", "passes on KiB", "tensors passed on"});
+  for (std::size_t i = 0; i < report.parts.size(); ++i) {
+    const PartRow& part = report.parts[i];
+    const bool last = i == report.cuts.size();
+    table.add({fmt::format("{}", i), fmt::format("{}", part.operators), fmt::format("{:.3f}", part.macs / 1e9),
+               fmt::format("{:.1f}", total > 0 ? 100 * part.work / total : 0),
+               last ? "-" : fmt::format("{:.1f}", static_cast<double>(bytes_of(graph, report.cuts[i])) / 1024),
+               last ? "the model's outputs" : tensors_of(graph, report.cuts[i])});
+  }
+  const zoo::Difference& difference = report.check.difference;
+  fmt::print("{} in {} parts\n\n{}\n", arguments.model, report.parts.size(), table.text());
+  fmt::print(
+      "chain against whole model on {} seeded inputs: {}, max_abs_diff {:.3g}, max_rel_diff {:.3g} (bound {:g})\n",
+      kSeeds, difference.bit_identical ? "bit-identical" : "not bit-identical", difference.max_abs, difference.max_rel,
+      report.bound);
+  fmt::print("between unlike inputs the outputs move by {:.3g}, relative to the largest\n", report.check.sensitivity);
+  if (report.check.sensitivity < 10 * report.bound)
+    fmt::print(
+        "warning: that is less than 10 times the bound: agreement within the bound says little for this model\n");
+  if (report.latency)
+    fmt::print(
+        "latency, {} thread(s), {} interleaved rounds: whole {:.2f} ms, chain {:.2f} ms, ratio {:.3f} [{:.3f}, "
+        "{:.3f}]\n",
+        arguments.threads, arguments.rounds, report.latency->whole_ms, report.latency->chain_ms,
+        report.latency->ratio.median, report.latency->ratio.q1, report.latency->ratio.q3);
+  if (!arguments.out.empty()) fmt::print("pieces: {}/part0.xml ...\n", arguments.out);
+}
+
+Status examine(const CutArguments& arguments, const Model& model, const std::vector<const Model*>& pieces,
+               Report& report) {
+  for (const Model* piece : pieces) report.parts.push_back(describe_part(piece->graph()));
+  SL_ASSIGN_OR_RETURN(zoo::Chain whole, compile_chain({&model}, arguments.threads));
+  SL_ASSIGN_OR_RETURN(zoo::Chain chain, compile_chain(pieces, arguments.threads));
+  SL_ASSIGN_OR_RETURN(report.check, zoo::check_chain(model.graph(), whole, chain, kSeeds));
+  if (arguments.rounds > 0) {
+    SL_ASSIGN_OR_RETURN(report.latency, measure(whole, chain, arguments.rounds));
+  }
+  return {};
+}
+
+// What is written is what is verified: the pieces are read back before the folder gets its name.
+Status write_and_examine(const CutArguments& arguments, const backend::Runtime& runtime, const Model& model,
+                         const std::vector<std::unique_ptr<Model>>& pieces, Report& report) {
+  return write_folder(arguments.out, [&](const fs::path& folder) -> Status {
+    std::vector<std::unique_ptr<Model>> written;
+    std::vector<const Model*> views;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const fs::path file = folder / fmt::format("part{}.xml", i);
+      SL_RETURN_IF_ERROR(pieces[i]->save(file));
+      SL_ASSIGN_OR_RETURN(auto piece, runtime.read(file));
+      views.push_back(piece.get());
+      written.push_back(std::move(piece));
+    }
+    return examine(arguments, model, views, report);
+  });
+}
+
+Status run_cut(const CutArguments& arguments) {
+  SL_RETURN_IF_ERROR(check_arguments(arguments));
+  SL_ASSIGN_OR_RETURN(const auto shapes, parse_shapes(arguments.shapes));
+  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
+  SL_ASSIGN_OR_RETURN(const auto model, runtime->read(arguments.model, shapes));
+  Report report;
+  auto cuts = cuts_for(model->graph(), arguments);
+  if (!cuts.ok()) return cuts.status().with_context(arguments.model);
+  report.cuts = std::move(cuts).value();
+  report.bound = zoo::difference_bound(model->graph());
+  SL_ASSIGN_OR_RETURN(const auto pieces, zoo::cut_model(*model, report.cuts));
+  if (arguments.out.empty()) {
+    std::vector<const Model*> views;
+    for (const auto& piece : pieces) views.push_back(piece.get());
+    SL_RETURN_IF_ERROR(examine(arguments, *model, views, report));
+  } else {
+    SL_RETURN_IF_ERROR(write_and_examine(arguments, *runtime, *model, pieces, report));
+  }
+  print(arguments, model->graph(), report);
+  if (!arguments.json.empty())
+    SL_RETURN_IF_ERROR(write_file(arguments.json, to_json(arguments, model->graph(), report).dump(1) + "\n"));
+  if (report.check.difference.max_rel > report.bound)
+    return error(Code::kFailedPrecondition,
+                 "{}: the chain differs from the whole model: max_rel_diff {:.3g}, at most {:g} is allowed",
+                 arguments.model, report.check.difference.max_rel, report.bound);
+  return {};
+}
+
+}  // namespace
+
+std::function<Status()> add_cut(CLI::App& command) {
+  auto arguments = std::make_shared<CutArguments>();
+  command.add_option("MODEL", arguments->model, "OpenVINO IR (.xml) or ONNX (.onnx)")->required();
+  command.add_option("--parts", arguments->parts, "number of parts S (default 3)");
+  command.add_option("--at", arguments->at, "cut at these tensors instead (NAME,NAME,...), once per cut, in order")
+      ->allow_extra_args(false);
+  command.add_option("--out", arguments->out, "write part0.xml, part1.xml, ... into this new folder");
+  command.add_option("--bench", arguments->rounds, "measure chain against whole model in this many interleaved rounds");
+  command.add_option("--json", arguments->json, "write what was found to this file");
+  command.add_option("--shape", arguments->shapes, "static shape of a dynamic input: NAME=1,3,224,224")
+      ->allow_extra_args(false);
+  command.add_option("--threads", arguments->threads, "threads per inference (default 1)");
+  return [arguments] { return run_cut(*arguments); };
+}
+
+}  // namespace sparseloom::apps
