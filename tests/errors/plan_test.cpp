@@ -1,0 +1,35 @@
+// sparseloom plan: names that do not exist, and files that cannot be written. Nothing is loaded for a usage mistake.
+#include "tests/errors/cli.h"
+
+namespace sparseloom::testing {
+namespace {
+
+CliResult plan(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"plan", "--zoo", demo_zoo()});
+  return run_cli(arguments);
+}
+
+TEST(PlanErrors, SloConfigurationOffTheGrid) {
+  expect_one_line_error(plan({"--slo", "C9"}), 2, {"'C9'", "C1 to C8"});
+  expect_one_line_error(plan({"--slo", "a9l0"}), 2, {"'a9l0'", "0..8"});
+}
+
+TEST(PlanErrors, UnknownPlanner) {
+  expect_one_line_error(plan({"--planner", "fastest"}), 2, {"'fastest'", "sparseloom", "av-np"});
+}
+
+TEST(PlanErrors, UnknownObjective) {
+  expect_one_line_error(plan({"--objective", "fun"}), 2, {"--objective", "'fun'", "responses", "throughput"});
+}
+
+TEST(PlanErrors, ObjectiveForAPlannerThatHasNone) {
+  expect_one_line_error(plan({"--objective", "throughput", "--planner", "av-np"}), 2, {"'av-np'", "sparseloom"});
+}
+
+TEST(PlanErrors, NoZoo) {
+  const TemporaryFolder nothing;
+  expect_one_line_error(run_cli({"plan", "--zoo", nothing.path().string()}), 1, {nothing.path().string(), "zoo.json"});
+}
+
+}  // namespace
+}  // namespace sparseloom::testing
