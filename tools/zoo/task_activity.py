@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from compress import Recipe
+from compress import Recipe, Tuning
 from fetch_reviews import sha256
 from layers import EncoderBlock
 
@@ -15,18 +15,17 @@ WATCH_SHA256 = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537
 WINDOW, PATCH = 160, 9  # samples at 50 Hz: 3.2 s; patches overlap, stride 1
 TOKENS = WINDOW - PATCH + 1
 WIDTH, HEADS, HIDDEN, BLOCKS = 64, 8, 256, 6
-SCALE = 1024  # stored integer per unit of the recording
 SPREAD = [0.9, 0.5, 0.55, 1.0, 2.5, 1.05]  # standard deviation of each channel
 SUBJECTS = {"validation": (3, 7), "profile": (2, 9), "test": (5, 10), "train": (1, 4, 6, 8)}
 WINDOWS = {"validation": 1000, "profile": 1000, "test": 1000}
 
 
 class SensorTransformer(nn.Module):
-    """Input i16 [N,6,160]; logits [N,7]."""
+    """Input f32 [N,6,160] in the recording's units; logits [N,7]."""
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("unit", 1 / (SCALE * torch.tensor(SPREAD)).view(1, 6, 1))
+        self.register_buffer("unit", 1 / torch.tensor(SPREAD).view(1, 6, 1))
         self.patch = nn.Conv1d(6, WIDTH, PATCH)
         self.position = nn.Parameter(torch.randn(1, TOKENS, WIDTH) * 0.02)
         self.blocks = nn.ModuleList(EncoderBlock(WIDTH, HEADS, HIDDEN, 0.15) for _ in range(BLOCKS))
@@ -35,14 +34,10 @@ class SensorTransformer(nn.Module):
         self.head = nn.Linear(WIDTH, 7)
 
     def forward(self, window):
-        x = self.patch(window.to(torch.float32) * self.unit).transpose(1, 2) + self.position
+        x = self.patch(window * self.unit).transpose(1, 2) + self.position
         for block in self.blocks:
             x = block(x)
         return self.head(self.drop(self.norm(x).mean(dim=1)))
-
-
-def _stored(window):
-    return np.clip(np.rint(window * SCALE), -32768, 32767).astype(np.int16)
 
 
 class ActivityTask:
@@ -50,13 +45,15 @@ class ActivityTask:
     description = "Which of seven shoulder exercises a smart-watch wearer does, from 3.2 s of motion."
     base_model = "small ViT-style encoder, 6 blocks"
     classes = ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]
-    input_name, input_type = "window", "i16"
+    input_name, input_type = "window", "f32"
     seed, rate, decay, steps = 13, 1e-3, 0.05, 300
     block_prefixes = ("blocks",)
     transformer = True
     recipe = Recipe(
-        unstructured=((60, 1.0), (70, 2.5), (80, 5.0)),
-        structured=((25, 0.7), (40, 2.2), (60, 4.6)),
+        # New subjects lose more than the validation subjects do, hence targets below 0.
+        unstructured=((60, -1.8), (70, -1.0), (80, -0.3)),
+        structured=((25, -2.3), (40, -1.3), (60, -0.3)),
+        tuning=Tuning(rate=1e-4),
     )
 
     def load(self, cache):
@@ -84,7 +81,7 @@ class ActivityTask:
             inputs, found = [], []
             for i, count in zip(chosen, wanted):
                 for start in np.linspace(0, recordings[i].shape[1] - WINDOW, count).astype(int):
-                    inputs.append(_stored(recordings[i][:, start : start + WINDOW]))
+                    inputs.append(recordings[i][:, start : start + WINDOW])
                     found.append(labels[i])
             splits[split] = (np.stack(inputs), np.array(found, dtype=np.int32))
         # Several entries per recording, so that an epoch is more than one batch.
@@ -93,7 +90,7 @@ class ActivityTask:
 
     def augment(self, items, rng):
         """A random window of each recording, stretched in time, scaled and noisy."""
-        out = np.empty((len(items), 6, WINDOW), dtype=np.int16)
+        out = np.empty((len(items), 6, WINDOW), dtype=np.float32)
         for row, recording in enumerate(items):
             length = int(WINDOW * rng.uniform(0.75, 1.3))
             start = rng.integers(0, recording.shape[1] - length + 1)
@@ -102,7 +99,7 @@ class ActivityTask:
             window = np.stack([np.interp(at, np.arange(length), channel) for channel in piece])
             window *= rng.uniform(0.8, 1.25, (6, 1))
             window += rng.normal(0, 0.1, (6, 1)) + rng.normal(0, 0.05, window.shape)
-            out[row] = _stored(window)
+            out[row] = window
         return out
 
     def model(self):

@@ -39,7 +39,8 @@ class SmallBert(nn.Module):
         return self.head(self.drop(pooled))
 
     def narrow_input(self, level):
-        narrow_embedding(self.embedding, self.widen, level)
+        """The 32 columns hold less to spare than heads and FFN do: a third of `level`."""
+        narrow_embedding(self.embedding, self.widen, level / 3)
 
 
 def learn_vocabulary(sentences):

@@ -11,7 +11,7 @@ from scipy.signal import resample_poly
 from torch import nn
 
 import sources
-from compress import Recipe
+from compress import Recipe, Tuning
 from layers import ConvBlock, EncoderBlock
 
 RATE, SAMPLES = 8000, 4800  # Hz; 0.6 s
@@ -108,8 +108,9 @@ class SpeechTask:
     block_prefixes = ("blocks", "late")
     transformer = True
     recipe = Recipe(
-        unstructured=((60, 1.0), (70, 2.5), (80, 5.0)),
+        unstructured=((60, 1.0), (65, 1.7), (70, 2.5)),
         structured=((25, 0.7), (40, 2.2), (60, 4.6)),
+        tuning=Tuning(rate=1e-4, every=3, most_steps=60),
     )
 
     def _sounds(self, voices, count, rng):
