@@ -1,0 +1,311 @@
+#include "sparseloom/run/overhead.h"
+
+#include <algorithm>
+#include <cmath>
+#include <condition_variable>
+#include <mutex>
+
+#include "sparseloom/backend/scripted/scripted_runtime.h"
+#include "sparseloom/run/engine.h"
+
+namespace sparseloom::run {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kStages = 3;
+
+/// The first `count` processors of a system.
+soc::Soc first_processors(const soc::Soc& soc, std::size_t count) {
+  soc::Soc part = soc;
+  part.processors.resize(count);
+  return part;
+}
+
+/// Zeros for every model input of every task.
+class ZeroInputs {
+ public:
+  explicit ZeroInputs(const zoo::Zoo& zoo) {
+    for (const zoo::Task& task : zoo.tasks) {
+      auto& inputs = by_task_.emplace_back();
+      for (const TensorSpec& tensor : task.inputs) inputs.push_back(buffers_.emplace_back(tensor.bytes()).span());
+    }
+  }
+  const std::vector<std::span<const std::byte>>& operator[](std::size_t task) const { return by_task_[task]; }
+
+ private:
+  std::vector<HostBuffer> buffers_;
+  std::vector<std::vector<std::span<const std::byte>>> by_task_;
+};
+
+/// Keeps a number of requests per task inside until a count is reached or it is told to stop, and waits for the end.
+class Load {
+ public:
+  explicit Load(const zoo::Zoo& zoo) : inputs_(zoo) {}
+  void attach(Engine& engine) { engine_ = &engine; }
+
+  /// Sends `requests` in all, `outstanding` at a time; returns when all have completed.
+  Seconds serve(std::size_t requests, std::size_t outstanding) {
+    const auto start = Clock::now();
+    begin(0, requests, outstanding);
+    static_cast<void>(wait());  // the caller asks again
+    return Clock::now() - start;
+  }
+  void begin(std::size_t task, std::size_t requests, std::size_t outstanding) {
+    const std::size_t first = std::min(requests, outstanding);
+    {
+      const std::lock_guard lock(mutex_);
+      left_ += requests - first;
+      inside_ += first;
+    }
+    for (std::size_t i = 0; i < first; ++i) send(task);
+  }
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    left_ = 0;
+  }
+  Status wait() {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return inside_ == 0; });
+    return failure_;
+  }
+  void on_complete(const Completion& completion) {
+    bool again = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (failure_.ok()) failure_ = completion.status;
+      last_finished_ = completion.finished;
+      again = left_ > 0;
+      if (again) --left_;
+      if (!again && --inside_ == 0) done_.notify_all();
+    }
+    if (again) send(completion.request.task.index());
+  }
+  Seconds last_finished() const { return last_finished_; }
+
+ private:
+  void send(std::size_t task) {
+    sched::Request request;
+    request.task = zoo::TaskId(task);
+    request.arrival = engine_->now();
+    request.deadline = request.arrival + Seconds(1);
+    const Status status = engine_->submit(request, inputs_[task]);
+    if (status.ok()) return;
+    const std::lock_guard lock(mutex_);
+    failure_ = status;
+    if (--inside_ == 0) done_.notify_all();
+  }
+
+  ZeroInputs inputs_;
+  Engine* engine_ = nullptr;
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::size_t left_ = 0, inside_ = 0;
+  Seconds last_finished_{0};
+  Status failure_;
+};
+
+zoo::Task task_of(std::string name, std::size_t stages, std::vector<TensorSpec> inputs, TensorSpec output) {
+  zoo::Task task;
+  task.name = std::move(name);
+  task.inputs = std::move(inputs);
+  task.output = std::move(output);
+  task.cuts.resize(stages - 1);
+  task.variants.resize(1);
+  return task;
+}
+
+std::shared_ptr<plan::Plan> plan_in_turn(const zoo::Zoo& zoo, std::size_t processors) {
+  auto plan = std::make_shared<plan::Plan>();
+  plan->planner = "bench";
+  for (const zoo::Task& task : zoo.tasks) {
+    plan::TaskPlan& chosen = plan->tasks.emplace_back();
+    for (std::size_t i = 0; i < task.stages(); ++i) {
+      chosen.sigma.emplace_back(0);
+      chosen.placement.emplace_back(i % processors);
+    }
+  }
+  return plan;
+}
+
+// From each stage's end to its successor's start, requests served one at a time.
+std::vector<Seconds> hand_offs(const TraceSink& trace, std::size_t processors) {
+  std::vector<Span> spans;
+  for (std::size_t p = 0; p < processors; ++p) {
+    const auto& track = trace.spans(soc::ProcessorId(p));
+    spans.insert(spans.end(), track.begin(), track.end());
+  }
+  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.start < b.start; });
+  std::vector<Seconds> gaps;
+  for (std::size_t i = 1; i < spans.size(); ++i) {
+    const bool successor = spans[i].dispatch.stage.index() == spans[i - 1].dispatch.stage.index() + 1;
+    if (successor) gaps.push_back(spans[i].start - spans[i - 1].end);
+  }
+  return gaps;
+}
+
+/// Restores the calling thread's cores.
+class RestoreCores {
+ public:
+  RestoreCores() : cores_(allowed_cpus()) {}
+  ~RestoreCores() { static_cast<void>(pin_this_thread(cores_)); }
+  RestoreCores(const RestoreCores&) = delete;
+  RestoreCores& operator=(const RestoreCores&) = delete;
+
+ private:
+  std::vector<CpuIndex> cores_;
+};
+
+/// One session of a model with its own buffers.
+struct Bare {
+  std::unique_ptr<backend::Session> session;
+  std::vector<HostBuffer> buffers;
+};
+
+Result<Bare> bare_session(backend::Executable& executable) {
+  Bare bare;
+  SL_ASSIGN_OR_RETURN(bare.session, executable.new_session());
+  for (std::size_t k = 0; k < executable.inputs().size(); ++k) {
+    HostBuffer& buffer = bare.buffers.emplace_back(executable.inputs()[k].bytes());
+    SL_RETURN_IF_ERROR(bare.session->bind_input(k, buffer.span()));
+  }
+  for (std::size_t k = 0; k < executable.outputs().size(); ++k) {
+    HostBuffer& buffer = bare.buffers.emplace_back(executable.outputs()[k].bytes());
+    SL_RETURN_IF_ERROR(bare.session->bind_output(k, buffer.span()));
+  }
+  return bare;
+}
+
+template <typename T>
+T quantile(const std::vector<T>& sorted, double q) {
+  const auto rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(sorted.size())));
+  return sorted[std::max<std::size_t>(rank, 1) - 1];
+}
+
+}  // namespace
+
+Spread spread_of(std::vector<Seconds> samples) {
+  if (samples.empty()) return {};
+  std::sort(samples.begin(), samples.end());
+  return {quantile(samples, 0.5), quantile(samples, 0.25), quantile(samples, 0.75), samples.size()};
+}
+
+Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t processors, std::size_t batches,
+                                           const std::filesystem::path& folder) {
+  if (processors < 1 || processors > soc.processors.size()) {
+    return error(Code::kInvalidArgument, "{} processors; {} has {}", processors, soc.name, soc.processors.size());
+  }
+  const soc::Soc part = first_processors(soc, processors);
+  const TensorSpec tensor{"x", ElementType::kF32, {1, 4}};
+  const std::filesystem::path file = folder / "nothing.json";
+  SL_RETURN_IF_ERROR(backend::write_scripted_model(
+      file, {.inputs = {tensor}, .between = {}, .outputs = {tensor}, .spin = Seconds(0), .fail = {}}));
+  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("scripted"));
+  Residency residency(part, [&](const SubgraphKey&) { return runtime->load(file, {}); });
+  zoo::Zoo zoo;
+  zoo.tasks.push_back(task_of("nothing", kStages, {tensor}, tensor));
+  const auto plan = plan_in_turn(zoo, processors);
+
+  constexpr std::size_t kRequests = 500, kOutstanding = 8;
+  DispatchCost cost{.processors = processors, .per_dispatch = {}, .hand_off = {}};
+  {
+    Load load(zoo);
+    SL_ASSIGN_OR_RETURN(const auto engine, Engine::start(zoo, part, residency, plan, {.slots_per_task = kOutstanding},
+                                                         [&](const Completion& c) { load.on_complete(c); }));
+    load.attach(*engine);
+    std::vector<Seconds> samples;
+    for (std::size_t b = 0; b < batches; ++b) {
+      const Seconds time = load.serve(kRequests, kOutstanding);
+      samples.push_back(time * static_cast<double>(processors) / static_cast<double>(kRequests * kStages));
+    }
+    SL_RETURN_IF_ERROR(load.wait());
+    cost.per_dispatch = spread_of(std::move(samples));
+  }
+  TraceSink trace(processors);
+  {
+    Load load(zoo);
+    SL_ASSIGN_OR_RETURN(const auto engine,
+                        Engine::start(zoo, part, residency, plan, {.slots_per_task = 1, .trace = &trace},
+                                      [&](const Completion& c) { load.on_complete(c); }));
+    load.attach(*engine);
+    load.serve(batches * 10, 1);
+    SL_RETURN_IF_ERROR(load.wait());
+  }
+  cost.hand_off = spread_of(hand_offs(trace, processors));
+  return cost;
+}
+
+Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
+                                       const plan::Plan& first, const plan::Plan& second, std::size_t repetitions) {
+  const std::vector<std::shared_ptr<const plan::Plan>> plans{std::make_shared<plan::Plan>(first),
+                                                             std::make_shared<plan::Plan>(second)};
+  Load load(zoo);
+  SL_ASSIGN_OR_RETURN(const auto engine, Engine::start(zoo, soc, residency, plans[0], {},
+                                                       [&](const Completion& c) { load.on_complete(c); }));
+  load.attach(*engine);
+  SL_RETURN_IF_ERROR(engine->prepare(second));
+  const auto measure = [&]() -> Result<Spread> {
+    std::vector<Seconds> samples;
+    for (std::size_t i = 1; i <= repetitions; ++i) {
+      const auto start = Clock::now();
+      SL_RETURN_IF_ERROR(engine->switch_plan(plans[i % 2]));
+      samples.push_back(Clock::now() - start);
+    }
+    return spread_of(std::move(samples));
+  };
+  SwitchCost cost;
+  SL_ASSIGN_OR_RETURN(cost.idle, measure());
+  constexpr std::size_t kEndless = 1'000'000'000;
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) load.begin(t, kEndless, 2);
+  Result<Spread> loaded = measure();
+  load.stop();
+  SL_RETURN_IF_ERROR(load.wait());
+  SL_ASSIGN_OR_RETURN(cost.loaded, std::move(loaded));
+  return cost;
+}
+
+Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, const soc::Soc& soc,
+                                           const std::filesystem::path& model, std::size_t repetitions) {
+  const soc::Soc part = first_processors(soc, 1);
+  const soc::Processor& processor = part.processors.front();
+  const backend::CompileOptions compile{
+      .device = processor.device, .threads = static_cast<int>(processor.cores.size()), .cache_dir = {}};
+  Residency residency(part, [&](const SubgraphKey&) { return runtime.load(model, compile); });
+  SL_ASSIGN_OR_RETURN(const auto executable, residency.get({}));
+  if (executable->outputs().empty()) return error(Code::kInvalidArgument, "{}: no outputs", model.string());
+  SL_ASSIGN_OR_RETURN(Bare bare, bare_session(*executable));
+  zoo::Zoo zoo;
+  zoo.tasks.push_back(task_of("model", 1, executable->inputs(), executable->outputs().front()));
+  Load load(zoo);
+  SL_ASSIGN_OR_RETURN(const auto engine,
+                      Engine::start(zoo, part, residency, plan_in_turn(zoo, 1), {.slots_per_task = 1},
+                                    [&](const Completion& c) { load.on_complete(c); }));
+  load.attach(*engine);
+  const RestoreCores restore;
+  if (!processor.cores.empty()) SL_RETURN_IF_ERROR(pin_this_thread(processor.cores));
+
+  constexpr std::size_t kWarmUp = 5;
+  std::vector<Seconds> alone, through;
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < kWarmUp + repetitions; ++i) {
+    const auto start = Clock::now();
+    SL_RETURN_IF_ERROR(bare.session->run());
+    const Seconds bare_time = Clock::now() - start;
+    const Seconds submitted = engine->now();
+    load.begin(0, 1, 1);
+    SL_RETURN_IF_ERROR(load.wait());
+    const Seconds engine_time = load.last_finished() - submitted;
+    if (i < kWarmUp) continue;
+    alone.push_back(bare_time);
+    through.push_back(engine_time);
+    ratios.push_back(engine_time / bare_time);
+  }
+  std::sort(ratios.begin(), ratios.end());
+  return WholeModelCost{.bare = spread_of(std::move(alone)),
+                        .engine = spread_of(std::move(through)),
+                        .ratio = quantile(ratios, 0.5),
+                        .ratio_q1 = quantile(ratios, 0.25),
+                        .ratio_q3 = quantile(ratios, 0.75)};
+}
+
+}  // namespace sparseloom::run

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "sparseloom/backend/runtime.h"
+#include "sparseloom/base/status.h"
+#include "sparseloom/plan/planner.h"
+#include "sparseloom/run/residency.h"
+
+namespace sparseloom::run {
+
+/// Median and quartiles of repeated measurements.
+struct Spread {
+  Seconds median{0};
+  Seconds q1{0};
+  Seconds q3{0};
+  std::size_t count = 0;
+};
+
+/// Of `samples`, by nearest rank. None: all zero.
+Spread spread_of(std::vector<Seconds> samples);
+
+/// What the engine itself costs, measured with subgraphs that do nothing.
+struct DispatchCost {
+  std::size_t processors = 1;
+  /// Saturated: time per stage dispatched, times the number of processors (all of it engine time, or waiting for it).
+  Spread per_dispatch;
+  /// One request at a time: from a stage's end to its successor's start, on another processor (which has to be woken)
+  /// if there is one, else on the same.
+  Spread hand_off;
+};
+
+/// Serves a single three-stage task, stage i on processor i mod `processors`, pinned to the first cores of `soc`: first
+/// saturated, in `batches` batches, then one request at a time. `folder` receives a scratch file.
+/// kInvalidArgument if soc has fewer processors.
+Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t processors, std::size_t batches,
+                                           const std::filesystem::path& folder);
+
+/// How long switch_plan() takes when both plans are resident.
+struct SwitchCost {
+  Spread idle;    ///< nothing is being served
+  Spread loaded;  ///< two requests outstanding per task, all processors busy
+};
+
+/// Alternates between two plans `repetitions` times each way of measuring. Requests carry zeros.
+Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
+                                       const plan::Plan& first, const plan::Plan& second, std::size_t repetitions);
+
+/// A whole model through the engine, beside the bare runtime.
+struct WholeModelCost {
+  Spread bare;                                   ///< Session::run() of the same compiled model, back to back
+  Spread engine;                                 ///< from submit() to the completion, one request at a time
+  double ratio = 0, ratio_q1 = 0, ratio_q3 = 0;  ///< engine over bare, pair by pair
+};
+
+/// Runs `model` on the first processor of `soc`: bare and engine take turns, on the same core, `repetitions` times
+/// after a warm-up. Inputs are zeros.
+Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, const soc::Soc& soc,
+                                           const std::filesystem::path& model, std::size_t repetitions);
+
+}  // namespace sparseloom::run

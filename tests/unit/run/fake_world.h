@@ -1,0 +1,218 @@
+// A zoo, processors and compiled subgraphs that exist only in memory. A fake subgraph of stage i with variant v passes
+// its tensor on with element 1 + i set to v: element 0 of the output tells which request it answers, the others which
+// stitched variant did.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstring>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "sparseloom/run/engine.h"
+
+namespace sparseloom::run::testing {
+
+/// What a test may do, or observe, while a fake subgraph runs; a failure becomes the run's.
+using OnRun = std::function<Status(const SubgraphKey&, std::span<const float> in, std::span<float> out)>;
+
+struct Counts {
+  std::atomic<int> compiled{0};
+  std::atomic<int> sessions{0};       // made so far
+  std::atomic<int> live_sessions{0};  // not destroyed yet
+};
+
+class FakeSession final : public backend::Session {
+ public:
+  FakeSession(SubgraphKey key, const OnRun& on_run, Counts& counts) : key_(key), on_run_(on_run), counts_(counts) {
+    ++counts_.sessions;
+    ++counts_.live_sessions;
+  }
+  ~FakeSession() override { --counts_.live_sessions; }
+
+  Status bind_input(std::size_t, std::span<const std::byte> data) override {
+    in_ = {reinterpret_cast<const float*>(data.data()), data.size() / sizeof(float)};
+    return {};
+  }
+  Status bind_output(std::size_t, std::span<std::byte> data) override {
+    out_ = {reinterpret_cast<float*>(data.data()), data.size() / sizeof(float)};
+    return {};
+  }
+  Status run() override {
+    std::memcpy(out_.data(), in_.data(), out_.size_bytes());
+    out_[1 + key_.stage.index()] = static_cast<float>(key_.variant.index());
+    return on_run_ ? on_run_(key_, in_, out_) : Status();
+  }
+
+ private:
+  SubgraphKey key_;
+  const OnRun& on_run_;
+  Counts& counts_;
+  std::span<const float> in_;
+  std::span<float> out_;
+};
+
+class FakeExecutable final : public backend::Executable {
+ public:
+  FakeExecutable(SubgraphKey key, std::vector<TensorSpec> in, std::vector<TensorSpec> out, const OnRun& on_run,
+                 Counts& counts)
+      : key_(key), in_(std::move(in)), out_(std::move(out)), on_run_(on_run), counts_(counts) {}
+  const std::vector<TensorSpec>& inputs() const override { return in_; }
+  const std::vector<TensorSpec>& outputs() const override { return out_; }
+  Result<std::unique_ptr<backend::Session>> new_session() override {
+    return std::unique_ptr<backend::Session>(std::make_unique<FakeSession>(key_, on_run_, counts_));
+  }
+
+ private:
+  SubgraphKey key_;
+  std::vector<TensorSpec> in_, out_;
+  const OnRun& on_run_;
+  Counts& counts_;
+};
+
+struct FakeWorld {
+  /// `width`: elements of every tensor, at least 1 + stages.
+  explicit FakeWorld(std::size_t tasks = 2, std::size_t processors = 2, std::size_t stages = 3, std::int64_t width = 4)
+      : tensor{"x", ElementType::kF32, {1, width}},
+        residency(soc, [this](const SubgraphKey& k) { return compile(k); }) {
+    for (std::size_t t = 0; t < tasks; ++t) {
+      zoo::Task& task = zoo.tasks.emplace_back();
+      task.name = std::string(1, static_cast<char>('a' + t));
+      task.cuts.resize(stages - 1);
+      task.inputs = {tensor};
+      task.output = tensor;
+      for (std::size_t v = 0; v < 4; ++v) task.variants.emplace_back().name = "v" + std::to_string(v);
+    }
+    for (std::size_t p = 0; p < processors; ++p) {
+      soc::Processor& processor = soc.processors.emplace_back();
+      processor.name = "cpu" + std::to_string(p);
+      processor.runtime = "fake";
+      processor.device = "CPU";  // without cores: its worker is not pinned
+    }
+  }
+
+  /// All tasks use variant `v` at every stage; stage i runs on processor i mod P.
+  std::shared_ptr<const plan::Plan> plan_of(std::size_t v) const {
+    auto plan = std::make_shared<plan::Plan>();
+    plan->planner = "fake";
+    for (const zoo::Task& task : zoo.tasks) {
+      plan::TaskPlan& chosen = plan->tasks.emplace_back();
+      for (std::size_t i = 0; i < task.stages(); ++i) {
+        chosen.sigma.emplace_back(v);
+        chosen.placement.emplace_back(i % soc.processors.size());
+      }
+    }
+    return plan;
+  }
+
+  Result<std::unique_ptr<backend::Executable>> compile(const SubgraphKey& key) {
+    ++counts.compiled;
+    TensorSpec in = tensor;
+    if (key.variant == misfit && key.stage.index() == 1) in.shape = {1, 99};
+    return std::unique_ptr<backend::Executable>(
+        std::make_unique<FakeExecutable>(key, std::vector{in}, std::vector{tensor}, on_run, counts));
+  }
+
+  std::unique_ptr<Engine> start(std::shared_ptr<const plan::Plan> plan, OnComplete on_complete,
+                                EngineOptions options = {}) {
+    auto engine = Engine::start(zoo, soc, residency, std::move(plan), std::move(options), std::move(on_complete));
+    EXPECT_TRUE(engine.ok()) << engine.status().message();
+    return engine.ok() ? std::move(engine).value() : nullptr;
+  }
+
+  zoo::Zoo zoo;
+  soc::Soc soc;
+  TensorSpec tensor;
+  OnRun on_run;
+  Counts counts;
+  std::optional<zoo::VariantId> misfit;  ///< its stage 1 takes a tensor that nobody makes
+  Residency residency;
+};
+
+/// Requests' input tensors: sample s is (s, 0, 0, ...).
+class Inputs {
+ public:
+  Inputs(std::size_t count, std::size_t width = 4) {
+    for (std::size_t s = 0; s < count; ++s) {
+      HostBuffer& buffer = buffers_.emplace_back(width * sizeof(float));
+      *reinterpret_cast<float*>(buffer.data()) = static_cast<float>(s);
+      spans_.push_back({std::span<const std::byte>(buffer.span())});
+    }
+  }
+  const std::vector<std::span<const std::byte>>& operator[](std::size_t s) const { return spans_[s]; }
+
+ private:
+  std::vector<HostBuffer> buffers_;
+  std::vector<std::vector<std::span<const std::byte>>> spans_;
+};
+
+inline sched::Request request(std::size_t id, std::size_t task = 0) {
+  sched::Request r;
+  r.id = sched::RequestId(id);
+  r.task = zoo::TaskId(task);
+  r.deadline = Seconds(1e9);
+  return r;
+}
+
+/// A completion, copied out of its callback.
+struct Seen {
+  std::size_t id = 0;
+  std::size_t task = 0;
+  std::size_t plan_version = 0;
+  Status status;
+  std::vector<float> output;
+  std::vector<float> sigma;
+};
+
+/// Keeps every completion. Callbacks come one at a time; read when the engine is drained.
+class Log {
+ public:
+  OnComplete callback() {
+    return [this](const Completion& c) { add(c); };
+  }
+  void add(const Completion& c) {
+    Seen seen{c.request.id.index(), c.request.task.index(), c.plan_version, c.status, {}, {}};
+    const auto* values = reinterpret_cast<const float*>(c.output.data());
+    seen.output.assign(values, values + c.output.size() / sizeof(float));
+    for (const zoo::VariantId v : c.sigma) seen.sigma.push_back(static_cast<float>(v.index()));
+    all.push_back(std::move(seen));
+  }
+  std::vector<std::size_t> ids() const {
+    std::vector<std::size_t> result;
+    for (const Seen& seen : all) result.push_back(seen.id);
+    return result;
+  }
+  std::vector<Seen> all;
+};
+
+/// Blocks whoever waits until it is opened.
+class Gate {
+ public:
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+  }
+  /// Returns when somebody is (or was) waiting.
+  void until_reached() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_ > 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = false;
+  int waiting_ = 0;
+};
+
+}  // namespace sparseloom::run::testing
