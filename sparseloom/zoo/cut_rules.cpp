@@ -18,8 +18,8 @@ using backend::NodeId;
 
 // In multiply-accumulates, found by measuring chains against whole models (docs/cutting.md).
 constexpr double kWorkPerByte = 2;          // writing one byte of an operator's output
-constexpr double kCrossingPerByte = 40;     // writing, reordering and reading back one byte at a boundary
-constexpr double kCrossingPerTensor = 5e5;  // binding and entering one more tensor
+constexpr double kCrossingPerByte = 100;    // writing, reordering and reading back one byte at a boundary
+constexpr double kCrossingPerTensor = 2e6;  // binding and entering one more tensor
 constexpr double kBrokenFusion = 10;        // times the whole model's work: only where nothing else is left
 
 template <std::size_t N>

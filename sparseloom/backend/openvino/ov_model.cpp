@@ -3,6 +3,7 @@
 #include <map>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/fake_quantize.hpp>
+#include <openvino/op/max_pool.hpp>
 #include <openvino/op/parameter.hpp>
 #include <openvino/op/result.hpp>
 #include <openvino/pass/manager.hpp>
@@ -62,6 +63,21 @@ class Extraction {
   const ov::Output<ov::Node>& copied(EdgeId edge) const {
     const auto it = parameters_.find(edge);
     return it != parameters_.end() ? it->second : copies_.at(edge);
+  }
+
+  // What the piece returns for `edge`. OpenVINO computes a quantizer in int8 only if an operator behind it can work in
+  // int8; in front of a result it would fall back to f32, round otherwise than the whole model, and lose the int8
+  // residual sum. A 1x1 MaxPool is such an operator and changes nothing.
+  ov::Output<ov::Node> returned(EdgeId edge) const {
+    ov::Output<ov::Node> tensor = copied(edge);
+    const std::size_t rank = tensor.get_partial_shape().size();
+    const auto* quantizer = ov::as_type<ov::op::v0::FakeQuantize>(tensor.get_node());
+    if (quantizer == nullptr || !is_idempotent(*quantizer) || rank < 3 || rank > 5) return tensor;
+    const std::size_t axes = rank - 2;
+    const auto keep = std::make_shared<ov::op::v8::MaxPool>(tensor, ov::Strides(axes, 1), ov::Strides(axes, 1),
+                                                            ov::Shape(axes, 0), ov::Shape(axes, 0), ov::Shape(axes, 1));
+    keep->set_friendly_name(spec(edge).name + "/int8");
+    return keep->output(0);
   }
 
  private:
@@ -134,7 +150,7 @@ Result<std::unique_ptr<Model>> OpenVinoModel::extract(const std::vector<EdgeId>&
     ov::ResultVector results;
     for (const EdgeId edge : outputs) {
       SL_RETURN_IF_ERROR(extraction.copy(edge));
-      ov::Output<ov::Node> tensor = extraction.copied(edge);
+      ov::Output<ov::Node> tensor = extraction.returned(edge);
       tensor.add_names({graph().edge(edge).spec.name});
       results.push_back(std::make_shared<ov::op::v0::Result>(tensor));
     }
