@@ -165,12 +165,13 @@ void print(const Setup& setup, const profile::Measured& measured) {
 
 Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measuring, const profile::Profile& profile) {
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
-    const bool wanted = measuring.tasks.empty() || std::find(measuring.tasks.begin(), measuring.tasks.end(),
-                                                             zoo::TaskId(t)) != measuring.tasks.end();
+    const zoo::TaskId task(t);
+    const bool wanted = measuring.tasks.empty() ||
+                        std::find(measuring.tasks.begin(), measuring.tasks.end(), task) != measuring.tasks.end();
     if (!wanted) continue;
     SL_ASSIGN_OR_RETURN(const zoo::Zoo now,
                         zoo::load_zoo(setup.zoo.root));  // the task before may have changed its list
-    SL_RETURN_IF_ERROR(profile::ship(now, zoo::TaskId(t), profile.tasks[t]));
+    SL_RETURN_IF_ERROR(profile::ship(now, task, profile.task(task)));
     fmt::print("wrote {}\n", (setup.zoo.root / setup.zoo.tasks[t].name / "accuracy.csv").string());
   }
   return {};

@@ -140,7 +140,14 @@ Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId id, const Tas
 }
 
 Status ship(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
-  SL_ASSIGN_OR_RETURN(const std::string text, shipped_table(zoo, id, profile));
+  TaskProfile merged(profile.variants(), profile.stages(), 0);
+  SL_RETURN_IF_ERROR(load_shipped(zoo, id, merged).status());
+  for (std::size_t i = 0; i < profile.stitched(); ++i) {
+    const zoo::Sigma sigma = profile.sigma_at(i);
+    if (profile.accuracy(sigma).samples > 0) merged.set_accuracy(sigma, profile.accuracy(sigma));
+    if (profile.accuracy_test(sigma).samples > 0) merged.set_accuracy_test(sigma, profile.accuracy_test(sigma));
+  }
+  SL_ASSIGN_OR_RETURN(const std::string text, shipped_table(zoo, id, merged));
   const std::string path = path_in_zoo(zoo.task(id));
   const zoo::FileEntry* old = zoo::find_file(zoo, path);
   if (old != nullptr && old->sha256 == sha256(text) && zoo::check_file(zoo, path).ok()) return {};

@@ -20,7 +20,8 @@ Result<Shipped> load_shipped(const zoo::Zoo& zoo, zoo::TaskId task, TaskProfile&
 /// split; on test, 0 of 0 stands for not measured.
 Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
 
-/// Writes a task's table and lists it in zoo.json. A process killed at any moment leaves a zoo that loads: the old
+/// Writes a task's table and lists it in zoo.json. What `profile` lacks is taken from the table that ships, if it is of
+/// the same models. A process killed at any moment leaves a zoo that loads: the old
 /// entry is taken out first, then the file written, then the new entry put in, each step atomic.
 Status ship(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
 

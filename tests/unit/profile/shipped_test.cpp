@@ -52,6 +52,18 @@ TEST(Shipped, ReplacesAnOlderTable) {
   EXPECT_EQ(loaded.accuracy(loaded.sigma_at(5)).correct, 0);
 }
 
+TEST(Shipped, KeepsWhatTheNewMeasurementLacks) {
+  const MadeUpZoo made;
+  ASSERT_TRUE(ship(made.load(), kToy, full_profile()).ok());
+  TaskProfile test_only(3, 3, 1);
+  test_only.set_accuracy_test(test_only.sigma_at(1), {7, 8});
+  ASSERT_TRUE(ship(made.load(), kToy, test_only).ok());
+  TaskProfile loaded(3, 3, 1);
+  ASSERT_EQ(load_shipped(made.load(), kToy, loaded).value(), Shipped::kLoaded);
+  EXPECT_EQ(loaded.accuracy_test(loaded.sigma_at(1)).correct, 7);
+  EXPECT_EQ(loaded.accuracy(loaded.sigma_at(5)).correct, 5);
+}
+
 TEST(Shipped, OtherModelsMakeItStale) {
   const MadeUpZoo made;
   ASSERT_TRUE(ship(made.load(), kToy, full_profile()).ok());
