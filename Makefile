@@ -52,8 +52,10 @@ fuzz: $(STAMP) ## run every fuzzer for FUZZ_SECONDS (default 60)
 	cmake --preset fuzz && cmake --build --preset fuzz -j $(JOBS)
 	tools/fuzz.sh build/fuzz/bin $${FUZZ_SECONDS:-60}
 
-zoo: $(STAMP) ## retrain and recompress the demo zoo from its data (hours on two cores)
+zoo: build ## retrain and recompress the demo zoo from its data, then run every stitched variant (hours on two cores)
 	tools/zoo/rebuild.sh
+	$(BIN) profile --accuracy --split both
+	$(BIN) profile --export-accuracy
 
 clean: ## remove everything that was built (installed packages stay)
 	rm -rf build
