@@ -103,6 +103,8 @@ Result<std::shared_ptr<ov::Model>> read_openvino(ov::Core& core, const fs::path&
     return {};
   }));
   SL_RETURN_IF_ERROR(refuse_states(*model, path));
+  for (const auto& parameter : model->get_parameters())  // make_executable() recognises tensors by their names
+    if (parameter->output(0).get_names().empty()) parameter->output(0).set_names({parameter->get_friendly_name()});
   SL_RETURN_IF_ERROR(guarded(Code::kInvalidArgument, path.string() + ": cannot set the shapes asked for",
                              [&] { return apply_shapes(*model, path, shapes); }));
   SL_RETURN_IF_ERROR(refuse_dynamic_outputs(*model, path));

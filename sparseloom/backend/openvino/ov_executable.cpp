@@ -1,6 +1,8 @@
 #include "sparseloom/backend/openvino/ov_executable.h"
 
+#include <cstring>
 #include <openvino/runtime/properties.hpp>
+#include <optional>
 
 #include "sparseloom/backend/openvino/ov_support.h"
 
@@ -12,6 +14,9 @@ constexpr std::size_t kAlignment = 64;
 struct Ports {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
+  // Per output the input it is, if a tensor only travels through. OpenVINO (2026.4) lets such a pair share memory, and
+  // binding the output to memory of its own then makes it overwrite the input: it is copied here instead.
+  std::vector<std::optional<std::size_t>> travels;
 };
 
 class OpenVinoSession final : public Session {
@@ -36,6 +41,10 @@ class OpenVinoSession final : public Session {
   Status bind_output(std::size_t index, std::span<std::byte> data) override {
     SL_RETURN_IF_ERROR(check("output", ports_->outputs, index, data.data(), data.size()));
     if (outputs_[index] == data.data()) return {};
+    if (ports_->travels[index]) {
+      outputs_[index] = data.data();
+      return {};
+    }
     return guarded(Code::kInternal, "bind output '" + ports_->outputs[index].name + "'", [&]() -> Status {
       request_.set_output_tensor(index, wrap(ports_->outputs[index], data.data()));
       outputs_[index] = data.data();
@@ -50,6 +59,9 @@ class OpenVinoSession final : public Session {
       if (outputs_[i] == nullptr) return unbound("output", ports_->outputs[i]);
     return guarded(Code::kInternal, "run", [&]() -> Status {
       request_.infer();
+      for (std::size_t i = 0; i < outputs_.size(); ++i)
+        if (const auto input = ports_->travels[i])
+          std::memcpy(outputs_[i], inputs_[*input], ports_->outputs[i].bytes());
       return {};
     });
   }
@@ -79,7 +91,7 @@ class OpenVinoSession final : public Session {
   ov::InferRequest request_;
   std::shared_ptr<const Ports> ports_;
   std::vector<const std::byte*> inputs_;
-  std::vector<const std::byte*> outputs_;
+  std::vector<std::byte*> outputs_;
 };
 
 class OpenVinoExecutable final : public Executable {
@@ -106,6 +118,15 @@ std::string name_of(const ov::Output<const ov::Node>& port) {
   const ov::Node& node = *port.get_node();
   if (node.get_input_size() == 0) return node.get_friendly_name();
   return port.get_names().empty() ? node.get_input_node_ptr(0)->get_friendly_name() : port.get_any_name();
+}
+
+// A tensor's names are its own, so an input and an output that share one are the same tensor.
+std::optional<std::size_t> input_that_is(const ov::Output<const ov::Node>& output, const ov::CompiledModel& compiled) {
+  const auto& inputs = compiled.inputs();
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    for (const std::string& name : inputs[i].get_names())
+      if (output.get_names().contains(name)) return i;
+  return std::nullopt;
 }
 
 Result<TensorSpec> spec_of(const ov::Output<const ov::Node>& port, const std::string& where) {
@@ -150,6 +171,7 @@ Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, 
   for (const auto& port : compiled.outputs()) {
     SL_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(port, where));
     ports->outputs.push_back(std::move(spec));
+    ports->travels.push_back(input_that_is(port, compiled));
   }
   return std::unique_ptr<Executable>(std::make_unique<OpenVinoExecutable>(std::move(compiled), std::move(ports)));
 }
