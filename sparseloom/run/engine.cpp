@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "sparseloom/run/activation.h"
+#include "sparseloom/run/brief.h"
 #include "sparseloom/run/mailbox.h"
 #include "sparseloom/sched/dispatcher.h"
 
@@ -98,13 +99,14 @@ class Engine::Impl {
   sched::RequestId new_id(std::size_t slot) { return sched::RequestId(admitted_++ * slots_.size() + slot); }
   Slot& slot_of(sched::RequestId id) { return slots_[id.index() % slots_.size()]; }
 
+  std::optional<sched::Dispatch> after_stage(const sched::Dispatch& done, const Status& status, Seconds now);
+  void deliver(soc::ProcessorId self, std::optional<sched::Dispatch>& next);
+  void call_back(const Slot& slot);
+  void hand_out(Dispatches& out, std::optional<soc::ProcessorId> self, std::optional<sched::Dispatch>& next);
+
   // Called with mutex_ held.
   template <typename Inputs>
   void admit(std::size_t slot, const sched::Request& request, Inputs&& inputs, Dispatches& out);
-  std::optional<sched::Dispatch> after_stage(const sched::Dispatch& done, const Status& status, Seconds now);
-  void deliver(std::unique_lock<std::mutex>& lock, soc::ProcessorId self, std::optional<sched::Dispatch>& next);
-  void hand_out(Dispatches& out, std::optional<soc::ProcessorId> self, std::optional<sched::Dispatch>& next);
-  void call_back(const Slot& slot);
   void leave(std::size_t slot, Dispatches& out);
 
   const zoo::Zoo& zoo_;
@@ -188,7 +190,7 @@ Status Engine::Impl::submit(const sched::Request& request, const std::vector<std
     return error(Code::kInvalidArgument, "task {}: the zoo has {}", request.task.index(), zoo_.tasks.size());
   }
   SL_RETURN_IF_ERROR(check_inputs(zoo_.task(request.task), inputs));
-  const std::lock_guard lock(mutex_);
+  const auto lock = lock_briefly(mutex_);
   if (stopping_) return error(Code::kFailedPrecondition, "the engine is stopping; it takes no more requests");
   ++pending_;
   Door& door = doors_[request.task.index()];
@@ -272,36 +274,40 @@ void Engine::Impl::record(const sched::Dispatch& dispatch, Seconds start, Second
 
 std::optional<sched::Dispatch> Engine::Impl::after_stage(const sched::Dispatch& done, const Status& status,
                                                          Seconds now) {
-  std::optional<sched::Dispatch> next;
   Dispatches& out = workers_[done.processor.index()]->out;
-  std::unique_lock lock(mutex_);
-  bool last = true;
-  if (status.ok()) {
-    last = dispatcher_->finish(done, now, out);
-  } else {
-    dispatcher_->abandon(done, now, out);
+  bool deliver_too = false;
+  {
+    const auto lock = lock_briefly(mutex_);
+    bool last = true;
+    if (status.ok()) {
+      last = dispatcher_->finish(done, now, out);
+    } else {
+      dispatcher_->abandon(done, now, out);
+    }
+    if (last) {
+      Slot& slot = slot_of(done.request);
+      slot.finished = now;
+      slot.status = status;
+      to_deliver_.push_back(done.request.index() % slots_.size());
+      deliver_too = !std::exchange(delivering_, true);
+    }
   }
+  std::optional<sched::Dispatch> next;
   hand_out(out, done.processor, next);  // the others start before anybody is called back
-  if (last) {
-    Slot& slot = slot_of(done.request);
-    slot.finished = now;
-    slot.status = status;
-    to_deliver_.push_back(done.request.index() % slots_.size());
-    if (!delivering_) deliver(lock, done.processor, next);
-  }
+  if (deliver_too) deliver(done.processor, next);
   return next;
 }
 
-void Engine::Impl::deliver(std::unique_lock<std::mutex>& lock, soc::ProcessorId self,
-                           std::optional<sched::Dispatch>& next) {
+// One worker at a time; it goes on until there is nothing left to deliver.
+void Engine::Impl::deliver(soc::ProcessorId self, std::optional<sched::Dispatch>& next) {
   Dispatches& out = workers_[self.index()]->out;
-  delivering_ = true;
+  auto lock = lock_briefly(mutex_);
   while (!to_deliver_.empty()) {
     batch_.swap(to_deliver_);
     for (const std::size_t slot : batch_) {
       lock.unlock();
       call_back(slots_[slot]);
-      lock.lock();
+      lock = lock_briefly(mutex_);
       leave(slot, out);
       hand_out(out, self, next);
     }

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "sparseloom/backend/scripted/scripted_runtime.h"
+#include "sparseloom/run/brief.h"
 #include "sparseloom/run/engine.h"
 
 namespace sparseloom::run {
@@ -69,12 +70,20 @@ class Load {
     done_.wait(lock, [this] { return inside_ == 0; });
     return failure_;
   }
+  /// Returns after `count` more completions.
+  void wait_for(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    const std::size_t target = completed_ + count;
+    completed_changed_.wait(lock, [&] { return completed_ >= target || inside_ == 0; });
+  }
   void on_complete(const Completion& completion) {
     bool again = false;
     {
       const std::lock_guard lock(mutex_);
       if (failure_.ok()) failure_ = completion.status;
       last_finished_ = completion.finished;
+      ++completed_;
+      completed_changed_.notify_all();
       again = left_ > 0;
       if (again) --left_;
       if (!again && --inside_ == 0) done_.notify_all();
@@ -99,7 +108,8 @@ class Load {
   ZeroInputs inputs_;
   Engine* engine_ = nullptr;
   std::mutex mutex_;
-  std::condition_variable done_;
+  std::condition_variable done_, completed_changed_;
+  std::size_t completed_ = 0;
   std::size_t left_ = 0, inside_ = 0;
   Seconds last_finished_{0};
   Status failure_;
@@ -197,13 +207,18 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   }
   const soc::Soc part = first_processors(soc, processors);
   const TensorSpec tensor{"x", ElementType::kF32, {1, 4}};
+  const TensorSpec result{"y", ElementType::kF32, {1, 4}};
   const std::filesystem::path file = folder / "nothing.json";
-  SL_RETURN_IF_ERROR(backend::write_scripted_model(
-      file, {.inputs = {tensor}, .between = {}, .outputs = {tensor}, .spin = Seconds(0), .fail = {}}));
+  const std::filesystem::path slow_file = folder / "busy.json";
+  backend::ScriptedModel script{.inputs = {tensor}, .between = {}, .outputs = {result}, .spin = Seconds(0), .fail = {}};
+  SL_RETURN_IF_ERROR(backend::write_scripted_model(file, script));
+  script.spin = 10 * kBrief;
+  SL_RETURN_IF_ERROR(backend::write_scripted_model(slow_file, script));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("scripted"));
   Residency residency(part, [&](const SubgraphKey&) { return runtime->load(file, {}); });
+  Residency slow(part, [&](const SubgraphKey&) { return runtime->load(slow_file, {}); });
   zoo::Zoo zoo;
-  zoo.tasks.push_back(task_of("nothing", kStages, {tensor}, tensor));
+  zoo.tasks.push_back(task_of("nothing", kStages, {tensor}, result));
   const auto plan = plan_in_turn(zoo, processors);
 
   constexpr std::size_t kRequests = 500, kOutstanding = 8;
@@ -224,11 +239,10 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   TraceSink trace(processors);
   {
     Load load(zoo);
-    SL_ASSIGN_OR_RETURN(const auto engine,
-                        Engine::start(zoo, part, residency, plan, {.slots_per_task = 1, .trace = &trace},
-                                      [&](const Completion& c) { load.on_complete(c); }));
+    SL_ASSIGN_OR_RETURN(const auto engine, Engine::start(zoo, part, slow, plan, {.slots_per_task = 1, .trace = &trace},
+                                                         [&](const Completion& c) { load.on_complete(c); }));
     load.attach(*engine);
-    load.serve(batches * 10, 1);
+    load.serve(batches * 5, 1);
     SL_RETURN_IF_ERROR(load.wait());
   }
   cost.hand_off = spread_of(hand_offs(trace, processors));
@@ -244,20 +258,21 @@ Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc,
                                                        [&](const Completion& c) { load.on_complete(c); }));
   load.attach(*engine);
   SL_RETURN_IF_ERROR(engine->prepare(second));
-  const auto measure = [&]() -> Result<Spread> {
+  const auto measure = [&](std::size_t completions_between) -> Result<Spread> {
     std::vector<Seconds> samples;
     for (std::size_t i = 1; i <= repetitions; ++i) {
       const auto start = Clock::now();
       SL_RETURN_IF_ERROR(engine->switch_plan(plans[i % 2]));
       samples.push_back(Clock::now() - start);
+      if (completions_between > 0) load.wait_for(completions_between);
     }
     return spread_of(std::move(samples));
   };
   SwitchCost cost;
-  SL_ASSIGN_OR_RETURN(cost.idle, measure());
+  SL_ASSIGN_OR_RETURN(cost.idle, measure(0));
   constexpr std::size_t kEndless = 1'000'000'000;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) load.begin(t, kEndless, 2);
-  Result<Spread> loaded = measure();
+  Result<Spread> loaded = measure(3);
   load.stop();
   SL_RETURN_IF_ERROR(load.wait());
   SL_ASSIGN_OR_RETURN(cost.loaded, std::move(loaded));

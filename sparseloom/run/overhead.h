@@ -40,7 +40,7 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
 /// How long switch_plan() takes when both plans are resident.
 struct SwitchCost {
   Spread idle;    ///< nothing is being served
-  Spread loaded;  ///< two requests outstanding per task, all processors busy
+  Spread loaded;  ///< two requests outstanding per task, all processors busy, some completions between switches
 };
 
 /// Alternates between two plans `repetitions` times each way of measuring. Requests carry zeros.

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <mutex>
+
+namespace sparseloom::run {
+
+/// How long a thread looks before it sleeps. About what sleeping and being woken costs, so that looking first wastes at
+/// most as much as it could save.
+constexpr std::chrono::microseconds kBrief{20};
+
+/// Tells the core that this is a waiting loop, for the sake of its other hardware thread.
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Calls `done` again and again until it returns true or kBrief has passed.
+template <typename Done>
+bool spin_briefly(Done done) {
+  constexpr int kLooksPerClock = 32;
+  const auto end = std::chrono::steady_clock::now() + kBrief;
+  do {
+    for (int i = 0; i < kLooksPerClock; ++i) {
+      if (done()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+/// Locks a mutex that others hold for less than a microsecond: putting the thread to sleep would take far longer.
+inline std::unique_lock<std::mutex> lock_briefly(std::mutex& mutex) {
+  std::unique_lock lock(mutex, std::try_to_lock);
+  if (!lock && !spin_briefly([&] { return lock.try_lock(); })) lock.lock();
+  return lock;
+}
+
+}  // namespace sparseloom::run
