@@ -13,9 +13,12 @@ namespace sparseloom::apps {
 using AddCommand = std::function<Status()> (*)(CLI::App& command);
 
 // Each in its own file, <name>_command.cpp; the table in main.cpp lists them.
+std::function<Status()> add_bench(CLI::App& command);
+std::function<Status()> add_cut(CLI::App& command);
 std::function<Status()> add_demo(CLI::App& command);
 std::function<Status()> add_plan(CLI::App& command);
 std::function<Status()> add_profile(CLI::App& command);
+std::function<Status()> add_run(CLI::App& command);
 std::function<Status()> add_soc(CLI::App& command);
 std::function<Status()> add_stitch(CLI::App& command);
 std::function<Status()> add_version(CLI::App& command);

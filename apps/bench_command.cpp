@@ -1,0 +1,181 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "apps/commands.h"
+#include "apps/setup.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+#include "sparseloom/run/overhead.h"
+
+namespace sparseloom::apps {
+namespace {
+
+// Issue 3, acceptance 5.
+constexpr double kMostDispatchUs = 20;
+constexpr double kMostSwitchMs = 1;
+constexpr double kMostRatio = 1.02;
+constexpr double kLeastModelMs = 5;
+
+struct BenchOptions {
+  std::string zoo, model, json;
+  std::size_t repetitions = 300;
+};
+
+double to_us(Seconds t) { return t.count() * 1e6; }
+const char* verdict(bool reached) { return reached ? "reached" : "NOT reached"; }
+
+Json spread_json(const run::Spread& s, double unit_per_second) {
+  return {{"median", s.median.count() * unit_per_second},
+          {"q1", s.q1.count() * unit_per_second},
+          {"q3", s.q3.count() * unit_per_second},
+          {"count", s.count}};
+}
+
+/// A scratch folder that vanishes with the object.
+class Scratch {
+ public:
+  static Result<Scratch> make() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "sparseloom-bench-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) return error(Code::kUnavailable, "{}: cannot make a folder", pattern);
+    return Scratch(pattern);
+  }
+  Scratch(Scratch&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  Scratch& operator=(Scratch&&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit Scratch(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+Status bench_dispatch(const soc::Soc& soc, Json& document) {
+  SL_ASSIGN_OR_RETURN(const Scratch scratch, Scratch::make());
+  constexpr std::size_t kBatches = 200;
+  fmt::print("\nEngine cost with a backend that does nothing (one task, three stages; median [quartiles]):\n");
+  Json rows = Json::array();
+  for (std::size_t p = 1; p <= std::min<std::size_t>(2, soc.processors.size()); ++p) {
+    SL_ASSIGN_OR_RETURN(const run::DispatchCost cost, run::measure_dispatch_cost(soc, p, kBatches, scratch.path()));
+    const run::Spread& d = cost.per_dispatch;
+    const run::Spread& h = cost.hand_off;
+    fmt::print("  {} processor(s): {:6.2f} us per dispatch [{:.2f}..{:.2f}], {} batches of 1500: target <= {} us {}\n",
+               p, to_us(d.median), to_us(d.q1), to_us(d.q3), d.count, kMostDispatchUs,
+               verdict(to_us(d.median) <= kMostDispatchUs));
+    fmt::print("                  {:6.2f} us hand-off to the next stage {} [{:.2f}..{:.2f}], {} hand-offs\n",
+               to_us(h.median), p == 1 ? "on the same processor" : "on the other, sleeping processor", to_us(h.q1),
+               to_us(h.q3), h.count);
+    rows.push_back({{"processors", p}, {"dispatch_us", spread_json(d, 1e6)}, {"hand_off_us", spread_json(h, 1e6)}});
+  }
+  document["dispatch"] = std::move(rows);
+  return {};
+}
+
+// Every task as variant `v` (or its last, if it has fewer), stage i on processor (i + shift) mod P.
+plan::Plan uniform_plan(const zoo::Zoo& zoo, const soc::Soc& soc, std::size_t v, std::size_t shift) {
+  plan::Plan plan;
+  plan.planner = "bench";
+  for (const zoo::Task& task : zoo.tasks) {
+    plan::TaskPlan& chosen = plan.tasks.emplace_back();
+    for (std::size_t i = 0; i < task.stages(); ++i) {
+      chosen.sigma.emplace_back(std::min(v, task.variants.size() - 1));
+      chosen.placement.emplace_back((i + shift) % soc.processors.size());
+    }
+  }
+  return plan;
+}
+
+Status bench_switch(const Setup& setup, std::size_t repetitions, Json& document) {
+  run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
+  SL_ASSIGN_OR_RETURN(
+      const run::SwitchCost cost,
+      run::measure_switch_cost(setup.zoo, setup.soc, residency, uniform_plan(setup.zoo, setup.soc, 0, 0),
+                               uniform_plan(setup.zoo, setup.soc, 2, 1), repetitions));
+  fmt::print("\nHot plan switch, {} tasks of zoo '{}', all subgraphs of both plans other ones (median [quartiles]):\n",
+             setup.zoo.tasks.size(), setup.zoo.name);
+  for (const auto& [what, s] : {std::pair("idle", cost.idle), std::pair("serving, saturated", cost.loaded)}) {
+    fmt::print("  {:<18}: {:.4f} ms [{:.4f}..{:.4f}], {} switches: target <= {} ms {}\n", what, to_ms(s.median),
+               to_ms(s.q1), to_ms(s.q3), s.count, kMostSwitchMs, verdict(to_ms(s.median) <= kMostSwitchMs));
+  }
+  document["switch_ms"] = {{"idle", spread_json(cost.idle, 1e3)}, {"saturated", spread_json(cost.loaded, 1e3)}};
+  return {};
+}
+
+// The dense model that takes longest, by a quick look.
+Result<std::filesystem::path> slowest_dense(const Setup& setup) {
+  std::filesystem::path slowest;
+  Seconds longest{-1};
+  constexpr std::size_t kQuick = 5;
+  for (const zoo::Task& task : setup.zoo.tasks) {
+    const std::filesystem::path& model = task.variants.front().model;
+    SL_ASSIGN_OR_RETURN(const auto cost, run::measure_whole_model(*setup.runtime, setup.soc, model, kQuick));
+    if (cost.bare.median > longest) longest = cost.bare.median, slowest = model;
+  }
+  return slowest;
+}
+
+Status bench_model(const backend::Runtime& runtime, const soc::Soc& soc, const std::filesystem::path& model,
+                   std::size_t repetitions, Json& document) {
+  SL_ASSIGN_OR_RETURN(const run::WholeModelCost cost, run::measure_whole_model(runtime, soc, model, repetitions));
+  fmt::print("\nWhole model through the engine beside the bare runtime, taking turns on one core ({} pairs):\n  {}\n",
+             repetitions, model.string());
+  fmt::print("  bare {:.3f} ms [{:.3f}..{:.3f}], engine {:.3f} ms [{:.3f}..{:.3f}]\n", to_ms(cost.bare.median),
+             to_ms(cost.bare.q1), to_ms(cost.bare.q3), to_ms(cost.engine.median), to_ms(cost.engine.q1),
+             to_ms(cost.engine.q3));
+  fmt::print("  ratio {:.4f} [{:.4f}..{:.4f}]: target <= {} on models of at least {} ms {}\n", cost.ratio,
+             cost.ratio_q1, cost.ratio_q3, kMostRatio, kLeastModelMs,
+             to_ms(cost.bare.median) < kLeastModelMs ? "does not apply: this model is faster (give another by --model)"
+                                                     : verdict(cost.ratio <= kMostRatio));
+  document["whole_model"] = {{"model", model.string()},
+                             {"bare_ms", spread_json(cost.bare, 1e3)},
+                             {"engine_ms", spread_json(cost.engine, 1e3)},
+                             {"ratio", {{"median", cost.ratio}, {"q1", cost.ratio_q1}, {"q3", cost.ratio_q3}}},
+                             {"repetitions", repetitions}};
+  return {};
+}
+
+Status bench_engine(const BenchOptions& options) {
+  const bool need_zoo = options.model.empty() || !options.zoo.empty();
+  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
+  std::unique_ptr<Setup> setup;
+  if (need_zoo) {
+    SL_ASSIGN_OR_RETURN(setup, make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+  }
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::discover(*runtime));
+  std::string processors;
+  for (const soc::Processor& p : soc.processors) processors += (processors.empty() ? "" : ", ") + p.name;
+  fmt::print("Machine: {} ({}), {} {}\n", soc.name, processors, runtime->name(), runtime->version());
+  Json document{{"machine", soc.name}, {"runtime", runtime->name() + " " + runtime->version()}};
+  SL_RETURN_IF_ERROR(bench_dispatch(soc, document));
+  std::filesystem::path model = options.model;
+  if (setup != nullptr) SL_RETURN_IF_ERROR(bench_switch(*setup, options.repetitions, document));
+  if (model.empty()) {
+    SL_ASSIGN_OR_RETURN(model, slowest_dense(*setup));
+  }
+  SL_RETURN_IF_ERROR(bench_model(*runtime, soc, model, options.repetitions, document));
+  return options.json.empty() ? Status() : write_file(options.json, document.dump(2) + "\n");
+}
+
+}  // namespace
+
+std::function<Status()> add_bench(CLI::App& command) {
+  auto options = std::make_shared<BenchOptions>();
+  command.require_subcommand(1);
+  CLI::App* engine =
+      command.add_subcommand("engine", "what the engine costs: per dispatch, per plan switch, per model");
+  engine->add_option("--zoo", options->zoo,
+                     "zoo whose plans are switched (default: zoos/demo, unless --model is given)");
+  engine->add_option("--model", options->model, "any model file, run whole (default: the zoo's slowest dense model)");
+  engine->add_option("--repetitions", options->repetitions, "switches, and pairs of whole-model runs")
+      ->check(CLI::Range(10, 100'000))
+      ->capture_default_str();
+  engine->add_option("--json", options->json, "write the figures here");
+  return [options] { return bench_engine(*options); };
+}
+
+}  // namespace sparseloom::apps
