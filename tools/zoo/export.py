@@ -158,7 +158,7 @@ def predict(path, inputs):
     return np.array([int(request.infer([inputs[i : i + 1]])[0].argmax()) for i in range(len(inputs))])
 
 
-def latencies(paths, sample, rounds=60):
+def latencies(paths, sample, rounds=15):
     """{name: median ms} of models measured in turn, so that drift hits all alike."""
     requests = {name: compiled(path).create_infer_request() for name, path in paths.items()}
     times = {name: [] for name in paths}
