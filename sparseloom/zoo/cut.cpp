@@ -17,9 +17,9 @@ using backend::Graph;
 using backend::Node;
 using backend::NodeId;
 
-// A part that is 10 % larger than its share weighs as much as 1 % more work at the boundaries: the first costs only
-// throughput, and work is known to about that precision.
-constexpr double kImbalanceWeight = 0.1;
+// What a largest part `excess` above its share is worth in work at the boundaries: little at first, as work is known to
+// ten per cent or so and imbalance costs throughput only; then more and more.
+double imbalance(double excess) { return 0.1 * excess + 0.5 * excess * excess; }
 constexpr int kWindows = 64;
 
 struct Candidate {
@@ -190,7 +190,7 @@ class CutChooser {
     for (double excess = 0; excess <= static_cast<double>(parts_) - 1 + 1e-9; excess += excess < 0.5 ? 0.02 : 0.25) {
       double boundary = 0;
       auto chain = cheapest_chain((1 + excess) * share, boundary);
-      const double score = boundary + kImbalanceWeight * excess;
+      const double score = boundary + imbalance(excess);
       if (chain.empty() || score >= best_score) continue;
       best = std::move(chain);
       best_score = score;

@@ -18,8 +18,9 @@ using backend::NodeId;
 
 // In multiply-accumulates, found by measuring chains against whole models (docs/cutting.md).
 constexpr double kWorkPerByte = 2;          // writing one byte of an operator's output
-constexpr double kCrossingPerByte = 100;    // writing, reordering and reading back one byte at a boundary
-constexpr double kCrossingPerTensor = 2e6;  // binding and entering one more tensor
+constexpr double kCrossingPerByte = 30;     // writing, reordering and reading back one byte at a boundary
+constexpr double kCrossingPerTensor = 5e5;  // binding and entering one more tensor
+constexpr double kCrossingShare = 0.003;    // and, of the whole model's work: narrow cuts are worth some balance
 constexpr double kBrokenFusion = 10;        // times the whole model's work: only where nothing else is left
 
 template <std::size_t N>
@@ -118,7 +119,7 @@ CrossingCosts crossing_costs(const Graph& graph, double total_work) {
       costs[e] = kNeverCrosses;
       continue;
     }
-    double cost = (kCrossingPerTensor + kCrossingPerByte * bytes_of(graph, id)) / work;
+    double cost = (kCrossingPerTensor + kCrossingPerByte * bytes_of(graph, id)) / work + kCrossingShare;
     if (breaks_fusion(graph, id)) cost += kBrokenFusion;
     costs[e] = std::max<std::int64_t>(1, std::llround(std::min(cost, 1e3) * kCostScale));
   }
