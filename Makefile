@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup zoo-data build demo test bench lint layers asan tsan fuzz zoo clean
+.PHONY: help setup zoo-data build demo test bench lint tidy layers asan tsan fuzz zoo clean
 
 JOBS ?= $(shell nproc)
 BIN := build/release/bin/sparseloom
@@ -34,8 +34,11 @@ test: setup build ## install, build, and run every test
 bench: setup build ## what the engine itself costs, against a bare runtime
 	$(BIN) bench engine
 
-lint: $(STAMP) ## clang-format, clang-tidy and the layer check
+lint: $(STAMP) ## clang-format and the layer check
 	tools/lint.sh
+
+tidy: $(STAMP) ## lint, and clang-tidy over every source (minutes)
+	tools/lint.sh --tidy
 
 layers: ## check that layers include only layers to their left
 	python3 tools/check_layers.py
