@@ -100,7 +100,7 @@ void print_introduction(const Stage& stage) {
   const soc::Soc& soc = stage.setup.soc;
   std::vector<std::string> processors;
   for (const soc::Processor& p : soc.processors) processors.push_back(p.name);
-  fmt::print("sparseloom serves {} DNNs at once on {} ({}).\n", zoo.tasks.size(), fmt::join(processors, ", "),
+  fmt::print("sparseloom serves {} DNN(s) at once on {} ({}).\n", zoo.tasks.size(), fmt::join(processors, ", "),
              soc.name);
   for (const zoo::Task& task : zoo.tasks) {
     const double stitched = std::pow(static_cast<double>(task.variants.size()), static_cast<double>(task.stages()));
@@ -132,7 +132,7 @@ void warn_about_missed_bounds(const Stage& stage, const plan::Plan& plan, const 
 }
 
 void print_systems(const std::vector<run::SystemReport>& reports) {
-  fmt::print("{:<12}{:>14}{:>20}{:>10}{:>12}{:>8}{:>16}\n", "system", "violations", "95 % interval", "late",
+  fmt::print("{:<12}{:>12}{:>20}{:>11}{:>12}{:>11}{:>14}\n", "system", "violations", "95 % interval", "late",
              "inaccurate", "both", "requests/s");
   for (const run::SystemReport& r : reports) {
     fmt::print("{:<12}{:>14}{:>20}{:>10}{:>12}{:>8}{:>16.1f}\n", r.name, percent(r.violation_rate.value),
