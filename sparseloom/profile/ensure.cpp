@@ -6,6 +6,9 @@
 namespace sparseloom::profile {
 namespace {
 
+// Raise whenever cutting makes other pieces of the same model: cached pieces of older rules are then not used.
+constexpr int kPiecesVersion = 1;
+
 std::string shortened(const std::string& fingerprint) { return fingerprint.substr(0, 16); }
 
 Status check_accuracy(const zoo::Zoo& zoo, const Profile& profile, const std::vector<Shipped>& shipped) {
@@ -38,7 +41,7 @@ Result<std::filesystem::path> default_compile_cache() {
 
 Result<std::filesystem::path> default_pieces(const zoo::Zoo& zoo) {
   SL_ASSIGN_OR_RETURN(const auto folder, cache_folder());
-  return folder / "pieces" / shortened(zoo.fingerprint);
+  return folder / "pieces" / fmt::format("{}-{}", shortened(zoo.fingerprint), kPiecesVersion);
 }
 
 Result<Profile> ensure_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,

@@ -23,7 +23,7 @@ struct EnsureOptions {
 Result<std::filesystem::path> default_database(const zoo::Zoo& zoo, const soc::Soc& soc);
 /// <cache folder>/compiled.
 Result<std::filesystem::path> default_compile_cache();
-/// <cache folder>/pieces/<zoo fingerprint>: the folder for a PieceStore of this zoo.
+/// <cache folder>/pieces/<zoo fingerprint>-<pieces version>: the folder for a PieceStore of this zoo.
 Result<std::filesystem::path> default_pieces(const zoo::Zoo& zoo);
 
 /// The profile that plans need: accuracies shipped with the zoo or in the database, latencies from the database; what
