@@ -191,6 +191,7 @@ struct Report {
   zoo::ChainCheck check;
   double bound = 0;
   std::optional<Latency> latency;
+  bool complete = false;  // everything above is known
 };
 
 Json to_json(const CutArguments& arguments, const Graph& graph, const Report& report) {
@@ -223,7 +224,7 @@ Json to_json(const CutArguments& arguments, const Graph& graph, const Report& re
   return json;
 }
 
-void print(const CutArguments& arguments, const Graph& graph, const Report& report) {
+void print(const CutArguments& arguments, const Graph& graph, const Report& report, bool kept) {
   double total = 0;
   for (const PartRow& part : report.parts) total += part.work;
   Table table({"part", "operators", "GMACs", "work %", "passes on KiB", "tensors passed on"});
@@ -251,7 +252,7 @@ void print(const CutArguments& arguments, const Graph& graph, const Report& repo
         "{:.3f}]\n",
         arguments.threads, arguments.rounds, report.latency->whole_ms, report.latency->chain_ms,
         report.latency->ratio.median, report.latency->ratio.q1, report.latency->ratio.q3);
-  if (!arguments.out.empty()) fmt::print("pieces: {}/part0.xml ...\n", arguments.out);
+  if (!arguments.out.empty() && kept) fmt::print("pieces: {}/part0.xml ...\n", arguments.out);
 }
 
 Status examine(const CutArguments& arguments, const Model& model, const std::vector<const Model*>& pieces,
@@ -263,23 +264,32 @@ Status examine(const CutArguments& arguments, const Model& model, const std::vec
   if (arguments.rounds > 0) {
     SL_ASSIGN_OR_RETURN(report.latency, measure(whole, chain, arguments.rounds));
   }
-  return {};
+  report.complete = true;
+  if (report.check.difference.max_rel <= report.bound) return {};
+  return error(Code::kFailedPrecondition,
+               "{}: the chain differs from the whole model: max_rel_diff {:.3g}, at most {:g} is allowed",
+               arguments.model, report.check.difference.max_rel, report.bound);
 }
 
-// What is written is what is verified: the pieces are read back before the folder gets its name.
+std::vector<const Model*> views_of(const std::vector<std::unique_ptr<Model>>& pieces) {
+  std::vector<const Model*> views;
+  for (const auto& piece : pieces) views.push_back(piece.get());
+  return views;
+}
+
+// What is written is what is verified: the pieces are read back before the folder gets its name, which it does not get
+// if they do not reproduce the model.
 Status write_and_examine(const CutArguments& arguments, const backend::Runtime& runtime, const Model& model,
                          const std::vector<std::unique_ptr<Model>>& pieces, Report& report) {
   return write_folder(arguments.out, [&](const fs::path& folder) -> Status {
     std::vector<std::unique_ptr<Model>> written;
-    std::vector<const Model*> views;
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       const fs::path file = folder / fmt::format("part{}.xml", i);
       SL_RETURN_IF_ERROR(pieces[i]->save(file));
       SL_ASSIGN_OR_RETURN(auto piece, runtime.read(file));
-      views.push_back(piece.get());
       written.push_back(std::move(piece));
     }
-    return examine(arguments, model, views, report);
+    return examine(arguments, model, views_of(written), report);
   });
 }
 
@@ -294,21 +304,13 @@ Status run_cut(const CutArguments& arguments) {
   report.cuts = std::move(cuts).value();
   report.bound = zoo::difference_bound(model->graph());
   SL_ASSIGN_OR_RETURN(const auto pieces, zoo::cut_model(*model, report.cuts));
-  if (arguments.out.empty()) {
-    std::vector<const Model*> views;
-    for (const auto& piece : pieces) views.push_back(piece.get());
-    SL_RETURN_IF_ERROR(examine(arguments, *model, views, report));
-  } else {
-    SL_RETURN_IF_ERROR(write_and_examine(arguments, *runtime, *model, pieces, report));
-  }
-  print(arguments, model->graph(), report);
+  const Status status = arguments.out.empty() ? examine(arguments, *model, views_of(pieces), report)
+                                              : write_and_examine(arguments, *runtime, *model, pieces, report);
+  if (!report.complete) return status;
+  print(arguments, model->graph(), report, status.ok());
   if (!arguments.json.empty())
     SL_RETURN_IF_ERROR(write_file(arguments.json, to_json(arguments, model->graph(), report).dump(1) + "\n"));
-  if (report.check.difference.max_rel > report.bound)
-    return error(Code::kFailedPrecondition,
-                 "{}: the chain differs from the whole model: max_rel_diff {:.3g}, at most {:g} is allowed",
-                 arguments.model, report.check.difference.max_rel, report.bound);
-  return {};
+  return status;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <openvino/core/version.hpp>
+#include <openvino/frontend/manager.hpp>
 #include <openvino/op/util/variable.hpp>
 #include <openvino/runtime/core.hpp>
 #include <openvino/runtime/properties.hpp>
@@ -30,6 +31,20 @@ Status check_is_file(const fs::path& path) {
   const fs::path weights = fs::path(path).replace_extension(".bin");
   if (!fs::is_regular_file(weights, failure))
     return error(Code::kNotFound, "{}: no such file; it must hold the weights of {}", weights.string(), path.string());
+  return {};
+}
+
+// Asks the frontend that a file's ending stands for whether the file is of its kind. Core::read_model() would ask all
+// frontends in turn, and some of them write to standard error what they think of it.
+Status check_kind(const fs::path& path) {
+  static constexpr std::pair<std::string_view, const char*> kKinds[] = {{".xml", "ir"}, {".onnx", "onnx"}};
+  for (const auto& [ending, framework] : kKinds) {
+    if (path.extension() != ending) continue;
+    const auto frontend = ov::frontend::FrontEndManager().load_by_framework(framework);
+    if (!frontend || !frontend->supported(path.string()))
+      return error(Code::kDataLoss, "{}: cannot read the model: not {} that OpenVINO knows, or damaged", path.string(),
+                   ending == ".xml" ? "an OpenVINO IR" : "an ONNX model");
+  }
   return {};
 }
 
@@ -98,7 +113,9 @@ Result<std::shared_ptr<ov::Model>> read_openvino(ov::Core& core, const fs::path&
                                                  const std::map<std::string, Shape>& shapes) {
   SL_RETURN_IF_ERROR(check_is_file(path));
   std::shared_ptr<ov::Model> model;
-  SL_RETURN_IF_ERROR(guarded(Code::kDataLoss, path.string() + ": cannot read the model", [&]() -> Status {
+  const std::string reading = path.string() + ": cannot read the model";
+  SL_RETURN_IF_ERROR(guarded(Code::kDataLoss, reading, [&] { return check_kind(path); }));
+  SL_RETURN_IF_ERROR(guarded(Code::kDataLoss, reading, [&]() -> Status {
     model = core.read_model(path);
     return {};
   }));

@@ -2,8 +2,11 @@
 
 #include <map>
 #include <openvino/op/constant.hpp>
+#include <openvino/op/convert.hpp>
 #include <openvino/op/fake_quantize.hpp>
+#include <openvino/op/group_conv.hpp>
 #include <openvino/op/max_pool.hpp>
+#include <openvino/op/multiply.hpp>
 #include <openvino/op/parameter.hpp>
 #include <openvino/op/result.hpp>
 #include <openvino/pass/manager.hpp>
@@ -67,15 +70,14 @@ class Extraction {
 
   // What the piece returns for `edge`. OpenVINO computes a quantizer in int8 only if an operator behind it can work in
   // int8; in front of a result it would fall back to f32, round otherwise than the whole model, and lose the int8
-  // residual sum. A 1x1 MaxPool is such an operator and changes nothing.
+  // residual sum. So one that changes nothing is put behind it: a depthwise convolution by 1, which like the
+  // convolution that reads the tensor in the whole model asks for u8, or else a 1x1 MaxPool, which takes u8 and i8.
   ov::Output<ov::Node> returned(EdgeId edge) const {
-    ov::Output<ov::Node> tensor = copied(edge);
+    const ov::Output<ov::Node> tensor = copied(edge);
     const std::size_t rank = tensor.get_partial_shape().size();
     const auto* quantizer = ov::as_type<ov::op::v0::FakeQuantize>(tensor.get_node());
     if (quantizer == nullptr || !is_idempotent(*quantizer) || rank < 3 || rank > 5) return tensor;
-    const std::size_t axes = rank - 2;
-    const auto keep = std::make_shared<ov::op::v8::MaxPool>(tensor, ov::Strides(axes, 1), ov::Strides(axes, 1),
-                                                            ov::Shape(axes, 0), ov::Shape(axes, 0), ov::Shape(axes, 1));
+    const auto keep = wants_u8(edge) ? multiply_by_one(tensor) : pool_by_one(tensor);
     keep->set_friendly_name(spec(edge).name + "/int8");
     return keep->output(0);
   }
@@ -108,6 +110,33 @@ class Extraction {
     };
     const auto low = values(1), high = values(2);
     return !low.empty() && !high.empty() && low == values(3) && high == values(4);
+  }
+
+  bool wants_u8(EdgeId edge) const {
+    const auto& consumers = graph().edge(edge).consumers;
+    return std::any_of(consumers.begin(), consumers.end(), [&](NodeId id) {
+      const std::string& op = graph().node(id).op;
+      return op == "Convolution" || op == "GroupConvolution" || op == "Multiply";
+    });
+  }
+
+  static std::shared_ptr<ov::Node> pool_by_one(const ov::Output<ov::Node>& tensor) {
+    const std::size_t axes = tensor.get_shape().size() - 2;
+    return std::make_shared<ov::op::v8::MaxPool>(tensor, ov::Strides(axes, 1), ov::Strides(axes, 1), ov::Shape(axes, 0),
+                                                 ov::Shape(axes, 0), ov::Shape(axes, 1));
+  }
+
+  static std::shared_ptr<ov::Node> multiply_by_one(const ov::Output<ov::Node>& tensor) {
+    const std::size_t axes = tensor.get_shape().size() - 2;
+    ov::Shape filters(axes + 3, 1);  // [channels, 1, 1, 1...]
+    filters[0] = tensor.get_shape()[1];
+    const auto ones = ov::op::v0::Constant::create(ov::element::i8, filters, {1});
+    const auto scale = ov::op::v0::Constant::create(ov::element::f32, {}, {1.0F});
+    const auto weights =
+        std::make_shared<ov::op::v1::Multiply>(std::make_shared<ov::op::v0::Convert>(ones, ov::element::f32), scale);
+    return std::make_shared<ov::op::v1::GroupConvolution>(tensor, weights, ov::Strides(axes, 1),
+                                                          ov::CoordinateDiff(axes, 0), ov::CoordinateDiff(axes, 0),
+                                                          ov::Strides(axes, 1));
   }
 
   void copy_node(NodeId id) {

@@ -1,0 +1,156 @@
+// Cutting real models: the chain of the pieces computes what the whole model does.
+#include "sparseloom/zoo/cut.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sparseloom/backend/openvino/openvino_runtime.h"
+#include "sparseloom/zoo/chain.h"
+#include "sparseloom/zoo/cut_check.h"
+#include "sparseloom/zoo/pieces.h"
+#include "tests/support/made_up_zoo.h"
+#include "tests/support/tiny_ir.h"
+
+namespace sparseloom::zoo {
+namespace {
+
+using backend::EdgeId;
+using backend::Graph;
+using backend::Model;
+using sparseloom::testing::TemporaryFolder;
+using sparseloom::testing::tiny_resnet;
+using sparseloom::testing::TinyIr;
+
+Chain chain_of(const std::vector<const Model*>& models) {
+  std::vector<std::shared_ptr<backend::Executable>> stages;
+  for (const Model* model : models) {
+    auto executable = model->compile({});
+    EXPECT_TRUE(executable.ok()) << executable.status().message();
+    stages.push_back(std::move(executable).value());
+  }
+  auto chain = Chain::bind(std::move(stages));
+  EXPECT_TRUE(chain.ok()) << chain.status().message();
+  return std::move(chain).value();
+}
+
+class Cutting : public ::testing::Test {
+ protected:
+  std::unique_ptr<Model> read(const TinyIr& ir) {
+    auto model = runtime_->read(ir.write(folder_.path() / "m.xml"));
+    EXPECT_TRUE(model.ok()) << model.status().message();
+    return std::move(model).value();
+  }
+
+  ChainCheck cut_and_check(const Model& model, std::size_t parts) {
+    auto cuts = choose_cuts(model.graph(), {parts, {}});
+    EXPECT_TRUE(cuts.ok()) << cuts.status().message();
+    auto pieces = cut_model(model, *cuts);
+    EXPECT_TRUE(pieces.ok()) << pieces.status().message();
+    EXPECT_EQ(pieces->size(), parts);
+    std::vector<const Model*> views;
+    for (const auto& piece : *pieces) views.push_back(piece.get());
+    Chain whole = chain_of({&model}), chain = chain_of(views);
+    auto check = check_chain(model.graph(), whole, chain, 6);
+    EXPECT_TRUE(check.ok()) << check.status().message();
+    return *check;
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<backend::Runtime> runtime_ = backend::make_openvino_runtime();
+};
+
+class CutModel : public Cutting, public ::testing::WithParamInterface<std::size_t> {};
+
+TEST_P(CutModel, AResidualNetworkIsReproducedBitForBit) {
+  const ChainCheck check = cut_and_check(*read(tiny_resnet(8)), GetParam());
+  EXPECT_TRUE(check.difference.bit_identical);
+  EXPECT_GT(check.sensitivity, 0.01);
+}
+
+TEST_P(CutModel, SeveralInputsOutputsAndLongSkipsAreReproduced) {
+  TinyIr ir;
+  const int x = ir.parameter("x", {1, 16}), late = ir.parameter("late", {1, 16});
+  const int a = ir.dense_block("a", x, 16), b = ir.dense_block("b", a, 16), c = ir.dense_block("c", b, 16, a);
+  const int d = ir.dense_block("d", c, 16, late), e = ir.dense_block("e", d, 16, a);
+  ir.result(b);
+  ir.result(e);
+  EXPECT_TRUE(cut_and_check(*read(ir), GetParam()).difference.bit_identical);
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, CutModel, ::testing::Values(1, 2, 3, 4, 7),
+                         [](const auto& parts) { return "S" + std::to_string(parts.param); });
+
+// conv -> FakeQuantize -> conv ... on [1,8,6,6]: what a quantized model looks like to the cutter.
+TinyIr quantized_convolutions(int blocks) {
+  TinyIr ir;
+  const TinyIr::Dims dims{1, 8, 6, 6};
+  const float zero = 0, one = 1;
+  const auto quantize = [&](const std::string& name, int x) {
+    const int low = ir.constant(name + "/low", {1, 1, 1, 1}, &zero),
+              high = ir.constant(name + "/high", {1, 1, 1, 1}, &one);
+    return ir.add(name, "FakeQuantize", "opset1", R"(<data levels="256" auto_broadcast="numpy"/>)",
+                  {x, low, high, low, high}, dims);
+  };
+  int x = quantize("x/fq", ir.parameter("x", dims));
+  for (int k = 0; k < blocks; ++k) {
+    const std::string name = fmt::format("conv{}", k);
+    const int y =
+        ir.add(name, "Convolution", "opset1",
+               R"(<data strides="1, 1" dilations="1, 1" pads_begin="1, 1" pads_end="1, 1" auto_pad="explicit"/>)",
+               {x, ir.constant(name + "/w", {8, 8, 3, 3})}, dims);
+    const int sum = ir.add(name + "/add", "Add", "opset1", R"(<data auto_broadcast="numpy"/>)", {y, x}, dims);
+    x = quantize(name + "/fq", ir.add(name + "/relu", "ReLU", "opset1", "", {sum}, dims));
+  }
+  ir.result(x);
+  return ir;
+}
+
+TEST_F(Cutting, AQuantizedBoundaryIsQuantizedOnBothSides) {
+  const auto model = read(quantized_convolutions(6));
+  auto cuts = choose_cuts(model->graph(), {2, {}});
+  ASSERT_TRUE(cuts.ok()) << cuts.status().message();
+  ASSERT_EQ((*cuts)[0].tensors.size(), 1U);
+  const Graph& graph = model->graph();
+  EXPECT_EQ(graph.node(graph.edge((*cuts)[0].tensors[0]).producer).op, "FakeQuantize");
+  auto pieces = cut_model(*model, *cuts);
+  ASSERT_TRUE(pieces.ok()) << pieces.status().message();
+  const Graph& second = (*pieces)[1]->graph();
+  const auto& consumers = second.edge(second.inputs[0]).consumers;
+  ASSERT_EQ(consumers.size(), 1U);
+  EXPECT_EQ(second.node(consumers[0]).op, "FakeQuantize");
+  EXPECT_LE(cut_and_check(*model, 2).difference.max_rel, difference_bound(graph));
+}
+
+TEST_F(Cutting, SavedPiecesAreTheSameModel) {
+  const auto model = read(tiny_resnet(6));
+  auto cuts = choose_cuts(model->graph(), {3, {}});
+  auto pieces = cut_model(*model, *cuts);
+  ASSERT_TRUE(pieces.ok());
+  ASSERT_TRUE(save_pieces(*pieces, folder_.path() / "pieces").ok());
+  std::vector<std::unique_ptr<Model>> read_back;
+  std::vector<const Model*> views;
+  for (int i = 0; i < 3; ++i) {
+    auto piece = runtime_->read(folder_.path() / "pieces" / fmt::format("part{}.xml", i));
+    ASSERT_TRUE(piece.ok()) << piece.status().message();
+    read_back.push_back(std::move(piece).value());
+    views.push_back(read_back.back().get());
+  }
+  Chain whole = chain_of({model.get()}), chain = chain_of(views);
+  auto check = check_chain(model->graph(), whole, chain, 3);
+  ASSERT_TRUE(check.ok());
+  EXPECT_TRUE(check->difference.bit_identical);
+}
+
+TEST_F(Cutting, TheCheckSeesAWrongPiece) {
+  const auto model = read(tiny_resnet(2));
+  TinyIr other = tiny_resnet(1);
+  const auto wrong = runtime_->read(other.write(folder_.path() / "other.xml"));
+  ASSERT_TRUE(wrong.ok());
+  Chain whole = chain_of({model.get()}), chain = chain_of({wrong->get()});
+  auto check = check_chain(model->graph(), whole, chain, 3);
+  ASSERT_TRUE(check.ok());
+  EXPECT_GT(check->difference.max_rel, difference_bound(model->graph()));
+}
+
+}  // namespace
+}  // namespace sparseloom::zoo
