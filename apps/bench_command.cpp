@@ -140,6 +140,10 @@ Status bench_model(const backend::Runtime& runtime, const soc::Soc& soc, const s
 }
 
 Status bench_engine(const BenchOptions& options) {
+  std::error_code ignored;
+  if (!options.model.empty() && !std::filesystem::exists(options.model, ignored)) {
+    return error(Code::kNotFound, "--model {}: no such file", options.model);
+  }
   const bool need_zoo = options.model.empty() || !options.zoo.empty();
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
   std::unique_ptr<Setup> setup;

@@ -1,6 +1,23 @@
 #include "sparseloom/run/residency.h"
 
 namespace sparseloom::run {
+namespace {
+
+// The first inference of a compiled subgraph takes several times the later ones (the runtime finishes its set-up then),
+// so loading includes one, on zeros and in memory of its own.
+Status warm_up(backend::Executable& executable) {
+  SL_ASSIGN_OR_RETURN(const auto session, executable.new_session());
+  std::vector<HostBuffer> buffers;
+  for (std::size_t k = 0; k < executable.inputs().size(); ++k) {
+    SL_RETURN_IF_ERROR(session->bind_input(k, buffers.emplace_back(executable.inputs()[k].bytes()).span()));
+  }
+  for (std::size_t k = 0; k < executable.outputs().size(); ++k) {
+    SL_RETURN_IF_ERROR(session->bind_output(k, buffers.emplace_back(executable.outputs()[k].bytes()).span()));
+  }
+  return session->run();
+}
+
+}  // namespace
 
 Residency::Residency(const soc::Soc& soc, CompileSubgraph compile) : soc_(soc), compile_(std::move(compile)) {}
 
@@ -12,9 +29,12 @@ Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::
            cache = std::move(compile_cache)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
             SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, pieces.piece(key.task, key.variant, key.stage));
             const soc::Processor& processor = soc.processor(key.processor);
-            return runtime.load(
-                piece,
-                {.device = processor.device, .threads = static_cast<int>(processor.cores.size()), .cache_dir = cache});
+            SL_ASSIGN_OR_RETURN(auto executable,
+                                runtime.load(piece, {.device = processor.device,
+                                                     .threads = static_cast<int>(processor.cores.size()),
+                                                     .cache_dir = cache}));
+            SL_RETURN_IF_ERROR(warm_up(*executable));
+            return executable;
           }) {}
 
 SubgraphKey Residency::canonical(SubgraphKey key) const {

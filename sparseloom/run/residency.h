@@ -29,7 +29,8 @@ using CompileSubgraph = std::function<Result<std::unique_ptr<backend::Executable
 /// runtime, device and number of cores) share one compiled subgraph.
 class Residency {
  public:
-  /// Compiles pieces of a zoo; everything passed by reference must outlive this. `compile_cache` as in CompileOptions.
+  /// Compiles pieces of a zoo and runs each once on zeros, so that no request pays for a first inference; everything
+  /// passed by reference must outlive this. `compile_cache` as in CompileOptions.
   Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
             std::filesystem::path compile_cache);
   /// Compiles whatever `compile` gives.

@@ -30,7 +30,7 @@ TEST(RunErrors, UnknownPolicy) {
   expect_one_line_error(Workload().run({"--policy", "lifo"}), 2, {"no policy 'lifo'", "fcfs, edf"});
 }
 
-TEST(RunErrors, NoSlots) { expect_one_line_error(Workload().run({"--slots", "0"}), 2, {"--slots", "1 - 1024"}); }
+TEST(RunErrors, NoSlots) { expect_one_line_error(Workload().run({"--slots", "0"}), 2, {"--slots", "1 to 1024"}); }
 
 TEST(RunErrors, NoFolderForOutput) {
   expect_one_line_error(Workload().run({"--json", "/nonexistent/r.json"}), 1, {"--json", "/nonexistent"});
