@@ -1,0 +1,52 @@
+// The pieces of the demo zoo's variants: each chain computes what the whole variant does.
+#include "sparseloom/zoo/pieces.h"
+
+#include <gtest/gtest.h>
+
+#include "sparseloom/zoo/chain.h"
+#include "sparseloom/zoo/cut_check.h"
+#include "tests/errors/cli.h"
+
+namespace sparseloom::zoo {
+namespace {
+
+using sparseloom::testing::demo_zoo;
+using sparseloom::testing::TemporaryFolder;
+
+class DemoPieces : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(DemoPieces, ReproduceTheWholeVariant) {
+  const TemporaryFolder cache;
+  const auto runtime = backend::make_runtime("openvino").value();
+  const Zoo zoo = load_zoo(demo_zoo()).value();
+  PieceStore store(zoo, *runtime, cache.path());
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    const Task& task = zoo.tasks[t];
+    const VariantId variant = task.variant(GetParam()).value();
+    const auto path = task.variants[variant.index()].model;
+    const auto model = runtime->read(path).value();
+    std::vector<std::shared_ptr<backend::Executable>> whole{model->compile({}).value()}, stages;
+    for (std::size_t s = 0; s < task.stages(); ++s) {
+      auto piece = store.piece(TaskId(t), variant, StageId(s));
+      ASSERT_TRUE(piece.ok()) << piece.status().message();
+      auto executable = runtime->load(*piece, {});
+      ASSERT_TRUE(executable.ok()) << executable.status().message();
+      stages.push_back(std::move(executable).value());
+    }
+    Chain a = Chain::bind(std::move(whole)).value(), b = Chain::bind(std::move(stages)).value();
+    auto check = check_chain(model->graph(), a, b, 6);
+    ASSERT_TRUE(check.ok()) << check.status().message();
+    EXPECT_LE(check->difference.max_rel, difference_bound(model->graph())) << task.name;
+    EXPECT_GT(check->sensitivity, difference_bound(model->graph())) << task.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, DemoPieces, ::testing::Values("dense", "fp16", "int8", "structured-60-int8"),
+                         [](const auto& variant) {
+                           std::string name = variant.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace sparseloom::zoo
