@@ -26,7 +26,8 @@ struct Node {
   bool constant = false;  ///< a constant, or depends on constants alone: copied into every piece that needs it
 };
 
-/// One tensor. Its spec's name is the producing node's name, with ".k" appended for output k > 0.
+/// One tensor. An extent of -1 in its shape is known only when running: such a tensor cannot be passed between pieces.
+/// Its spec's name is the producing node's name, with ".k" appended for output k > 0.
 struct Edge {
   TensorSpec spec;
   NodeId producer;

@@ -7,7 +7,7 @@ namespace sparseloom::profile {
 namespace {
 
 // Raise whenever cutting makes other pieces of the same model: cached pieces of older rules are then not used.
-constexpr int kPiecesVersion = 1;
+constexpr int kPiecesVersion = 2;
 
 std::string shortened(const std::string& fingerprint) { return fingerprint.substr(0, 16); }
 

@@ -136,16 +136,20 @@ class InputMaker {
     const auto table = is_float(spec.type) ? std::nullopt : smallest_table(graph, input);
     const std::size_t ones = count - random_() % (count / 2 + 1);
     for (std::size_t i = 0; i < count; ++i) {
-      const double value = is_float(spec.type) ? real()
-                           : table             ? std::floor(unit() * std::min(*table, most(spec.type)))
-                           : i < ones          ? 1
-                                               : 0;
+      const double value = is_float(spec.type)    ? real()
+                           : table                ? std::floor(unit() * std::min(*table, most(spec.type)))
+                           : is_sample(spec.type) ? std::floor(unit() * 256) - (spec.type == ElementType::kI8 ? 128 : 0)
+                           : i < ones             ? 1
+                                                  : 0;
       set_value(spec.type, buffer.data() + i * width, value);
     }
     return buffer;
   }
 
  private:
+  // Pixels and audio samples come as bytes.
+  static bool is_sample(ElementType type) { return type == ElementType::kU8 || type == ElementType::kI8; }
+
   static double most(ElementType type) {
     return std::ldexp(1.0, static_cast<int>(std::min<std::size_t>(element_bytes(type) * 8 - 1, 50)));
   }

@@ -22,8 +22,8 @@ struct Difference {
 Difference compare(const TensorSpec& spec, std::span<const std::byte> a, std::span<const std::byte> b);
 
 /// Made-up inputs of a model, the same for the same seed. Floats are standard normal, uniform in [0,1) or normal with
-/// deviation 0.5, turn by turn with the seed; integers that index a table (an embedding) stay within it; other integers
-/// and booleans are masks: ones, and zeros at the end.
+/// deviation 0.5, turn by turn with the seed; integers that index a table (an embedding) stay within it; bytes
+/// are uniform; other integers and booleans are masks: ones, and zeros at the end.
 std::vector<HostBuffer> seeded_inputs(const backend::Graph& graph, std::uint64_t seed);
 
 struct ChainCheck {
