@@ -8,6 +8,7 @@
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/profile/database.h"
+#include "sparseloom/profile/shipped.h"
 #include "sparseloom/zoo/verify.h"
 
 namespace sparseloom::apps {
@@ -108,6 +109,27 @@ Status list(const Options& options) {
   return {};
 }
 
+// What variant.json says of the whole models against what accuracy.csv says of their pieces.
+Status verify_accuracies(const Setup& setup, const std::function<void(const zoo::Check&)>& on_check) {
+  Status first;
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    const zoo::Task& task = setup.zoo.tasks[t];
+    profile::TaskProfile table(task.variants.size(), task.stages(), 0);
+    const auto shipped = profile::load_shipped(setup.zoo, zoo::TaskId(t), table);
+    Status status = shipped.status();
+    if (status.ok()) status = profile::check_originals(setup.zoo, zoo::TaskId(t), table);
+    std::string detail = status.message();
+    if (status.ok()) {
+      detail = *shipped == profile::Shipped::kLoaded
+                   ? fmt::format("{} stitched variants; the originals as variant.json states them", table.stitched())
+                   : "no table of these models";
+    }
+    on_check({"accuracies", task.name, status.ok(), detail});
+    if (first.ok()) first = status;
+  }
+  return first;
+}
+
 Status verify(const Options& options) {
   const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
   SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
@@ -115,11 +137,12 @@ Status verify(const Options& options) {
   zoo::VerifyOptions verifying;
   SL_ASSIGN_OR_RETURN(verifying.latencies, known_latencies(*setup));
   verifying.on_check = [&](const zoo::Check& check) {
-    fmt::print("{:<4} {:<7} {:<30} {}\n", check.passed ? "ok" : "FAIL", check.group, check.subject, check.detail);
+    fmt::print("{:<4} {:<10} {:<30} {}\n", check.passed ? "ok" : "FAIL", check.group, check.subject, check.detail);
     checks.push_back(
         {{"group", check.group}, {"subject", check.subject}, {"passed", check.passed}, {"detail", check.detail}});
   };
-  const Status status = zoo::verify(setup->zoo, *setup->runtime, verifying);
+  Status status = zoo::verify(setup->zoo, *setup->runtime, verifying);
+  if (status.ok()) status = verify_accuracies(*setup, verifying.on_check);
   if (!options.json.empty()) {
     const Json report{{"zoo", setup->zoo.name}, {"passed", status.ok()}, {"checks", std::move(checks)}};
     SL_RETURN_IF_ERROR(write_file(options.json, report.dump(2) + "\n"));
@@ -133,8 +156,9 @@ std::function<Status()> add_zoo(CLI::App& command) {
   auto options = std::make_shared<Options>();
   command.require_subcommand(1);
   CLI::App* listing = command.add_subcommand("list", "a table of every variant");
-  CLI::App* verifying = command.add_subcommand(
-      "verify", "check hashes, models, cut tensors, data and the spread of accuracies; stops at the first bad group");
+  CLI::App* verifying = command.add_subcommand("verify",
+                                               "check hashes, models, cut tensors, data, the spread of accuracies and "
+                                               "their table; stops at the first bad group");
   for (CLI::App* sub : {listing, verifying}) {
     sub->add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
     sub->add_option("--json", options->json, "also write the result to this file");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "sparseloom/base/file.h"
@@ -11,6 +12,9 @@
 
 namespace sparseloom::profile {
 namespace {
+
+// Rounding turns a few answers of a quantized model; a wrong piece turns many. One sample may always turn.
+constexpr double kMostDifference = 0.01;
 
 constexpr std::string_view kDigestPrefix = "# models ";
 
@@ -76,6 +80,17 @@ Result<Row> parse_row(const zoo::Task& task, std::string_view line, const std::s
   return row;
 }
 
+Status check_original(const zoo::Task& task, const zoo::Variant& variant, std::string_view split, const Accuracy& found,
+                      double stated) {
+  if (found.samples == 0) return {};
+  const double allowed = std::max(kMostDifference, 1.0 / static_cast<double>(found.samples));
+  if (std::abs(found.fraction() - stated) <= allowed) return {};
+  return error(Code::kDataLoss,
+               "task '{}': the pieces of '{}' are right on {:.1f} % of the {} split, the whole model on {:.1f} % "
+               "(variant.json); at most {:.1f} points may lie between them",
+               task.name, variant.name, 100 * found.fraction(), split, 100 * stated, 100 * allowed);
+}
+
 // zoo.json with its entry for `path` replaced by `entry` (or taken out).
 Status rewrite_entry(const zoo::Zoo& zoo, const std::string& path, const std::optional<Json>& entry) {
   const auto file = zoo.root / "zoo.json";
@@ -121,6 +136,17 @@ Result<Shipped> load_shipped(const zoo::Zoo& zoo, zoo::TaskId id, TaskProfile& p
   return Shipped::kLoaded;
 }
 
+Status check_originals(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
+  const zoo::Task& task = zoo.task(id);
+  for (std::size_t v = 0; v < task.variants.size(); ++v) {
+    const zoo::Variant& variant = task.variants[v];
+    const zoo::Sigma sigma(task.stages(), zoo::VariantId(v));
+    SL_RETURN_IF_ERROR(check_original(task, variant, "profile", profile.accuracy(sigma), variant.accuracy_profile));
+    SL_RETURN_IF_ERROR(check_original(task, variant, "test", profile.accuracy_test(sigma), variant.accuracy_test));
+  }
+  return {};
+}
+
 Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
   const zoo::Task& task = zoo.task(id);
   std::string text = fmt::format("{}{}\n{}\n", kDigestPrefix, zoo::models_digest(zoo, task), header_of(task));
@@ -147,6 +173,7 @@ Status ship(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
     if (profile.accuracy(sigma).samples > 0) merged.set_accuracy(sigma, profile.accuracy(sigma));
     if (profile.accuracy_test(sigma).samples > 0) merged.set_accuracy_test(sigma, profile.accuracy_test(sigma));
   }
+  SL_RETURN_IF_ERROR(check_originals(zoo, id, merged));
   SL_ASSIGN_OR_RETURN(const std::string text, shipped_table(zoo, id, merged));
   const std::string path = path_in_zoo(zoo.task(id));
   const zoo::FileEntry* old = zoo::find_file(zoo, path);

@@ -16,13 +16,18 @@ enum class Shipped {
 /// Reads a task's table into `profile`. kDataLoss (hash, truncated), kMalformed (line named).
 Result<Shipped> load_shipped(const zoo::Zoo& zoo, zoo::TaskId task, TaskProfile& profile);
 
+/// A variant's accuracy is measured twice: on the whole model when the zoo is built (variant.json) and on its pieces
+/// here. kDataLoss names the first whose two figures lie more than a point apart: then the pieces compute something
+/// else than the model. Variants that `profile` has no accuracy for are not compared.
+Status check_originals(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
+
 /// The table's text for what `profile` holds. kFailedPrecondition if a stitched variant has no accuracy on the profile
 /// split; on test, 0 of 0 stands for not measured.
 Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
 
-/// Writes a task's table and lists it in zoo.json. What `profile` lacks is taken from the table that ships, if it is of
-/// the same models. A process killed at any moment leaves a zoo that loads: the old
-/// entry is taken out first, then the file written, then the new entry put in, each step atomic.
+/// Writes a task's table and lists it in zoo.json, if check_originals() finds nothing. What `profile` lacks is taken
+/// from the table that ships, if it is of the same models. A process killed at any moment leaves a zoo that loads: the
+/// old entry is taken out first, then the file written, then the new entry put in, each step atomic.
 Status ship(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
 
 }  // namespace sparseloom::profile

@@ -18,6 +18,11 @@ TaskProfile full_profile() {
     profile.set_accuracy(profile.sigma_at(i), {static_cast<std::int64_t>(i % 9), 8});
     if (i % 2 == 0) profile.set_accuracy_test(profile.sigma_at(i), {static_cast<std::int64_t>(i % 8), 8});
   }
+  for (std::size_t v = 0; v < 3; ++v) {  // what the made-up zoo states of its variants: 71..75 %
+    const zoo::Sigma original(3, zoo::VariantId(v));
+    profile.set_accuracy(original, {6, 8});
+    profile.set_accuracy_test(original, {6, 8});
+  }
   return profile;
 }
 
@@ -79,6 +84,16 @@ TEST(Shipped, IncompleteProfileIsNotShipped) {
   const Status status = ship(made.load(), kToy, TaskProfile(3, 3, 1));
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("dense|dense|dense"));
+  EXPECT_FALSE(std::filesystem::exists(made.root() / "toy/accuracy.csv"));
+}
+
+TEST(Shipped, PiecesThatComputeSomethingElseThanTheModelAreNotShipped) {
+  const MadeUpZoo made;
+  TaskProfile profile = full_profile();
+  profile.set_accuracy_test(zoo::Sigma(3, zoo::VariantId(1)), {2, 8});
+  const Status status = ship(made.load(), kToy, profile);
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("the pieces of 'int8' are right on 25.0 % of the test split"));
   EXPECT_FALSE(std::filesystem::exists(made.root() / "toy/accuracy.csv"));
 }
 
