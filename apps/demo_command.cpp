@@ -160,17 +160,6 @@ void print_losses(const std::vector<run::SystemReport>& reports) {
              losses.empty() ? "nothing" : fmt::format("{}", fmt::join(losses, "; ")));
 }
 
-// Bytes that a plan's compiled subgraphs keep resident, as the profile measured them.
-Bytes resident_bytes(const profile::Profile& profile, const plan::Plan& plan) {
-  Bytes sum;
-  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-    for (std::size_t i = 0; i < plan.tasks[t].sigma.size(); ++i) {
-      sum += profile.tasks[t].latency(plan.tasks[t].sigma[i], zoo::StageId(i), plan.tasks[t].placement[i]).resident;
-    }
-  }
-  return sum;
-}
-
 void print_one_config(const Stage& stage, const std::vector<run::SystemReport>& reports, const plan::Plan& ours) {
   fmt::print("\nWhat {} served (accuracy of the answers given; throughput under saturation):\n{}", reports.front().name,
              run::format_report(reports.front()));
@@ -181,7 +170,7 @@ void print_one_config(const Stage& stage, const std::vector<run::SystemReport>& 
   print_losses(reports);
   fmt::print(
       "Memory: {:.1f} MiB resident for {}'s subgraphs; {:.1f} MiB peak of this process, which holds every system's.\n",
-      to_mib(resident_bytes(stage.profile, ours)), reports.front().name, to_mib(run::peak_resident_bytes()));
+      to_mib(plan::resident_bytes(stage.profile, ours)), reports.front().name, to_mib(run::peak_resident_bytes()));
 }
 
 struct Mean {

@@ -47,18 +47,6 @@ Result<std::unique_ptr<const plan::Planner>> throughput_planner(const Options& o
   return std::unique_ptr<const plan::Planner>(std::make_unique<plan::SparseloomPlanner>(chosen));
 }
 
-// Memory of the subgraphs a plan uses, each counted once per processor it runs on.
-Bytes resident_bytes(const plan::Problem& problem, const plan::Plan& plan) {
-  Bytes sum;
-  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-    const plan::TaskPlan& task = plan.tasks[t];
-    for (std::size_t i = 0; i < task.sigma.size(); ++i) {
-      sum += problem.profile.tasks[t].latency(task.sigma[i], zoo::StageId(i), task.placement[i]).resident;
-    }
-  }
-  return sum;
-}
-
 std::vector<std::string> variant_names(const zoo::Task& task, const zoo::Sigma& sigma) {
   std::vector<std::string> names;
   for (const zoo::VariantId v : sigma) names.push_back(task.variants[v.index()].name);
@@ -95,6 +83,7 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
   return {{"planner", outcome.plan.planner},
           {"slo_config", slo.name},
           {"machine", setup.soc.name},
+          {"late_binding", outcome.plan.late_binding},
           {"optimal", outcome.plan.optimal},
           {"gap", outcome.plan.gap},
           {"plan_ms", to_ms(outcome.planning)},
@@ -130,6 +119,7 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcom
   fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n\n{}\n",
              outcome.plan.planner, slo.name, setup.soc.name, table.text());
   const std::string proof = proof_text(outcome.plan);
+  if (outcome.plan.late_binding) fmt::print("Placed on several of a kind, a stage runs on whichever is free first.\n");
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
              to_ms(outcome.plan.bottleneck), proof, throughput_qps(outcome.plan));
   fmt::print("episodes (predicted): {:.1f} % of requests violate; the slowest takes {:.2f} of its bound\n",
@@ -162,8 +152,8 @@ Status run(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   SL_ASSIGN_OR_RETURN(outcome.plan, planner->plan(problem));
   outcome.planning = std::chrono::steady_clock::now() - start;
-  outcome.prediction = plan::predict_episodes(problem, outcome.plan.tasks);
-  outcome.resident = resident_bytes(problem, outcome.plan);
+  outcome.prediction = plan::predict_episodes(problem, outcome.plan);
+  outcome.resident = plan::resident_bytes(profile, outcome.plan);
   if (options.explain) {
     SL_ASSIGN_OR_RETURN(outcome.why, plan::explain(problem, outcome.plan));
   }

@@ -39,6 +39,7 @@ Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, cons
   costs.variants_ = measured.variants();
   costs.stages_ = measured.stages();
   costs.processors_ = measured.processors();
+  costs.members_.assign(costs.processors_, 1.0);
   for (std::size_t v = 0; v < costs.variants_; ++v) {
     for (std::size_t i = 0; i < costs.stages_; ++i) {
       for (std::size_t p = 0; p < costs.processors_; ++p) {
@@ -70,6 +71,35 @@ Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, cons
   return costs;
 }
 
+TaskCosts TaskCosts::pooled(const soc::Pools& pools) const {
+  const auto mean = [](const std::vector<soc::ProcessorId>& members, const auto& value) {
+    double sum = 0;
+    for (const soc::ProcessorId p : members) sum += value(p.index());
+    return sum / static_cast<double>(members.size());
+  };
+  TaskCosts result;
+  result.variants_ = variants_;
+  result.stages_ = stages_;
+  result.processors_ = pools.members.size();
+  for (const auto& members : pools.members) result.members_.push_back(static_cast<double>(members.size()));
+  for (std::size_t v = 0; v < variants_; ++v) {
+    for (std::size_t i = 0; i < stages_; ++i) {
+      for (const auto& members : pools.members) {
+        result.run_.push_back(mean(members, [&](std::size_t p) { return run(v, i, p); }));
+      }
+    }
+  }
+  for (std::size_t i = 1; i < stages_; ++i) {
+    for (const auto& from : pools.members) {
+      for (const auto& to : pools.members) {
+        result.transfer_.push_back(
+            mean(from, [&](std::size_t f) { return mean(to, [&](std::size_t t) { return transfer(i, f, t); }); }));
+      }
+    }
+  }
+  return result;
+}
+
 double TaskCosts::stage(const zoo::Sigma& sigma, const Placement& placement, std::size_t i) const {
   const double moved = i == 0 ? 0 : transfer(i, placement[i - 1].index(), placement[i].index());
   return moved + run(sigma[i].index(), i, placement[i].index());
@@ -83,7 +113,10 @@ double TaskCosts::latency(const zoo::Sigma& sigma, const Placement& placement) c
 
 std::vector<double> TaskCosts::busy(const zoo::Sigma& sigma, const Placement& placement) const {
   std::vector<double> busy(processors_, 0.0);
-  for (std::size_t i = 0; i < stages_; ++i) busy[placement[i].index()] += stage(sigma, placement, i);
+  for (std::size_t i = 0; i < stages_; ++i) {
+    const std::size_t p = placement[i].index();
+    busy[p] += stage(sigma, placement, i) / members_[p];
+  }
   return busy;
 }
 
@@ -166,6 +199,15 @@ Seconds bottleneck_of(const std::vector<Seconds>& busy) {
   return busy.empty() ? Seconds(0) : *std::max_element(busy.begin(), busy.end());
 }
 
+Seconds bottleneck_of(const std::vector<TaskCosts>& costs, const std::vector<TaskPlan>& tasks) {
+  std::vector<Seconds> busy(costs.empty() ? 0 : costs.front().processors(), Seconds(0));
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    const std::vector<double> added = costs[t].busy(tasks[t].sigma, tasks[t].placement);
+    for (std::size_t p = 0; p < busy.size(); ++p) busy[p] += Seconds(added[p]);
+  }
+  return bottleneck_of(busy);
+}
+
 Seconds plan_latency(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement) {
   Seconds sum{0};
   for (std::size_t i = 0; i < sigma.size(); ++i) {
@@ -192,6 +234,17 @@ std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPl
     }
   }
   return busy;
+}
+
+Bytes resident_bytes(const profile::Profile& profile, const Plan& plan) {
+  Bytes sum;
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    const TaskPlan& task = plan.tasks[t];
+    for (std::size_t i = 0; i < task.sigma.size(); ++i) {
+      sum += profile.task(zoo::TaskId(t)).latency(task.sigma[i], zoo::StageId(i), task.placement[i]).resident;
+    }
+  }
+  return sum;
 }
 
 }  // namespace sparseloom::plan

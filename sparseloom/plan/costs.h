@@ -24,6 +24,10 @@ class TaskCosts {
   static Result<TaskCosts> read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
                                 zoo::TaskId task);
 
+  /// The same costs with pools in the place of processors: a stage takes the mean over the pool's members, and its busy
+  /// time is shared among them.
+  TaskCosts pooled(const soc::Pools& pools) const;
+
   std::size_t variants() const { return variants_; }
   std::size_t stages() const { return stages_; }
   std::size_t processors() const { return processors_; }
@@ -39,7 +43,7 @@ class TaskCosts {
 
   /// L(σ,π).
   double latency(const zoo::Sigma& sigma, const Placement& placement) const;
-  /// Seconds added to each processor per request.
+  /// Seconds added to each processor (of a pool: to each of its members, evenly) per request.
   std::vector<double> busy(const zoo::Sigma& sigma, const Placement& placement) const;
   /// The placement of σ with the least latency; of equals the one with the lowest processor indices. O(S·P²).
   Placement best_placement(const zoo::Sigma& sigma) const;
@@ -48,6 +52,7 @@ class TaskCosts {
   std::size_t variants_ = 0, stages_ = 0, processors_ = 0;
   std::vector<double> run_;
   std::vector<double> transfer_;
+  std::vector<double> members_;  // by processor: how many it stands for
 };
 
 /// σ that is variant v at every stage.
@@ -69,5 +74,7 @@ Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, 
 
 /// Busiest processor's time per round.
 Seconds bottleneck_of(const std::vector<Seconds>& busy);
+/// The same, of placements in terms of `costs`, which may be pooled.
+Seconds bottleneck_of(const std::vector<TaskCosts>& costs, const std::vector<TaskPlan>& tasks);
 
 }  // namespace sparseloom::plan

@@ -16,7 +16,7 @@ EpisodeModel::Stages stages_of(const TaskCosts& costs, const StitchedOption& opt
   EpisodeModel::Stages stages;
   for (std::size_t i = 0; i < option.sigma.size(); ++i) {
     stages.seconds.push_back(costs.stage(option.sigma, option.placement, i));
-    stages.processor.push_back(option.placement[i].index());
+    stages.pool.push_back(option.placement[i].index());
   }
   stages.accurate = accurate;
   return stages;
@@ -24,12 +24,12 @@ EpisodeModel::Stages stages_of(const TaskCosts& costs, const StitchedOption& opt
 
 }  // namespace
 
-EpisodeSearch::EpisodeSearch(const Problem& problem, const std::vector<TaskCosts>& costs,
-                             const std::vector<TaskOptions>& tasks, const PredictOptions& predict,
-                             std::size_t max_predictions)
+EpisodeSearch::EpisodeSearch(const std::vector<Slo>& slos, const std::vector<std::size_t>& pools,
+                             const std::vector<TaskCosts>& costs, const std::vector<TaskOptions>& tasks,
+                             const PredictOptions& predict, std::size_t max_predictions)
     : tasks_(tasks),
-      model_(problem.slo.slos, problem.soc.processors.size(), predict),
-      processors_(problem.soc.processors.size()),
+      model_(slos, pools, predict),
+      processors_(pools.size()),
       predictions_left_(max_predictions),
       stages_(tasks.size()),
       tried_(tasks.size()),

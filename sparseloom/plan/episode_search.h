@@ -16,8 +16,9 @@ using Choice = std::vector<std::size_t>;
 /// one task's option at a time until no change helps. A heuristic; deterministic (its random starts have a fixed seed).
 class EpisodeSearch {
  public:
-  /// `tasks` and `costs` must outlive the search.
-  EpisodeSearch(const Problem& problem, const std::vector<TaskCosts>& costs, const std::vector<TaskOptions>& tasks,
+  /// `tasks` and `costs` must outlive the search. `pools`: how many processors each processor of `costs` stands for.
+  EpisodeSearch(const std::vector<Slo>& slos, const std::vector<std::size_t>& pools,
+                const std::vector<TaskCosts>& costs, const std::vector<TaskOptions>& tasks,
                 const PredictOptions& predict, std::size_t max_predictions);
 
   /// The choice with the least bottleneck among those seen whose expected violation rate is within `tie` of the best.

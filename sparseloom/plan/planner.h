@@ -26,6 +26,9 @@ struct TaskPlan {
 struct Plan {
   std::string planner;
   std::vector<TaskPlan> tasks;  ///< by zoo::TaskId
+  /// A stage runs on whichever processor of its placed one's pool (soc::find_pools) is free first; the placed one if
+  /// several are. Costs no memory: processors of a pool share their compiled subgraphs.
+  bool late_binding = false;
   /// Busy time of the busiest processor per round of one request for each task; tasks / bottleneck bounds throughput.
   Seconds bottleneck{0};
   bool optimal = false;  ///< proven that no plan has a smaller bottleneck among those that meet the SLOs as well
@@ -60,7 +63,10 @@ Seconds stage_time(const Problem& problem, zoo::TaskId task, const zoo::Sigma& s
                    zoo::StageId stage);
 /// L(σ,π): the sum of its stage times.
 Seconds plan_latency(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement);
-/// By processor: time per round of one request for each task.
+/// By processor: time per round of one request for each task, when every stage runs where it is placed.
 std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPlan>& tasks);
+
+/// Memory that the plan's compiled subgraphs take, as the profile measured it.
+Bytes resident_bytes(const profile::Profile& profile, const Plan& plan);
 
 }  // namespace sparseloom::plan

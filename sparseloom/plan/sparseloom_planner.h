@@ -11,6 +11,9 @@ struct SparseloomOptions {
     kThroughput,  ///< least bottleneck, proven (Plan::optimal)
   };
   Objective objective = Objective::kResponses;
+  /// Plans place stages on pools of interchangeable processors and leave it to the moment which member runs them
+  /// (Plan::late_binding). False: every stage is bound to one processor.
+  bool late_binding = true;
   /// Stages are planned 5 % slower than profiled: processors that work at the same time share memory.
   PredictOptions predict{.slowdown = 1.05};
   /// Plans whose expected violation rates differ by no more are ties.

@@ -138,9 +138,10 @@ Status Engine::Impl::start(std::shared_ptr<const plan::Plan> plan) {
   if (options_.slots_per_task < 1 || options_.slots_per_task > kMostSlots) {
     return error(Code::kInvalidArgument, "slots per task: got {}; allowed: 1..{}", options_.slots_per_task, kMostSlots);
   }
-  SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(options_.policy, soc_.processors.size()));
+  soc::Pools pools = soc::find_pools(soc_);
+  SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(options_.policy, sched::Dispatcher::queue_count(pools)));
   SL_ASSIGN_OR_RETURN(active_, activator_.activate(plan));
-  dispatcher_.emplace(std::move(plan), soc_.processors.size(), std::move(policy));
+  dispatcher_.emplace(std::move(plan), std::move(pools), std::move(policy));
   doors_.resize(zoo_.tasks.size());
   for (Door& door : doors_) {
     for (std::size_t k = options_.slots_per_task; k-- > 0;) door.free_slots.push_back(slots_.size() + k);

@@ -121,6 +121,7 @@ Json to_json(const SystemReport& s) {
           {"violations",
            {{"latency", s.violations.latency}, {"accuracy", s.violations.accuracy}, {"both", s.violations.both}}},
           {"throughput_qps", s.throughput_qps},
+          {"late_binding", s.late_binding},
           {"tasks", std::move(tasks)}};
 }
 
@@ -150,6 +151,7 @@ SystemReport make_report(const ReportInput& in) {
   report.name = in.name;
   report.requests = in.records.size();
   report.throughput_qps = in.throughput_qps;
+  report.late_binding = in.plan.late_binding;
   std::vector<bool> hits;
   const double one = 1.0 / static_cast<double>(std::max<std::size_t>(in.records.size(), 1));
   for (const Record& r : in.records) {
@@ -216,6 +218,7 @@ std::string format_report(const SystemReport& report) {
                     row.requests, row.violations, percent_text(row.accuracy_served), percent_text(row.bound.accuracy),
                     ms_text(row.bound.latency), ms_text(row.p50), ms_text(row.p95), ms_text(row.p99));
   }
+  if (report.late_binding) text += "Placed on several of a kind, a stage runs on whichever is free first.\n";
   const auto pct = [](double v) { return fmt::format("{:.2f} %", v * 100); };
   text += fmt::format(
       "{}: {} requests, {} violate (95 % interval {}..{}): {} late, {} inaccurate, {} both; {:.1f} served per second\n",

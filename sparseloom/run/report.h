@@ -50,6 +50,7 @@ struct SystemReport {
   Rate violation_rate;
   Violations violations;
   double throughput_qps = 0;
+  bool late_binding = false;  ///< of its plan: a placement then stands for the processor's whole pool
   std::vector<TaskReport> tasks;
 };
 

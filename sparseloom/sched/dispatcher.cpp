@@ -4,12 +4,16 @@
 
 namespace sparseloom::sched {
 
-Dispatcher::Dispatcher(std::shared_ptr<const plan::Plan> plan, std::size_t processors, std::unique_ptr<Policy> policy)
+Dispatcher::Dispatcher(std::shared_ptr<const plan::Plan> plan, soc::Pools pools, std::unique_ptr<Policy> policy)
     : policy_(std::move(policy)),
-      busy_(processors, false),
+      pools_(std::move(pools)),
+      busy_(pools_.of.size(), false),
       pool_(std::make_unique<std::pmr::unsynchronized_pool_resource>()),
       requests_(pool_.get()) {
   plans_.push_back({std::move(plan)});
+  for (std::size_t p = 0; p < pools_.of.size(); ++p) {
+    serves_.push_back({QueueId(p), QueueId(pools_.of.size() + pools_.of[p])});
+  }
 }
 
 void Dispatcher::switch_plan(std::shared_ptr<const plan::Plan> plan) {
@@ -28,8 +32,17 @@ std::size_t Dispatcher::plans_in_use() const {
       std::count_if(plans_.begin(), plans_.end(), [](const PlanInUse& p) { return p.plan != nullptr; }));
 }
 
+const plan::Plan& Dispatcher::plan_of(const Admitted& admitted) const {
+  return *plans_.at(admitted.plan_version - oldest_version_).plan;
+}
+
 const plan::TaskPlan& Dispatcher::task_plan(const Admitted& admitted) const {
-  return plans_.at(admitted.plan_version - oldest_version_).plan->tasks.at(admitted.request.task.index());
+  return plan_of(admitted).tasks.at(admitted.request.task.index());
+}
+
+QueueId Dispatcher::queue_of(const plan::Plan& plan, soc::ProcessorId placed) const {
+  if (!plan.late_binding) return QueueId(placed.index());
+  return QueueId(pools_.of.size() + pools_.of.at(placed.index()));
 }
 
 void Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatch>& out) {
@@ -37,7 +50,7 @@ void Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatc
   if (!inserted) throw std::out_of_range(fmt::format("request {} is already in flight", request.id.index()));
   ++plans_.back().requests;
   make_ready(entry->second, zoo::StageId(0), now);
-  start_idle(now, out);
+  start_idle(task_plan(entry->second).placement.at(0), now, out);
 }
 
 bool Dispatcher::finish(const Dispatch& finished, Seconds now, std::vector<Dispatch>& out) {
@@ -50,14 +63,14 @@ bool Dispatcher::finish(const Dispatch& finished, Seconds now, std::vector<Dispa
   } else {
     make_ready(admitted, zoo::StageId(next), now);
   }
-  start_idle(now, out);
+  start_idle(finished.processor, now, out);
   return last;
 }
 
 void Dispatcher::abandon(const Dispatch& failed, Seconds now, std::vector<Dispatch>& out) {
   busy_.at(failed.processor.index()) = false;
   leave(failed.request);
-  start_idle(now, out);
+  start_idle(failed.processor, now, out);
 }
 
 void Dispatcher::make_ready(const Admitted& admitted, zoo::StageId stage, Seconds now) {
@@ -69,27 +82,31 @@ void Dispatcher::make_ready(const Admitted& admitted, zoo::StageId stage, Second
   policy_->push({.request = r.id,
                  .task = r.task,
                  .stage = stage,
-                 .processor = chosen.placement.at(stage.index()),
+                 .queue = queue_of(plan_of(admitted), chosen.placement.at(stage.index())),
                  .arrival = r.arrival,
                  .deadline = r.deadline,
                  .ready_since = now,
                  .remaining = chosen.latency * share});
 }
 
-void Dispatcher::start_idle(Seconds now, std::vector<Dispatch>& out) {
-  for (std::size_t p = 0; p < busy_.size(); ++p) {
-    if (busy_[p]) continue;
-    const std::optional<ReadyStage> stage = policy_->next(soc::ProcessorId(p), now);
-    if (!stage) continue;
-    busy_[p] = true;
-    const Admitted& admitted = requests_.at(stage->request);
-    out.push_back({.request = stage->request,
-                   .task = stage->task,
-                   .stage = stage->stage,
-                   .variant = task_plan(admitted).sigma[stage->stage.index()],
-                   .processor = soc::ProcessorId(p),
-                   .plan_version = admitted.plan_version});
-  }
+/// `first` has the first pick: it holds what the event left in its caches, or is where the stage is placed.
+void Dispatcher::start_idle(soc::ProcessorId first, Seconds now, std::vector<Dispatch>& out) {
+  start(first, now, out);
+  for (std::size_t p = 0; p < busy_.size(); ++p) start(soc::ProcessorId(p), now, out);
+}
+
+void Dispatcher::start(soc::ProcessorId processor, Seconds now, std::vector<Dispatch>& out) {
+  if (busy_.at(processor.index())) return;
+  const std::optional<ReadyStage> stage = policy_->next(serves_[processor.index()], now);
+  if (!stage) return;
+  busy_[processor.index()] = true;
+  const Admitted& admitted = requests_.at(stage->request);
+  out.push_back({.request = stage->request,
+                 .task = stage->task,
+                 .stage = stage->stage,
+                 .variant = task_plan(admitted).sigma[stage->stage.index()],
+                 .processor = processor,
+                 .plan_version = admitted.plan_version});
 }
 
 void Dispatcher::leave(RequestId request) {

@@ -18,7 +18,10 @@ namespace sparseloom::sched {
 /// grown to the load, allocates nothing. Breaking a precondition is a bug of the host (std::out_of_range).
 class Dispatcher {
  public:
-  Dispatcher(std::shared_ptr<const plan::Plan> plan, std::size_t processors, std::unique_ptr<Policy> policy);
+  /// `policy` keeps queue_count(pools) queues: one of each processor, then one of each pool, which holds what plans
+  /// with late binding leave open.
+  Dispatcher(std::shared_ptr<const plan::Plan> plan, soc::Pools pools, std::unique_ptr<Policy> policy);
+  static std::size_t queue_count(const soc::Pools& pools) { return pools.of.size() + pools.members.size(); }
 
   /// Requests admitted from now on follow `plan`; those inside keep the one they were admitted under, so none is lost.
   void switch_plan(std::shared_ptr<const plan::Plan> plan);
@@ -52,13 +55,18 @@ class Dispatcher {
     std::size_t plan_version = 0;
   };
 
+  const plan::Plan& plan_of(const Admitted& admitted) const;
   const plan::TaskPlan& task_plan(const Admitted& admitted) const;
   void make_ready(const Admitted& admitted, zoo::StageId stage, Seconds now);
-  void start_idle(Seconds now, std::vector<Dispatch>& out);
+  QueueId queue_of(const plan::Plan& plan, soc::ProcessorId placed) const;
+  void start_idle(soc::ProcessorId first, Seconds now, std::vector<Dispatch>& out);
+  void start(soc::ProcessorId processor, Seconds now, std::vector<Dispatch>& out);
   void leave(RequestId request);
 
   std::unique_ptr<Policy> policy_;
-  std::vector<bool> busy_;  // by processor
+  soc::Pools pools_;
+  std::vector<std::vector<QueueId>> serves_;  // by processor
+  std::vector<bool> busy_;                    // by processor
   std::deque<PlanInUse> plans_;
   std::size_t oldest_version_ = 0;  // of plans_.front()
   // The pool hands freed entries out again, so that a steady load allocates nothing.

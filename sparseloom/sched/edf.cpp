@@ -18,6 +18,6 @@ class Edf final : public HeapPolicy<ByDeadline> {
 
 }  // namespace
 
-std::unique_ptr<Policy> make_edf(std::size_t processors) { return std::make_unique<Edf>(processors); }
+std::unique_ptr<Policy> make_edf(std::size_t queues) { return std::make_unique<Edf>(queues); }
 
 }  // namespace sparseloom::sched

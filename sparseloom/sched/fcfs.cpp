@@ -17,6 +17,6 @@ class Fcfs final : public HeapPolicy<ByArrival> {
 
 }  // namespace
 
-std::unique_ptr<Policy> make_fcfs(std::size_t processors) { return std::make_unique<Fcfs>(processors); }
+std::unique_ptr<Policy> make_fcfs(std::size_t queues) { return std::make_unique<Fcfs>(queues); }
 
 }  // namespace sparseloom::sched

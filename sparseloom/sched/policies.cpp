@@ -9,7 +9,7 @@ namespace {
 
 struct PolicyRow {
   std::string_view name;
-  std::unique_ptr<Policy> (*make)(std::size_t processors);
+  std::unique_ptr<Policy> (*make)(std::size_t queues);
 };
 
 // A new policy is a file and a line here.
@@ -26,9 +26,9 @@ std::vector<std::string_view> policy_names() {
   return names;
 }
 
-Result<std::unique_ptr<Policy>> make_policy(std::string_view name, std::size_t processors) {
+Result<std::unique_ptr<Policy>> make_policy(std::string_view name, std::size_t queues) {
   for (const PolicyRow& row : kPolicies) {
-    if (row.name == name) return row.make(processors);
+    if (row.name == name) return row.make(queues);
   }
   return error(Code::kInvalidArgument, "no policy '{}'; known: {}", name, fmt::join(policy_names(), ", "));
 }

@@ -23,12 +23,16 @@ struct Request {
   std::size_t sample = 0;  ///< which sample of the task's data it carries
 };
 
+struct QueueTag;
+/// Ready stages that the same processors may run stand in one queue.
+using QueueId = StrongId<QueueTag>;
+
 /// A stage of a request that can run now: its predecessor has finished.
 struct ReadyStage {
   RequestId request;
   zoo::TaskId task;
   zoo::StageId stage;
-  soc::ProcessorId processor;
+  QueueId queue;
   Seconds arrival{0};
   Seconds deadline{0};
   Seconds ready_since{0};

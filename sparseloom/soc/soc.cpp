@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/soc/topology.h"
@@ -62,6 +63,26 @@ Result<ProcessorId> Soc::find(std::string_view processor_name) const {
   }
   return error(Code::kInvalidArgument, "no processor '{}'; this machine has: {}", processor_name,
                fmt::join(names, ", "));
+}
+
+Pools find_pools(const Soc& soc) {
+  const auto traits = [&](ProcessorId id) {
+    const Processor& p = soc.processor(id);
+    return std::tuple(p.runtime, p.device, p.kind, p.cores.size(), p.memory_domain);
+  };
+  Pools pools;
+  for (std::size_t i = 0; i < soc.processors.size(); ++i) {
+    const ProcessorId id(i);
+    const auto pool = std::find_if(pools.members.begin(), pools.members.end(),
+                                   [&](const auto& members) { return traits(members.front()) == traits(id); });
+    pools.of.push_back(static_cast<std::size_t>(pool - pools.members.begin()));
+    if (pool == pools.members.end()) {
+      pools.members.push_back({id});
+    } else {
+      pool->push_back(id);
+    }
+  }
+  return pools;
 }
 
 Result<Soc> discover(const backend::Runtime& runtime, const DiscoverOptions& options) {

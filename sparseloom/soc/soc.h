@@ -36,6 +36,13 @@ struct Soc {
   Result<ProcessorId> find(std::string_view processor_name) const;
 };
 
+/// Processors sorted into pools of interchangeable ones: same runtime, device, kind, number of cores and memory domain.
+struct Pools {
+  std::vector<std::vector<ProcessorId>> members;  ///< by pool; pools in the order of their first members
+  std::vector<std::size_t> of;                    ///< by processor: its pool
+};
+Pools find_pools(const Soc& soc);
+
 /// How to group CPU cores into processors.
 struct DiscoverOptions {
   /// Cores per CPU processor. Unset: one, up to 8 physical cores; above, one processor per cluster of cores that share

@@ -75,8 +75,8 @@ inline void add_task(World& world, const std::string& name, std::size_t stages,
   }
 }
 
-/// Everything random: latencies 1..4 ms that differ between processors, accuracies 0.5..0.9 without structure, SLOs
-/// somewhere inside the originals' ranges (now and then out of reach).
+/// Everything random: processors of different kinds, latencies 1..4 ms that differ between them, accuracies 0.5..0.9
+/// without structure, SLOs somewhere inside the originals' ranges (now and then out of reach).
 inline World random_world(unsigned seed, std::size_t tasks, std::size_t variants, std::size_t stages,
                           std::size_t processors) {
   std::mt19937_64 random(seed);
@@ -84,6 +84,7 @@ inline World random_world(unsigned seed, std::size_t tasks, std::size_t variants
     return lo + (hi - lo) * static_cast<double>(random() % 100'000) / 100'000.0;
   };
   World world = world_of(processors);
+  for (soc::Processor& p : world.soc.processors) p.kind = p.name;
   for (std::size_t t = 0; t < tasks; ++t) {
     std::vector<VariantSpec> specs;
     for (std::size_t v = 0; v < variants; ++v) specs.push_back({fmt::format("v{}", v), 1, 0.5});

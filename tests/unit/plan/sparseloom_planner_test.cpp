@@ -174,12 +174,12 @@ TEST(Responses, IsPredictedToViolateNoMoreThanThroughputOrAnyBaselineThatKeepsAc
   double theirs = 0;
   for (unsigned seed = 0; seed < 100; ++seed) {
     const World world = random_world(seed, 4, 4, 3, 2);
-    ours += predict_episodes(world.problem(), response_plan(world).tasks).violation_rate;
-    double best_baseline = predict_episodes(world.problem(), throughput_plan(world).tasks).violation_rate;
+    ours += predict_episodes(world.problem(), response_plan(world)).violation_rate;
+    double best_baseline = predict_episodes(world.problem(), throughput_plan(world)).violation_rate;
     for (const char* name : {"av-np", "av-p"}) {
       const auto plan = (*find_planner(name))->plan(world.problem());
       ASSERT_TRUE(plan.ok());
-      best_baseline = std::min(best_baseline, predict_episodes(world.problem(), plan->tasks).violation_rate);
+      best_baseline = std::min(best_baseline, predict_episodes(world.problem(), *plan).violation_rate);
     }
     theirs += best_baseline;
   }
@@ -232,6 +232,19 @@ TEST(Degrading, WithoutAnAccurateVariantServesTheMostAccurate) {
   EXPECT_EQ(chosen(world, plan, 0), zoo::describe(world.zoo.tasks[0], testing::sigma({0, 0})));
   EXPECT_FALSE(plan.tasks[0].meets_accuracy);
   EXPECT_TRUE(plan.tasks[0].meets_latency);
+}
+
+TEST(LateBinding, TakesProcessorsOfOneKindForOne) {
+  // Three tasks of equal work cannot be spread evenly over two processors, unless nobody says who runs which.
+  World world = world_of(2);
+  for (const char* name : {"a", "b", "c"}) add_task(world, name, 1, {{"dense", 2, 0.9}}, {0.8, from_ms(9)});
+  const Plan plan = response_plan(world);
+  EXPECT_TRUE(plan.late_binding);
+  EXPECT_DOUBLE_EQ(to_ms(plan.bottleneck), 3.0);
+  EXPECT_TRUE(plan.optimal);
+  SparseloomOptions bound;
+  bound.late_binding = false;
+  EXPECT_DOUBLE_EQ(to_ms(SparseloomPlanner(bound).plan(world.problem())->bottleneck), 4.0);
 }
 
 TEST(Transfer, MakesSplittingAcrossMemoryDomainsNotWorthIt) {

@@ -77,11 +77,44 @@ TEST(Dispatcher, RequestsInsideKeepThePlanTheyWereAdmittedUnder) {
 
 TEST(Dispatcher, LetsUnusedPlansGoAtOnce) {
   const auto first = made_up_plan({{{0}, {0}}});
-  Dispatcher dispatcher(first, 1, std::move(make_policy("fcfs", 1)).value());
+  Dispatcher dispatcher(first, testing::unlike(1), testing::policy_for("fcfs", testing::unlike(1)));
   for (int i = 0; i < 100; ++i) dispatcher.switch_plan(made_up_plan({{{0}, {0}}}));
   EXPECT_EQ(first.use_count(), 1);
   EXPECT_EQ(dispatcher.plans_in_use(), 1U);
   EXPECT_EQ(dispatcher.plan_version(), 100U);
+}
+
+// Two processors of one kind, and plans that place everything on the first.
+const soc::Pools kTwins{{{soc::ProcessorId(0), soc::ProcessorId(1)}}, {0, 0}};
+
+TEST(LateBinding, AStageRunsOnWhicheverOfItsPoolIsFreeFirst) {
+  Script s(made_up_plan({{{0, 0}, {0, 0}}}, true), kTwins, "fcfs");
+  EXPECT_EQ(s.arrive(0, 0, 0.0, 9), "p0:r0.0");  // where it is placed, if that is idle
+  EXPECT_EQ(s.arrive(1, 0, 0.1, 9), "p1:r1.0");  // else on its twin
+  EXPECT_EQ(s.finish(1, 1.0), "p1:r1.1");        // and stays there
+  EXPECT_EQ(s.arrive(2, 0, 1.1, 9), "");
+  EXPECT_EQ(s.finish(0, 1.2), "p0:r0.1");
+  EXPECT_EQ(s.finish(1, 2.0), "end p1:r2.0");
+}
+
+TEST(LateBinding, WithoutItAStageWaitsForItsProcessor) {
+  Script s(made_up_plan({{{0}, {0}}}), kTwins, "fcfs");
+  EXPECT_EQ(s.arrive(0, 0, 0.0, 9), "p0:r0.0");
+  EXPECT_EQ(s.arrive(1, 0, 0.1, 9), "");
+  EXPECT_EQ(s.finish(0, 1.0), "end p0:r1.0");
+}
+
+TEST(LateBinding, AProcessorWeighsItsOwnQueueAgainstItsPools) {
+  Script s(made_up_plan({{{0}, {0}}}), kTwins, "edf");
+  EXPECT_EQ(s.arrive(0, 0, 0.0, 9), "p0:r0.0");
+  EXPECT_EQ(s.arrive(1, 0, 0.1, 8), "");  // bound to processor 0
+  s.dispatcher().switch_plan(made_up_plan({{{0}, {0}}}, true));
+  EXPECT_EQ(s.arrive(2, 0, 0.2, 9), "p1:r2.0");
+  EXPECT_EQ(s.arrive(3, 0, 0.3, 7), "");  // open to both
+  EXPECT_EQ(s.arrive(4, 0, 0.4, 9), "");
+  EXPECT_EQ(s.finish(0, 1.0), "end p0:r3.0");
+  EXPECT_EQ(s.finish(0, 2.0), "end p0:r1.0");
+  EXPECT_EQ(s.finish(1, 3.0), "end p1:r4.0");
 }
 
 TEST(Dispatcher, AFailedStageEndsItsRequestAndFreesTheProcessor) {
@@ -108,9 +141,10 @@ std::vector<Dispatch> play_random(std::uint64_t seed, std::string_view policy) {
     for (auto& row : rows) {
       for (int i = 0; i < 3; ++i) row.sigma.push_back(random() % 4), row.placement.push_back(random() % kProcessors);
     }
-    return made_up_plan(rows);
+    return made_up_plan(rows, random() % 2 == 0);
   };
-  Dispatcher dispatcher(any_plan(), kProcessors, std::move(make_policy(policy, kProcessors)).value());
+  const soc::Pools pools{{{soc::ProcessorId(0), soc::ProcessorId(2)}, {soc::ProcessorId(1)}}, {0, 1, 0}};
+  Dispatcher dispatcher(any_plan(), pools, testing::policy_for(policy, pools));
   std::vector<Dispatch> running, trace;
   std::vector<std::size_t> stages(kRequests, 0);
   for (std::size_t sent = 0, ended = 0, step = 0; ended < kRequests; ++step) {

@@ -29,9 +29,10 @@ struct Row {
   std::vector<std::size_t> placement;
 };
 
-inline std::shared_ptr<const plan::Plan> made_up_plan(const std::vector<Row>& rows) {
+inline std::shared_ptr<const plan::Plan> made_up_plan(const std::vector<Row>& rows, bool late_binding = false) {
   auto plan = std::make_shared<plan::Plan>();
   plan->planner = "made-up";
+  plan->late_binding = late_binding;
   for (const Row& row : rows) {
     plan::TaskPlan& task = plan->tasks.emplace_back();
     for (const std::size_t v : row.sigma) task.sigma.emplace_back(v);
@@ -41,12 +42,27 @@ inline std::shared_ptr<const plan::Plan> made_up_plan(const std::vector<Row>& ro
   return plan;
 }
 
+/// Processors 0..n-1, each a pool of its own.
+inline soc::Pools unlike(std::size_t processors) {
+  soc::Pools pools;
+  for (std::size_t p = 0; p < processors; ++p) {
+    pools.members.push_back({soc::ProcessorId(p)});
+    pools.of.push_back(p);
+  }
+  return pools;
+}
+
+inline std::unique_ptr<Policy> policy_for(std::string_view name, const soc::Pools& pools) {
+  return std::move(make_policy(name, Dispatcher::queue_count(pools))).value();
+}
+
 /// Drives a dispatcher by hand. Answers read "p0:r1.2" (processor 0 runs stage 2 of request 1), in the order given.
 class Script {
  public:
   Script(std::shared_ptr<const plan::Plan> plan, std::size_t processors, std::string_view policy)
-      : dispatcher_(std::move(plan), processors, std::move(make_policy(policy, processors)).value()),
-        running_(processors) {}
+      : Script(std::move(plan), unlike(processors), policy) {}
+  Script(std::shared_ptr<const plan::Plan> plan, const soc::Pools& pools, std::string_view policy)
+      : dispatcher_(std::move(plan), pools, policy_for(policy, pools)), running_(pools.of.size()) {}
 
   std::string arrive(std::size_t request, std::size_t task, double arrival, double deadline) {
     dispatcher_.arrive({RequestId(request), zoo::TaskId(task), Seconds(arrival), Seconds(deadline)}, Seconds(arrival),

@@ -126,6 +126,19 @@ TEST(Identity, ReadsModelAndFlagsThatMatter) {
   EXPECT_EQ(read_identity("/nonexistent").model, "unknown CPU");
 }
 
+TEST(Pools, HoldProcessorsThatDifferInTheirCoresAlone) {
+  Soc soc;
+  soc.processors = {{"cpu0", "openvino", "CPU", {0}, "host", "big x1"},
+                    {"cpu1", "openvino", "CPU", {1}, "host", "little x1"},
+                    {"cpu2", "openvino", "CPU", {2}, "host", "big x1"},
+                    {"gpu0", "openvino", "GPU.0", {0, 1}, "gpu0", "Arc"},
+                    {"gpu1", "openvino", "GPU.1", {0, 1}, "gpu1", "Arc"}};
+  const Pools pools = find_pools(soc);
+  EXPECT_THAT(pools.of, ElementsAre(0, 1, 0, 2, 3));
+  ASSERT_THAT(pools.members, SizeIs(4));
+  EXPECT_THAT(pools.members[0], ElementsAre(ProcessorId(0), ProcessorId(2)));
+}
+
 TEST(Discover, NamesProcessorsAndFingerprintsTheMachine) {
   const Sysfs sysfs;
   for (int cpu = 0; cpu < 2; ++cpu) sysfs.add(cpu, cpu, "0-1", 3000);
