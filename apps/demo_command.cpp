@@ -10,6 +10,7 @@
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/plan/planner.h"
+#include "sparseloom/plan/sparseloom_planner.h"
 #include "sparseloom/run/comparison.h"
 #include "sparseloom/run/report.h"
 
@@ -24,6 +25,7 @@ struct DemoOptions {
   std::string trace;
   std::size_t repeats = 5;
   double saturated_s = 2.0;
+  bool late_binding = true;
 };
 
 // What all SLO configurations of one call share.
@@ -59,7 +61,9 @@ Result<std::vector<std::pair<std::string, std::pair<int, int>>>> configs_named(c
 Result<std::vector<run::Contender>> plan_all(const Stage& stage, const plan::SloConfig& slo) {
   std::vector<run::Contender> contenders;
   const plan::Problem problem{stage.setup.zoo, stage.setup.soc, stage.profile, slo};
+  const plan::SparseloomPlanner ours({.late_binding = stage.options.late_binding});
   for (const plan::Planner* planner : plan::planners()) {
+    if (planner->name() == ours.name()) planner = &ours;
     SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan(problem));
     contenders.push_back({std::string(planner->name()), std::make_shared<const plan::Plan>(std::move(plan))});
   }
@@ -303,6 +307,9 @@ std::function<Status()> add_demo(CLI::App& command) {
                   "seconds of saturation per system, to measure throughput; 0: none")
       ->check(CLI::Range(0.0, 600.0))
       ->capture_default_str();
+  command.add_flag("--late-binding,!--no-late-binding", options->late_binding,
+                   "sparseloom's stages run on whichever like processor is free first (default), or stay bound as the "
+                   "baselines' do");
   command.add_option("--json", options->json, "write the report here");
   command.add_option("--trace", options->trace, "write a Chrome/Perfetto trace here, one track per processor");
   return [options] { return demo(*options); };
