@@ -109,7 +109,7 @@ class SpeechTask:
     transformer = True
     recipe = Recipe(
         unstructured=((60, 1.0), (65, 1.7), (70, 2.5)),
-        structured=((25, 0.7), (40, 2.2), (60, 4.6)),
+        structured=((25, 0.7), (40, 2.2), (60, 5.0)),
         tuning=Tuning(rate=1e-4, every=3, most_steps=60),
     )
 
