@@ -70,6 +70,7 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
     Json row{{"task", setup.zoo.tasks[t].name},
              {"variant", variant_names(setup.zoo.tasks[t], task.sigma)},
              {"placement", processor_names(setup.soc, task.placement)},
+             {"late_binding", task.late_binding},
              {"latency_ms", to_ms(task.latency)},
              {"latency_bound_ms", to_ms(slo.slos[t].latency)},
              {"accuracy", task.accuracy},
@@ -83,7 +84,6 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
   return {{"planner", outcome.plan.planner},
           {"slo_config", slo.name},
           {"machine", setup.soc.name},
-          {"late_binding", outcome.plan.late_binding},
           {"optimal", outcome.plan.optimal},
           {"gap", outcome.plan.gap},
           {"plan_ms", to_ms(outcome.planning)},
@@ -107,19 +107,22 @@ std::string proof_text(const plan::Plan& plan) {
 }
 
 void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcome) {
+  bool late_binding = false;
   Table table({"task", "variant per stage", "placement", "latency ms", "bound ms", "accuracy %", "bound %", "met"});
   for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
     const plan::TaskPlan& task = outcome.plan.tasks[t];
-    table.add({setup.zoo.tasks[t].name, zoo::describe(setup.zoo.tasks[t], task.sigma),
-               fmt::format("{}", fmt::join(processor_names(setup.soc, task.placement), "|")),
-               fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
-               fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
-               bound_text(task)});
+    late_binding = late_binding || task.late_binding;
+    table.add(
+        {setup.zoo.tasks[t].name, zoo::describe(setup.zoo.tasks[t], task.sigma),
+         fmt::format("{}{}", fmt::join(processor_names(setup.soc, task.placement), "|"), task.late_binding ? "*" : ""),
+         fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
+         fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
+         bound_text(task)});
   }
   fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n\n{}\n",
              outcome.plan.planner, slo.name, setup.soc.name, table.text());
   const std::string proof = proof_text(outcome.plan);
-  if (outcome.plan.late_binding) fmt::print("Placed on several of a kind, a stage runs on whichever is free first.\n");
+  if (late_binding) fmt::print("* or on another processor of the same kind, if that is free first\n");
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
              to_ms(outcome.plan.bottleneck), proof, throughput_qps(outcome.plan));
   fmt::print("episodes (predicted): {:.1f} % of requests violate; the slowest takes {:.2f} of its bound\n",

@@ -100,6 +100,25 @@ TaskCosts TaskCosts::pooled(const soc::Pools& pools) const {
   return result;
 }
 
+TaskCosts TaskCosts::of_members(const soc::Pools& pools) const {
+  TaskCosts result;
+  result.variants_ = variants_;
+  result.stages_ = stages_;
+  result.processors_ = pools.of.size();
+  result.members_.assign(result.processors_, 1.0);
+  for (std::size_t v = 0; v < variants_; ++v) {
+    for (std::size_t i = 0; i < stages_; ++i) {
+      for (const std::size_t pool : pools.of) result.run_.push_back(run(v, i, pool));
+    }
+  }
+  for (std::size_t i = 1; i < stages_; ++i) {
+    for (const std::size_t from : pools.of) {
+      for (const std::size_t to : pools.of) result.transfer_.push_back(transfer(i, from, to));
+    }
+  }
+  return result;
+}
+
 double TaskCosts::stage(const zoo::Sigma& sigma, const Placement& placement, std::size_t i) const {
   const double moved = i == 0 ? 0 : transfer(i, placement[i - 1].index(), placement[i].index());
   return moved + run(sigma[i].index(), i, placement[i].index());
@@ -197,15 +216,6 @@ Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, 
 
 Seconds bottleneck_of(const std::vector<Seconds>& busy) {
   return busy.empty() ? Seconds(0) : *std::max_element(busy.begin(), busy.end());
-}
-
-Seconds bottleneck_of(const std::vector<TaskCosts>& costs, const std::vector<TaskPlan>& tasks) {
-  std::vector<Seconds> busy(costs.empty() ? 0 : costs.front().processors(), Seconds(0));
-  for (std::size_t t = 0; t < tasks.size(); ++t) {
-    const std::vector<double> added = costs[t].busy(tasks[t].sigma, tasks[t].placement);
-    for (std::size_t p = 0; p < busy.size(); ++p) busy[p] += Seconds(added[p]);
-  }
-  return bottleneck_of(busy);
 }
 
 Seconds plan_latency(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement) {

@@ -27,6 +27,8 @@ class TaskCosts {
   /// The same costs with pools in the place of processors: a stage takes the mean over the pool's members, and its busy
   /// time is shared among them.
   TaskCosts pooled(const soc::Pools& pools) const;
+  /// The reverse: every processor costs what its pool does.
+  TaskCosts of_members(const soc::Pools& pools) const;
 
   std::size_t variants() const { return variants_; }
   std::size_t stages() const { return stages_; }
@@ -74,7 +76,5 @@ Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, 
 
 /// Busiest processor's time per round.
 Seconds bottleneck_of(const std::vector<Seconds>& busy);
-/// The same, of placements in terms of `costs`, which may be pooled.
-Seconds bottleneck_of(const std::vector<TaskCosts>& costs, const std::vector<TaskPlan>& tasks);
 
 }  // namespace sparseloom::plan

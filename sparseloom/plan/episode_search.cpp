@@ -12,24 +12,26 @@ namespace {
 constexpr std::size_t kTriedPerPlacement = 3;
 constexpr std::size_t kRandomStarts = 8;
 
-EpisodeModel::Stages stages_of(const TaskCosts& costs, const StitchedOption& option, bool accurate) {
+EpisodeModel::Stages stages_of(const Costs& costs, std::size_t task, const StitchedOption& option, bool accurate) {
   EpisodeModel::Stages stages;
-  for (std::size_t i = 0; i < option.sigma.size(); ++i) {
-    stages.seconds.push_back(costs.stage(option.sigma, option.placement, i));
-    stages.pool.push_back(option.placement[i].index());
-  }
+  for (std::size_t i = 0; i < option.sigma.size(); ++i) stages.seconds.push_back(costs.stage(task, option, i));
+  stages.processor = option.placement;
+  stages.late_binding = option.late_binding;
   stages.accurate = accurate;
   return stages;
 }
 
+bool placed_alike(const StitchedOption& a, const StitchedOption& b) {
+  return a.placement == b.placement && a.late_binding == b.late_binding;
+}
+
 }  // namespace
 
-EpisodeSearch::EpisodeSearch(const std::vector<Slo>& slos, const std::vector<std::size_t>& pools,
-                             const std::vector<TaskCosts>& costs, const std::vector<TaskOptions>& tasks,
+EpisodeSearch::EpisodeSearch(const std::vector<Slo>& slos, const Costs& costs, const std::vector<TaskOptions>& tasks,
                              const PredictOptions& predict, std::size_t max_predictions)
     : tasks_(tasks),
-      model_(slos, pools, predict),
-      processors_(pools.size()),
+      model_(slos, costs.pools, predict),
+      pools_(costs.pools),
       predictions_left_(max_predictions),
       stages_(tasks.size()),
       tried_(tasks.size()),
@@ -38,8 +40,8 @@ EpisodeSearch::EpisodeSearch(const std::vector<Slo>& slos, const std::vector<std
     const std::vector<StitchedOption>& options = tasks[t].options;
     std::size_t rank = 0;  // within its placement; options of one placement stand together, the fastest first
     for (std::size_t o = 0; o < options.size(); ++o) {
-      stages_[t].push_back(stages_of(costs[t], options[o], tasks[t].meets_accuracy));
-      rank = o > 0 && options[o - 1].placement == options[o].placement ? rank + 1 : 0;
+      stages_[t].push_back(stages_of(costs, t, options[o], tasks[t].meets_accuracy));
+      rank = o > 0 && placed_alike(options[o - 1], options[o]) ? rank + 1 : 0;
       if (rank == 0) fastest_[t].push_back(o);
       if (rank < kTriedPerPlacement) tried_[t].push_back(o);
     }
@@ -69,12 +71,9 @@ Choice EpisodeSearch::run(const Choice& start, double tie) {
 }
 
 double EpisodeSearch::bottleneck(const Choice& choice) const {
-  std::vector<double> busy(processors_, 0.0);
-  for (std::size_t t = 0; t < choice.size(); ++t) {
-    const std::vector<double>& added = tasks_[t].options[choice[t]].busy;
-    for (std::size_t p = 0; p < processors_; ++p) busy[p] += added[p];
-  }
-  return *std::max_element(busy.begin(), busy.end());
+  std::vector<const StitchedOption*> chosen;
+  for (std::size_t t = 0; t < choice.size(); ++t) chosen.push_back(&tasks_[t].options[choice[t]]);
+  return bottleneck_of(pools_, chosen);
 }
 
 /// Scores are remembered: the search comes by the same choice more than once.

@@ -16,9 +16,8 @@ using Choice = std::vector<std::size_t>;
 /// one task's option at a time until no change helps. A heuristic; deterministic (its random starts have a fixed seed).
 class EpisodeSearch {
  public:
-  /// `tasks` and `costs` must outlive the search. `pools`: how many processors each processor of `costs` stands for.
-  EpisodeSearch(const std::vector<Slo>& slos, const std::vector<std::size_t>& pools,
-                const std::vector<TaskCosts>& costs, const std::vector<TaskOptions>& tasks,
+  /// `tasks` and `costs` must outlive the search.
+  EpisodeSearch(const std::vector<Slo>& slos, const Costs& costs, const std::vector<TaskOptions>& tasks,
                 const PredictOptions& predict, std::size_t max_predictions);
 
   /// The choice with the least bottleneck among those seen whose expected violation rate is within `tie` of the best.
@@ -39,7 +38,7 @@ class EpisodeSearch {
 
   const std::vector<TaskOptions>& tasks_;
   EpisodeModel model_;
-  std::size_t processors_;
+  const soc::Pools& pools_;
   std::size_t predictions_left_;
   std::vector<std::vector<EpisodeModel::Stages>> stages_;  ///< by task and option
   std::vector<std::vector<std::size_t>> tried_;            ///< by task: options the search changes to

@@ -16,6 +16,9 @@ using Placement = std::vector<soc::ProcessorId>;
 struct TaskPlan {
   zoo::Sigma sigma;
   Placement placement;
+  /// A stage runs on whichever processor of its placed one's pool (soc::find_pools) is free first; the placed one if
+  /// several are. Costs no memory: processors of a pool share their compiled subgraphs.
+  bool late_binding = false;
   Seconds latency{0};   ///< L(σ,π): run alone, transfers included, predicted from the profile
   double accuracy = 0;  ///< on the profile split
   bool meets_latency = true;
@@ -26,9 +29,6 @@ struct TaskPlan {
 struct Plan {
   std::string planner;
   std::vector<TaskPlan> tasks;  ///< by zoo::TaskId
-  /// A stage runs on whichever processor of its placed one's pool (soc::find_pools) is free first; the placed one if
-  /// several are. Costs no memory: processors of a pool share their compiled subgraphs.
-  bool late_binding = false;
   /// Busy time of the busiest processor per round of one request for each task; tasks / bottleneck bounds throughput.
   Seconds bottleneck{0};
   bool optimal = false;  ///< proven that no plan has a smaller bottleneck among those that meet the SLOs as well

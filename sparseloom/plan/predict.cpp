@@ -41,12 +41,23 @@ struct EpisodeModel::Scratch {
     double arrival = 0;
     double deadline = 0;
     std::size_t stage = 0;  ///< next to run
-    std::size_t pool = 0;   ///< of that stage
     double ready = 0;
   };
   std::vector<Request> requests;  ///< those that still have stages, in order of arrival
   std::vector<double> free_at;    ///< by processor
   Prediction sum;
+
+  /// When the processor is free that would run the request's next stage.
+  double& free_for(const Request& request, const soc::Pools& pools) {
+    const soc::ProcessorId placed = request.stages->processor[request.stage];
+    double& there = free_at[placed.index()];
+    if (!request.stages->late_binding || there <= request.ready) return there;
+    const auto& members = pools.members[pools.of[placed.index()]];
+    const auto first = std::min_element(members.begin(), members.end(), [&](soc::ProcessorId a, soc::ProcessorId b) {
+      return free_at[a.index()] < free_at[b.index()];
+    });
+    return free_at[first->index()];
+  }
 
   /// A request finished after `ratio` times its latency bound.
   void count(double ratio, bool accurate, double scatter) {
@@ -57,11 +68,9 @@ struct EpisodeModel::Scratch {
   }
 };
 
-EpisodeModel::EpisodeModel(const std::vector<Slo>& slos, const std::vector<std::size_t>& pools,
-                           const PredictOptions& options)
-    : first_of_pool_{0}, options_(options), orders_(make_orders(slos.size(), options.max_orders)) {
+EpisodeModel::EpisodeModel(const std::vector<Slo>& slos, soc::Pools pools, const PredictOptions& options)
+    : pools_(std::move(pools)), options_(options), orders_(make_orders(slos.size(), options.max_orders)) {
   for (const Slo& slo : slos) bounds_.push_back(slo.latency.count());
-  for (const std::size_t size : pools) first_of_pool_.push_back(first_of_pool_.back() + size);
 }
 
 Prediction EpisodeModel::predict(const std::vector<const Stages*>& tasks) const {
@@ -79,17 +88,12 @@ void EpisodeModel::play(const std::vector<std::size_t>& order, const std::vector
                         Scratch& scratch) const {
   auto& requests = scratch.requests;
   requests.clear();
-  const std::size_t processors = first_of_pool_.back();
+  const std::size_t processors = pools_.of.size();
   scratch.free_at.assign(processors, 0.0);
-  const auto first_free = [&](std::size_t pool) {  // of the pool's processors
-    const auto begin = scratch.free_at.begin();
-    return std::min_element(begin + static_cast<std::ptrdiff_t>(first_of_pool_[pool]),
-                            begin + static_cast<std::ptrdiff_t>(first_of_pool_[pool + 1]));
-  };
   double arrival = 0;
   for (const std::size_t task : order) {
     const double bound = bounds_[task];
-    requests.push_back({tasks[task], bound, arrival, arrival + bound, 0, tasks[task]->pool.front(), arrival});
+    requests.push_back({tasks[task], bound, arrival, arrival + bound, 0, arrival});
     arrival += bound / static_cast<double>(processors);
   }
   // The stage that starts next, over all processors, is fixed one at a time: whatever starts later finishes later, so
@@ -98,9 +102,9 @@ void EpisodeModel::play(const std::vector<std::size_t>& order, const std::vector
     std::size_t next = 0;
     double next_start = std::numeric_limits<double>::infinity();
     for (std::size_t r = 0; r < requests.size(); ++r) {
-      const double start = std::max(requests[r].ready, *first_free(requests[r].pool));
-      // Of stages that could start at the same moment in one pool the earlier deadline goes first; in different pools
-      // the choice does not matter.
+      const double start = std::max(requests[r].ready, scratch.free_for(requests[r], pools_));
+      // Of stages that could start at the same moment on one processor the earlier deadline goes first; on different
+      // processors the choice does not matter.
       if (start < next_start || (start == next_start && requests[r].deadline < requests[next].deadline)) {
         next = r;
         next_start = start;
@@ -109,25 +113,14 @@ void EpisodeModel::play(const std::vector<std::size_t>& order, const std::vector
     Scratch::Request& request = requests[next];
     const Stages& stages = *request.stages;
     request.ready = next_start + stages.seconds[request.stage] * options_.slowdown;
-    *first_free(request.pool) = request.ready;
-    if (++request.stage < stages.seconds.size()) {
-      request.pool = stages.pool[request.stage];
-      continue;
-    }
+    scratch.free_for(request, pools_) = request.ready;
+    if (++request.stage < stages.seconds.size()) continue;
     scratch.count((request.ready - request.arrival) / request.bound, stages.accurate, options_.scatter);
     requests.erase(requests.begin() + static_cast<std::ptrdiff_t>(next));
   }
 }
 
 Prediction predict_episodes(const Problem& problem, const Plan& plan, const PredictOptions& options) {
-  soc::Pools pools = soc::find_pools(problem.soc);
-  std::vector<std::size_t> sizes(problem.soc.processors.size(), 1);
-  if (plan.late_binding) {
-    sizes.clear();
-    for (const auto& members : pools.members) sizes.push_back(members.size());
-  } else {
-    std::iota(pools.of.begin(), pools.of.end(), std::size_t{0});
-  }
   const std::vector<TaskPlan>& tasks = plan.tasks;
   std::vector<EpisodeModel::Stages> stages(tasks.size());
   std::vector<const EpisodeModel::Stages*> pointers;
@@ -135,12 +128,13 @@ Prediction predict_episodes(const Problem& problem, const Plan& plan, const Pred
     for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
       stages[t].seconds.push_back(
           stage_time(problem, zoo::TaskId(t), tasks[t].sigma, tasks[t].placement, zoo::StageId(i)).count());
-      stages[t].pool.push_back(pools.of[tasks[t].placement[i].index()]);
     }
+    stages[t].processor = tasks[t].placement;
+    stages[t].late_binding = tasks[t].late_binding;
     stages[t].accurate = tasks[t].meets_accuracy;
     pointers.push_back(&stages[t]);
   }
-  return EpisodeModel(problem.slo.slos, sizes, options).predict(pointers);
+  return EpisodeModel(problem.slo.slos, soc::find_pools(problem.soc), options).predict(pointers);
 }
 
 }  // namespace sparseloom::plan

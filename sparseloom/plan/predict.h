@@ -28,17 +28,17 @@ struct Prediction {
 
 /// Plays episodes (design: one request per task in some order, each arriving B/P after its predecessor, from idle) by
 /// list scheduling: a processor runs one stage at a time, of the ready ones the one with the earliest deadline (ties:
-/// earlier arrival), never preempted. Stages are bound to pools; those of a pool of several processors run on the one
-/// that is free first. Reusable for many plans of one problem; const methods are thread-safe.
+/// earlier arrival), never preempted; with late binding it may be any of the placed one's pool, and the one that is
+/// free first runs it. Reusable for many plans of one problem; const methods are thread-safe.
 class EpisodeModel {
  public:
-  /// `pools`: how many processors each has; all ones for a plan that binds every stage to a processor.
-  EpisodeModel(const std::vector<Slo>& slos, const std::vector<std::size_t>& pools, const PredictOptions& options = {});
+  EpisodeModel(const std::vector<Slo>& slos, soc::Pools pools, const PredictOptions& options = {});
 
-  /// One task's stages, as the model plays them: seconds and pool per stage.
+  /// One task's stages, as the model plays them: seconds and processor per stage.
   struct Stages {
     std::vector<double> seconds;
-    std::vector<std::size_t> pool;
+    std::vector<soc::ProcessorId> processor;
+    bool late_binding = false;
     bool accurate = true;  ///< false: every request violates its accuracy bound
   };
   /// `tasks`: one per SLO. O(orders · T² · S · processors per pool).
@@ -49,7 +49,7 @@ class EpisodeModel {
   void play(const std::vector<std::size_t>& order, const std::vector<const Stages*>& tasks, Scratch& scratch) const;
 
   std::vector<double> bounds_;
-  std::vector<std::size_t> first_of_pool_;  ///< by pool, and one behind the last: its first processor
+  soc::Pools pools_;
   PredictOptions options_;
   std::vector<std::vector<std::size_t>> orders_;
 };

@@ -19,65 +19,52 @@ std::vector<std::vector<BusyOption>> busy_options(const std::vector<TaskOptions>
   return result;
 }
 
-/// What the planner places on: processors, or pools of them.
-soc::Pools places(const soc::Soc& soc, bool late_binding) {
-  if (late_binding) return soc::find_pools(soc);
-  soc::Pools alone;
-  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
-    alone.members.push_back({soc::ProcessorId(p)});
-    alone.of.push_back(p);
-  }
-  return alone;
-}
-
-/// Turns placements on pools into placements on members. A task keeps to one member of each pool, so that its stages
-/// find their inputs in that processor's caches; tasks take the members in turn.
-void place_on_members(const soc::Pools& pools, std::vector<TaskPlan>& tasks) {
-  for (std::size_t t = 0; t < tasks.size(); ++t) {
-    for (soc::ProcessorId& p : tasks[t].placement) {
-      const auto& members = pools.members[p.index()];
-      p = members[t % members.size()];
-    }
-  }
+/// Whether a bound is kept is judged by what was planned with: a pool's mean, where the stages are left to pools.
+Result<TaskPlan> task_plan(const Problem& problem, const Costs& costs, zoo::TaskId task, StitchedOption option) {
+  SL_ASSIGN_OR_RETURN(TaskPlan plan, make_task_plan(problem, costs.bound[task.index()], task, std::move(option.sigma),
+                                                    std::move(option.placement)));
+  plan.late_binding = option.late_binding;
+  plan.latency = Seconds(option.latency);
+  plan.meets_latency = within(option.latency, problem.slo.slos[task.index()].latency.count());
+  return plan;
 }
 
 }  // namespace
 
 Result<Plan> SparseloomPlanner::plan(const Problem& problem) const {
   SL_RETURN_IF_ERROR(check_slos(problem));
-  SL_ASSIGN_OR_RETURN(std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
-  const soc::Pools pools = places(problem.soc, options_.late_binding);
-  std::vector<std::size_t> sizes;
-  for (const auto& members : pools.members) sizes.push_back(members.size());
-  for (TaskCosts& task : costs) task = task.pooled(pools);
+  SL_ASSIGN_OR_RETURN(const Costs costs, read_all_costs(problem));
   std::vector<TaskOptions> tasks;
-  for (std::size_t t = 0; t < costs.size(); ++t) {
-    SL_ASSIGN_OR_RETURN(TaskOptions options, stitched_options(problem, costs[t], zoo::TaskId(t)));
+  for (std::size_t t = 0; t < problem.zoo.tasks.size(); ++t) {
+    SL_ASSIGN_OR_RETURN(TaskOptions options, stitched_options(problem, costs, zoo::TaskId(t), options_.late_binding));
     tasks.push_back(std::move(options));
   }
   const bool responses = options_.objective == SparseloomOptions::Objective::kResponses;
   const BottleneckResult least = min_bottleneck(busy_options(tasks));
   Choice choice = least.choice;
   if (responses && !tasks.empty()) {
-    choice = EpisodeSearch(problem.slo.slos, sizes, costs, tasks, options_.predict, options_.max_predictions)
+    choice = EpisodeSearch(problem.slo.slos, costs, tasks, options_.predict, options_.max_predictions)
                  .run(least.choice, options_.tie);
+  }
+  std::vector<StitchedOption> chosen;
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    StitchedOption option = tasks[t].options[choice[t]];
+    if (responses) {
+      SL_ASSIGN_OR_RETURN(option, most_accurate_tie(problem, costs, zoo::TaskId(t), option));
+    }
+    chosen.push_back(std::move(option));
   }
   Plan plan;
   plan.planner = name();
-  for (std::size_t t = 0; t < costs.size(); ++t) {
-    StitchedOption option = tasks[t].options[choice[t]];
-    if (responses) {
-      SL_ASSIGN_OR_RETURN(option, most_accurate_tie(problem, costs[t], zoo::TaskId(t), option));
-    }
-    SL_ASSIGN_OR_RETURN(TaskPlan task, make_task_plan(problem, costs[t], zoo::TaskId(t), std::move(option.sigma),
-                                                      std::move(option.placement)));
-    plan.tasks.push_back(std::move(task));
-  }
-  plan.late_binding = options_.late_binding;
-  plan.bottleneck = bottleneck_of(costs, plan.tasks);
+  std::vector<const StitchedOption*> pointers;
+  for (const StitchedOption& option : chosen) pointers.push_back(&option);
+  plan.bottleneck = Seconds(bottleneck_of(costs.pools, pointers));
   plan.optimal = within(plan.bottleneck.count(), least.lower_bound);
   plan.gap = plan.optimal ? 0 : 1 - least.lower_bound / plan.bottleneck.count();
-  place_on_members(pools, plan.tasks);
+  for (std::size_t t = 0; t < chosen.size(); ++t) {
+    SL_ASSIGN_OR_RETURN(TaskPlan task, task_plan(problem, costs, zoo::TaskId(t), std::move(chosen[t])));
+    plan.tasks.push_back(std::move(task));
+  }
   return plan;
 }
 

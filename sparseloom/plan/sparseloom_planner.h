@@ -11,15 +11,14 @@ struct SparseloomOptions {
     kThroughput,  ///< least bottleneck, proven (Plan::optimal)
   };
   Objective objective = Objective::kResponses;
-  /// Plans place stages on pools of interchangeable processors and leave it to the moment which member runs them
-  /// (Plan::late_binding). False: every stage is bound to one processor.
+  /// A task may be left to pools of interchangeable processors (TaskPlan::late_binding). False: all stages are bound.
   bool late_binding = true;
   /// Stages are planned 5 % slower than profiled: processors that work at the same time share memory.
   PredictOptions predict{.slowdown = 1.05};
   /// Plans whose expected violation rates differ by no more are ties.
   double tie = 0.005;
   /// Plans whose episodes are predicted, at most: bounds planning time however many tasks and processors there are.
-  std::size_t max_predictions = 600;
+  std::size_t max_predictions = 3000;
 };
 
 /// The product's planner: any σ, any placement. docs/planning.md says how it chooses. Thread-safe.

@@ -129,7 +129,7 @@ std::vector<StitchedOption> options_within(const TaskCosts& costs, const std::ve
     for (std::size_t s = 0; s < sigmas.size(); ++s) {
       const double latency = costs.latency(sigmas[s], placement);
       if (!within(latency, bound)) continue;
-      here.push_back({sigmas[s], placement, latency, accuracies[s], costs.busy(sigmas[s], placement)});
+      here.push_back({sigmas[s], placement, latency, accuracies[s], costs.busy(sigmas[s], placement), false});
     }
     keep_non_dominated(here, result);
   } while (advance(placement, costs.processors()));
@@ -142,9 +142,8 @@ double accuracy_floor(const std::vector<double>& accuracies, double bound) {
   return within(bound, best) ? bound : best;
 }
 
-}  // namespace
-
-Result<TaskOptions> stitched_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
+/// Options on the processors, or pools, that `costs` is of.
+Result<TaskOptions> options_on(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
   SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
   const Slo& slo = problem.slo.slos[task.index()];
   const double floor = accuracy_floor(accuracies, slo.accuracy);
@@ -168,21 +167,101 @@ Result<TaskOptions> stitched_options(const Problem& problem, const TaskCosts& co
   return result;
 }
 
-Result<StitchedOption> most_accurate_tie(const Problem& problem, const TaskCosts& costs, zoo::TaskId task,
+Placement pools_of(const soc::Pools& pools, Placement placement) {
+  for (soc::ProcessorId& p : placement) p = soc::ProcessorId(pools.of[p.index()]);
+  return placement;
+}
+
+/// `option`, which is placed on pools, placed on the `preferred`-th member of each; its work is shared by all members.
+StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::size_t preferred) {
+  for (soc::ProcessorId& p : option.placement) {
+    const auto& members = pools.members[p.index()];
+    p = members[preferred % members.size()];
+  }
+  std::vector<double> busy;
+  for (const std::size_t pool : pools.of) busy.push_back(option.busy[pool]);
+  option.busy = std::move(busy);
+  option.late_binding = true;
+  return option;
+}
+
+std::size_t largest(const soc::Pools& pools) {
+  std::size_t most = 0;
+  for (const auto& members : pools.members) most = std::max(most, members.size());
+  return most;
+}
+
+}  // namespace
+
+double Costs::stage(std::size_t task, const StitchedOption& option, std::size_t i) const {
+  return option.late_binding ? late[task].stage(option.sigma, pools_of(pools, option.placement), i)
+                             : bound[task].stage(option.sigma, option.placement, i);
+}
+
+Result<Costs> read_all_costs(const Problem& problem) {
+  Costs costs;
+  costs.pools = soc::find_pools(problem.soc);
+  SL_ASSIGN_OR_RETURN(costs.bound, read_costs(problem.zoo, problem.soc, problem.profile));
+  for (TaskCosts& task : costs.bound) {
+    costs.late.push_back(task.pooled(costs.pools));
+    task = costs.late.back().of_members(costs.pools);
+  }
+  return costs;
+}
+
+double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOption*>& chosen) {
+  std::vector<double> bound(pools.of.size(), 0.0);
+  std::vector<double> mean(pools.members.size(), 0.0);
+  for (const StitchedOption* option : chosen) {
+    for (std::size_t p = 0; p < bound.size(); ++p) {
+      if (!option->late_binding) bound[p] += option->busy[p];
+      mean[pools.of[p]] += option->busy[p] / static_cast<double>(pools.members[pools.of[p]].size());
+    }
+  }
+  double most = 0;
+  for (const double busy : bound) most = std::max(most, busy);
+  for (const double busy : mean) most = std::max(most, busy);
+  return most;
+}
+
+Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool late_binding) {
+  SL_ASSIGN_OR_RETURN(TaskOptions bound, options_on(problem, costs.bound[task.index()], task));
+  if (!late_binding || largest(costs.pools) < 2) return bound;
+  SL_ASSIGN_OR_RETURN(const TaskOptions late, options_on(problem, costs.late[task.index()], task));
+  for (std::size_t preferred = 0; preferred < largest(costs.pools); ++preferred) {
+    for (const StitchedOption& option : late.options) {
+      bound.options.push_back(on_members(costs.pools, option, preferred));
+    }
+  }
+  return bound;
+}
+
+Result<StitchedOption> most_accurate_tie(const Problem& problem, const Costs& costs, zoo::TaskId task,
                                          const StitchedOption& option) {
   SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
+  const bool late = option.late_binding;
+  const TaskCosts& cost = (late ? costs.late : costs.bound)[task.index()];
+  const Placement placement = late ? pools_of(costs.pools, option.placement) : option.placement;
+  const std::vector<double> busy = cost.busy(option.sigma, placement);
   const double bound = problem.slo.slos[task.index()].latency.count();
   StitchedOption best = option;
   for (std::size_t s = 0; s < accuracies.size(); ++s) {
     if (accuracies[s] <= best.accuracy) continue;
     zoo::Sigma sigma = problem.profile.task(task).sigma_at(s);
-    const double latency = costs.latency(sigma, option.placement);
+    const double latency = cost.latency(sigma, placement);
     if (within(option.latency, bound) && !within(latency, bound)) continue;
-    std::vector<double> busy = costs.busy(sigma, option.placement);
+    const std::vector<double> other = cost.busy(sigma, placement);
     bool tie = true;
-    for (std::size_t p = 0; p < busy.size(); ++p) tie = tie && within(busy[p], option.busy[p] * (1 + kTie));
+    for (std::size_t p = 0; p < busy.size(); ++p) tie = tie && within(other[p], busy[p] * (1 + kTie));
     if (!tie) continue;
-    best = {std::move(sigma), option.placement, latency, accuracies[s], std::move(busy)};
+    best.sigma = std::move(sigma);
+    best.latency = latency;
+    best.accuracy = accuracies[s];
+    best.busy = other;
+    if (late) {
+      best.busy.clear();
+      for (const std::size_t pool : costs.pools.of) best.busy.push_back(other[pool]);
+    }
   }
   return best;
 }

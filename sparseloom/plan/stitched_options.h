@@ -14,6 +14,7 @@ struct StitchedOption {
   double latency = 0;
   double accuracy = 0;
   std::vector<double> busy;  ///< by processor
+  bool late_binding = false;
 };
 
 /// What one task may choose from, and which bound it cannot keep however it chooses.
@@ -24,14 +25,31 @@ struct TaskOptions {
   bool meets_latency = true;
 };
 
+/// What planning knows of every task: its costs when stages are bound to processors, and when they are left to pools.
+/// Processors of a pool are interchangeable: what their measurements differ in is taken for noise and averaged.
+struct Costs {
+  soc::Pools pools;
+  std::vector<TaskCosts> bound;  ///< by task
+  std::vector<TaskCosts> late;   ///< by task; pools in the place of processors
+
+  /// Seconds of stage i of an option for `task`.
+  double stage(std::size_t task, const StitchedOption& option, std::size_t i) const;
+};
+Result<Costs> read_all_costs(const Problem& problem);
+
+/// Busiest processor's time per round under one option for each task. What is left to a pool goes to its less busy
+/// members first, so the pool's mean counts for it, and what is bound to a member for that member.
+double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOption*>& chosen);
+
 /// Allowed are σ that keep both bounds. If no σ is accurate enough, the most accurate ones; if no accurate one is fast
 /// enough, those within 2 % of the least latency (design: keep accuracy, least latency).
+/// With `late_binding` also those that leave their stages to pools, once for every member that a task may prefer.
 /// O(V^S · S·V) to filter σ, then O(P^S) times those that are left. kFailedPrecondition if an accuracy is missing.
-Result<TaskOptions> stitched_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task);
+Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool late_binding);
 
 /// The most accurate allowed σ under `option`'s placement that keeps every processor no more than 2 % busier than
 /// `option` does and meets the latency bound if `option` does. May be `option` itself. O(V^S · S).
-Result<StitchedOption> most_accurate_tie(const Problem& problem, const TaskCosts& costs, zoo::TaskId task,
+Result<StitchedOption> most_accurate_tie(const Problem& problem, const Costs& costs, zoo::TaskId task,
                                          const StitchedOption& option);
 
 }  // namespace sparseloom::plan

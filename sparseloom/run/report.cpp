@@ -75,6 +75,7 @@ TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally
   report.task = task.name;
   for (const zoo::VariantId v : chosen.sigma) report.variant.push_back(task.variants[v.index()].name);
   for (const soc::ProcessorId p : chosen.placement) report.placement.push_back(in.soc.processor(p).name);
+  report.late_binding = chosen.late_binding;
   report.requests = tally.requests;
   report.violations = misses_accuracy(in, id) ? tally.requests : tally.late;
   report.accuracy = chosen.accuracy;
@@ -101,6 +102,7 @@ Json to_json(const TaskReport& t) {
   return {{"task", t.task},
           {"variant", t.variant},
           {"placement", t.placement},
+          {"late_binding", t.late_binding},
           {"requests", t.requests},
           {"violations", t.violations},
           {"accuracy", t.accuracy},
@@ -121,7 +123,6 @@ Json to_json(const SystemReport& s) {
           {"violations",
            {{"latency", s.violations.latency}, {"accuracy", s.violations.accuracy}, {"both", s.violations.both}}},
           {"throughput_qps", s.throughput_qps},
-          {"late_binding", s.late_binding},
           {"tasks", std::move(tasks)}};
 }
 
@@ -151,7 +152,6 @@ SystemReport make_report(const ReportInput& in) {
   report.name = in.name;
   report.requests = in.records.size();
   report.throughput_qps = in.throughput_qps;
-  report.late_binding = in.plan.late_binding;
   std::vector<bool> hits;
   const double one = 1.0 / static_cast<double>(std::max<std::size_t>(in.records.size(), 1));
   for (const Record& r : in.records) {
@@ -198,11 +198,13 @@ Bytes peak_resident_bytes() {
 }
 
 std::string format_report(const SystemReport& report) {
+  bool late_binding = false;
   std::vector<std::string> variants, placements;
   std::size_t task_width = 4, variant_width = 17, placement_width = 9;
   for (const TaskReport& t : report.tasks) {
     variants.push_back(fmt::format("{}", fmt::join(t.variant, "|")));
     placements.push_back(fmt::format("{}", fmt::join(t.placement, "|")));
+    if (t.late_binding) placements.back() += "*", late_binding = true;
     task_width = std::max(task_width, t.task.size());
     variant_width = std::max(variant_width, variants.back().size());
     placement_width = std::max(placement_width, placements.back().size());
@@ -218,7 +220,7 @@ std::string format_report(const SystemReport& report) {
                     row.requests, row.violations, percent_text(row.accuracy_served), percent_text(row.bound.accuracy),
                     ms_text(row.bound.latency), ms_text(row.p50), ms_text(row.p95), ms_text(row.p99));
   }
-  if (report.late_binding) text += "Placed on several of a kind, a stage runs on whichever is free first.\n";
+  if (late_binding) text += "* or on another processor of the same kind, if that is free first\n";
   const auto pct = [](double v) { return fmt::format("{:.2f} %", v * 100); };
   text += fmt::format(
       "{}: {} requests, {} violate (95 % interval {}..{}): {} late, {} inaccurate, {} both; {:.1f} served per second\n",

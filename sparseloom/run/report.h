@@ -34,6 +34,7 @@ struct TaskReport {
   std::string task;
   std::vector<std::string> variant;    ///< per stage
   std::vector<std::string> placement;  ///< per stage
+  bool late_binding = false;           ///< a placement then stands for the processor's whole pool
   std::size_t requests = 0;
   std::size_t violations = 0;
   double accuracy = 0;                    ///< of σ on the profile split, as planned
@@ -50,7 +51,6 @@ struct SystemReport {
   Rate violation_rate;
   Violations violations;
   double throughput_qps = 0;
-  bool late_binding = false;  ///< of its plan: a placement then stands for the processor's whole pool
   std::vector<TaskReport> tasks;
 };
 

@@ -32,17 +32,13 @@ std::size_t Dispatcher::plans_in_use() const {
       std::count_if(plans_.begin(), plans_.end(), [](const PlanInUse& p) { return p.plan != nullptr; }));
 }
 
-const plan::Plan& Dispatcher::plan_of(const Admitted& admitted) const {
-  return *plans_.at(admitted.plan_version - oldest_version_).plan;
-}
-
 const plan::TaskPlan& Dispatcher::task_plan(const Admitted& admitted) const {
-  return plan_of(admitted).tasks.at(admitted.request.task.index());
+  return plans_.at(admitted.plan_version - oldest_version_).plan->tasks.at(admitted.request.task.index());
 }
 
-QueueId Dispatcher::queue_of(const plan::Plan& plan, soc::ProcessorId placed) const {
-  if (!plan.late_binding) return QueueId(placed.index());
-  return QueueId(pools_.of.size() + pools_.of.at(placed.index()));
+QueueId Dispatcher::queue_of(const plan::TaskPlan& plan, zoo::StageId stage) const {
+  const std::size_t placed = plan.placement.at(stage.index()).index();
+  return QueueId(plan.late_binding ? pools_.of.size() + pools_.of.at(placed) : placed);
 }
 
 void Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatch>& out) {
@@ -82,7 +78,7 @@ void Dispatcher::make_ready(const Admitted& admitted, zoo::StageId stage, Second
   policy_->push({.request = r.id,
                  .task = r.task,
                  .stage = stage,
-                 .queue = queue_of(plan_of(admitted), chosen.placement.at(stage.index())),
+                 .queue = queue_of(chosen, stage),
                  .arrival = r.arrival,
                  .deadline = r.deadline,
                  .ready_since = now,

@@ -18,8 +18,8 @@ namespace sparseloom::sched {
 /// grown to the load, allocates nothing. Breaking a precondition is a bug of the host (std::out_of_range).
 class Dispatcher {
  public:
-  /// `policy` keeps queue_count(pools) queues: one of each processor, then one of each pool, which holds what plans
-  /// with late binding leave open.
+  /// `policy` keeps queue_count(pools) queues: one of each processor, then one of each pool, which holds what late
+  /// binding leaves open.
   Dispatcher(std::shared_ptr<const plan::Plan> plan, soc::Pools pools, std::unique_ptr<Policy> policy);
   static std::size_t queue_count(const soc::Pools& pools) { return pools.of.size() + pools.members.size(); }
 
@@ -55,10 +55,9 @@ class Dispatcher {
     std::size_t plan_version = 0;
   };
 
-  const plan::Plan& plan_of(const Admitted& admitted) const;
   const plan::TaskPlan& task_plan(const Admitted& admitted) const;
   void make_ready(const Admitted& admitted, zoo::StageId stage, Seconds now);
-  QueueId queue_of(const plan::Plan& plan, soc::ProcessorId placed) const;
+  QueueId queue_of(const plan::TaskPlan& plan, zoo::StageId stage) const;
   void start_idle(soc::ProcessorId first, Seconds now, std::vector<Dispatch>& out);
   void start(soc::ProcessorId processor, Seconds now, std::vector<Dispatch>& out);
   void leave(RequestId request);

@@ -239,7 +239,7 @@ TEST(LateBinding, TakesProcessorsOfOneKindForOne) {
   World world = world_of(2);
   for (const char* name : {"a", "b", "c"}) add_task(world, name, 1, {{"dense", 2, 0.9}}, {0.8, from_ms(9)});
   const Plan plan = response_plan(world);
-  EXPECT_TRUE(plan.late_binding);
+  EXPECT_TRUE(std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const TaskPlan& t) { return t.late_binding; }));
   EXPECT_DOUBLE_EQ(to_ms(plan.bottleneck), 3.0);
   EXPECT_TRUE(plan.optimal);
   SparseloomOptions bound;

@@ -32,11 +32,11 @@ struct Row {
 inline std::shared_ptr<const plan::Plan> made_up_plan(const std::vector<Row>& rows, bool late_binding = false) {
   auto plan = std::make_shared<plan::Plan>();
   plan->planner = "made-up";
-  plan->late_binding = late_binding;
   for (const Row& row : rows) {
     plan::TaskPlan& task = plan->tasks.emplace_back();
     for (const std::size_t v : row.sigma) task.sigma.emplace_back(v);
     for (const std::size_t p : row.placement) task.placement.emplace_back(p);
+    task.late_binding = late_binding;
     task.latency = Seconds(static_cast<double>(row.sigma.size()));
   }
   return plan;
