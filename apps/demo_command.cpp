@@ -13,6 +13,7 @@
 #include "sparseloom/plan/sparseloom_planner.h"
 #include "sparseloom/run/comparison.h"
 #include "sparseloom/run/report.h"
+#include "sparseloom/sched/policy.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -257,6 +258,9 @@ Status play_all(const Stage& stage) {
 }
 
 Status demo(const DemoOptions& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
+  SL_RETURN_IF_ERROR(sched::make_policy(options.policy, 1).status());
   SL_RETURN_IF_ERROR(configs_named(options.slo_config).status());
   interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,

@@ -132,6 +132,7 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcom
 
 Status run(const Options& options) {
   // Mistakes on the command line first: nothing is loaded or measured for them.
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(options.slo));
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
   SL_ASSIGN_OR_RETURN(const auto throughput, throughput_planner(options));

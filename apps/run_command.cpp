@@ -25,16 +25,6 @@ Status apply(const RunOptions& options, sched::Workload& workload) {
   return sched::make_policy(workload.policy, 1).status();
 }
 
-// Found out before minutes of serving rather than after.
-Status check_writable(const std::string& option, const std::string& path) {
-  if (path.empty()) return {};
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  const std::filesystem::path there = folder.empty() ? std::filesystem::path(".") : folder;
-  std::error_code ignored;
-  if (std::filesystem::is_directory(there, ignored)) return {};
-  return error(Code::kUnavailable, "{} {}: no folder {}", option, path, there.string());
-}
-
 struct Data {
   std::vector<std::unique_ptr<zoo::Dataset>> splits;  // spans point into these
   std::vector<run::TaskSamples> samples;
@@ -63,9 +53,9 @@ void print_plan(const zoo::Zoo& zoo, const plan::Plan& plan, const plan::SloConf
 }
 
 Status run_workload(const RunOptions& options) {
-  interrupted();
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
+  interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
   SL_ASSIGN_OR_RETURN(sched::Workload workload, sched::load_workload(options.workload, setup->zoo));
