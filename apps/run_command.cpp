@@ -111,6 +111,7 @@ Status run_workload(const RunOptions& options) {
     if (trace.dropped() > 0) fmt::print("The trace was full: {} stages are not in it\n", trace.dropped());
   }
   std::fflush(stdout);
+  SL_RETURN_IF_ERROR(player->failures());
   return cancelled_if_interrupted();
 }
 

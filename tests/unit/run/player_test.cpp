@@ -1,5 +1,6 @@
 #include "sparseloom/run/player.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,7 +12,9 @@ namespace sparseloom::run {
 namespace {
 
 using sched::Arrivals;
+using ::testing::AllOf;
 using testing::FakeWorld;
+using ::testing::HasSubstr;
 
 struct Stage {
   explicit Stage(std::size_t tasks = 2, std::size_t samples = 5) : world(tasks), inputs(samples) {
@@ -148,6 +151,27 @@ TEST(Player, AFailedRequestIsRecordedAsNotServed) {
   const std::vector<Record> records = player->play(workload, stage.slos);
   ASSERT_EQ(records.size(), 10U);
   for (const Record& r : records) EXPECT_EQ(r.served(), r.sample != 1);
+}
+
+TEST(Player, SaysHowManyRequestsFailedAndWhyTheFirstDid) {
+  Stage stage(1);
+  std::atomic<int> failures{0};
+  stage.world.on_run = [&](const SubgraphKey&, std::span<const float> in, std::span<float>) {
+    return in[0] == 1 ? error(Code::kInternal, "loss {}", ++failures) : Status();
+  };
+  const auto player = stage.start();
+  const auto play = [&](std::size_t requests) {
+    sched::Workload workload;
+    workload.arrivals = {entry(0, Arrivals::Kind::kClosedLoop, requests)};
+    player->play(workload, stage.slos);
+  };
+  play(1);
+  EXPECT_TRUE(player->failures().ok());
+  play(1);
+  EXPECT_EQ(player->failures().code(), Code::kInternal);
+  EXPECT_THAT(player->failures().message(), HasSubstr("1 request failed: "));
+  play(10);
+  EXPECT_THAT(player->failures().message(), AllOf(HasSubstr("3 requests failed: "), HasSubstr("loss 1")));
 }
 
 TEST(Player, RefusesATaskWithoutSamples) {
