@@ -102,7 +102,7 @@ Status run_workload(const RunOptions& options) {
   fmt::print("{}Peak memory {:.1f} MiB; latest send {:.3f} ms after it was due\n", run::format_report(report),
              to_mib(run::peak_resident_bytes()), to_ms(player->worst_lateness()));
   if (!options.json.empty()) {
-    const Json document = run::report_json(slo.name, setup->soc.name, {report});
+    const Json document = run::report_json(slo.name, setup->soc.name, {report}, !interrupted().load());
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
   if (!options.trace.empty()) {

@@ -6,36 +6,15 @@
 #include <algorithm>
 #include <map>
 
-#include "fake_world.h"
+#include "fake_stage.h"
 
 namespace sparseloom::run {
 namespace {
 
 using sched::Arrivals;
 using ::testing::AllOf;
-using testing::FakeWorld;
 using ::testing::HasSubstr;
-
-struct Stage {
-  explicit Stage(std::size_t tasks = 2, std::size_t samples = 5) : world(tasks), inputs(samples) {
-    TaskSamples task;
-    for (std::size_t s = 0; s < samples; ++s) {
-      task.inputs.push_back(inputs[s]);
-      task.labels.push_back(0);
-    }
-    setup.samples.assign(tasks, task);
-    slos.assign(tasks, {0.5, from_ms(50)});
-  }
-  std::unique_ptr<Player> start() {
-    auto player = Player::start(setup, world.plan_of(0));
-    EXPECT_TRUE(player.ok());
-    return std::move(player).value();
-  }
-  FakeWorld world;
-  testing::Inputs inputs;
-  PlayerSetup setup{.zoo = world.zoo, .soc = world.soc, .residency = world.residency, .samples = {}, .engine = {}};
-  std::vector<plan::Slo> slos;
-};
+using testing::Stage;
 
 Arrivals entry(std::size_t task, Arrivals::Kind kind, std::size_t requests, double rate_per_s = 0,
                std::size_t outstanding = 1) {
