@@ -75,6 +75,7 @@ Result<std::vector<run::Contender>> plan_all(const Stage& stage, const plan::Slo
 struct Played {
   std::vector<run::SystemReport> reports;  // by contender; none if stopped before each had its turn
   bool complete = false;                   // every repeat was played
+  Status failures;                         // of requests
 };
 
 // Every planner's plan, played against each other.
@@ -91,7 +92,7 @@ Result<Played> play_config(const Stage& stage, const plan::SloConfig& slo,
   const run::ComparisonOptions options{
       .repeats = stage.options.repeats, .saturated = Seconds(stage.options.saturated_s), .on_progress = {}};
   SL_ASSIGN_OR_RETURN(const run::Comparison comparison, run::compare(*player, contenders, slo.slos, options));
-  Played played{.reports = {}, .complete = comparison.rounds == options.repeats};
+  Played played{.reports = {}, .complete = comparison.rounds == options.repeats, .failures = player->failures()};
   for (std::size_t c = 0; comparison.rounds > 0 && c < contenders.size(); ++c) {
     played.reports.push_back(run::make_report({.name = contenders[c].name,
                                                .zoo = setup.zoo,
@@ -242,10 +243,15 @@ Result<std::vector<std::unique_ptr<zoo::Dataset>>> load_test_data(const zoo::Zoo
   return data;
 }
 
-// The document of --json; null if stopped before there was anything to report.
-Result<Json> play_all(const Stage& stage) {
+struct AllPlayed {
+  Json document;    // of --json; null if stopped before there was anything to report
+  Status failures;  // of requests, in the first configuration with any
+};
+
+Result<AllPlayed> play_all(const Stage& stage) {
   SL_ASSIGN_OR_RETURN(const auto configs, configs_named(stage.options.slo_config));
   const bool several = configs.size() > 1;
+  AllPlayed result;
   std::vector<Json> documents;
   std::vector<std::vector<run::SystemReport>> all;
   for (const auto& [name, indices] : configs) {
@@ -259,16 +265,19 @@ Result<Json> play_all(const Stage& stage) {
     }
     if (!several) warn_about_missed_bounds(stage, *contenders.front().plan, slo);
     SL_ASSIGN_OR_RETURN(Played played, play_config(stage, slo, contenders));
+    if (result.failures.ok()) result.failures = played.failures.with_context(name);
     // A half-played configuration does not enter the means.
     if (played.reports.empty() || (several && !played.complete)) break;
     several ? print_row(name, played.reports) : print_one_config(stage, played, *contenders.front().plan);
     documents.push_back(run::report_json(name, stage.setup.soc.name, played.reports, played.complete));
     all.push_back(std::move(played.reports));
   }
-  if (all.empty()) return Json();
-  if (!several) return documents.front();
-  print_means(means(all));
-  return several_json(documents, means(all), stage.options.slo_config, all.size() == configs.size());
+  if (all.empty()) return result;
+  if (several) print_means(means(all));
+  result.document = several
+                        ? several_json(documents, means(all), stage.options.slo_config, all.size() == configs.size())
+                        : documents.front();
+  return result;
 }
 
 Status write_outputs(const Stage& stage, const Json& document) {
@@ -309,8 +318,9 @@ Status demo(const DemoOptions& options) {
   }
   print_introduction(stage);
   std::fflush(stdout);
-  SL_ASSIGN_OR_RETURN(const Json document, play_all(stage));
-  if (!document.is_null()) SL_RETURN_IF_ERROR(write_outputs(stage, document));
+  SL_ASSIGN_OR_RETURN(const AllPlayed played, play_all(stage));
+  if (!played.document.is_null()) SL_RETURN_IF_ERROR(write_outputs(stage, played.document));
+  SL_RETURN_IF_ERROR(played.failures);
   return cancelled_if_interrupted();
 }
 
