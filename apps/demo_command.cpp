@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/missed.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/plan/planner.h"
@@ -126,21 +127,6 @@ void print_introduction(const Stage& stage) {
       "enough. Every system below serves the same requests: one per task in each of the {} orders of the tasks, {} "
       "times.\n",
       run::all_orders(zoo.tasks.size()).size(), stage.options.repeats);
-}
-
-void warn_about_missed_bounds(const Stage& stage, const plan::Plan& plan, const plan::SloConfig& slo) {
-  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-    const plan::TaskPlan& chosen = plan.tasks[t];
-    if (chosen.meets_slo()) continue;
-    const std::string missed = !chosen.meets_accuracy && !chosen.meets_latency ? "accuracy and latency bounds are"
-                               : chosen.meets_accuracy                         ? "latency bound is"
-                                                                               : "accuracy bound is";
-    fmt::print(
-        "{}: no stitched variant meets {}: its {} missed ({:.2f} ms of {:.2f} ms, {:.1f} % of {:.1f} %); serving "
-        "degraded\n",
-        stage.setup.zoo.tasks[t].name, slo.name, missed, to_ms(chosen.latency), to_ms(slo.slos[t].latency),
-        chosen.accuracy * 100, slo.slos[t].accuracy * 100);
-  }
 }
 
 void print_systems(const std::vector<run::SystemReport>& reports) {
@@ -263,7 +249,7 @@ Result<AllPlayed> play_all(const Stage& stage) {
       for (const run::Contender& c : contenders) fmt::print("{:>12}", c.name);
       fmt::print("\n");
     }
-    if (!several) warn_about_missed_bounds(stage, *contenders.front().plan, slo);
+    if (!several) fmt::print("{}", describe_missed(stage.setup.zoo, *contenders.front().plan, slo.slos));
     SL_ASSIGN_OR_RETURN(Played played, play_config(stage, slo, contenders));
     if (result.failures.ok()) result.failures = played.failures.with_context(name);
     // A half-played configuration does not enter the means.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/missed.h"
 #include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
@@ -94,12 +95,6 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
           {"tasks", std::move(tasks)}};
 }
 
-std::string bound_text(const plan::TaskPlan& task) {
-  if (task.meets_slo()) return "yes";
-  if (task.meets_latency) return "no: accuracy";
-  return task.meets_accuracy ? "no: latency" : "no: both";
-}
-
 std::string proof_text(const plan::Plan& plan) {
   if (plan.optimal) return "proven the least";
   if (plan.gap >= 1) return "no lower bound sought";
@@ -114,7 +109,7 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcom
                fmt::format("{}", fmt::join(processor_names(setup.soc, task.placement), "|")),
                fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
                fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
-               bound_text(task)});
+               task.meets_slo() ? "yes" : "no: " + missed_bounds(task)});
   }
   fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n\n{}\n",
              outcome.plan.planner, slo.name, setup.soc.name, table.text());

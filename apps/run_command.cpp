@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/missed.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/plan/planner.h"
@@ -40,18 +41,6 @@ Result<Data> load_data(const zoo::Zoo& zoo) {
   return data;
 }
 
-void print_plan(const zoo::Zoo& zoo, const plan::Plan& plan, const plan::SloConfig& slo) {
-  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-    const plan::TaskPlan& chosen = plan.tasks[t];
-    if (chosen.meets_slo()) continue;
-    fmt::print(
-        "{}: nothing meets its bounds; serving degraded: predicted {:.2f} ms of {:.2f} ms, accuracy {:.1f} % of {:.1f} "
-        "%\n",
-        zoo.tasks[t].name, to_ms(chosen.latency), to_ms(slo.slos[t].latency), chosen.accuracy * 100,
-        slo.slos[t].accuracy * 100);
-  }
-}
-
 Status run_workload(const RunOptions& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
@@ -86,7 +75,7 @@ Status run_workload(const RunOptions& options) {
   fmt::print("Serving workload '{}' on {}: SLOs {}, planner {}, policy {}\n",
              workload.name.empty() ? options.workload : workload.name, setup->soc.name, slo.name, workload.planner,
              workload.policy);
-  print_plan(setup->zoo, *plan, slo);
+  fmt::print("{}", describe_missed(setup->zoo, *plan, slo.slos));
   std::fflush(stdout);
   const std::vector<run::Record> records = player->play(workload, slo.slos);
 

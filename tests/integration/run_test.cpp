@@ -41,6 +41,20 @@ TEST(RunCommand, ServesAndWritesReportAndTrace) {
   EXPECT_EQ(stages, image["requests"].get<std::size_t>() * image["variant"].size());
 }
 
+TEST(RunCommand, NamesEveryBoundThatIsMissed) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "w.json";
+  ASSERT_TRUE(write_file(file, R"({"format_version": 1,
+    "slos": [{"task": "image", "accuracy": 1.0, "latency_ms": 0.001}],
+    "arrivals": [{"task": "image", "kind": "closed_loop", "requests": 5}]})")
+                  .ok());
+  const CliResult result = run_cli({"run", "--zoo", demo_zoo(), "--workload", file}, shared_cache());
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("image: misses its accuracy and latency bounds"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("% of 100.0 %"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("ms of 0.001 ms"), std::string::npos) << result.out;
+}
+
 // Reads what `fd` gives, until `text` has come or the other side has closed.
 std::string read_until(int fd, std::string_view text) {
   std::string all;
