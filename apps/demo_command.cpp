@@ -124,9 +124,10 @@ void print_introduction(const Stage& stage) {
       "Stages of differently compressed variants of one base model are stitched into variants that nobody trained, "
       "and\n"
       "each stage is placed on one processor. A request violates its SLO if it is late or its variant is not accurate\n"
-      "enough. Every system below serves the same requests: one per task in each of the {} orders of the tasks, {} "
-      "times.\n",
-      run::all_orders(zoo.tasks.size()).size(), stage.options.repeats);
+      "enough. Every system below serves the same requests: one per task in each of the {} orders of the tasks{},\n"
+      "{} times.\n",
+      run::episode_orders(zoo.tasks.size()).size(),
+      zoo.tasks.size() > run::kMostTasksInEveryOrder ? " drawn from a fixed seed" : "", stage.options.repeats);
 }
 
 void print_systems(const std::vector<run::SystemReport>& reports) {
