@@ -139,6 +139,7 @@ Status bench_model(const backend::Runtime& runtime, const soc::Soc& soc, const s
 }
 
 Status bench_engine(const BenchOptions& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   std::error_code ignored;
   if (!options.model.empty() && !std::filesystem::exists(options.model, ignored)) {
     return error(Code::kNotFound, "--model {}: no such file", options.model);

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "apps/commands.h"
+#include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/file.h"
@@ -294,6 +295,7 @@ Status write_and_examine(const CutArguments& arguments, const backend::Runtime& 
 }
 
 Status run_cut(const CutArguments& arguments) {
+  SL_RETURN_IF_ERROR(check_writable("--json", arguments.json));
   SL_RETURN_IF_ERROR(check_arguments(arguments));
   SL_ASSIGN_OR_RETURN(const auto shapes, parse_shapes(arguments.shapes));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));

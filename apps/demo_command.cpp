@@ -7,12 +7,14 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/missed.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/plan/sparseloom_planner.h"
 #include "sparseloom/run/comparison.h"
 #include "sparseloom/run/report.h"
+#include "sparseloom/sched/policy.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -70,9 +72,16 @@ Result<std::vector<run::Contender>> plan_all(const Stage& stage, const plan::Slo
   return contenders;
 }
 
-// One SLO configuration: every planner's plan, played against each other.
-Result<std::vector<run::SystemReport>> play_config(const Stage& stage, const plan::SloConfig& slo,
-                                                   const std::vector<run::Contender>& contenders) {
+// One SLO configuration.
+struct Played {
+  std::vector<run::SystemReport> reports;  // by contender; none if stopped before each had its turn
+  bool complete = false;                   // every repeat was played
+  Status failures;                         // of requests
+};
+
+// Every planner's plan, played against each other.
+Result<Played> play_config(const Stage& stage, const plan::SloConfig& slo,
+                           const std::vector<run::Contender>& contenders) {
   const Setup& setup = stage.setup;
   run::PlayerSetup player_setup{.zoo = setup.zoo,
                                 .soc = setup.soc,
@@ -83,20 +92,20 @@ Result<std::vector<run::SystemReport>> play_config(const Stage& stage, const pla
   SL_ASSIGN_OR_RETURN(const auto player, run::Player::start(std::move(player_setup), contenders.front().plan));
   const run::ComparisonOptions options{
       .repeats = stage.options.repeats, .saturated = Seconds(stage.options.saturated_s), .on_progress = {}};
-  SL_ASSIGN_OR_RETURN(const auto outcomes, run::compare(*player, contenders, slo.slos, options));
-  std::vector<run::SystemReport> reports;
-  for (std::size_t c = 0; c < contenders.size(); ++c) {
-    reports.push_back(run::make_report({.name = contenders[c].name,
-                                        .zoo = setup.zoo,
-                                        .soc = setup.soc,
-                                        .profile = stage.profile,
-                                        .plan = *contenders[c].plan,
-                                        .slos = slo.slos,
-                                        .samples = stage.samples,
-                                        .records = outcomes[c].episodes,
-                                        .throughput_qps = outcomes[c].throughput_qps}));
+  SL_ASSIGN_OR_RETURN(const run::Comparison comparison, run::compare(*player, contenders, slo.slos, options));
+  Played played{.reports = {}, .complete = comparison.rounds == options.repeats, .failures = player->failures()};
+  for (std::size_t c = 0; comparison.rounds > 0 && c < contenders.size(); ++c) {
+    played.reports.push_back(run::make_report({.name = contenders[c].name,
+                                               .zoo = setup.zoo,
+                                               .soc = setup.soc,
+                                               .profile = stage.profile,
+                                               .plan = *contenders[c].plan,
+                                               .slos = slo.slos,
+                                               .samples = stage.samples,
+                                               .records = comparison.outcomes[c].episodes,
+                                               .throughput_qps = comparison.outcomes[c].throughput_qps}));
   }
-  return reports;
+  return played;
 }
 
 void print_introduction(const Stage& stage) {
@@ -115,24 +124,10 @@ void print_introduction(const Stage& stage) {
       "Stages of differently compressed variants of one base model are stitched into variants that nobody trained, "
       "and\n"
       "each stage is placed on one processor. A request violates its SLO if it is late or its variant is not accurate\n"
-      "enough. Every system below serves the same requests: one per task in each of the {} orders of the tasks, {} "
-      "times.\n",
-      run::all_orders(zoo.tasks.size()).size(), stage.options.repeats);
-}
-
-void warn_about_missed_bounds(const Stage& stage, const plan::Plan& plan, const plan::SloConfig& slo) {
-  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-    const plan::TaskPlan& chosen = plan.tasks[t];
-    if (chosen.meets_slo()) continue;
-    const std::string missed = !chosen.meets_accuracy && !chosen.meets_latency ? "accuracy and latency bounds are"
-                               : chosen.meets_accuracy                         ? "latency bound is"
-                                                                               : "accuracy bound is";
-    fmt::print(
-        "{}: no stitched variant meets {}: its {} missed ({:.2f} ms of {:.2f} ms, {:.1f} % of {:.1f} %); serving "
-        "degraded\n",
-        stage.setup.zoo.tasks[t].name, slo.name, missed, to_ms(chosen.latency), to_ms(slo.slos[t].latency),
-        chosen.accuracy * 100, slo.slos[t].accuracy * 100);
-  }
+      "enough. Every system below serves the same requests: one per task in each of the {} orders of the tasks{},\n"
+      "{} times.\n",
+      run::episode_orders(zoo.tasks.size()).size(),
+      zoo.tasks.size() > run::kMostTasksInEveryOrder ? " drawn from a fixed seed" : "", stage.options.repeats);
 }
 
 void print_systems(const std::vector<run::SystemReport>& reports) {
@@ -164,14 +159,19 @@ void print_losses(const std::vector<run::SystemReport>& reports) {
              losses.empty() ? "nothing" : fmt::format("{}", fmt::join(losses, "; ")));
 }
 
-void print_one_config(const Stage& stage, const std::vector<run::SystemReport>& reports, const plan::Plan& ours) {
+void print_one_config(const Stage& stage, const Played& played, const plan::Plan& ours) {
+  const std::vector<run::SystemReport>& reports = played.reports;
   fmt::print("\nWhat {} served (accuracy of the answers given; throughput under saturation):\n{}", reports.front().name,
              run::format_report(reports.front()));
   fmt::print(
       "\nThe same requests served by systems without stitching (np: each task whole on one processor; p: stages in "
       "turn):\n");
   print_systems(reports);
-  print_losses(reports);
+  if (played.complete) {
+    print_losses(reports);
+  } else {
+    fmt::print("Stopped early: only the rounds that every system has played are counted.\n");
+  }
   fmt::print(
       "Memory: {:.1f} MiB resident for {}'s subgraphs; {:.1f} MiB peak of this process, which holds every system's.\n",
       to_mib(plan::resident_bytes(stage.profile, ours)), reports.front().name, to_mib(run::peak_resident_bytes()));
@@ -212,12 +212,13 @@ void print_means(const std::vector<Mean>& all) {
   fmt::print("\n");
 }
 
-Json several_json(const std::vector<Json>& runs, const std::vector<Mean>& all, const std::string& slo_config) {
+Json several_json(const std::vector<Json>& runs, const std::vector<Mean>& all, const std::string& slo_config,
+                  bool complete) {
   Json mean = Json::array();
   for (const Mean& m : all) {
     mean.push_back({{"name", m.name}, {"violation_rate", m.violation_rate}, {"throughput_qps", m.throughput_qps}});
   }
-  return {{"slo_config", slo_config}, {"mean", std::move(mean)}, {"runs", runs}};
+  return {{"slo_config", slo_config}, {"complete", complete}, {"mean", std::move(mean)}, {"runs", runs}};
 }
 
 Result<std::vector<std::unique_ptr<zoo::Dataset>>> load_test_data(const zoo::Zoo& zoo) {
@@ -229,9 +230,15 @@ Result<std::vector<std::unique_ptr<zoo::Dataset>>> load_test_data(const zoo::Zoo
   return data;
 }
 
-Status play_all(const Stage& stage) {
+struct AllPlayed {
+  Json document;    // of --json; null if stopped before there was anything to report
+  Status failures;  // of requests, in the first configuration with any
+};
+
+Result<AllPlayed> play_all(const Stage& stage) {
   SL_ASSIGN_OR_RETURN(const auto configs, configs_named(stage.options.slo_config));
   const bool several = configs.size() > 1;
+  AllPlayed result;
   std::vector<Json> documents;
   std::vector<std::vector<run::SystemReport>> all;
   for (const auto& [name, indices] : configs) {
@@ -243,20 +250,36 @@ Status play_all(const Stage& stage) {
       for (const run::Contender& c : contenders) fmt::print("{:>12}", c.name);
       fmt::print("\n");
     }
-    if (!several) warn_about_missed_bounds(stage, *contenders.front().plan, slo);
-    SL_ASSIGN_OR_RETURN(auto reports, play_config(stage, slo, contenders));
-    if (interrupted().load() && several) break;  // a half-played configuration does not enter the means
-    several ? print_row(name, reports) : print_one_config(stage, reports, *contenders.front().plan);
-    documents.push_back(run::report_json(name, stage.setup.soc.name, reports));
-    all.push_back(std::move(reports));
+    if (!several) fmt::print("{}", describe_missed(stage.setup.zoo, *contenders.front().plan, slo.slos));
+    SL_ASSIGN_OR_RETURN(Played played, play_config(stage, slo, contenders));
+    if (result.failures.ok()) result.failures = played.failures.with_context(name);
+    // A half-played configuration does not enter the means.
+    if (played.reports.empty() || (several && !played.complete)) break;
+    several ? print_row(name, played.reports) : print_one_config(stage, played, *contenders.front().plan);
+    documents.push_back(run::report_json(name, stage.setup.soc.name, played.reports, played.complete));
+    all.push_back(std::move(played.reports));
   }
+  if (all.empty()) return result;
   if (several) print_means(means(all));
-  if (stage.options.json.empty()) return {};
-  const Json document = several ? several_json(documents, means(all), stage.options.slo_config) : documents.front();
-  return write_file(stage.options.json, document.dump(2) + "\n");
+  result.document = several
+                        ? several_json(documents, means(all), stage.options.slo_config, all.size() == configs.size())
+                        : documents.front();
+  return result;
+}
+
+Status write_outputs(const Stage& stage, const Json& document) {
+  const DemoOptions& options = stage.options;
+  if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
+  if (stage.trace == nullptr) return {};
+  SL_RETURN_IF_ERROR(stage.trace->write(options.trace, stage.setup.zoo, stage.setup.soc));
+  fmt::print("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)\n", options.trace);
+  return {};
 }
 
 Status demo(const DemoOptions& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
+  SL_RETURN_IF_ERROR(sched::make_policy(options.policy, 1).status());
   SL_RETURN_IF_ERROR(configs_named(options.slo_config).status());
   interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
@@ -281,11 +304,10 @@ Status demo(const DemoOptions& options) {
     stage.samples.push_back(run::samples_of(*data[t], setup->zoo.tasks[t].inputs.size()));
   }
   print_introduction(stage);
-  SL_RETURN_IF_ERROR(play_all(stage));
-  if (!options.trace.empty()) {
-    SL_RETURN_IF_ERROR(trace.write(options.trace, setup->zoo, setup->soc));
-    fmt::print("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)\n", options.trace);
-  }
+  std::fflush(stdout);
+  SL_ASSIGN_OR_RETURN(const AllPlayed played, play_all(stage));
+  if (!played.document.is_null()) SL_RETURN_IF_ERROR(write_outputs(stage, played.document));
+  SL_RETURN_IF_ERROR(played.failures);
   return cancelled_if_interrupted();
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/missed.h"
 #include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
@@ -94,12 +95,6 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
           {"tasks", std::move(tasks)}};
 }
 
-std::string bound_text(const plan::TaskPlan& task) {
-  if (task.meets_slo()) return "yes";
-  if (task.meets_latency) return "no: accuracy";
-  return task.meets_accuracy ? "no: latency" : "no: both";
-}
-
 std::string proof_text(const plan::Plan& plan) {
   if (plan.optimal) return "proven the least";
   if (plan.gap >= 1) return "no lower bound sought";
@@ -117,7 +112,7 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcom
          fmt::format("{}{}", fmt::join(processor_names(setup.soc, task.placement), "|"), task.late_binding ? "*" : ""),
          fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
          fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
-         bound_text(task)});
+         task.meets_slo() ? "yes" : "no: " + missed_bounds(task)});
   }
   fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n\n{}\n",
              outcome.plan.planner, slo.name, setup.soc.name, table.text());
@@ -135,6 +130,7 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcom
 
 Status run(const Options& options) {
   // Mistakes on the command line first: nothing is loaded or measured for them.
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(options.slo));
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
   SL_ASSIGN_OR_RETURN(const auto throughput, throughput_planner(options));

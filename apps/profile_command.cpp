@@ -178,6 +178,7 @@ Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measur
 }
 
 Status run(const Options& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
   SL_ASSIGN_OR_RETURN(const profile::MeasureOptions measuring, measure_options(options, *setup));

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/missed.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/plan/planner.h"
@@ -25,16 +26,6 @@ Status apply(const RunOptions& options, sched::Workload& workload) {
   return sched::make_policy(workload.policy, 1).status();
 }
 
-// Found out before minutes of serving rather than after.
-Status check_writable(const std::string& option, const std::string& path) {
-  if (path.empty()) return {};
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  const std::filesystem::path there = folder.empty() ? std::filesystem::path(".") : folder;
-  std::error_code ignored;
-  if (std::filesystem::is_directory(there, ignored)) return {};
-  return error(Code::kUnavailable, "{} {}: no folder {}", option, path, there.string());
-}
-
 struct Data {
   std::vector<std::unique_ptr<zoo::Dataset>> splits;  // spans point into these
   std::vector<run::TaskSamples> samples;
@@ -50,22 +41,10 @@ Result<Data> load_data(const zoo::Zoo& zoo) {
   return data;
 }
 
-void print_plan(const zoo::Zoo& zoo, const plan::Plan& plan, const plan::SloConfig& slo) {
-  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-    const plan::TaskPlan& chosen = plan.tasks[t];
-    if (chosen.meets_slo()) continue;
-    fmt::print(
-        "{}: nothing meets its bounds; serving degraded: predicted {:.2f} ms of {:.2f} ms, accuracy {:.1f} % of {:.1f} "
-        "%\n",
-        zoo.tasks[t].name, to_ms(chosen.latency), to_ms(slo.slos[t].latency), chosen.accuracy * 100,
-        slo.slos[t].accuracy * 100);
-  }
-}
-
 Status run_workload(const RunOptions& options) {
-  interrupted();
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
+  interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
   SL_ASSIGN_OR_RETURN(sched::Workload workload, sched::load_workload(options.workload, setup->zoo));
@@ -96,7 +75,7 @@ Status run_workload(const RunOptions& options) {
   fmt::print("Serving workload '{}' on {}: SLOs {}, planner {}, policy {}\n",
              workload.name.empty() ? options.workload : workload.name, setup->soc.name, slo.name, workload.planner,
              workload.policy);
-  print_plan(setup->zoo, *plan, slo);
+  fmt::print("{}", describe_missed(setup->zoo, *plan, slo.slos));
   std::fflush(stdout);
   const std::vector<run::Record> records = player->play(workload, slo.slos);
 
@@ -112,7 +91,7 @@ Status run_workload(const RunOptions& options) {
   fmt::print("{}Peak memory {:.1f} MiB; latest send {:.3f} ms after it was due\n", run::format_report(report),
              to_mib(run::peak_resident_bytes()), to_ms(player->worst_lateness()));
   if (!options.json.empty()) {
-    const Json document = run::report_json(slo.name, setup->soc.name, {report});
+    const Json document = run::report_json(slo.name, setup->soc.name, {report}, !interrupted().load());
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
   if (!options.trace.empty()) {
@@ -121,6 +100,7 @@ Status run_workload(const RunOptions& options) {
     if (trace.dropped() > 0) fmt::print("The trace was full: {} stages are not in it\n", trace.dropped());
   }
   std::fflush(stdout);
+  SL_RETURN_IF_ERROR(player->failures());
   return cancelled_if_interrupted();
 }
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 namespace sparseloom::apps {
 namespace {
@@ -52,6 +55,22 @@ std::filesystem::path default_zoo() {
   const std::filesystem::path here = "zoos/demo";
   std::error_code ignored;
   return std::filesystem::exists(here, ignored) ? here : std::filesystem::path(SPARSELOOM_SOURCE_DIR) / here;
+}
+
+Status check_writable(std::string_view option, const std::string& path) {
+  if (path.empty()) return {};
+  std::error_code ignored;
+  const std::filesystem::file_status existing = std::filesystem::status(path, ignored);
+  if (std::filesystem::is_directory(existing)) {
+    return error(Code::kUnavailable, "{} {}: is a folder; a file is needed", option, path);
+  }
+  if (std::filesystem::exists(existing) && !std::filesystem::is_regular_file(existing)) return {};
+  std::string probe = (std::filesystem::path(path).parent_path() / ".sparseloom-XXXXXX").string();
+  const int file = ::mkstemp(probe.data());
+  if (file < 0) return error(Code::kUnavailable, "{} {}: cannot be written: {}", option, path, std::strerror(errno));
+  ::close(file);
+  ::unlink(probe.c_str());
+  return {};
 }
 
 const std::atomic<bool>& interrupted() {

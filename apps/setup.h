@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
@@ -32,6 +33,11 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path)
 /// The zoo folder that --zoo stands for when it is not given: zoos/demo below the working directory, else below the
 /// source tree this program was built from.
 std::filesystem::path default_zoo();
+
+/// The file `path` that `option` names can be written: found out before minutes of work rather than after them. Tries
+/// by a file beside it, which it removes again; a device or a pipe is left alone; no path, nothing to write.
+/// kUnavailable: a folder, or no file can be made there.
+Status check_writable(std::string_view option, const std::string& path);
 
 /// Set when the user presses Ctrl-C or the process is asked to end (SIGINT, SIGTERM): finish what runs and print the
 /// summary. A second signal ends the process at once. Installs the handlers when first called.

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -34,6 +35,7 @@ Json to_json(const soc::Soc& soc) {
 }
 
 Status run(const Options& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
   soc::DiscoverOptions discover;
   if (options.cores_per_processor != 0) discover.cores_per_processor = options.cores_per_processor;

@@ -89,6 +89,7 @@ void print(const Options& options, const Setup& setup, const zoo::Task& task, co
 }
 
 Status run(const Options& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   if (options.split != "profile" && options.split != "test") {
     return error(Code::kInvalidArgument, "--split: '{}'; profile and test are allowed", options.split);
   }

@@ -80,6 +80,7 @@ Json list_json(const Setup& setup, const Latencies& latencies) {
 }
 
 Status list(const Options& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
   SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
   SL_ASSIGN_OR_RETURN(const Latencies latencies, known_latencies(*setup));
@@ -131,6 +132,7 @@ Status verify_accuracies(const Setup& setup, const std::function<void(const zoo:
 }
 
 Status verify(const Options& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
   SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
   Json checks = Json::array();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <random>
 
 namespace sparseloom::run {
 namespace {
@@ -46,13 +47,22 @@ TaskSamples samples_of(const zoo::Dataset& data, std::size_t model_inputs) {
   return samples;
 }
 
-std::vector<std::vector<zoo::TaskId>> all_orders(std::size_t tasks) {
+std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks) {
   std::vector<std::size_t> order(tasks);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::vector<std::vector<zoo::TaskId>> orders;
-  do {
+  if (tasks <= kMostTasksInEveryOrder) {
+    do {
+      orders.emplace_back(order.begin(), order.end());
+    } while (std::next_permutation(order.begin(), order.end()));
+    return orders;
+  }
+  const std::size_t count = episode_orders(kMostTasksInEveryOrder).size();
+  std::mt19937_64 random(20260309);  // any fixed number; the prediction's (plan/predict.cpp)
+  while (orders.size() < count) {    // Fisher and Yates
+    for (std::size_t k = tasks; k > 1; --k) std::swap(order[k - 1], order[random() % k]);
     orders.emplace_back(order.begin(), order.end());
-  } while (std::next_permutation(order.begin(), order.end()));
+  }
   return orders;
 }
 
@@ -135,13 +145,8 @@ void Player::send(zoo::TaskId task, Seconds arrival, std::size_t loop) {
   if (status.ok()) return;
   const std::lock_guard lock(mutex_);  // samples that do not fit the model: a request that was not served
   if (loop != kOpenLoop) --loops_[loop].inside;
-  records_.push_back({.task = task,
-                      .sample = request.sample,
-                      .arrival = arrival,
-                      .deadline = request.deadline,
-                      .finished = arrival,
-                      .episode = episode_,
-                      .status = status.code()});
+  keep({.task = task, .sample = request.sample, .arrival = arrival, .deadline = request.deadline, .finished = arrival},
+       status);
 }
 
 void Player::on_complete(const Completion& completion) {
@@ -151,18 +156,16 @@ void Player::on_complete(const Completion& completion) {
                 .arrival = r.arrival,
                 .deadline = r.deadline,
                 .finished = completion.finished,
-                .plan_version = completion.plan_version,
-                .status = completion.status.code()};
+                .plan_version = completion.plan_version};
   if (completion.status.ok()) record.predicted = zoo::top1(completion.output);
-  const std::size_t loop = log(record, r.id);
+  const std::size_t loop = log(record, completion.status, r.id);
   if (loop != kOpenLoop) send(r.task, completion.finished, loop);
 }
 
 // Returns the loop that sends its next request now, if any.
-std::size_t Player::log(Record record, sched::RequestId id) {
+std::size_t Player::log(Record record, const Status& status, sched::RequestId id) {
   const std::lock_guard lock(mutex_);
-  record.episode = episode_;
-  records_.push_back(record);
+  keep(record, status);
   const std::size_t index = loop_of_[id.index() - first_request_];
   if (index == kOpenLoop) return kOpenLoop;
   ClosedLoop& loop = loops_[index];
@@ -172,6 +175,22 @@ std::size_t Player::log(Record record, sched::RequestId id) {
   }
   if (--loop.inside == 0) changed_.notify_all();
   return kOpenLoop;
+}
+
+// With the mutex held.
+void Player::keep(Record record, const Status& status) {
+  record.episode = episode_;
+  record.status = status.code();
+  records_.push_back(record);
+  if (status.ok()) return;
+  if (failed_++ == 0) first_failure_ = status;
+}
+
+Status Player::failures() const {
+  const std::lock_guard lock(mutex_);
+  if (failed_ == 0) return {};
+  return error(first_failure_.code(), "{} request{} failed: {}", failed_, failed_ == 1 ? "" : "s",
+               first_failure_.message());
 }
 
 std::vector<Record> Player::play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) {

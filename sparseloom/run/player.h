@@ -79,6 +79,9 @@ class Player {
   /// the records, so records / duration is the throughput.
   std::vector<Record> play_saturated(Seconds duration, const std::vector<plan::Slo>& slos, std::size_t outstanding = 2);
 
+  /// Not ok if requests failed since start: how many, and why the first did (its code).
+  Status failures() const;
+
   /// How late the player sent a request, at worst, since start (its own error, not the engine's).
   Seconds worst_lateness() const { return worst_lateness_; }
 
@@ -100,7 +103,8 @@ class Player {
   void send_all(Seconds start, const std::vector<Due>& due);
   void send(zoo::TaskId task, Seconds arrival, std::size_t loop);
   void on_complete(const Completion& completion);
-  std::size_t log(Record record, sched::RequestId id);
+  std::size_t log(Record record, const Status& status, sched::RequestId id);
+  void keep(Record record, const Status& status);
   std::vector<Record> finish();
   bool sleep_until(Seconds time);
 
@@ -108,7 +112,7 @@ class Player {
   Seconds worst_lateness_{0};
   std::size_t episodes_ = 0;
 
-  std::mutex mutex_;  // guards what follows: completions come from worker threads
+  mutable std::mutex mutex_;  // guards what follows: completions come from worker threads
   std::condition_variable changed_;
   std::vector<std::size_t> next_sample_;  // by task
   std::vector<plan::Slo> slos_;
@@ -119,11 +123,17 @@ class Player {
   std::size_t first_request_ = 0;       // of this play
   std::vector<std::uint32_t> loop_of_;  // by request of this play
   std::vector<Record> records_;
+  std::size_t failed_ = 0;
+  Status first_failure_;
 
   std::unique_ptr<Engine> engine_;  // last: its destructor drains, and completions use the rest
 };
 
-/// Every order of the tasks 0..tasks-1, in lexicographic order: tasks! of them.
-std::vector<std::vector<zoo::TaskId>> all_orders(std::size_t tasks);
+/// Up to this many tasks are played in every order; more in as many orders as these have, 4! = 24.
+constexpr std::size_t kMostTasksInEveryOrder = 4;
+
+/// The orders in which a comparison plays the tasks 0..tasks-1: all, in lexicographic order, or 24 drawn from a fixed
+/// seed (the ones that plan::predict_episodes predicts for).
+std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks);
 
 }  // namespace sparseloom::run

@@ -182,11 +182,13 @@ double completed_per_second(const std::vector<Record>& records) {
   return last > first ? served / (last - first).count() : 0;
 }
 
-Json report_json(const std::string& slo_config, const std::string& machine, const std::vector<SystemReport>& systems) {
+Json report_json(const std::string& slo_config, const std::string& machine, const std::vector<SystemReport>& systems,
+                 bool complete) {
   Json list = Json::array();
   for (const SystemReport& system : systems) list.push_back(to_json(system));
   return {{"slo_config", slo_config},
           {"machine", machine},
+          {"complete", complete},
           {"peak_rss_bytes", peak_resident_bytes().count},
           {"systems", std::move(list)}};
 }

@@ -72,8 +72,10 @@ SystemReport make_report(const ReportInput& input);
 /// Served requests over the time from the first arrival to the last completion; 0 for none.
 double completed_per_second(const std::vector<Record>& records);
 
-/// The document of `demo --json` and `run --json` (design: Machine-readable output). `machine` is soc.name.
-Json report_json(const std::string& slo_config, const std::string& machine, const std::vector<SystemReport>& systems);
+/// The document of `demo --json` and `run --json` (design: Machine-readable output). `machine` is soc.name; `complete`:
+/// everything that was asked for was played.
+Json report_json(const std::string& slo_config, const std::string& machine, const std::vector<SystemReport>& systems,
+                 bool complete);
 
 /// Most memory this process has had resident so far.
 Bytes peak_resident_bytes();

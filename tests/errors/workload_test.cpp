@@ -24,7 +24,7 @@ TEST(WorkloadErrors, NoSuchFile) {
 }
 
 TEST(WorkloadErrors, NotJson) {
-  expect_one_line_error(run_workload("{\n  \"format_version\": 1,,\n}"), 1, {"w.json:2:", "not JSON"});
+  expect_one_line_error(run_workload("{\n  \"format_version\": 1,,\n}"), 1, {"w.json:2:23: ", "not JSON"});
 }
 
 TEST(WorkloadErrors, UnknownTask) {

@@ -1,8 +1,32 @@
 // sparseloom zoo: what it says about zoos that are not right.
 #include "tests/errors/cli.h"
+#include "tests/support/tiny_ir.h"
 
 namespace sparseloom::testing {
 namespace {
+
+using Words = std::vector<std::string>;
+
+// What the made-up zoo's models do, for the real runtime. `h0_type`: of the first cut's tensor.
+TinyIr tiny_toy(const std::string& h0_type) {
+  TinyIr ir;
+  const TinyIr::Dims dims{1, 4};
+  const auto convert = [&](const std::string& name, const std::string& type, int x) {
+    return ir.add(name, "Convert", "opset1", fmt::format(R"(<data destination_type="{}"/>)", type), {x}, dims);
+  };
+  int x = convert("h0", h0_type, ir.parameter("x", dims));
+  if (h0_type != "f32") x = convert("h0/back", "f32", x);
+  x = ir.add("h1", "ReLU", "opset1", "", {x}, dims);
+  ir.result(ir.add("logits", "ReLU", "opset1", "", {x}, dims));
+  return ir;
+}
+
+void give_ir_models(const MadeUpZoo& made) {
+  for (const std::string variant : {"dense", "int8", "structured-50"}) {
+    tiny_toy("f32").write(made.root() / "toy" / variant / "model.xml");
+    made.edit("toy/" + variant + "/variant.json", [](Json& json) { json["model"] = "model.xml"; });
+  }
+}
 
 TEST(ZooErrors, NoZooThere) {
   expect_one_line_error(run_cli({"zoo", "list", "--zoo", "/nonexistent"}), 1, {"/nonexistent", "zoo.json"});
@@ -14,7 +38,7 @@ TEST(ZooErrors, JsonThatDoesNotParse) {
   const MadeUpZoo made;
   made.write("toy/task.json", "{\n \"name\": ,\n}");
   made.list_files();
-  expect_one_line_error(run_cli({"zoo", "list", "--zoo", made.root()}), 1, {"toy/task.json:2:", "not JSON"});
+  expect_one_line_error(run_cli({"zoo", "list", "--zoo", made.root()}), 1, {"toy/task.json:2:10: ", "not JSON"});
 }
 
 TEST(ZooErrors, MissingModel) {
@@ -50,6 +74,27 @@ TEST(ZooErrors, ModelThatIsNone) {
   const CliResult result = run_cli({"zoo", "verify", "--zoo", made.root()});
   expect_one_line_error(result, 1, {"toy/dense/model.xml", "cannot read the model"});
   EXPECT_NE(result.out.find("ok   files"), std::string::npos);
+}
+
+TEST(ZooErrors, CutTensorOfAnotherType) {
+  const MadeUpZoo made;
+  give_ir_models(made);
+  tiny_toy("f16").write(made.root() / "toy/int8/model.xml");
+  made.list_files();
+  const Words words{"toy/int8/model.xml", "h0", "f16", "f32"};
+  expect_one_line_error(run_cli({"zoo", "verify", "--zoo", made.root()}), 1, words);
+  expect_one_line_error(run_cli({"stitch", "--zoo", made.root(), "--task", "toy", "--variant", "dense,int8,int8"}), 1,
+                        words);
+}
+
+TEST(ZooErrors, AlteredModelIsNotStitched) {
+  const MadeUpZoo made;
+  give_ir_models(made);
+  std::string text = read_file(made.root() / "toy/int8/model.xml").value();
+  text[text.find("tiny")] = 'T';
+  made.write("toy/int8/model.xml", text);
+  expect_one_line_error(run_cli({"stitch", "--zoo", made.root(), "--task", "toy", "--variant", "dense,int8,int8"}), 1,
+                        {"toy/int8/model.xml", "SHA-256"});
 }
 
 TEST(ZooErrors, FormatOfAnotherRelease) {

@@ -41,6 +41,20 @@ TEST(RunCommand, ServesAndWritesReportAndTrace) {
   EXPECT_EQ(stages, image["requests"].get<std::size_t>() * image["variant"].size());
 }
 
+TEST(RunCommand, NamesEveryBoundThatIsMissed) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "w.json";
+  ASSERT_TRUE(write_file(file, R"({"format_version": 1,
+    "slos": [{"task": "image", "accuracy": 1.0, "latency_ms": 0.001}],
+    "arrivals": [{"task": "image", "kind": "closed_loop", "requests": 5}]})")
+                  .ok());
+  const CliResult result = run_cli({"run", "--zoo", demo_zoo(), "--workload", file}, shared_cache());
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("image: misses its accuracy and latency bounds"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("% of 100.0 %"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("ms of 0.001 ms"), std::string::npos) << result.out;
+}
+
 // Reads what `fd` gives, until `text` has come or the other side has closed.
 std::string read_until(int fd, std::string_view text) {
   std::string all;
@@ -53,33 +67,64 @@ std::string read_until(int fd, std::string_view text) {
   return all;
 }
 
-TEST(RunCommand, CtrlCDrainsAndStillReports) {
-  const TemporaryFolder folder;
-  const auto file = folder.path() / "w.json", report = folder.path() / "r.json";
-  ASSERT_TRUE(write_file(file, workload(3600)).ok());
-  const std::string cache = shared_cache().string(), zoo = demo_zoo();
+struct Interrupted {
+  std::string out;  // after the signal
+  int status = -1;
+};
+
+// Runs `sparseloom <words>` and presses Ctrl-C when it has printed `text`.
+Interrupted interrupt_after(const std::string& text, std::vector<std::string> words) {
+  words.insert(words.begin(), SPARSELOOM_BINARY);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const std::string cache = shared_cache().string();
+  Interrupted result;
   int pipe[2];
-  ASSERT_EQ(::pipe(pipe), 0);
+  EXPECT_EQ(::pipe(pipe), 0);
   const pid_t child = ::fork();
   if (child == 0) {
     ::setenv("SPARSELOOM_CACHE_DIR", cache.c_str(), 1);
     ::dup2(pipe[1], STDOUT_FILENO);
     ::close(pipe[0]);
     ::close(pipe[1]);
-    ::execl(SPARSELOOM_BINARY, SPARSELOOM_BINARY, "run", "--zoo", zoo.c_str(), "--workload", file.c_str(), "--json",
-            report.c_str(), nullptr);
+    ::execv(SPARSELOOM_BINARY, argv.data());
     ::_exit(127);
   }
   ::close(pipe[1]);
-  // It says so when it begins to serve; before that, Ctrl-C would stop the measuring instead.
-  EXPECT_NE(read_until(pipe[0], "Serving workload").find("Serving workload"), std::string::npos);
+  EXPECT_NE(read_until(pipe[0], text).find(text), std::string::npos);
   EXPECT_EQ(::kill(child, SIGINT), 0);
-  EXPECT_NE(read_until(pipe[0], "").find("requests"), std::string::npos);
+  result.out = read_until(pipe[0], "");
+  ::close(pipe[0]);
   int state = 0;
-  ASSERT_EQ(::waitpid(child, &state, 0), child);
-  ASSERT_TRUE(WIFEXITED(state));
-  EXPECT_EQ(WEXITSTATUS(state), 130);
-  EXPECT_EQ(read_json(report).value()["systems"][0]["name"], "sparseloom");
+  EXPECT_EQ(::waitpid(child, &state, 0), child);
+  if (WIFEXITED(state)) result.status = WEXITSTATUS(state);
+  return result;
+}
+
+TEST(RunCommand, CtrlCDrainsAndStillReports) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "w.json", report = folder.path() / "r.json";
+  ASSERT_TRUE(write_file(file, workload(3600)).ok());
+  // It says so when it begins to serve; before that, Ctrl-C would stop the measuring instead.
+  const Interrupted run =
+      interrupt_after("Serving workload", {"run", "--zoo", demo_zoo(), "--workload", file, "--json", report});
+  EXPECT_EQ(run.status, 130);
+  EXPECT_NE(run.out.find("requests"), std::string::npos);
+  const Json json = read_json(report).value();
+  EXPECT_EQ(json["systems"][0]["name"], "sparseloom");
+  EXPECT_EQ(json["complete"], false);
+}
+
+TEST(DemoCommand, CtrlCBeforeEverySystemHasPlayedReportsNothing) {
+  const TemporaryFolder folder;
+  const auto report = folder.path() / "r.json", trace = folder.path() / "t.json";
+  const Interrupted demo = interrupt_after(
+      "Every system below", {"demo", "--zoo", demo_zoo(), "--repeats", "1000", "--json", report, "--trace", trace});
+  EXPECT_EQ(demo.status, 130);
+  EXPECT_EQ(demo.out.find("95 % interval"), std::string::npos) << demo.out;
+  EXPECT_EQ(demo.out.find("Not won by"), std::string::npos) << demo.out;
+  EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
 }  // namespace

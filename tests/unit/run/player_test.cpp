@@ -1,38 +1,20 @@
 #include "sparseloom/run/player.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <map>
 
-#include "fake_world.h"
+#include "fake_stage.h"
 
 namespace sparseloom::run {
 namespace {
 
 using sched::Arrivals;
-using testing::FakeWorld;
-
-struct Stage {
-  explicit Stage(std::size_t tasks = 2, std::size_t samples = 5) : world(tasks), inputs(samples) {
-    TaskSamples task;
-    for (std::size_t s = 0; s < samples; ++s) {
-      task.inputs.push_back(inputs[s]);
-      task.labels.push_back(0);
-    }
-    setup.samples.assign(tasks, task);
-    slos.assign(tasks, {0.5, from_ms(50)});
-  }
-  std::unique_ptr<Player> start() {
-    auto player = Player::start(setup, world.plan_of(0));
-    EXPECT_TRUE(player.ok());
-    return std::move(player).value();
-  }
-  FakeWorld world;
-  testing::Inputs inputs;
-  PlayerSetup setup{.zoo = world.zoo, .soc = world.soc, .residency = world.residency, .samples = {}, .engine = {}};
-  std::vector<plan::Slo> slos;
-};
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::Stage;
 
 Arrivals entry(std::size_t task, Arrivals::Kind kind, std::size_t requests, double rate_per_s = 0,
                std::size_t outstanding = 1) {
@@ -150,6 +132,27 @@ TEST(Player, AFailedRequestIsRecordedAsNotServed) {
   for (const Record& r : records) EXPECT_EQ(r.served(), r.sample != 1);
 }
 
+TEST(Player, SaysHowManyRequestsFailedAndWhyTheFirstDid) {
+  Stage stage(1);
+  std::atomic<int> failures{0};
+  stage.world.on_run = [&](const SubgraphKey&, std::span<const float> in, std::span<float>) {
+    return in[0] == 1 ? error(Code::kInternal, "loss {}", ++failures) : Status();
+  };
+  const auto player = stage.start();
+  const auto play = [&](std::size_t requests) {
+    sched::Workload workload;
+    workload.arrivals = {entry(0, Arrivals::Kind::kClosedLoop, requests)};
+    player->play(workload, stage.slos);
+  };
+  play(1);
+  EXPECT_TRUE(player->failures().ok());
+  play(1);
+  EXPECT_EQ(player->failures().code(), Code::kInternal);
+  EXPECT_THAT(player->failures().message(), HasSubstr("1 request failed: "));
+  play(10);
+  EXPECT_THAT(player->failures().message(), AllOf(HasSubstr("3 requests failed: "), HasSubstr("loss 1")));
+}
+
 TEST(Player, RefusesATaskWithoutSamples) {
   Stage stage;
   stage.setup.samples[1] = {};
@@ -157,10 +160,23 @@ TEST(Player, RefusesATaskWithoutSamples) {
   EXPECT_EQ(player.status().message(), "task 'b': no samples to send");
 }
 
-TEST(Player, AllOrdersAreTheFactorial) {
-  EXPECT_EQ(all_orders(4).size(), 24U);
-  EXPECT_EQ(all_orders(1).size(), 1U);
-  EXPECT_EQ(all_orders(3)[1], (std::vector{zoo::TaskId(0), zoo::TaskId(2), zoo::TaskId(1)}));
+TEST(EpisodeOrders, OfFewTasksAreAll) {
+  EXPECT_EQ(episode_orders(4).size(), 24U);
+  EXPECT_EQ(episode_orders(1).size(), 1U);
+  EXPECT_EQ(episode_orders(3)[1], (std::vector{zoo::TaskId(0), zoo::TaskId(2), zoo::TaskId(1)}));
+}
+
+TEST(EpisodeOrders, OfManyTasksAreAFewDrawnOnceForAll) {
+  for (const std::size_t tasks : {5U, 20U}) {
+    const auto orders = episode_orders(tasks);
+    EXPECT_EQ(orders.size(), 24U);
+    EXPECT_EQ(orders, episode_orders(tasks));
+    EXPECT_NE(orders[0], orders[1]);
+    for (std::vector<zoo::TaskId> order : orders) {
+      std::sort(order.begin(), order.end());
+      for (std::size_t t = 0; t < tasks; ++t) EXPECT_EQ(order[t], zoo::TaskId(t));
+    }
+  }
 }
 
 }  // namespace

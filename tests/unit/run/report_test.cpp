@@ -111,9 +111,11 @@ TEST(Report, GivesNearestRankPercentilesAndAccuraciesServed) {
 TEST(Report, WritesTheKeysThatOtherProgramsRead) {
   Case c;
   c.records = {record(0, 5)};
-  const Json json = report_json("C5", "a machine", {c.report()});
+  const Json json = report_json("C5", "a machine", {c.report()}, true);
   EXPECT_EQ(json["slo_config"], "C5");
   EXPECT_EQ(json["machine"], "a machine");
+  EXPECT_EQ(json["complete"], true);
+  EXPECT_EQ(report_json("C5", "a machine", {}, false)["complete"], false);
   EXPECT_GT(json["peak_rss_bytes"], 0);
   const Json& system = json["systems"][0];
   EXPECT_EQ(system["name"], "sparseloom");

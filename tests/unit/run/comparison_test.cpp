@@ -1,0 +1,52 @@
+#include "sparseloom/run/comparison.h"
+
+#include <gtest/gtest.h>
+
+#include "fake_stage.h"
+
+namespace sparseloom::run {
+namespace {
+
+using testing::Stage;
+
+// Two tasks: an episode for each of their two orders, four requests per contender and round.
+constexpr std::size_t kRequestsPerRound = 4;
+constexpr int kStageRunsPerRound = 12;
+
+// Two contenders, of which the second stops the comparison in its `round` (from 1; 0: never), in the middle.
+Comparison compare_stopped_in(int round) {
+  Stage stage;
+  std::atomic<bool> stop{false};
+  std::atomic<int> runs{0};
+  stage.setup.stop = &stop;
+  stage.world.on_run = [&](const SubgraphKey& key, std::span<const float>, std::span<float>) {
+    if (key.variant == zoo::VariantId(1) && ++runs == (round - 1) * kStageRunsPerRound + 1) stop = true;
+    return Status();
+  };
+  const auto player = stage.start();
+  const std::vector<Contender> contenders{{"first", stage.world.plan_of(0)}, {"second", stage.world.plan_of(1)}};
+  auto played = compare(*player, contenders, stage.slos, {.repeats = 3, .saturated = Seconds(0), .on_progress = {}});
+  EXPECT_TRUE(played.ok()) << played.status().message();
+  return std::move(played).value();
+}
+
+TEST(Comparison, GivesEveryContenderTheSameRequests) {
+  const Comparison played = compare_stopped_in(0);
+  EXPECT_EQ(played.rounds, 3U);
+  for (const Outcome& outcome : played.outcomes) EXPECT_EQ(outcome.episodes.size(), 3 * kRequestsPerRound);
+}
+
+TEST(Comparison, StoppedInTheFirstRoundHasNothingToCompare) {
+  const Comparison played = compare_stopped_in(1);
+  EXPECT_EQ(played.rounds, 0U);
+  for (const Outcome& outcome : played.outcomes) EXPECT_TRUE(outcome.episodes.empty());
+}
+
+TEST(Comparison, StoppedLaterKeepsTheRoundsThatAllHavePlayed) {
+  const Comparison played = compare_stopped_in(3);
+  EXPECT_EQ(played.rounds, 2U);
+  for (const Outcome& outcome : played.outcomes) EXPECT_EQ(outcome.episodes.size(), 2 * kRequestsPerRound);
+}
+
+}  // namespace
+}  // namespace sparseloom::run
