@@ -124,15 +124,19 @@ Status write_file(const fs::path& path, std::string_view content) {
   return status;
 }
 
-Status write_folder(const fs::path& path, const std::function<Status(const fs::path&)>& fill) {
-  const fs::path temporary = beside(path);
+Status write_folder(const fs::path& path, const std::function<Status(const fs::path&)>& fill, OtherFolder other) {
   std::error_code failure;
+  fs::path target = fs::weakly_canonical(fs::absolute(path, failure), failure);  // links followed: they stay links
+  if (failure) return io_error(path, "create folder", failure.value());
+  if (target.filename().empty()) target = target.parent_path();
+  const fs::path temporary = beside(target);
   fs::create_directories(temporary, failure);
   if (failure) return io_error(path, "create folder", failure.value());
   Status status = fill(temporary);
   if (status.ok()) {
-    fs::rename(temporary, path, failure);
-    if (failure && !fs::is_directory(path)) status = io_error(path, "create folder", failure.value());
+    fs::rename(temporary, target, failure);
+    const bool taken = failure == std::errc::directory_not_empty || failure == std::errc::file_exists;
+    if (failure && !(taken && other == OtherFolder::kStays)) status = io_error(path, "create folder", failure.value());
   }
   std::error_code ignored;
   fs::remove_all(temporary, ignored);

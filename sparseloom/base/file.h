@@ -19,9 +19,16 @@ Result<std::string> read_file(const std::filesystem::path& path);
 /// kUnavailable (read-only, no such folder), kResourceExhausted (disk full).
 Status write_file(const std::filesystem::path& path, std::string_view content);
 
-/// Lets `fill` write any files into a fresh folder beside `path`, then renames it to `path`. If another process put
-/// `path` there meanwhile, ours is dropped and theirs stays. On failure nothing is left at `path`.
-Status write_folder(const std::filesystem::path& path, const std::function<Status(const std::filesystem::path&)>& fill);
+/// What write_folder does when a folder with content stands at its path once it is done.
+enum class OtherFolder {
+  kFails,
+  kStays  ///< somebody else has made the same: theirs is as good, ours is dropped
+};
+
+/// Lets `fill` write any files into a fresh folder beside `path`, then renames it to `path`, where an empty folder (or
+/// a link to one) may stand. On failure nothing is left at `path`.
+Status write_folder(const std::filesystem::path& path, const std::function<Status(const std::filesystem::path&)>& fill,
+                    OtherFolder other = OtherFolder::kFails);
 
 /// Lower-case hexadecimal SHA-256.
 std::string sha256(std::string_view content);

@@ -16,8 +16,9 @@ using Placement = std::vector<soc::ProcessorId>;
 struct TaskPlan {
   zoo::Sigma sigma;
   Placement placement;
-  /// A stage runs on whichever processor of its placed one's pool (soc::find_pools) is free first; the placed one if
-  /// several are. Costs no memory: processors of a pool share their compiled subgraphs.
+  /// A stage runs on whichever processor of its placed one's pool (soc::find_pools) is free first: the placed one if
+  /// it is, else the one that ran the stage before if that is. Costs no memory: processors of a pool share their
+  /// compiled subgraphs.
   bool late_binding = false;
   Seconds latency{0};   ///< L(σ,π): run alone, transfers included, predicted from the profile
   double accuracy = 0;  ///< on the profile split

@@ -10,12 +10,26 @@ namespace sparseloom::plan {
 
 namespace {
 
-std::vector<std::vector<BusyOption>> busy_options(const std::vector<TaskOptions>& tasks) {
-  std::vector<std::vector<BusyOption>> result;
-  for (const TaskOptions& task : tasks) {
-    result.emplace_back();
-    for (const StitchedOption& option : task.options) result.back().push_back({option.busy, option.latency});
+/// The least bottleneck over the tasks' options, `choice` being indices into them. Leaving stages to pools never raises
+/// it: where options do, only those are looked at, once, with pools in the place of processors.
+BottleneckResult least_bottleneck(const soc::Pools& pools, const std::vector<TaskOptions>& tasks) {
+  std::vector<std::vector<BusyOption>> busy(tasks.size());
+  std::vector<std::vector<std::size_t>> index(tasks.size());
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    const auto& options = tasks[t].options;
+    const bool late = options.front().late_binding;
+    for (std::size_t o = 0; o < options.size() && options[o].late_binding == late; ++o) {
+      BusyOption option{options[o].busy, options[o].latency};
+      if (late) {
+        option.busy.clear();
+        for (const auto& members : pools.members) option.busy.push_back(options[o].busy[members.front().index()]);
+      }
+      busy[t].push_back(std::move(option));
+      index[t].push_back(o);
+    }
   }
+  BottleneckResult result = min_bottleneck(busy);
+  for (std::size_t t = 0; t < tasks.size(); ++t) result.choice[t] = index[t][result.choice[t]];
   return result;
 }
 
@@ -40,7 +54,7 @@ Result<Plan> SparseloomPlanner::plan(const Problem& problem) const {
     tasks.push_back(std::move(options));
   }
   const bool responses = options_.objective == SparseloomOptions::Objective::kResponses;
-  const BottleneckResult least = min_bottleneck(busy_options(tasks));
+  const BottleneckResult least = least_bottleneck(costs.pools, tasks);
   Choice choice = least.choice;
   if (responses && !tasks.empty()) {
     choice = EpisodeSearch(problem.slo.slos, costs, tasks, options_.predict, options_.max_predictions)

@@ -227,12 +227,13 @@ double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOp
 Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool late_binding) {
   SL_ASSIGN_OR_RETURN(TaskOptions bound, options_on(problem, costs.bound[task.index()], task));
   if (!late_binding || largest(costs.pools) < 2) return bound;
-  SL_ASSIGN_OR_RETURN(const TaskOptions late, options_on(problem, costs.late[task.index()], task));
+  SL_ASSIGN_OR_RETURN(const TaskOptions on_pools, options_on(problem, costs.late[task.index()], task));
+  std::vector<StitchedOption> all;
   for (std::size_t preferred = 0; preferred < largest(costs.pools); ++preferred) {
-    for (const StitchedOption& option : late.options) {
-      bound.options.push_back(on_members(costs.pools, option, preferred));
-    }
+    for (const StitchedOption& option : on_pools.options) all.push_back(on_members(costs.pools, option, preferred));
   }
+  for (StitchedOption& option : bound.options) all.push_back(std::move(option));
+  bound.options = std::move(all);
   return bound;
 }
 

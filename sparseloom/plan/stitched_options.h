@@ -19,7 +19,8 @@ struct StitchedOption {
 
 /// What one task may choose from, and which bound it cannot keep however it chooses.
 struct TaskOptions {
-  /// Per placement, the σ of which no other allowed σ keeps every processor as little busy. By placement, then latency.
+  /// Per placement, the σ of which no other allowed σ keeps every processor as little busy. Those with late binding
+  /// first; by placement, then latency.
   std::vector<StitchedOption> options;
   bool meets_accuracy = true;
   bool meets_latency = true;

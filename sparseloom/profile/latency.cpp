@@ -28,7 +28,9 @@ class KeepAffinity {
   std::vector<CpuIndex> cpus_;
 };
 
-// One subgraph, compiled for one kind of processor and bound to its task's buffers.
+using Pool = std::vector<soc::ProcessorId>;
+
+// One subgraph, compiled for one pool of processors and bound to its task's buffers.
 struct Subject {
   zoo::VariantId variant;
   zoo::StageId stage;
@@ -36,25 +38,6 @@ struct Subject {
   std::unique_ptr<backend::Session> session;
   Bytes resident;
 };
-
-// The processors that share executables.
-struct Kind {
-  backend::CompileOptions compile;
-  std::vector<soc::ProcessorId> processors;
-};
-
-std::vector<Kind> kinds_of(const soc::Soc& soc, const std::filesystem::path& cache) {
-  std::vector<Kind> kinds;
-  std::map<std::tuple<std::string, std::string, std::size_t>, std::size_t> position;
-  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
-    const soc::Processor& processor = soc.processors[p];
-    const auto [it, fresh] =
-        position.emplace(std::tuple(processor.device, processor.kind, processor.cores.size()), kinds.size());
-    if (fresh) kinds.push_back({compile_options(processor, cache), {}});
-    kinds[it->second].processors.emplace_back(p);
-  }
-  return kinds;
-}
 
 // Measures one task: subgraphs x processors.
 class TaskMeasurement {
@@ -65,10 +48,10 @@ class TaskMeasurement {
   Status run(const backend::Runtime& runtime, zoo::PieceStore& pieces, const TaskProfile& known,
              const OnLatencies& on_latencies, Progress& progress, const OnProgress& tick) {
     SL_RETURN_IF_ERROR(fill_inputs(runtime, pieces));
-    for (const Kind& kind : kinds_of(soc_, options_.compile_cache)) {
-      SL_ASSIGN_OR_RETURN(std::vector<Subject> subjects, prepare(runtime, pieces, known, kind, progress, tick));
+    for (const Pool& pool : soc::find_pools(soc_).members) {
+      SL_ASSIGN_OR_RETURN(std::vector<Subject> subjects, prepare(runtime, pieces, known, pool, progress, tick));
       if (subjects.empty()) continue;
-      SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries, time(subjects, kind, progress, tick));
+      SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries, time(subjects, pool, progress, tick));
       SL_RETURN_IF_ERROR(on_latencies(entries));
     }
     return {};
@@ -115,20 +98,19 @@ class TaskMeasurement {
     return {};
   }
 
-  bool missing(const TaskProfile& known, const Kind& kind, zoo::VariantId v, zoo::StageId s) const {
-    return std::any_of(kind.processors.begin(), kind.processors.end(),
-                       [&](soc::ProcessorId p) { return known.latency(v, s, p).count == 0; });
+  bool missing(const TaskProfile& known, const Pool& pool, zoo::VariantId v, zoo::StageId s) const {
+    return std::any_of(pool.begin(), pool.end(), [&](soc::ProcessorId p) { return known.latency(v, s, p).count == 0; });
   }
 
   Result<std::vector<Subject>> prepare(const backend::Runtime& runtime, zoo::PieceStore& pieces,
-                                       const TaskProfile& known, const Kind& kind, Progress& progress,
+                                       const TaskProfile& known, const Pool& pool, Progress& progress,
                                        const OnProgress& tick) {
     std::vector<Subject> subjects;
     for (std::size_t v = 0; v < known.variants(); ++v) {
       for (std::size_t s = 0; s < known.stages(); ++s) {
-        if (!missing(known, kind, zoo::VariantId(v), zoo::StageId(s))) continue;
+        if (!missing(known, pool, zoo::VariantId(v), zoo::StageId(s))) continue;
         if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
-        SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, kind, zoo::VariantId(v), zoo::StageId(s)));
+        SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, pool, zoo::VariantId(v), zoo::StageId(s)));
         subjects.push_back(std::move(subject));
         ++progress.done;
         tick(progress);
@@ -137,12 +119,13 @@ class TaskMeasurement {
     return subjects;
   }
 
-  Result<Subject> load(const backend::Runtime& runtime, zoo::PieceStore& pieces, const Kind& kind, zoo::VariantId v,
+  Result<Subject> load(const backend::Runtime& runtime, zoo::PieceStore& pieces, const Pool& pool, zoo::VariantId v,
                        zoo::StageId s) {
     SL_RETURN_IF_ERROR(pieces.piece(task_, v, s).status());  // cutting must not count as memory of the subgraph
     const Bytes before = memory_in_use(options_.mapped_folders);
     Subject subject{.variant = v, .stage = s, .executable = {}, .session = {}, .resident = {}};
-    SL_ASSIGN_OR_RETURN(subject.executable, load_stage(runtime, pieces, task_, v, s, kind.compile));
+    SL_ASSIGN_OR_RETURN(subject.executable,
+                        load_stage(runtime, pieces, task_, v, s, compile_options(soc_, pool, options_.compile_cache)));
     SL_ASSIGN_OR_RETURN(subject.session, subject.executable->new_session());
     const Status bound = bind(*subject.session, s.index());
     if (!bound.ok()) return bound.with_context(where(v, s));
@@ -157,9 +140,9 @@ class TaskMeasurement {
     return fmt::format("task '{}', variant '{}', stage {}", task.name, task.variants[v.index()].name, s.index());
   }
 
-  Result<std::vector<LatencyEntry>> time(std::vector<Subject>& subjects, const Kind& kind, Progress& progress,
+  Result<std::vector<LatencyEntry>> time(std::vector<Subject>& subjects, const Pool& pool, Progress& progress,
                                          const OnProgress& tick) {
-    const std::size_t processors = kind.processors.size();
+    const std::size_t processors = pool.size();
     std::vector<std::vector<Seconds>> runs(subjects.size() * processors);
     std::vector<std::size_t> order(subjects.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -170,7 +153,7 @@ class TaskMeasurement {
       if (round >= options_.least_rounds && Clock::now() - start > options_.task_budget) break;
       std::shuffle(order.begin(), order.end(), random);
       for (std::size_t p = 0; p < processors; ++p) {
-        SL_RETURN_IF_ERROR(pin_this_thread(soc_.processor(kind.processors[p]).cores));
+        SL_RETURN_IF_ERROR(pin_this_thread(soc_.processor(pool[p]).cores));
         for (const std::size_t i : order) {
           if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
           const auto begin = Clock::now();
@@ -184,7 +167,7 @@ class TaskMeasurement {
     std::vector<LatencyEntry> entries;
     for (std::size_t i = 0; i < subjects.size(); ++i) {
       for (std::size_t p = 0; p < processors; ++p) {
-        LatencyEntry entry{task_, subjects[i].variant, subjects[i].stage, kind.processors[p],
+        LatencyEntry entry{task_, subjects[i].variant, subjects[i].stage, pool[p],
                            summarize(std::move(runs[i * processors + p]))};
         entry.latency.resident = subjects[i].resident;
         entries.push_back(entry);
@@ -226,9 +209,12 @@ std::size_t missing_subgraphs(const TaskProfile& task) {
 
 }  // namespace
 
-backend::CompileOptions compile_options(const soc::Processor& processor, const std::filesystem::path& cache) {
+backend::CompileOptions compile_options(const soc::Soc& soc, const std::vector<soc::ProcessorId>& pool,
+                                        const std::filesystem::path& cache) {
+  const soc::Processor& processor = soc.processor(pool.front());
   return {.device = processor.device,
           .threads = static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)),
+          .streams = static_cast<int>(pool.size()),
           .cache_dir = cache};
 }
 

@@ -118,9 +118,9 @@ class Chains {
       : zoo_(zoo), soc_(soc), runtime_(runtime), pieces_(pieces), task_(task), sigma_(sigma), options_(options) {}
 
   Result<zoo::Chain*> get(const Placement& placement, const zoo::Dataset& data) {
-    std::vector<std::string> kinds;
-    for (const soc::ProcessorId p : placement) kinds.push_back(kind_of(p));
-    if (const auto found = chains_.find(kinds); found != chains_.end()) return found->second.get();
+    std::vector<std::size_t> pools;
+    for (const soc::ProcessorId p : placement) pools.push_back(pools_.of[p.index()]);
+    if (const auto found = chains_.find(pools); found != chains_.end()) return found->second.get();
     std::vector<std::shared_ptr<backend::Executable>> stages;
     for (std::size_t s = 0; s < placement.size(); ++s) {
       SL_ASSIGN_OR_RETURN(auto executable, stage(s, placement[s]));
@@ -128,33 +128,30 @@ class Chains {
     }
     SL_ASSIGN_OR_RETURN(zoo::Chain chain, zoo::Chain::bind(std::move(stages)));
     chain.load(data, 0);
-    return (chains_[kinds] = std::make_unique<zoo::Chain>(std::move(chain))).get();
+    return (chains_[pools] = std::make_unique<zoo::Chain>(std::move(chain))).get();
   }
 
  private:
-  std::string kind_of(soc::ProcessorId p) const {
-    const soc::Processor& processor = soc_.processor(p);
-    return fmt::format("{} {} {}", processor.device, processor.kind, processor.cores.size());
-  }
-
   Result<std::shared_ptr<backend::Executable>> stage(std::size_t s, soc::ProcessorId p) {
-    auto& known = executables_[{s, kind_of(p)}];
+    const std::size_t pool = pools_.of[p.index()];
+    auto& known = executables_[{s, pool}];
     if (known == nullptr) {
       SL_ASSIGN_OR_RETURN(known, load_stage(runtime_, pieces_, task_, sigma_[s], zoo::StageId(s),
-                                            compile_options(soc_.processor(p), options_.compile_cache)));
+                                            compile_options(soc_, pools_.members[pool], options_.compile_cache)));
     }
     return known;
   }
 
   const zoo::Zoo& zoo_;
   const soc::Soc& soc_;
+  const soc::Pools pools_ = soc::find_pools(soc_);
   const backend::Runtime& runtime_;
   zoo::PieceStore& pieces_;
   zoo::TaskId task_;
   const zoo::Sigma& sigma_;
   const PlacementOptions& options_;
-  std::map<std::pair<std::size_t, std::string>, std::shared_ptr<backend::Executable>> executables_;
-  std::map<std::vector<std::string>, std::unique_ptr<zoo::Chain>> chains_;
+  std::map<std::pair<std::size_t, std::size_t>, std::shared_ptr<backend::Executable>> executables_;  // stage, pool
+  std::map<std::vector<std::size_t>, std::unique_ptr<zoo::Chain>> chains_;
 };
 
 }  // namespace

@@ -19,7 +19,11 @@ Share play_share(Player& player, const std::vector<std::vector<zoo::TaskId>>& or
                  const std::vector<plan::Slo>& slos, Seconds slice) {
   Share share;
   for (const auto& order : orders) append(share.episodes, player.play_episode(order, slos));
-  if (slice > Seconds(0)) share.saturated_requests = player.play_saturated(slice, slos).size();
+  if (slice > Seconds(0)) {
+    const auto records = player.play_saturated(slice, slos);
+    const auto served = std::count_if(records.begin(), records.end(), [](const Record& r) { return r.served(); });
+    share.saturated_requests = static_cast<std::size_t>(served);
+  }
   return share;
 }
 

@@ -290,8 +290,8 @@ std::optional<sched::Dispatch> Engine::Impl::after_stage(const sched::Dispatch& 
       slot.finished = now;
       slot.status = status;
       to_deliver_.push_back(done.request.index() % slots_.size());
-      deliver_too = !std::exchange(delivering_, true);
     }
+    deliver_too = !to_deliver_.empty() && !std::exchange(delivering_, true);
   }
   std::optional<sched::Dispatch> next;
   hand_out(out, done.processor, next);  // the others start before anybody is called back
@@ -299,11 +299,14 @@ std::optional<sched::Dispatch> Engine::Impl::after_stage(const sched::Dispatch& 
   return next;
 }
 
-// One worker at a time; it goes on until there is nothing left to deliver.
+// One worker at a time, until there is nothing left to deliver or it has a stage to run: whoever finishes a stage next
+// then takes over.
 void Engine::Impl::deliver(soc::ProcessorId self, std::optional<sched::Dispatch>& next) {
   Dispatches& out = workers_[self.index()]->out;
   auto lock = lock_briefly(mutex_);
-  while (!to_deliver_.empty()) {
+  bool delivered = false;
+  while (!to_deliver_.empty() && !(delivered && next)) {
+    delivered = true;
     batch_.swap(to_deliver_);
     for (const std::size_t slot : batch_) {
       lock.unlock();

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <map>
 
+#include "sparseloom/plan/costs.h"
+
 namespace sparseloom::run {
 namespace {
 
@@ -65,7 +67,7 @@ std::vector<Tally> tally(const ReportInput& in) {
 }
 
 bool misses_accuracy(const ReportInput& in, zoo::TaskId task) {
-  return in.plan.tasks[task.index()].accuracy < in.slos[task.index()].accuracy;
+  return !plan::within(in.slos[task.index()].accuracy, in.plan.tasks[task.index()].accuracy);  // the planners' rule
 }
 
 TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally) {

@@ -1,5 +1,7 @@
 #include "sparseloom/run/residency.h"
 
+#include "sparseloom/profile/latency.h"
+
 namespace sparseloom::run {
 namespace {
 
@@ -19,33 +21,24 @@ Status warm_up(backend::Executable& executable) {
 
 }  // namespace
 
-Residency::Residency(const soc::Soc& soc, CompileSubgraph compile) : soc_(soc), compile_(std::move(compile)) {}
+Residency::Residency(const soc::Soc& soc, CompileSubgraph compile)
+    : soc_(soc), pools_(soc::find_pools(soc)), compile_(std::move(compile)) {}
 
 Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
                      std::filesystem::path compile_cache)
-    : Residency(
-          soc,
-          [&runtime, &soc, &pieces,
-           cache = std::move(compile_cache)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
-            SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, pieces.piece(key.task, key.variant, key.stage));
-            const soc::Processor& processor = soc.processor(key.processor);
-            SL_ASSIGN_OR_RETURN(auto executable,
-                                runtime.load(piece, {.device = processor.device,
-                                                     .threads = static_cast<int>(processor.cores.size()),
-                                                     .cache_dir = cache}));
-            SL_RETURN_IF_ERROR(warm_up(*executable));
-            return executable;
-          }) {}
+    : Residency(soc,
+                [&runtime, &soc, &pieces, cache = std::move(compile_cache),
+                 pools = soc::find_pools(soc)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
+                  SL_ASSIGN_OR_RETURN(const std::filesystem::path piece,
+                                      pieces.piece(key.task, key.variant, key.stage));
+                  const auto& pool = pools.members[pools.of[key.processor.index()]];
+                  SL_ASSIGN_OR_RETURN(auto executable, runtime.load(piece, profile::compile_options(soc, pool, cache)));
+                  SL_RETURN_IF_ERROR(warm_up(*executable));
+                  return executable;
+                }) {}
 
 SubgraphKey Residency::canonical(SubgraphKey key) const {
-  const soc::Processor& wanted = soc_.processor(key.processor);
-  for (std::size_t p = 0; p < key.processor.index(); ++p) {
-    const soc::Processor& other = soc_.processors[p];
-    if (other.runtime == wanted.runtime && other.device == wanted.device && other.cores.size() == wanted.cores.size()) {
-      key.processor = soc::ProcessorId(p);
-      break;
-    }
-  }
+  key.processor = pools_.members[pools_.of[key.processor.index()]].front();
   return key;
 }
 

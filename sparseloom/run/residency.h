@@ -25,8 +25,8 @@ struct SubgraphKey {
 /// Compiles one subgraph; called from any thread, never for the same subgraph twice at once.
 using CompileSubgraph = std::function<Result<std::unique_ptr<backend::Executable>>(const SubgraphKey&)>;
 
-/// Which compiled subgraphs are in memory. Thread-safe. Processors that differ only in which cores they are (same
-/// runtime, device and number of cores) share one compiled subgraph.
+/// Which compiled subgraphs are in memory. Thread-safe. The processors of a pool (soc::find_pools) share one compiled
+/// subgraph.
 class Residency {
  public:
   /// Compiles pieces of a zoo and runs each once on zeros, so that no request pays for a first inference; everything
@@ -49,6 +49,7 @@ class Residency {
 
  private:
   const soc::Soc& soc_;
+  const soc::Pools pools_;
   CompileSubgraph compile_;
   std::mutex compiling_;
   mutable std::mutex mutex_;  // guards resident_; never held while compiling

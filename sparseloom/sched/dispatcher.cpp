@@ -58,6 +58,7 @@ bool Dispatcher::finish(const Dispatch& finished, Seconds now, std::vector<Dispa
     leave(finished.request);
   } else {
     make_ready(admitted, zoo::StageId(next), now);
+    start(task_plan(admitted).placement[next], now, out);
   }
   start_idle(finished.processor, now, out);
   return last;

@@ -46,7 +46,8 @@ class CutChooser {
     if (parts_ < 1) return error(Code::kInvalidArgument, "parts: got 0; at least 1 is needed");
     if (parts_ == 1) return std::vector<Cut>{};
     add_cheapest();
-    std::vector<std::size_t> chain = best_chain();
+    std::vector<std::size_t> chain;
+    if (parts_ - 1 <= candidates_.size()) chain = best_chain();
     if (chain.empty()) {
       const std::size_t most = add_prefixes();
       if (parts_ - 1 > most)

@@ -51,7 +51,25 @@ std::string file_name(std::size_t stage, const fs::path& model) {
   return fmt::format("part{}{}", stage, extension);
 }
 
+Status check_tensor(const std::string& where, const TensorSpec& found, const TensorSpec& stated) {
+  if (found.same_layout(stated)) return {};
+  return error(Code::kFailedPrecondition, "{}: has {}, but task.json states {}", where, found.describe(),
+               stated.describe());
+}
+
 }  // namespace
+
+Status check_interface(const Task& task, const fs::path& model, const Graph& graph) {
+  const std::string where = model.string();
+  if (graph.inputs.size() != task.inputs.size() || graph.outputs.size() != 1) {
+    return error(Code::kFailedPrecondition, "{}: {} inputs and {} outputs, but task.json states {} and 1", where,
+                 graph.inputs.size(), graph.outputs.size(), task.inputs.size());
+  }
+  for (std::size_t i = 0; i < task.inputs.size(); ++i) {
+    SL_RETURN_IF_ERROR(check_tensor(where, graph.edge(graph.inputs[i]).spec, task.inputs[i]));
+  }
+  return check_tensor(where, graph.edge(graph.outputs[0]).spec, task.output);
+}
 
 Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const std::vector<Cut>& cuts) {
   SL_RETURN_IF_ERROR(check_cuts(model.graph(), cuts));
@@ -65,13 +83,17 @@ Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const 
   return pieces;
 }
 
-Status save_pieces(const std::vector<std::unique_ptr<Model>>& pieces, const fs::path& folder,
-                   const std::string& extension) {
-  return write_folder(folder, [&](const fs::path& temporary) -> Status {
-    for (std::size_t i = 0; i < pieces.size(); ++i)
-      SL_RETURN_IF_ERROR(pieces[i]->save(temporary / fmt::format("part{}{}", i, extension)));
+Status save_pieces(const backend::Runtime& runtime, const std::vector<std::unique_ptr<Model>>& pieces,
+                   const fs::path& folder, const std::string& extension) {
+  const auto fill = [&](const fs::path& temporary) -> Status {
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const fs::path file = temporary / fmt::format("part{}{}", i, extension);
+      SL_RETURN_IF_ERROR(pieces[i]->save(file));
+      SL_RETURN_IF_ERROR(runtime.read(file).status());
+    }
     return {};
-  });
+  };
+  return write_folder(folder, fill, OtherFolder::kStays);
 }
 
 PieceStore::PieceStore(const Zoo& zoo, const backend::Runtime& runtime, fs::path folder)
@@ -85,7 +107,9 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
   const fs::path folder = folder_ / task.name / variant.name;
   fs::path file = folder / file_name(stage.index(), variant.model);
   std::error_code ignored;
-  if (!fs::exists(file, ignored)) SL_RETURN_IF_ERROR(cut(task, variant, folder));
+  if (fs::exists(file, ignored)) return file;
+  fs::remove_all(folder, ignored);  // folders appear whole: one without this piece has been damaged
+  SL_RETURN_IF_ERROR(cut(task, variant, folder));
   return file;
 }
 
@@ -94,6 +118,7 @@ Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path&
   SL_RETURN_IF_ERROR(check_model(zoo_, variant.model));
   SL_RETURN_IF_ERROR(check_model(zoo_, dense.model));
   SL_ASSIGN_OR_RETURN(const auto dense_model, runtime_.read(dense.model));
+  SL_RETURN_IF_ERROR(check_interface(task, dense.model, dense_model->graph()));  // the variant is compared with dense
   auto dense_cuts = cuts_by_name(dense_model->graph(), task.cuts);
   if (!dense_cuts.ok()) return dense_cuts.status().with_context(dense.model.string());
   SL_ASSIGN_OR_RETURN(const auto model, runtime_.read(variant.model));
@@ -103,7 +128,7 @@ Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path&
   auto pieces = cut_model(*model, *cuts);
   if (!pieces.ok()) return pieces.status().with_context(variant.model.string());
   const fs::path first = file_name(0, variant.model);
-  return save_pieces(*pieces, folder, first.extension().string());
+  return save_pieces(runtime_, *pieces, folder, first.extension().string());
 }
 
 }  // namespace sparseloom::zoo

@@ -17,9 +17,13 @@ namespace sparseloom::zoo {
 Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Model& model,
                                                                const std::vector<Cut>& cuts);
 
-/// Writes the pieces as part0<extension>, part1<extension>, ... into a new folder, all or nothing.
-Status save_pieces(const std::vector<std::unique_ptr<backend::Model>>& pieces, const std::filesystem::path& folder,
-                   const std::string& extension = ".xml");
+/// Writes the pieces as part0<extension>, part1<extension>, ... into a new folder, all or nothing, and reads each back:
+/// a disk that is full does not make every runtime's writer fail.
+Status save_pieces(const backend::Runtime& runtime, const std::vector<std::unique_ptr<backend::Model>>& pieces,
+                   const std::filesystem::path& folder, const std::string& extension = ".xml");
+
+/// Inputs and output of a variant's model are those that its task states: number, type and shape.
+Status check_interface(const Task& task, const std::filesystem::path& model, const backend::Graph& graph);
 
 /// Piece files of a zoo, in a cache folder, cut when first asked for. A variant's pieces appear all at once (written
 /// beside and renamed), so a killed process leaves nothing half-written. Thread-safe across processes.
@@ -29,8 +33,8 @@ class PieceStore {
   PieceStore(const Zoo& zoo, const backend::Runtime& runtime, std::filesystem::path folder);
 
   /// Path of the model file of stage i of variant v. Cuts the variant when it is not there yet, after checking the hash
-  /// of its model against the zoo's list. Fails with kFailedPrecondition if the variant's boundary tensors differ in
-  /// type or shape from the dense variant's (both are named).
+  /// of its model against the zoo's list and its inputs and output against the task's. Fails with kFailedPrecondition
+  /// if the variant's boundary tensors differ in type or shape from the dense variant's (both are named).
   Result<std::filesystem::path> piece(TaskId task, VariantId variant, StageId stage);
 
  private:

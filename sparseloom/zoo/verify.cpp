@@ -6,6 +6,7 @@
 
 #include "sparseloom/zoo/cut.h"
 #include "sparseloom/zoo/dataset.h"
+#include "sparseloom/zoo/pieces.h"
 
 namespace sparseloom::zoo {
 namespace {
@@ -34,24 +35,6 @@ class Group {
 
 std::string subject_of(const Task& task, const Variant& variant) { return task.name + "/" + variant.name; }
 
-Status check_tensor(const std::string& where, const TensorSpec& found, const TensorSpec& stated) {
-  if (found.same_layout(stated)) return {};
-  return error(Code::kFailedPrecondition, "{}: has {}, but task.json states {}", where, found.describe(),
-               stated.describe());
-}
-
-Status check_interface(const Task& task, const Variant& variant, const backend::Graph& graph) {
-  const std::string where = variant.model.string();
-  if (graph.inputs.size() != task.inputs.size() || graph.outputs.size() != 1) {
-    return error(Code::kFailedPrecondition, "{}: {} inputs and {} outputs, but task.json states {} and 1", where,
-                 graph.inputs.size(), graph.outputs.size(), task.inputs.size());
-  }
-  for (std::size_t i = 0; i < task.inputs.size(); ++i) {
-    SL_RETURN_IF_ERROR(check_tensor(where, graph.edge(graph.inputs[i]).spec, task.inputs[i]));
-  }
-  return check_tensor(where, graph.edge(graph.outputs[0]).spec, task.output);
-}
-
 std::string boundary_text(const backend::Graph& graph, const std::vector<Cut>& cuts) {
   std::string text;
   for (const Cut& cut : cuts) {
@@ -78,7 +61,7 @@ Status check_models(const Zoo& zoo, const backend::Runtime& runtime, const Verif
       Status status = model.status();
       if (model.ok()) {
         target.graphs.push_back((*model)->graph());
-        status = check_interface(task, variant, target.graphs.back());
+        status = check_interface(task, variant.model, target.graphs.back());
       }
       const std::string detail =
           status.ok() ? fmt::format("loads, {} operators", target.graphs.back().nodes.size()) : "";

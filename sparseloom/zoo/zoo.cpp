@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <system_error>
 
 #include "sparseloom/base/file.h"
@@ -62,6 +63,16 @@ Result<Variant> load_variant(const Zoo& zoo, const fs::path& folder, const std::
   return variant;
 }
 
+// Tables hold an entry for each.
+Status check_stitched(const std::string& where, const Task& task) {
+  constexpr double kMost = 1e7;
+  const double stitched = std::pow(static_cast<double>(task.variants.size()), static_cast<double>(task.stages()));
+  if (stitched <= kMost) return {};
+  return error(Code::kMalformed,
+               "{}: {} variants in {} parts make {:.3g} stitched variants; at most {:.0g} are allowed", where,
+               task.variants.size(), task.stages(), stitched, kMost);
+}
+
 Result<Task> load_task(const Zoo& zoo, const std::string& name) {
   const fs::path folder = zoo.root / name;
   const fs::path path = folder / "task.json";
@@ -78,6 +89,7 @@ Result<Task> load_task(const Zoo& zoo, const std::string& name) {
     SL_ASSIGN_OR_RETURN(Variant variant, load_variant(zoo, folder, variant_name));
     file.task.variants.push_back(std::move(variant));
   }
+  SL_RETURN_IF_ERROR(check_stitched(where, file.task));
   return std::move(file.task);
 }
 

@@ -53,6 +53,7 @@ TEST_F(CutErrors, MorePartsThanTheModelHasCuts) {
   expect_one_line_error(run_cli({"cut", model(), "--parts", "100", "--out", path("o")}), 2,
                         {"m.xml", "100 parts need 99 cuts", "the model has 19"});
   EXPECT_FALSE(fs::exists(path("o")));
+  expect_one_line_error(run_cli({"cut", model(), "--parts", "2000000000"}), 2, {"the model has 19"});
 }
 
 TEST_F(CutErrors, OutputFolderThatIsNotEmptyOrNoFolder) {

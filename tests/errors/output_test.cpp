@@ -13,6 +13,8 @@ struct Command {
   Words options = {"--json"};
 };
 
+void PrintTo(const Command& command, std::ostream* out) { *out << command.name; }
+
 class OutputErrors : public ::testing::TestWithParam<Command> {
  protected:
   // Whatever the option, this path is refused in one line that says why.

@@ -126,7 +126,7 @@ TEST_F(Cutting, SavedPiecesAreTheSameModel) {
   auto cuts = choose_cuts(model->graph(), {3, {}});
   auto pieces = cut_model(*model, *cuts);
   ASSERT_TRUE(pieces.ok());
-  ASSERT_TRUE(save_pieces(*pieces, folder_.path() / "pieces").ok());
+  ASSERT_TRUE(save_pieces(*runtime_, *pieces, folder_.path() / "pieces").ok());
   std::vector<std::unique_ptr<Model>> read_back;
   std::vector<const Model*> views;
   for (int i = 0; i < 3; ++i) {

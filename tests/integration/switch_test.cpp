@@ -32,6 +32,7 @@ struct DemoZoo {
     auto plan = std::make_shared<plan::Plan>();
     for (const zoo::Task& task : zoo.tasks) {
       plan::TaskPlan& chosen = plan->tasks.emplace_back();
+      chosen.late_binding = (plan->tasks.size() + shift) % 2 == 0;
       for (std::size_t i = 0; i < task.stages(); ++i) {
         chosen.sigma.emplace_back((first + i * step) % task.variants.size());
         chosen.placement.emplace_back((i + shift) % soc.processors.size());

@@ -79,12 +79,26 @@ TEST_F(FileTest, AFolderAppearsWholeOrNotAtAll) {
 }
 
 TEST_F(FileTest, TheFirstOfTwoFoldersStays) {
-  const auto write = [&](std::string_view text) {
-    return write_folder(folder_ / "out", [&](const fs::path& t) { return write_file(t / "f", text); });
+  const auto write = [&](std::string_view text, OtherFolder other) {
+    return write_folder(
+        folder_ / "out", [&](const fs::path& t) { return write_file(t / "f", text); }, other);
   };
-  ASSERT_TRUE(write("mine").ok());
-  ASSERT_TRUE(write("theirs").ok());
+  ASSERT_TRUE(write("mine", OtherFolder::kFails).ok());
+  EXPECT_FALSE(write("theirs", OtherFolder::kFails).ok());
+  EXPECT_TRUE(write("theirs", OtherFolder::kStays).ok());
   EXPECT_EQ(read_file(folder_ / "out" / "f").value(), "mine");
+  EXPECT_EQ(entries(), 1U);
+}
+
+TEST_F(FileTest, AFolderMayBeNamedWithASlashOrByALinkAndMayBeThereEmpty) {
+  fs::create_directory(folder_ / "empty");
+  fs::create_directory_symlink(folder_ / "empty", folder_ / "link");
+  for (const char* name : {"new/", "link"}) {
+    ASSERT_TRUE(write_folder(folder_ / name, [](const fs::path& t) { return write_file(t / "f", "x"); }).ok()) << name;
+    EXPECT_EQ(read_file(folder_ / name / "f").value(), "x") << name;
+  }
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+  EXPECT_EQ(entries(), 3U);
 }
 
 TEST_F(FileTest, Sha256MatchesTheStandardsExample) {

@@ -76,7 +76,8 @@ class FakeExecutable final : public backend::Executable {
 struct FakeWorld {
   /// `width`: elements of every tensor, at least 1 + stages.
   explicit FakeWorld(std::size_t tasks = 2, std::size_t processors = 2, std::size_t stages = 3, std::int64_t width = 4)
-      : tensor{"x", ElementType::kF32, {1, width}},
+      : soc(like_processors(processors)),
+        tensor{"x", ElementType::kF32, {1, width}},
         residency(soc, [this](const SubgraphKey& k) { return compile(k); }) {
     for (std::size_t t = 0; t < tasks; ++t) {
       zoo::Task& task = zoo.tasks.emplace_back();
@@ -86,20 +87,27 @@ struct FakeWorld {
       task.output = tensor;
       for (std::size_t v = 0; v < 4; ++v) task.variants.emplace_back().name = "v" + std::to_string(v);
     }
-    for (std::size_t p = 0; p < processors; ++p) {
+  }
+
+  static soc::Soc like_processors(std::size_t count) {
+    soc::Soc soc;
+    for (std::size_t p = 0; p < count; ++p) {
       soc::Processor& processor = soc.processors.emplace_back();
       processor.name = "cpu" + std::to_string(p);
       processor.runtime = "fake";
       processor.device = "CPU";  // without cores: its worker is not pinned
     }
+    return soc;
   }
 
-  /// All tasks use variant `v` at every stage; stage i runs on processor i mod P.
+  /// All tasks use variant `v` at every stage; stage i runs on processor i mod P, or, of every other task, on whichever
+  /// is free first.
   std::shared_ptr<const plan::Plan> plan_of(std::size_t v) const {
     auto plan = std::make_shared<plan::Plan>();
     plan->planner = "fake";
     for (const zoo::Task& task : zoo.tasks) {
       plan::TaskPlan& chosen = plan->tasks.emplace_back();
+      chosen.late_binding = plan->tasks.size() % 2 == 0;
       for (std::size_t i = 0; i < task.stages(); ++i) {
         chosen.sigma.emplace_back(v);
         chosen.placement.emplace_back(i % soc.processors.size());

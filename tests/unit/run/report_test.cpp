@@ -148,7 +148,7 @@ TEST(Report, IsAnAlignedTable) {
   for (std::size_t from = 0, end; (end = text.find('\n', from)) != std::string::npos; from = end + 1) {
     lengths.push_back(end - from);
   }
-  ASSERT_EQ(lengths.size(), 4U);  // head, two tasks, totals
+  ASSERT_EQ(lengths.size(), 5U);  // head, two tasks, what * means, totals
   EXPECT_EQ(lengths[0], lengths[1]);
   EXPECT_EQ(lengths[1], lengths[2]);
   EXPECT_THAT(text, ::testing::HasSubstr("2 requests, 50.00 % violate"));

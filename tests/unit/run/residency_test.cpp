@@ -16,10 +16,11 @@ SubgraphKey key(std::size_t variant, std::size_t processor) {
 TEST(Residency, AlikeProcessorsShareOneCompiledSubgraph) {
   testing::FakeWorld world(1, 3);
   world.soc.processors[2].device = "GPU";
-  EXPECT_EQ(world.residency.get(key(0, 0)).value(), world.residency.get(key(0, 1)).value());
-  EXPECT_NE(world.residency.get(key(0, 0)).value(), world.residency.get(key(0, 2)).value());
+  Residency residency(world.soc, [&](const SubgraphKey& k) { return world.compile(k); });
+  EXPECT_EQ(residency.get(key(0, 0)).value(), residency.get(key(0, 1)).value());
+  EXPECT_NE(residency.get(key(0, 0)).value(), residency.get(key(0, 2)).value());
   EXPECT_EQ(world.counts.compiled, 2);
-  EXPECT_EQ(world.residency.size(), 2U);
+  EXPECT_EQ(residency.size(), 2U);
 }
 
 TEST(Residency, EvictingForgetsButKeepsWhatIsInUse) {

@@ -16,7 +16,7 @@ TEST(Dispatcher, StagesOfDifferentRequestsOverlapAsAPipeline) {
   Script s(made_up_plan({{{0, 0}, {0, 1}}}), 2, "fcfs");  // stage 0 on p0, stage 1 on p1
   EXPECT_EQ(s.arrive(0, 0, 0.0, 9), "p0:r0.0");
   EXPECT_EQ(s.arrive(1, 0, 0.1, 9), "");  // p0 is busy
-  EXPECT_EQ(s.finish(0, 1.0), "p0:r1.0 p1:r0.1");
+  EXPECT_EQ(s.finish(0, 1.0), "p1:r0.1 p0:r1.0");
   EXPECT_EQ(s.finish(1, 2.0), "end ");
   EXPECT_EQ(s.finish(0, 2.1), "p1:r1.1");
   EXPECT_EQ(s.finish(1, 3.0), "end ");
@@ -91,7 +91,7 @@ TEST(LateBinding, AStageRunsOnWhicheverOfItsPoolIsFreeFirst) {
   Script s(made_up_plan({{{0, 0}, {0, 0}}}, true), kTwins, "fcfs");
   EXPECT_EQ(s.arrive(0, 0, 0.0, 9), "p0:r0.0");  // where it is placed, if that is idle
   EXPECT_EQ(s.arrive(1, 0, 0.1, 9), "p1:r1.0");  // else on its twin
-  EXPECT_EQ(s.finish(1, 1.0), "p1:r1.1");        // and stays there
+  EXPECT_EQ(s.finish(1, 1.0), "p1:r1.1");        // and stays there while that is busy
   EXPECT_EQ(s.arrive(2, 0, 1.1, 9), "");
   EXPECT_EQ(s.finish(0, 1.2), "p0:r0.1");
   EXPECT_EQ(s.finish(1, 2.0), "end p1:r2.0");

@@ -283,6 +283,40 @@ TEST(PieceStore, CutsAVariantOnceAndAllAtOnce) {
   EXPECT_FALSE(store.piece(TaskId(0), VariantId(1), StageId(3)).ok());
 }
 
+TEST(PieceStore, CutsAgainWhatHasBeenDamaged) {
+  const sparseloom::testing::MadeUpZoo made;
+  const sparseloom::testing::TemporaryFolder cache;
+  const Zoo zoo = made.load();
+  const auto runtime = backend::make_scripted_runtime();
+  PieceStore store(zoo, *runtime, cache.path() / "pieces");
+  const auto last = store.piece(TaskId(0), VariantId(1), StageId(2));
+  ASSERT_TRUE(last.ok()) << last.status().message();
+  std::filesystem::remove(*last);
+  ASSERT_TRUE(store.piece(TaskId(0), VariantId(1), StageId(2)).ok());
+  EXPECT_TRUE(std::filesystem::exists(*last));
+}
+
+TEST(PieceStore, RefusesAModelThatIsNotWhatItsTaskStates) {
+  const auto refused = [](const char* key, const Json& value) {
+    const sparseloom::testing::MadeUpZoo made;
+    const sparseloom::testing::TemporaryFolder cache;
+    for (const char* variant : {"dense", "int8", "structured-50"}) {
+      made.edit(fmt::format("toy/{}/model.json", variant), [&](Json& json) { json[key] = value; });
+    }
+    const Zoo zoo = made.load();
+    const auto runtime = backend::make_scripted_runtime();
+    PieceStore store(zoo, *runtime, cache.path() / "pieces");
+    return store.piece(TaskId(0), VariantId(1), StageId(0)).status();
+  };
+  const Json x{{"name", "x"}, {"type", "f32"}, {"shape", {1, 4}}};
+  const Json other{{"name", "y"}, {"type", "f32"}, {"shape", {1, 4}}};
+  const Json narrow{{"name", "x"}, {"type", "f32"}, {"shape", {1, 3}}};
+  EXPECT_THAT(refused("inputs", Json::array({narrow})).message(), HasSubstr("but task.json states x f32[1,4]"));
+  EXPECT_THAT(refused("inputs", Json::array({x, other})).message(),
+              HasSubstr("2 inputs and 1 outputs, but task.json states 1"));
+  EXPECT_THAT(refused("outputs", Json::array({narrow})).message(), HasSubstr("but task.json states"));
+}
+
 TEST(PieceStore, RefusesAModelWhoseHashIsNotTheListedOne) {
   const sparseloom::testing::MadeUpZoo made;
   const sparseloom::testing::TemporaryFolder cache;

@@ -34,6 +34,16 @@ TEST(Zoo, Loads) {
   expect_refused(task.variant("int4").status(), Code::kInvalidArgument, {"int4", "dense, int8, structured-50"});
 }
 
+TEST(BadZoo, MoreStitchedVariantsThanATableHolds) {
+  const MadeUpZoo made;
+  made.edit("toy/task.json", [](Json& json) {
+    json["parts"] = 16;
+    json["cuts"] = Json::array();
+    for (int i = 0; i < 15; ++i) json["cuts"].push_back({fmt::format("h{}", i)});
+  });
+  expect_refused(made.status(), Code::kMalformed, {"task.json", "3 variants in 16 parts", "4.3e+07"});
+}
+
 TEST(Zoo, FolderWithoutAZoo) {
   expect_refused(load_zoo("/nonexistent/zoo").status(), Code::kNotFound, {"/nonexistent/zoo", "zoo.json"});
 }
