@@ -26,12 +26,11 @@ struct Device {
 struct CompileOptions {
   std::string device = "CPU";
   int threads = 1;                  ///< CPU only: threads that one inference uses
-  int streams = 1;                  ///< CPU only: sessions that can run at the same time; more take turns
   std::filesystem::path cache_dir;  ///< compiled blobs are kept here between processes; empty = not kept
 };
 
 /// One thread's handle for running a compiled subgraph. Not thread-safe; sessions of one executable may be run by
-/// different threads, as many of them at the same time as the executable has streams. Bound memory must outlive the
+/// different threads, but a runtime may let them take turns (OpenVINO does on a CPU). Bound memory must outlive the
 /// session or be rebound before the next run.
 class Session {
  public:

@@ -52,7 +52,7 @@ Status cancelled() { return {Code::kCancelled, "stopped"}; }
 // keeps what stage s takes, for all samples, under the prefix that is evaluated.
 class Worker {
  public:
-  explicit Worker(Shared& shared) : shared_(shared), job_(shared.job) {}
+  Worker(Shared& shared, std::size_t index) : shared_(shared), job_(shared.job), index_(index) {}
 
   Status prepare() {
     const auto& stages = job_.stages;
@@ -163,7 +163,9 @@ class Worker {
     SL_RETURN_IF_ERROR(follow(prefix));
     const std::size_t last = sessions_.size() - 1;
     std::vector<AccuracyEntry> entries;
-    for (std::size_t v = 0; v < job_.stages.size(); ++v) {
+    const std::size_t variants = job_.stages.size();
+    for (std::size_t k = 0; k < variants; ++k) {
+      const std::size_t v = (k + index_) % variants;  // workers that meet on one executable would take turns
       AccuracyEntry entry{job_.task, job_.split, prefix, {}};
       entry.sigma.emplace_back(v);
       entry.accuracy.samples = static_cast<std::int64_t>(job_.data.size());
@@ -181,6 +183,7 @@ class Worker {
 
   Shared& shared_;
   const AccuracyJob& job_;
+  const std::size_t index_;
   std::vector<std::vector<HostBuffer>> at_;  // [s]: one sample in front of stage s
   std::vector<HostBuffer> store_;            // [s]: all samples in front of stage s, from 1
   zoo::Sigma current_;                       // the prefix that store_ holds
@@ -215,10 +218,10 @@ Progress progress_of(const Shared& shared, Clock::time_point start) {
   return progress;
 }
 
-void run_worker(Shared& shared) {
+void run_worker(Shared& shared, std::size_t index) {
   name_this_thread("accuracy");
   try {
-    Worker worker(shared);
+    Worker worker(shared, index);
     Status status = worker.prepare();
     if (!status.ok()) {
       shared.fail(std::move(status));
@@ -243,7 +246,7 @@ Result<AccuracyRun> measure_accuracies(const AccuracyJob& job, const std::functi
   shared.running = std::clamp<std::size_t>(options.threads, 1, std::max<std::size_t>(shared.prefixes.size(), 1));
   {
     std::vector<std::jthread> workers;
-    for (std::size_t i = shared.running; i-- > 0;) workers.emplace_back([&shared] { run_worker(shared); });
+    for (std::size_t i = shared.running; i-- > 0;) workers.emplace_back([&shared, i] { run_worker(shared, i); });
     std::unique_lock lock(shared.mutex);
     while (shared.running > 0) {
       shared.changed.wait_for(lock, std::chrono::milliseconds(250));

@@ -214,7 +214,6 @@ backend::CompileOptions compile_options(const soc::Soc& soc, const std::vector<s
   const soc::Processor& processor = soc.processor(pool.front());
   return {.device = processor.device,
           .threads = static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)),
-          .streams = static_cast<int>(pool.size()),
           .cache_dir = cache};
 }
 

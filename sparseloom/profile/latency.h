@@ -36,8 +36,7 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
 /// Median and quartiles (linear interpolation) of `runs`, which must not be empty; `resident` is left 0.
 Latency summarize(std::vector<Seconds> runs);
 
-/// The options that the subgraphs of a pool's processors are compiled with: once for all members, which may all run it
-/// at the same time.
+/// The options that the subgraphs of a pool's processors are compiled with: once for all members.
 backend::CompileOptions compile_options(const soc::Soc& soc, const std::vector<soc::ProcessorId>& pool,
                                         const std::filesystem::path& cache);
 

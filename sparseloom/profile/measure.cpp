@@ -78,7 +78,6 @@ class Measurement {
     SL_ASSIGN_OR_RETURN(const zoo::Dataset data,
                         zoo::Dataset::load(zoo_, task, split == SplitName::kProfile ? task.profile : task.test));
     backend::CompileOptions compile;
-    compile.streams = static_cast<int>(options_.threads);
     compile.cache_dir = compile_cache_;
     SL_ASSIGN_OR_RETURN(const StageTable stages, load_stages(zoo_, runtime_, pieces_, id, compile));
     AccuracyOptions options{.threads = options_.threads, .control = options_.control};

@@ -153,10 +153,11 @@ ov::AnyMap properties(const CompileOptions& options) {
   ov::AnyMap map{ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
                  ov::hint::inference_precision(ov::element::f32)};
   if (options.device == "CPU") {
-    // No pinning: a synchronous inference runs on the calling thread and keeps its affinity. The plugin locks one of
-    // its streams while it runs: threads that call it for the first time one after the other get different ones.
-    map.insert(ov::num_streams(options.streams));
-    map.insert(ov::inference_num_threads(options.threads * options.streams));
+    // One stream and no pinning: a synchronous inference runs on the calling thread and keeps its affinity. The price
+    // is that sessions of one executable take turns; with more streams they run on threads of the plugin's, which no
+    // worker's affinity reaches and which cost a hand-over each (half as slow again in the engine).
+    map.insert(ov::num_streams(1));
+    map.insert(ov::inference_num_threads(options.threads));
     map.insert(ov::hint::enable_cpu_pinning(false));
   }
   if (!options.cache_dir.empty()) map.insert(ov::cache_dir(options.cache_dir.string()));

@@ -310,11 +310,12 @@ TEST(PieceStore, RefusesAModelThatIsNotWhatItsTaskStates) {
   };
   const Json x{{"name", "x"}, {"type", "f32"}, {"shape", {1, 4}}};
   const Json other{{"name", "y"}, {"type", "f32"}, {"shape", {1, 4}}};
+  const Json short_logits{{"name", "logits"}, {"type", "f32"}, {"shape", {1, 3}}};
   const Json narrow{{"name", "x"}, {"type", "f32"}, {"shape", {1, 3}}};
   EXPECT_THAT(refused("inputs", Json::array({narrow})).message(), HasSubstr("but task.json states x f32[1,4]"));
   EXPECT_THAT(refused("inputs", Json::array({x, other})).message(),
               HasSubstr("2 inputs and 1 outputs, but task.json states 1"));
-  EXPECT_THAT(refused("outputs", Json::array({narrow})).message(), HasSubstr("but task.json states"));
+  EXPECT_THAT(refused("outputs", Json::array({short_logits})).message(), HasSubstr("but task.json states"));
 }
 
 TEST(PieceStore, RefusesAModelWhoseHashIsNotTheListedOne) {
