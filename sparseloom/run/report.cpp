@@ -82,7 +82,11 @@ TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally
   report.violations = misses_accuracy(in, id) ? tally.requests : tally.late;
   report.accuracy = chosen.accuracy;
   const profile::Accuracy& test = in.profile.task(id).accuracy_test(chosen.sigma);
-  if (test.samples > 0) report.accuracy_test = test.fraction();
+  if (test.samples > 0) {
+    report.accuracy_test = test.fraction();
+  } else if (std::equal(chosen.sigma.begin() + 1, chosen.sigma.end(), chosen.sigma.begin())) {
+    report.accuracy_test = task.variants[chosen.sigma.front().index()].accuracy_test;  // an original: the zoo says
+  }
   if (!tally.latencies.empty()) {
     report.accuracy_served = static_cast<double>(tally.correct) / static_cast<double>(tally.latencies.size());
   }

@@ -51,7 +51,8 @@ struct Case {
     for (std::size_t t = 0; t < 2; ++t) profile.tasks.emplace_back(4, 3, 2);
     plan = *world.plan_of(1);
     plan.tasks[0].accuracy = 0.9;
-    plan.tasks[1].accuracy = 0.6;  // below its bound
+    plan.tasks[1].accuracy = 0.6;                     // below its bound
+    plan.tasks[1].sigma.front() = zoo::VariantId(2);  // stitched, and not measured on the test split
     profile.tasks[0].set_accuracy_test(plan.tasks[0].sigma, {80, 100});
     samples.resize(2);
     for (TaskSamples& s : samples) s.labels = {0};
@@ -138,6 +139,13 @@ TEST(Report, WritesTheKeysThatOtherProgramsRead) {
   EXPECT_TRUE(idle["accuracy_served"].is_null());
   EXPECT_TRUE(idle["accuracy_test"].is_null());
   EXPECT_TRUE(idle["latency_ms"]["p99"].is_null());
+}
+
+TEST(Report, TakesAnOriginalsTestAccuracyFromTheZooIfTheProfileHasNone) {
+  Case c;
+  c.profile.tasks[0].set_accuracy_test(c.plan.tasks[0].sigma, {});
+  c.world.zoo.tasks[0].variants[1].accuracy_test = 0.7;
+  EXPECT_EQ(c.report().tasks[0].accuracy_test, 0.7);
 }
 
 TEST(Report, IsAnAlignedTable) {
