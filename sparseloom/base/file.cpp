@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 namespace sparseloom {
 namespace fs = std::filesystem;
@@ -68,6 +69,25 @@ Status write_and_rename(const fs::path& path, const fs::path& temporary, std::st
   if (file.close() != 0) return io_error(path, "close", errno);
   if (::rename(temporary.c_str(), path.c_str()) != 0) return io_error(path, "replace", errno);
   return {};
+}
+
+// Gives what was made its place. An empty folder that stands there is filled and not replaced: whoever works in it
+// would be left in one that is gone.
+std::error_code put(const fs::path& made, const fs::path& target) {
+  std::error_code failure, ignored;
+  if (!fs::is_directory(target, ignored) || !fs::is_empty(target, ignored)) {
+    fs::rename(made, target, failure);
+    return failure;
+  }
+  std::vector<fs::path> names;
+  for (const auto& entry : fs::directory_iterator(made, failure)) names.push_back(entry.path().filename());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    fs::rename(made / names[i], target / names[i], failure);
+    if (!failure) continue;
+    while (i-- > 0) fs::remove_all(target / names[i], ignored);
+    break;
+  }
+  return failure;
 }
 
 struct FreeDigest {
@@ -134,7 +154,7 @@ Status write_folder(const fs::path& path, const std::function<Status(const fs::p
   if (failure) return io_error(path, "create folder", failure.value());
   Status status = fill(temporary);
   if (status.ok()) {
-    fs::rename(temporary, target, failure);
+    failure = put(temporary, target);
     const bool taken = failure == std::errc::directory_not_empty || failure == std::errc::file_exists;
     if (failure && !(taken && other == OtherFolder::kStays)) status = io_error(path, "create folder", failure.value());
   }

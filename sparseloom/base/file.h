@@ -25,8 +25,8 @@ enum class OtherFolder {
   kStays  ///< somebody else has made the same: theirs is as good, ours is dropped
 };
 
-/// Lets `fill` write any files into a fresh folder beside `path`, then renames it to `path`, where an empty folder (or
-/// a link to one) may stand. On failure nothing is left at `path`.
+/// Lets `fill` write any files into a fresh folder beside `path`, then renames it to `path`. If an empty folder (or a
+/// link to one) stands there, the files are moved into it. On failure none of them is left at `path`.
 Status write_folder(const std::filesystem::path& path, const std::function<Status(const std::filesystem::path&)>& fill,
                     OtherFolder other = OtherFolder::kFails);
 

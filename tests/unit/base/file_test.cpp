@@ -101,6 +101,19 @@ TEST_F(FileTest, AFolderMayBeNamedWithASlashOrByALinkAndMayBeThereEmpty) {
   EXPECT_EQ(entries(), 3U);
 }
 
+TEST_F(FileTest, AFolderMayBeTheOneThisProcessWorksIn) {
+  const fs::path before = fs::current_path();
+  fs::create_directory(folder_ / "here");
+  fs::current_path(folder_ / "here");
+  const Status status = write_folder(".", [](const fs::path& t) { return write_file(t / "f", "x"); });
+  const auto seen = read_file("f");
+  fs::current_path(before);
+  EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_TRUE(seen.ok()) << "it is another folder of that name now";
+  EXPECT_EQ(read_file(folder_ / "here" / "f").value(), "x");
+  EXPECT_EQ(entries(), 1U);
+}
+
 TEST_F(FileTest, Sha256MatchesTheStandardsExample) {
   constexpr const char* kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
   EXPECT_EQ(sha256("abc"), kAbc);
