@@ -51,6 +51,17 @@ std::string file_name(std::size_t stage, const fs::path& model) {
   return fmt::format("part{}{}", stage, extension);
 }
 
+// Folders appear whole: one without a part, or without a part's weights, has been damaged.
+bool is_whole(const fs::path& folder, const Task& task, const fs::path& model) {
+  std::error_code ignored;
+  for (std::size_t stage = 0; stage < task.stages(); ++stage) {
+    fs::path file = folder / file_name(stage, model);
+    if (!fs::exists(file, ignored)) return false;
+    if (file.extension() == ".xml" && !fs::exists(file.replace_extension(".bin"), ignored)) return false;
+  }
+  return true;
+}
+
 Status check_tensor(const std::string& where, const TensorSpec& found, const TensorSpec& stated) {
   if (found.same_layout(stated)) return {};
   return error(Code::kFailedPrecondition, "{}: has {}, but task.json states {}", where, found.describe(),
@@ -106,9 +117,9 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
     return error(Code::kInvalidArgument, "{}: no stage {}; it has {}", task.name, stage.index(), task.stages());
   const fs::path folder = folder_ / task.name / variant.name;
   fs::path file = folder / file_name(stage.index(), variant.model);
+  if (is_whole(folder, task, variant.model)) return file;
   std::error_code ignored;
-  if (fs::exists(file, ignored)) return file;
-  fs::remove_all(folder, ignored);  // folders appear whole: one without this piece has been damaged
+  fs::remove_all(folder, ignored);
   SL_RETURN_IF_ERROR(cut(task, variant, folder));
   return file;
 }
