@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -21,7 +22,7 @@ extern "C" void on_signal(int number) {
 }
 
 std::string as_duration(Seconds duration) {
-  const auto seconds = static_cast<long>(duration.count() + 0.5);
+  const long seconds = std::lround(duration.count());
   return seconds < 60 ? fmt::format("{} s", seconds) : fmt::format("{} min {:02} s", seconds / 60, seconds % 60);
 }
 
