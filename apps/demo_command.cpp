@@ -11,6 +11,7 @@
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/plan/planner.h"
+#include "sparseloom/plan/predict.h"
 #include "sparseloom/plan/sparseloom_planner.h"
 #include "sparseloom/run/comparison.h"
 #include "sparseloom/run/report.h"
@@ -120,14 +121,14 @@ void print_introduction(const Stage& stage) {
     fmt::print("  {:<10} {} ({} variants, cut into {} stages: {:.0f} stitched variants)\n", task.name, task.description,
                task.variants.size(), task.stages(), stitched);
   }
+  const bool drawn = plan::episode_orders(zoo.tasks.size(), plan::kMostOrders + 1).size() > plan::kMostOrders;
   fmt::print(
       "Stages of differently compressed variants of one base model are stitched into variants that nobody trained, "
       "and\n"
-      "each stage is placed on one processor. A request violates its SLO if it is late or its variant is not accurate\n"
+      "each stage is placed on a processor. A request violates its SLO if it is late or its variant is not accurate\n"
       "enough. Every system below serves the same requests: one per task in each of the {} orders of the tasks{},\n"
       "{} times.\n",
-      run::episode_orders(zoo.tasks.size()).size(),
-      zoo.tasks.size() > run::kMostTasksInEveryOrder ? " drawn from a fixed seed" : "", stage.options.repeats);
+      plan::episode_orders(zoo.tasks.size()).size(), drawn ? " drawn from a fixed seed" : "", stage.options.repeats);
 }
 
 void print_systems(const std::vector<run::SystemReport>& reports) {

@@ -9,29 +9,24 @@
 
 namespace sparseloom::plan {
 
-namespace {
-
-/// All orders of `tasks` if they are at most `limit`, else `limit` shuffles that are the same on every machine.
-std::vector<std::vector<std::size_t>> make_orders(std::size_t tasks, std::size_t limit) {
+std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks, std::size_t limit) {
   std::vector<std::size_t> order(tasks);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::size_t count = 1;
   for (std::size_t k = 2; k <= tasks && count <= limit; ++k) count *= k;
-  std::vector<std::vector<std::size_t>> orders;
+  std::vector<std::vector<zoo::TaskId>> orders;
   if (count <= limit) {
-    do orders.push_back(order);
+    do orders.emplace_back(order.begin(), order.end());
     while (std::next_permutation(order.begin(), order.end()));
     return orders;
   }
   std::mt19937_64 random(20260309);  // any fixed number
   for (std::size_t n = 0; n < limit; ++n) {
-    for (std::size_t k = tasks; k > 1; --k) std::swap(order[k - 1], order[random() % k]);
-    orders.push_back(order);
+    for (std::size_t k = tasks; k > 1; --k) std::swap(order[k - 1], order[random() % k]);  // Fisher and Yates
+    orders.emplace_back(order.begin(), order.end());
   }
   return orders;
 }
-
-}  // namespace
 
 /// One request being played, and what the episodes so far sum up to.
 struct EpisodeModel::Scratch {
@@ -69,7 +64,7 @@ struct EpisodeModel::Scratch {
 };
 
 EpisodeModel::EpisodeModel(const std::vector<Slo>& slos, soc::Pools pools, const PredictOptions& options)
-    : pools_(std::move(pools)), options_(options), orders_(make_orders(slos.size(), options.max_orders)) {
+    : pools_(std::move(pools)), options_(options), orders_(episode_orders(slos.size(), options.max_orders)) {
   for (const Slo& slo : slos) bounds_.push_back(slo.latency.count());
 }
 
@@ -84,14 +79,15 @@ Prediction EpisodeModel::predict(const std::vector<const Stages*>& tasks) const 
   return scratch.sum;
 }
 
-void EpisodeModel::play(const std::vector<std::size_t>& order, const std::vector<const Stages*>& tasks,
+void EpisodeModel::play(const std::vector<zoo::TaskId>& order, const std::vector<const Stages*>& tasks,
                         Scratch& scratch) const {
   auto& requests = scratch.requests;
   requests.clear();
   const std::size_t processors = pools_.of.size();
   scratch.free_at.assign(processors, 0.0);
   double arrival = 0;
-  for (const std::size_t task : order) {
+  for (const zoo::TaskId id : order) {
+    const std::size_t task = id.index();
     const double bound = bounds_[task];
     requests.push_back({tasks[task], bound, arrival, arrival + bound, 0, arrival});
     arrival += bound / static_cast<double>(processors);

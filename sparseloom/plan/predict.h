@@ -7,6 +7,13 @@
 
 namespace sparseloom::plan {
 
+/// All orders of four tasks.
+constexpr std::size_t kMostOrders = 24;
+
+/// The orders of the tasks 0..tasks-1 that episodes are played in: all of them, in lexicographic order, if they are no
+/// more than `limit`; else `limit` shuffles that are the same on every machine.
+std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks, std::size_t limit = kMostOrders);
+
 struct PredictOptions {
   /// How far measured response times scatter about predicted ones, as a share of the latency bound: a request predicted
   /// to take exactly its bound is late half of the time, one predicted to take (1 - scatter) of it 27 %, (1 - 3
@@ -15,7 +22,7 @@ struct PredictOptions {
   /// Every stage takes this many times its profiled latency (memory contention, a hot machine).
   double slowdown = 1.0;
   /// Orders that are played: all T! if they are no more, else this many drawn from a fixed seed.
-  std::size_t max_orders = 24;
+  std::size_t max_orders = kMostOrders;
 };
 
 /// What episodes under a plan are predicted to look like. Shares are of all requests.
@@ -46,12 +53,12 @@ class EpisodeModel {
 
  private:
   struct Scratch;
-  void play(const std::vector<std::size_t>& order, const std::vector<const Stages*>& tasks, Scratch& scratch) const;
+  void play(const std::vector<zoo::TaskId>& order, const std::vector<const Stages*>& tasks, Scratch& scratch) const;
 
   std::vector<double> bounds_;
   soc::Pools pools_;
   PredictOptions options_;
-  std::vector<std::vector<std::size_t>> orders_;
+  std::vector<std::vector<zoo::TaskId>> orders_;
 };
 
 /// Prediction for a whole plan.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sparseloom/plan/predict.h"
+
 namespace sparseloom::run {
 namespace {
 
@@ -34,7 +36,7 @@ Result<Comparison> compare(Player& player, const std::vector<Contender>& contend
   for (const Contender& contender : contenders) {
     SL_RETURN_IF_ERROR(player.engine().prepare(*contender.plan).with_context(contender.name));
   }
-  const auto orders = episode_orders(slos.size());
+  const auto orders = plan::episode_orders(slos.size());
   const Seconds slice = options.saturated / static_cast<double>(std::max<std::size_t>(options.repeats, 1));
   Comparison played{.outcomes = std::vector<Outcome>(contenders.size())};
   std::vector<std::size_t> saturated_requests(contenders.size());

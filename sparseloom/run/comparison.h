@@ -18,7 +18,7 @@ struct Contender {
 };
 
 struct ComparisonOptions {
-  std::size_t repeats = 5;  ///< times that every one of episode_orders() is played
+  std::size_t repeats = 5;  ///< times that every one of plan::episode_orders() is played
   Seconds saturated{2};     ///< time under saturation, per contender, spread over the repeats; 0: not measured
   /// Called before each contender's share of each repeat, with the share of the work that is done, 0..1. May be empty.
   std::function<void(double)> on_progress;
@@ -37,9 +37,9 @@ struct Comparison {
 };
 
 /// Plays the same requests under every contender's plan, on one engine, in one interleaved run: in each repeat each
-/// contender in turn plays the episodes of all of episode_orders(), then a slice of saturation. All plans are resident
-/// throughout. Stops early when the player's stop flag is set; what the round under way has seen is dropped. Errors:
-/// those of switching plans.
+/// contender in turn plays the episodes of all of plan::episode_orders(), then a slice of saturation. All plans are
+/// resident throughout. Stops early when the player's stop flag is set; what the round under way has seen is dropped.
+/// Errors: those of switching plans.
 Result<Comparison> compare(Player& player, const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos,
                            const ComparisonOptions& options);
 

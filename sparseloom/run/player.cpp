@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
-#include <random>
 
 namespace sparseloom::run {
 namespace {
@@ -45,25 +43,6 @@ TaskSamples samples_of(const zoo::Dataset& data, std::size_t model_inputs) {
     samples.labels.push_back(data.label(s));
   }
   return samples;
-}
-
-std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks) {
-  std::vector<std::size_t> order(tasks);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::vector<std::vector<zoo::TaskId>> orders;
-  if (tasks <= kMostTasksInEveryOrder) {
-    do {
-      orders.emplace_back(order.begin(), order.end());
-    } while (std::next_permutation(order.begin(), order.end()));
-    return orders;
-  }
-  const std::size_t count = episode_orders(kMostTasksInEveryOrder).size();
-  std::mt19937_64 random(20260309);  // any fixed number; the prediction's (plan/predict.cpp)
-  while (orders.size() < count) {    // Fisher and Yates
-    for (std::size_t k = tasks; k > 1; --k) std::swap(order[k - 1], order[random() % k]);
-    orders.emplace_back(order.begin(), order.end());
-  }
-  return orders;
 }
 
 Player::Player(PlayerSetup setup) : setup_(std::move(setup)), next_sample_(setup_.zoo.tasks.size(), 0) {}

@@ -129,11 +129,4 @@ class Player {
   std::unique_ptr<Engine> engine_;  // last: its destructor drains, and completions use the rest
 };
 
-/// Up to this many tasks are played in every order; more in as many orders as these have, 4! = 24.
-constexpr std::size_t kMostTasksInEveryOrder = 4;
-
-/// The orders in which a comparison plays the tasks 0..tasks-1: all, in lexicographic order, or 24 drawn from a fixed
-/// seed (the ones that plan::predict_episodes predicts for).
-std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks);
-
 }  // namespace sparseloom::run

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "small_world.h"
 #include "sparseloom/plan/bottleneck.h"
 
@@ -101,6 +103,25 @@ TEST(Predict, ManyTasksArePlayedInASampleOfOrders) {
   const std::vector<const Stages*> tasks(9, &task);
   const Prediction p = EpisodeModel(slos, unlike(1)).predict(tasks);
   EXPECT_NEAR(p.worst_ratio, 0.05, 1e-9);
+}
+
+TEST(EpisodeOrders, OfFewTasksAreAll) {
+  EXPECT_EQ(episode_orders(4).size(), 24U);
+  EXPECT_EQ(episode_orders(1).size(), 1U);
+  EXPECT_EQ(episode_orders(3)[1], (std::vector{zoo::TaskId(0), zoo::TaskId(2), zoo::TaskId(1)}));
+}
+
+TEST(EpisodeOrders, OfManyTasksAreAFewDrawnOnceForAll) {
+  for (const std::size_t tasks : {5U, 20U}) {
+    const auto orders = episode_orders(tasks);
+    EXPECT_EQ(orders.size(), 24U);
+    EXPECT_EQ(orders, episode_orders(tasks));
+    EXPECT_NE(orders[0], orders[1]);
+    for (std::vector<zoo::TaskId> order : orders) {
+      std::sort(order.begin(), order.end());
+      for (std::size_t t = 0; t < tasks; ++t) EXPECT_EQ(order[t], zoo::TaskId(t));
+    }
+  }
 }
 
 TEST(MinBottleneck, SaysWhatIsLeftToProveWhenItMayNotKeepEverything) {

@@ -160,24 +160,5 @@ TEST(Player, RefusesATaskWithoutSamples) {
   EXPECT_EQ(player.status().message(), "task 'b': no samples to send");
 }
 
-TEST(EpisodeOrders, OfFewTasksAreAll) {
-  EXPECT_EQ(episode_orders(4).size(), 24U);
-  EXPECT_EQ(episode_orders(1).size(), 1U);
-  EXPECT_EQ(episode_orders(3)[1], (std::vector{zoo::TaskId(0), zoo::TaskId(2), zoo::TaskId(1)}));
-}
-
-TEST(EpisodeOrders, OfManyTasksAreAFewDrawnOnceForAll) {
-  for (const std::size_t tasks : {5U, 20U}) {
-    const auto orders = episode_orders(tasks);
-    EXPECT_EQ(orders.size(), 24U);
-    EXPECT_EQ(orders, episode_orders(tasks));
-    EXPECT_NE(orders[0], orders[1]);
-    for (std::vector<zoo::TaskId> order : orders) {
-      std::sort(order.begin(), order.end());
-      for (std::size_t t = 0; t < tasks; ++t) EXPECT_EQ(order[t], zoo::TaskId(t));
-    }
-  }
-}
-
 }  // namespace
 }  // namespace sparseloom::run
