@@ -71,6 +71,7 @@ Result<Plan> SparseloomPlanner::plan(const Problem& problem) const {
   Plan plan;
   plan.planner = name();
   std::vector<const StitchedOption*> pointers;
+  pointers.reserve(chosen.size());
   for (const StitchedOption& option : chosen) pointers.push_back(&option);
   plan.bottleneck = Seconds(bottleneck_of(costs.pools, pointers));
   plan.optimal = within(plan.bottleneck.count(), least.lower_bound);

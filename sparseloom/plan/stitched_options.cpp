@@ -179,6 +179,7 @@ StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::s
     p = members[preferred % members.size()];
   }
   std::vector<double> busy;
+  busy.reserve(pools.of.size());
   for (const std::size_t pool : pools.of) busy.push_back(option.busy[pool]);
   option.busy = std::move(busy);
   option.late_binding = true;
