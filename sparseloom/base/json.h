@@ -47,6 +47,8 @@ class JsonObject {
 
   /// Remembers a failure found by the caller, at `key`.
   void fail(std::string_view key, std::string_view problem);
+  /// No failure so far, so that what was read last was there and of its type.
+  bool ok() const { return failure_.ok(); }
   const std::string& where() const { return where_; }
   std::string place(std::string_view key) const;
 

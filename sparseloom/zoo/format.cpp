@@ -16,8 +16,8 @@ constexpr std::array<std::string_view, 6> kCompressionKinds{"dense",        "fp1
 // Asked before anything else, so that a file of another release is refused as such and not for its keys.
 Status check_version(JsonObject& object) {
   const std::int64_t version = object.integer("format_version");
+  if (!object.ok()) return object.finish();  // missing or no integer
   if (version == kZooFormatVersion) return {};
-  if (version == 0) return object.finish();  // missing or no integer: finish() says so, or it is 0
   return error(Code::kFailedPrecondition, "{}: format_version {} is of another release; this one reads {}",
                object.where(), version, kZooFormatVersion);
 }

@@ -50,13 +50,26 @@ TEST(Zoo, FolderWithoutAZoo) {
 
 TEST(Zoo, AnotherReleasesFormatIsRefusedByName) {
   for (const char* file : {"zoo.json", "toy/task.json", "toy/int8/variant.json"}) {
-    const MadeUpZoo made;
-    made.edit(file, [](Json& json) {
-      json["format_version"] = 2;
-      json["key_of_the_future"] = 1;
-    });
-    expect_refused(made.status(), Code::kFailedPrecondition, {file, "format_version 2", "reads 1"});
+    for (const int version : {0, 2}) {
+      const MadeUpZoo made;
+      made.edit(file, [&](Json& json) {
+        json["format_version"] = version;
+        json["key_of_the_future"] = 1;
+      });
+      expect_refused(made.status(), Code::kFailedPrecondition,
+                     {file, fmt::format("format_version {}", version), "reads 1"});
+    }
   }
+}
+
+TEST(BadZoo, NoFormatVersionOrNoneThatIsAnInteger) {
+  const MadeUpZoo missing;
+  missing.edit("toy/task.json", [](Json& json) { json.erase("format_version"); });
+  expect_refused(missing.status(), Code::kMalformed, {"toy/task.json", "format_version: missing"});
+
+  const MadeUpZoo text;
+  text.edit("toy/task.json", [](Json& json) { json["format_version"] = "1"; });
+  expect_refused(text.status(), Code::kMalformed, {"toy/task.json", "format_version: expected an integer"});
 }
 
 TEST(Zoo, MissingTruncatedAndAlteredFiles) {
