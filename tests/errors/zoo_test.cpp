@@ -1,4 +1,5 @@
 // sparseloom zoo: what it says about zoos that are not right.
+#include "sparseloom/profile/ensure.h"
 #include "tests/errors/cli.h"
 #include "tests/support/tiny_ir.h"
 
@@ -101,6 +102,25 @@ TEST(ZooErrors, FormatOfAnotherRelease) {
   const MadeUpZoo made;
   made.edit("zoo.json", [](Json& json) { json["format_version"] = 2; });
   expect_one_line_error(run_cli({"zoo", "list", "--zoo", made.root()}), 1, {"zoo.json", "format_version 2", "reads 1"});
+}
+
+TEST(ZooErrors, ProfileThatCannotBeOpenedCostsTheLatenciesOnly) {
+  const MadeUpZoo made;
+  give_ir_models(made);
+  const TemporaryFolder cache;
+  const auto runtime = backend::make_runtime("openvino").value();
+  const auto database = profile::default_database(made.load(), soc::discover(*runtime).value()).value();
+  fs::create_directory(cache.path() / "profiles");
+  ASSERT_TRUE(write_file(cache.path() / "profiles" / database.filename(), "no database").ok());
+  const std::string named = database.filename();
+  const CliResult listed = run_cli({"zoo", "list", "--zoo", made.root()}, cache.path());
+  expect_one_line_error(listed, 0, {"no latencies", named});
+  EXPECT_NE(listed.out.find("structured-50"), std::string::npos);
+
+  // A made-up zoo fails other checks; what counts is that they all ran.
+  const CliResult verified = run_cli({"zoo", "verify", "--zoo", made.root()}, cache.path());
+  EXPECT_NE(verified.err.find("no latencies"), std::string::npos) << verified.err;
+  EXPECT_NE(verified.out.find("structured-50"), std::string::npos);
 }
 
 TEST(ZooErrors, ReportThatCannotBeWritten) {
