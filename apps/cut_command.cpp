@@ -1,7 +1,6 @@
 #include <fmt/ranges.h>
 #include <time.h>
 
-#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/statistics.h"
 #include "sparseloom/zoo/chain.h"
 #include "sparseloom/zoo/cut.h"
 #include "sparseloom/zoo/cut_check.h"
@@ -39,26 +39,11 @@ struct CutArguments {
   int threads = 1;
 };
 
-struct Quartiles {
-  double median = 0, q1 = 0, q3 = 0;
-};
-
 struct Latency {
   double whole_ms = 0, chain_ms = 0;  // medians
-  Quartiles ratio;                    // chain / whole, round by round
-  Quartiles cpu_ratio;                // the same of the thread's own time, which other processes cannot stretch
+  Quartiles<double> ratio;            // chain / whole, round by round
+  Quartiles<double> cpu_ratio;        // the same of the thread's own time, which other processes cannot stretch
 };
-
-Quartiles quartiles(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const auto at = [&](double share) {
-    const double position = share * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(position);
-    const std::size_t high = std::min(low + 1, values.size() - 1);
-    return values[low] + (position - static_cast<double>(low)) * (values[high] - values[low]);
-  };
-  return {at(0.5), at(0.25), at(0.75)};
-}
 
 Result<std::map<std::string, Shape>> parse_shapes(const std::vector<std::string>& texts) {
   std::map<std::string, Shape> shapes;
@@ -183,7 +168,7 @@ std::string tensors_of(const Graph& graph, const zoo::Cut& cut) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-Json to_json(const Quartiles& q) { return {{"median", q.median}, {"q1", q.q1}, {"q3", q.q3}}; }
+Json to_json(const Quartiles<double>& q) { return {{"median", q.median}, {"q1", q.q1}, {"q3", q.q3}}; }
 
 /// Everything one run of the command finds out.
 struct Report {

@@ -8,6 +8,7 @@
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/statistics.h"
 #include "sparseloom/profile/measure.h"
 
 namespace sparseloom::apps {
@@ -85,10 +86,7 @@ Counts count(const profile::TaskProfile& task) {
     counts.on_profile += task.accuracy(task.sigma_at(i)).samples > 0 ? 1 : 0;
     counts.on_test += task.accuracy_test(task.sigma_at(i)).samples > 0 ? 1 : 0;
   }
-  if (!spreads.empty()) {
-    std::nth_element(spreads.begin(), spreads.begin() + static_cast<std::ptrdiff_t>(spreads.size() / 2), spreads.end());
-    counts.relative_spread = spreads[spreads.size() / 2];
-  }
+  counts.relative_spread = quartiles(std::move(spreads)).median;
   return counts;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
 #include "sparseloom/profile/memory.h"
 #include "sparseloom/profile/stages.h"
@@ -185,14 +186,6 @@ class TaskMeasurement {
   std::vector<std::vector<HostBuffer>> at_;
 };
 
-double quantile(const std::vector<Seconds>& sorted, double q) {
-  const double position = q * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<std::size_t>(std::floor(position));
-  const std::size_t high = std::min(low + 1, sorted.size() - 1);
-  const double share = position - static_cast<double>(low);
-  return sorted[low].count() * (1 - share) + sorted[high].count() * share;
-}
-
 std::size_t missing_subgraphs(const TaskProfile& task) {
   std::size_t missing = 0;
   for (std::size_t v = 0; v < task.variants(); ++v) {
@@ -218,12 +211,9 @@ backend::CompileOptions compile_options(const soc::Soc& soc, const std::vector<s
 }
 
 Latency summarize(std::vector<Seconds> runs) {
-  std::sort(runs.begin(), runs.end());
-  return {.median = Seconds(quantile(runs, 0.5)),
-          .q1 = Seconds(quantile(runs, 0.25)),
-          .q3 = Seconds(quantile(runs, 0.75)),
-          .count = static_cast<std::int64_t>(runs.size()),
-          .resident = {}};
+  const auto count = static_cast<std::int64_t>(runs.size());
+  const Quartiles<Seconds> q = quartiles(std::move(runs));
+  return {.median = q.median, .q1 = q.q1, .q3 = q.q3, .count = count, .resident = {}};
 }
 
 Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,

@@ -33,7 +33,7 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
                          zoo::PieceStore& pieces, const Profile& profile, const LatencyOptions& options,
                          const OnLatencies& on_latencies);
 
-/// Median and quartiles (linear interpolation) of `runs`, which must not be empty; `resident` is left 0.
+/// Median and quartiles of `runs`, which must not be empty; `resident` is left 0.
 Latency summarize(std::vector<Seconds> runs);
 
 /// The options that the subgraphs of a pool's processors are compiled with: once for all members.

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <map>
 #include <memory>
 #include <thread>
 
+#include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
 #include "sparseloom/profile/latency.h"
 #include "sparseloom/profile/stages.h"
@@ -158,12 +158,7 @@ class Chains {
 
 std::pair<double, double> interval95(const Accuracy& accuracy) {
   if (accuracy.samples == 0) return {0, 1};
-  constexpr double kZ = 1.959963984540054;
-  const double n = static_cast<double>(accuracy.samples);
-  const double p = accuracy.fraction();
-  const double centre = (p + kZ * kZ / (2 * n)) / (1 + kZ * kZ / n);
-  const double half = kZ / (1 + kZ * kZ / n) * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n));
-  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
+  return wilson95(accuracy.fraction(), static_cast<double>(accuracy.samples));
 }
 
 Result<Accuracy> run_accuracy(const zoo::Zoo& zoo, const backend::Runtime& runtime, zoo::PieceStore& pieces,

@@ -1,7 +1,6 @@
 #include "sparseloom/run/overhead.h"
 
 #include <algorithm>
-#include <cmath>
 #include <condition_variable>
 #include <mutex>
 
@@ -186,18 +185,11 @@ Result<Bare> bare_session(backend::Executable& executable) {
   return bare;
 }
 
-template <typename T>
-T quantile(const std::vector<T>& sorted, double q) {
-  const auto rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(sorted.size())));
-  return sorted[std::max<std::size_t>(rank, 1) - 1];
-}
-
 }  // namespace
 
 Spread spread_of(std::vector<Seconds> samples) {
-  if (samples.empty()) return {};
-  std::sort(samples.begin(), samples.end());
-  return {quantile(samples, 0.5), quantile(samples, 0.25), quantile(samples, 0.75), samples.size()};
+  const std::size_t count = samples.size();
+  return {quartiles(std::move(samples)), count};
 }
 
 Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t processors, std::size_t batches,
@@ -315,12 +307,9 @@ Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, cons
     through.push_back(engine_time);
     ratios.push_back(engine_time / bare_time);
   }
-  std::sort(ratios.begin(), ratios.end());
   return WholeModelCost{.bare = spread_of(std::move(alone)),
                         .engine = spread_of(std::move(through)),
-                        .ratio = quantile(ratios, 0.5),
-                        .ratio_q1 = quantile(ratios, 0.25),
-                        .ratio_q3 = quantile(ratios, 0.75)};
+                        .ratio = quartiles(std::move(ratios))};
 }
 
 }  // namespace sparseloom::run

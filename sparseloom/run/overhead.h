@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/base/statistics.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/run/residency.h"
@@ -11,14 +12,11 @@
 namespace sparseloom::run {
 
 /// Median and quartiles of repeated measurements.
-struct Spread {
-  Seconds median{0};
-  Seconds q1{0};
-  Seconds q3{0};
+struct Spread : Quartiles<Seconds> {
   std::size_t count = 0;
 };
 
-/// Of `samples`, by nearest rank. None: all zero.
+/// Of `samples`. None: all zero.
 Spread spread_of(std::vector<Seconds> samples);
 
 /// What the engine itself costs, measured with subgraphs that do nothing.
@@ -49,9 +47,9 @@ Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc,
 
 /// A whole model through the engine, beside the bare runtime.
 struct WholeModelCost {
-  Spread bare;                                   ///< Session::run() of the same compiled model, back to back
-  Spread engine;                                 ///< from submit() to the completion, one request at a time
-  double ratio = 0, ratio_q1 = 0, ratio_q3 = 0;  ///< engine over bare, pair by pair
+  Spread bare;              ///< Session::run() of the same compiled model, back to back
+  Spread engine;            ///< from submit() to the completion, one request at a time
+  Quartiles<double> ratio;  ///< engine over bare, pair by pair
 };
 
 /// Runs `model` on the first processor of `soc`: bare and engine take turns, on the same core, `repetitions` times

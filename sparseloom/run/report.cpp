@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "sparseloom/base/statistics.h"
 #include "sparseloom/plan/costs.h"
 
 namespace sparseloom::run {
@@ -16,14 +17,6 @@ struct Group {
   double requests = 0;
   double hits = 0;
 };
-
-// Wilson's score interval for `hits` of `n`, at 95 %.
-Rate wilson(double share, double n) {
-  constexpr double z = 1.959963984540054;
-  const double center = (share + z * z / (2 * n)) / (1 + z * z / n);
-  const double half = z / (1 + z * z / n) * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
-  return {share, std::max(0.0, std::min(share, center - half)), std::min(1.0, std::max(share, center + half))};
-}
 
 // How many independent requests the episodes are worth.
 double effective_size(const std::vector<Group>& groups, double share, double requests) {
@@ -150,7 +143,9 @@ Rate rate_with_interval(const std::vector<Record>& records, const std::vector<bo
   std::vector<Group> groups;
   for (const auto& [episode, group] : by_episode) groups.push_back(group);
   const auto requests = static_cast<double>(records.size());
-  return wilson(sum / requests, effective_size(groups, sum / requests, requests));
+  const double share = sum / requests;
+  const auto [low, high] = wilson95(share, effective_size(groups, share, requests));
+  return {share, low, high};
 }
 
 SystemReport make_report(const ReportInput& in) {
