@@ -32,37 +32,55 @@ std::uint64_t stream_seed(std::uint64_t seed, std::size_t entry) {
   return seed + 0x9E3779B97F4A7C15ULL * (static_cast<std::uint64_t>(entry) + 1);
 }
 
-template <typename NextTime>
-void append(const Arrivals& arrivals, Nanoseconds end, NextTime next, std::vector<Arrival>& out) {
-  for (std::size_t made = 0; arrivals.requests == 0 || made < arrivals.requests; ++made) {
-    const Nanoseconds at = next(made);
-    if (at >= end) break;
-    out.push_back({from_ns(at), arrivals.task});
+Nanoseconds end_of(const Workload& workload) {
+  return workload.duration ? to_ns(*workload.duration) : std::numeric_limits<Nanoseconds>::max();
+}
+
+// Hands the times of one open-loop entry to `take`, in order, until it returns false.
+template <typename Take>
+void each_arrival(const Workload& workload, std::size_t entry, const Take& take) {
+  const Arrivals& a = workload.arrivals[entry];
+  const Nanoseconds end = end_of(workload);
+  const Nanoseconds start = to_ns(a.offset);
+  const auto until_end = [&](auto next) {
+    for (std::size_t made = 0; a.requests == 0 || made < a.requests; ++made) {
+      const Nanoseconds at = next(made);
+      if (at >= end || !take(at)) return;
+    }
+  };
+  if (a.kind == Arrivals::Kind::kPeriodic) {
+    until_end([&](std::size_t k) { return start + std::llround(static_cast<double>(k) * 1e9 / a.rate_per_s); });
+  } else if (a.kind == Arrivals::Kind::kPoisson) {
+    ExponentialGaps gap(stream_seed(workload.seed, entry), a.rate_per_s);
+    until_end([&, now = start](std::size_t) mutable { return now += gap(); });
   }
 }
 
 }  // namespace
 
 std::vector<Arrival> open_loop_arrivals(const Workload& workload) {
-  const Nanoseconds end = workload.duration ? to_ns(*workload.duration) : std::numeric_limits<Nanoseconds>::max();
   std::vector<Arrival> all;
   for (std::size_t entry = 0; entry < workload.arrivals.size(); ++entry) {
-    const Arrivals& a = workload.arrivals[entry];
-    const Nanoseconds start = to_ns(a.offset);
-    if (a.kind == Arrivals::Kind::kPeriodic) {
-      const auto at = [&](std::size_t k) { return start + std::llround(static_cast<double>(k) * 1e9 / a.rate_per_s); };
-      append(a, end, at, all);
-    } else if (a.kind == Arrivals::Kind::kPoisson) {
-      ExponentialGaps gap(stream_seed(workload.seed, entry), a.rate_per_s);
-      Nanoseconds now = start;
-      append(
-          a, end, [&](std::size_t) { return now += gap(); }, all);
-    }
+    each_arrival(workload, entry, [&](Nanoseconds at) {
+      all.push_back({from_ns(at), workload.arrivals[entry].task});
+      return true;
+    });
   }
   std::stable_sort(all.begin(), all.end(), [](const Arrival& a, const Arrival& b) {
     return std::pair(a.at, a.task) < std::pair(b.at, b.task);
   });
   return all;
+}
+
+bool any_open_loop_arrival(const Workload& workload) {
+  bool any = false;
+  for (std::size_t entry = 0; entry < workload.arrivals.size() && !any; ++entry) {
+    each_arrival(workload, entry, [&](Nanoseconds) {
+      any = true;
+      return false;
+    });
+  }
+  return any;
 }
 
 }  // namespace sparseloom::sched

@@ -173,7 +173,7 @@ Status check_size(const Workload& workload, const std::string& where) {
                    a.requests, a.rate_per_s, seconds, kMostSeconds);
     }
   }
-  if (!closed_loop && open_loop_arrivals(workload).empty()) {
+  if (!closed_loop && !any_open_loop_arrival(workload)) {
     return error(Code::kMalformed, "{}: arrivals: zero requests before the end; allowed: at least one", where);
   }
   return {};

@@ -59,4 +59,7 @@ struct Arrival {
 /// same seed gives the same list on every machine. O(n log n).
 std::vector<Arrival> open_loop_arrivals(const Workload& workload);
 
+/// Whether that list has an element, without making it. O(entries).
+bool any_open_loop_arrival(const Workload& workload);
+
 }  // namespace sparseloom::sched
