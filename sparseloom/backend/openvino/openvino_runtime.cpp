@@ -84,9 +84,9 @@ Status apply_shapes(ov::Model& model, const fs::path& path, const std::map<std::
       wanted[i] = shape;
       used.push_back(entry->first);
     } else if (input.get_partial_shape().is_dynamic()) {
-      return error(Code::kFailedPrecondition, "{}: input '{}' has the dynamic shape {}; pass --shape {}=1,3,224,224",
+      return error(Code::kFailedPrecondition, "{}: input '{}' has the dynamic shape {}; pass for example --shape {}={}",
                    path.string(), input.get_friendly_name(), input.get_partial_shape().to_string(),
-                   input.get_friendly_name());
+                   input.get_friendly_name(), example_shape(input.get_partial_shape()));
     }
   }
   for (const auto& [name, shape] : shapes) {

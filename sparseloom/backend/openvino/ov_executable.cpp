@@ -134,8 +134,8 @@ Result<TensorSpec> spec_of(const ov::Output<const ov::Node>& port, const std::st
   spec.name = name_of(port);
   if (port.get_partial_shape().is_dynamic())
     return error(Code::kFailedPrecondition,
-                 "{}: '{}' has the dynamic shape {}; cut it with --shape {}=1,3,224,224 or the like", where, spec.name,
-                 port.get_partial_shape().to_string(), spec.name);
+                 "{}: '{}' has the dynamic shape {}; cut it with a shape, for example --shape {}={}", where, spec.name,
+                 port.get_partial_shape().to_string(), spec.name, example_shape(port.get_partial_shape()));
   const auto type = element_type_of(port.get_element_type());
   if (!type)
     return error(Code::kFailedPrecondition, "{}: '{}' has the type {}, which sparseloom does not support", where,

@@ -1,5 +1,8 @@
 #include "sparseloom/backend/openvino/ov_support.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <array>
 
 namespace sparseloom::backend {
@@ -49,6 +52,17 @@ Shape shape_of(const ov::PartialShape& shape) {
   Shape extents;
   for (const ov::Dimension& d : shape) extents.push_back(d.is_static() ? d.get_length() : -1);
   return extents;
+}
+
+std::string example_shape(const ov::PartialShape& shape) {
+  if (shape.rank().is_dynamic()) return "1,3,224,224";
+  std::vector<std::int64_t> extents;
+  for (const ov::Dimension& d : shape) {
+    const std::int64_t likely = extents.empty() ? 1 : (shape.size() == 4 ? 224 : 128);
+    const std::int64_t most = d.get_max_length() < 0 ? likely : d.get_max_length();
+    extents.push_back(std::max<std::int64_t>({1, d.get_min_length(), std::min(likely, most)}));
+  }
+  return fmt::format("{}", fmt::join(extents, ","));
 }
 
 std::string one_line(std::string_view what) {

@@ -19,6 +19,10 @@ ov::element::Type to_openvino(ElementType type);
 /// Extents; -1 for one that is known only when running, {-1} if not even their number is known.
 Shape shape_of(const ov::PartialShape& shape);
 
+/// What a user might pass for --shape: the extents that are known; for the others 1 as the batch, 224 in images (four
+/// dimensions), else 128, within what the model allows. "1,128".
+std::string example_shape(const ov::PartialShape& shape);
+
 /// What an OpenVINO exception says, in one line, without the source positions it opens with.
 std::string one_line(std::string_view what);
 
