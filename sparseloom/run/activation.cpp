@@ -54,23 +54,28 @@ Status Activator::check_fits(const plan::Plan& plan) const {
 
 Result<std::shared_ptr<const ActivePlan>> Activator::activate(std::shared_ptr<const plan::Plan> plan) {
   SL_RETURN_IF_ERROR(check_fits(*plan));
-  auto active = std::make_shared<ActivePlan>();
-  active->stages.resize(plan->tasks.size());
-  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<SubgraphKey, std::shared_ptr<backend::Executable>>> loaded;
   for (std::size_t t = 0; t < plan->tasks.size(); ++t) {
     const plan::TaskPlan& chosen = plan->tasks[t];
     for (std::size_t i = 0; i < chosen.sigma.size(); ++i) {
       const SubgraphKey key{zoo::TaskId(t), chosen.sigma[i], zoo::StageId(i), chosen.placement[i]};
-      SL_ASSIGN_OR_RETURN(auto bound, sessions(key));
-      active->stages[t].push_back(std::move(bound));
+      SL_ASSIGN_OR_RETURN(auto executable, residency_.get(key));
+      loaded.emplace_back(key, std::move(executable));
     }
+  }
+  auto active = std::make_shared<ActivePlan>();
+  active->stages.resize(plan->tasks.size());
+  const std::lock_guard lock(mutex_);  // only now: who loads must not keep others from plans that are resident
+  for (auto& [key, executable] : loaded) {
+    SL_ASSIGN_OR_RETURN(auto bound, sessions(key, std::move(executable)));
+    active->stages[key.task.index()].push_back(std::move(bound));
   }
   active->plan = std::move(plan);
   return std::shared_ptr<const ActivePlan>(std::move(active));
 }
 
-Result<std::shared_ptr<const SlotSessions>> Activator::sessions(const SubgraphKey& key) {
-  SL_ASSIGN_OR_RETURN(auto executable, residency_.get(key));
+Result<std::shared_ptr<const SlotSessions>> Activator::sessions(const SubgraphKey& key,
+                                                                std::shared_ptr<backend::Executable> executable) {
   std::shared_ptr<const SlotSessions>& entry = sessions_[residency_.canonical(key)];
   if (entry == nullptr || entry->executable != executable) {
     auto bound = bind(key, std::move(executable));

@@ -30,8 +30,9 @@ class Activator {
   /// The referenced objects must outlive this.
   Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t slots_per_task);
 
-  /// Loads, binds and checks what is missing. kInvalidArgument: the plan does not fit zoo or soc; kFailedPrecondition:
-  /// a piece's tensors do not fit its neighbour's (both are named); and what residency and backend report.
+  /// Loads, binds and checks what is missing; plans that are resident do not wait for others that load.
+  /// kInvalidArgument: the plan does not fit zoo or soc; kFailedPrecondition: a piece's tensors do not fit its
+  /// neighbour's (both are named); and what residency and backend report.
   Result<std::shared_ptr<const ActivePlan>> activate(std::shared_ptr<const plan::Plan> plan);
 
   /// Frees the sessions that nobody uses and whose subgraph has been evicted.
@@ -49,7 +50,8 @@ class Activator {
   };
 
   Status check_fits(const plan::Plan& plan) const;
-  Result<std::shared_ptr<const SlotSessions>> sessions(const SubgraphKey& key);
+  Result<std::shared_ptr<const SlotSessions>> sessions(const SubgraphKey& key,
+                                                       std::shared_ptr<backend::Executable> executable);
   Result<std::shared_ptr<const SlotSessions>> bind(const SubgraphKey& key,
                                                    std::shared_ptr<backend::Executable> executable);
   Result<Boundary*> boundary(const SubgraphKey& key, std::size_t index, const std::vector<TensorSpec>& tensors);

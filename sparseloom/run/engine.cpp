@@ -115,7 +115,6 @@ class Engine::Impl {
   const OnComplete on_complete_;
   const std::chrono::steady_clock::time_point epoch_ = std::chrono::steady_clock::now();
   Activator activator_;
-  std::mutex switching_;  // one switch at a time; taken before mutex_
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable idle_;
@@ -351,7 +350,6 @@ Status Engine::Impl::prepare(const plan::Plan& plan) {
 }
 
 Status Engine::Impl::switch_plan(std::shared_ptr<const plan::Plan> plan) {
-  const std::lock_guard switching(switching_);
   SL_ASSIGN_OR_RETURN(auto active, activator_.activate(plan));
   {
     const std::lock_guard lock(mutex_);

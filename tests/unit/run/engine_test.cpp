@@ -120,6 +120,23 @@ TEST(Engine, SwitchingBackCompilesAndBindsNothing) {
   EXPECT_EQ(world.counts.sessions, sessions);
 }
 
+TEST(Engine, SwitchingToAResidentPlanDoesNotWaitForOneThatLoads) {
+  FakeWorld world;
+  testing::Gate loading;
+  world.on_compile = [&](const SubgraphKey& key) {
+    if (key.variant == zoo::VariantId(2)) loading.wait();
+  };
+  const auto engine = world.start(world.plan_of(0), nullptr);
+  ASSERT_TRUE(engine->prepare(*world.plan_of(1)).ok());
+  std::thread slow([&] { EXPECT_TRUE(engine->switch_plan(world.plan_of(2)).ok()); });
+  loading.until_reached();
+  EXPECT_TRUE(engine->switch_plan(world.plan_of(1)).ok());
+  EXPECT_EQ(engine->plan_version(), 1U);
+  loading.open();
+  slow.join();
+  EXPECT_EQ(engine->plan_version(), 2U);
+}
+
 TEST(Engine, FreesWhatIsEvictedOnceNoPlanUsesIt) {
   FakeWorld world(1);
   const auto engine = world.start(world.plan_of(0), nullptr, {.slots_per_task = 2});

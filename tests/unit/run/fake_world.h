@@ -118,6 +118,7 @@ struct FakeWorld {
 
   Result<std::unique_ptr<backend::Executable>> compile(const SubgraphKey& key) {
     ++counts.compiled;
+    if (on_compile) on_compile(key);
     TensorSpec in = tensor;
     if (key.variant == misfit && key.stage.index() == 1) in.shape = {1, 99};
     return std::unique_ptr<backend::Executable>(
@@ -135,6 +136,7 @@ struct FakeWorld {
   soc::Soc soc;
   TensorSpec tensor;
   OnRun on_run;
+  std::function<void(const SubgraphKey&)> on_compile;  ///< called before a subgraph is compiled
   Counts counts;
   std::optional<zoo::VariantId> misfit;  ///< its stage 1 takes a tensor that nobody makes
   Residency residency;
