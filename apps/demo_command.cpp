@@ -77,24 +77,28 @@ Result<std::vector<run::Contender>> plan_all(const Stage& stage, const plan::Slo
 struct Played {
   std::vector<run::SystemReport> reports;  // by contender; none if stopped before each had its turn
   bool complete = false;                   // every repeat was played
-  Status failures;                         // of requests
+  Status failures;                         // of requests so far
 };
+
+Result<std::unique_ptr<run::Player>> start_player(const Stage& stage, std::shared_ptr<const plan::Plan> plan) {
+  const Setup& setup = stage.setup;
+  return run::Player::start({.zoo = setup.zoo,
+                             .soc = setup.soc,
+                             .residency = stage.residency,
+                             .samples = stage.samples,
+                             .engine = {.policy = stage.options.policy, .trace = stage.trace},
+                             .stop = &interrupted()},
+                            std::move(plan));
+}
 
 // Every planner's plan, played against each other.
 Result<Played> play_config(const Stage& stage, const plan::SloConfig& slo,
-                           const std::vector<run::Contender>& contenders) {
+                           const std::vector<run::Contender>& contenders, run::Player& player) {
   const Setup& setup = stage.setup;
-  run::PlayerSetup player_setup{.zoo = setup.zoo,
-                                .soc = setup.soc,
-                                .residency = stage.residency,
-                                .samples = stage.samples,
-                                .engine = {.policy = stage.options.policy, .trace = stage.trace},
-                                .stop = &interrupted()};
-  SL_ASSIGN_OR_RETURN(const auto player, run::Player::start(std::move(player_setup), contenders.front().plan));
   const run::ComparisonOptions options{
       .repeats = stage.options.repeats, .saturated = Seconds(stage.options.saturated_s), .on_progress = {}};
-  SL_ASSIGN_OR_RETURN(const run::Comparison comparison, run::compare(*player, contenders, slo.slos, options));
-  Played played{.reports = {}, .complete = comparison.rounds == options.repeats, .failures = player->failures()};
+  SL_ASSIGN_OR_RETURN(const run::Comparison comparison, run::compare(player, contenders, slo.slos, options));
+  Played played{.reports = {}, .complete = comparison.rounds == options.repeats, .failures = player.failures()};
   for (std::size_t c = 0; comparison.rounds > 0 && c < contenders.size(); ++c) {
     played.reports.push_back(run::make_report({.name = contenders[c].name,
                                                .zoo = setup.zoo,
@@ -242,6 +246,7 @@ Result<AllPlayed> play_all(const Stage& stage) {
   AllPlayed result;
   std::vector<Json> documents;
   std::vector<std::vector<run::SystemReport>> all;
+  std::unique_ptr<run::Player> player;  // one for all configurations, hence one clock for the trace
   for (const auto& [name, indices] : configs) {
     plan::SloConfig slo = plan::grid_config(stage.ranges, indices.first, indices.second);
     slo.name = name;
@@ -252,7 +257,10 @@ Result<AllPlayed> play_all(const Stage& stage) {
       fmt::print("\n");
     }
     if (!several) fmt::print("{}", describe_missed(stage.setup.zoo, *contenders.front().plan, slo.slos));
-    SL_ASSIGN_OR_RETURN(Played played, play_config(stage, slo, contenders));
+    if (player == nullptr) {
+      SL_ASSIGN_OR_RETURN(player, start_player(stage, contenders.front().plan));
+    }
+    SL_ASSIGN_OR_RETURN(Played played, play_config(stage, slo, contenders, *player));
     if (result.failures.ok()) result.failures = played.failures.with_context(name);
     // A half-played configuration does not enter the means.
     if (played.reports.empty() || (several && !played.complete)) break;
