@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "sparseloom/base/statistics.h"
+
 namespace sparseloom::plan {
 
 namespace {
@@ -186,6 +188,39 @@ StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::s
   return option;
 }
 
+/// How much slower one processor is than another: the median over all subgraphs, so that single disturbed measurements
+/// do not count.
+double slowdown(const std::vector<TaskCosts>& costs, std::size_t p, std::size_t than) {
+  std::vector<double> ratios;
+  for (const TaskCosts& task : costs) {
+    for (std::size_t v = 0; v < task.variants(); ++v) {
+      for (std::size_t i = 0; i < task.stages(); ++i) ratios.push_back(task.run(v, i, p) / task.run(v, i, than));
+    }
+  }
+  return quartiles(std::move(ratios)).median;
+}
+
+/// Dissolves pools whose members were measured to be unlike.
+soc::Pools measured_alike(const soc::Pools& pools, const std::vector<TaskCosts>& costs) {
+  soc::Pools result;
+  result.of.resize(pools.of.size());
+  const auto add = [&](const std::vector<soc::ProcessorId>& members) {
+    for (const soc::ProcessorId p : members) result.of[p.index()] = result.members.size();
+    result.members.push_back(members);
+  };
+  for (const auto& members : pools.members) {
+    std::vector<double> slowdowns;
+    for (const soc::ProcessorId p : members) slowdowns.push_back(slowdown(costs, p.index(), members.front().index()));
+    const auto [least, most] = std::minmax_element(slowdowns.begin(), slowdowns.end());
+    if (within(*most, kAlike * *least)) {
+      add(members);
+    } else {
+      for (const soc::ProcessorId p : members) add({p});
+    }
+  }
+  return result;
+}
+
 std::size_t largest(const soc::Pools& pools) {
   std::size_t most = 0;
   for (const auto& members : pools.members) most = std::max(most, members.size());
@@ -201,8 +236,8 @@ double Costs::stage(std::size_t task, const StitchedOption& option, std::size_t 
 
 Result<Costs> read_all_costs(const Problem& problem) {
   Costs costs;
-  costs.pools = soc::find_pools(problem.soc);
   SL_ASSIGN_OR_RETURN(costs.bound, read_costs(problem.zoo, problem.soc, problem.profile));
+  costs.pools = measured_alike(soc::find_pools(problem.soc), costs.bound);
   for (TaskCosts& task : costs.bound) {
     costs.late.push_back(task.pooled(costs.pools));
     task = costs.late.back().of_members(costs.pools);

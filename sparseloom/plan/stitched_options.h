@@ -26,10 +26,14 @@ struct TaskOptions {
   bool meets_latency = true;
 };
 
+/// Processors of a pool are interchangeable in planning if none is more than this many times as fast as another, in the
+/// median over subgraphs. Above, the system hides a difference (a virtual machine shows no core's frequency).
+constexpr double kAlike = 1.2;
+
 /// What planning knows of every task: its costs when stages are bound to processors, and when they are left to pools.
-/// Processors of a pool are interchangeable: what their measurements differ in is taken for noise and averaged.
+/// What the measurements of interchangeable processors differ in is taken for noise and averaged.
 struct Costs {
-  soc::Pools pools;
+  soc::Pools pools;              ///< soc::find_pools, those with unlike members dissolved
   std::vector<TaskCosts> bound;  ///< by task
   std::vector<TaskCosts> late;   ///< by task; pools in the place of processors
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "small_world.h"
+#include "sparseloom/plan/stitched_options.h"
 
 namespace sparseloom::plan {
 namespace {
@@ -232,6 +233,20 @@ TEST(Degrading, WithoutAnAccurateVariantServesTheMostAccurate) {
   EXPECT_EQ(chosen(world, plan, 0), zoo::describe(world.zoo.tasks[0], testing::sigma({0, 0})));
   EXPECT_FALSE(plan.tasks[0].meets_accuracy);
   EXPECT_TRUE(plan.tasks[0].meets_latency);
+}
+
+TEST(LateBinding, NeedsProcessorsThatWereMeasuredAlike) {
+  for (const double slower : {1.1, 1.5}) {
+    World world = world_of(2);
+    add_task(world, "a", 2, {{"dense", 1, 0.8}, {"small", 0.5, 0.7}}, {0.7, from_ms(10)});
+    for (std::size_t v = 0; v < 2; ++v) {
+      for (std::size_t i = 0; i < 2; ++i) set_ms(world, 0, v, i, 1, slower * (v == 0 ? 1 : 0.5));
+    }
+    const Costs costs = read_all_costs(world.problem()).value();
+    EXPECT_EQ(costs.pools.members.size(), slower < kAlike ? 1U : 2U);
+    // Of unlike processors each keeps its own latency.
+    EXPECT_DOUBLE_EQ(costs.bound[0].run(0, 0, 1), slower < kAlike ? 1.05e-3 : 1.5e-3);
+  }
 }
 
 TEST(LateBinding, TakesProcessorsOfOneKindForOne) {
