@@ -80,9 +80,10 @@ Status check_arguments(const CutArguments& arguments) {
   std::error_code ignored;
   if (fs::exists(arguments.out, ignored) && !fs::is_directory(arguments.out, ignored))
     return error(Code::kInvalidArgument, "--out {}: exists and is not a folder", arguments.out);
-  if (fs::is_directory(arguments.out, ignored) && !fs::is_empty(arguments.out, ignored))
+  if (fs::is_directory(arguments.out, ignored) && !fs::is_empty(arguments.out, ignored)) {
     return error(Code::kInvalidArgument, "--out {}: the folder is not empty; a new or empty one is needed",
                  arguments.out);
+  }
   return {};
 }
 
@@ -229,15 +230,17 @@ void print(const CutArguments& arguments, const Graph& graph, const Report& repo
       kSeeds, difference.bit_identical ? "bit-identical" : "not bit-identical", difference.max_abs, difference.max_rel,
       report.bound);
   fmt::print("between unlike inputs the outputs move by {:.3g}, relative to the largest\n", report.check.sensitivity);
-  if (report.check.sensitivity < 10 * report.bound)
+  if (report.check.sensitivity < 10 * report.bound) {
     fmt::print(
         "warning: that is less than 10 times the bound: agreement within the bound says little for this model\n");
-  if (report.latency)
+  }
+  if (report.latency) {
     fmt::print(
         "latency, {} thread(s), {} interleaved rounds: whole {:.2f} ms, chain {:.2f} ms, ratio {:.3f} [{:.3f}, "
         "{:.3f}]\n",
         arguments.threads, arguments.rounds, report.latency->whole_ms, report.latency->chain_ms,
         report.latency->ratio.median, report.latency->ratio.q1, report.latency->ratio.q3);
+  }
   if (!arguments.out.empty() && kept) fmt::print("pieces: {}/part0.xml ...\n", arguments.out);
 }
 
@@ -291,8 +294,8 @@ Status run_cut(const CutArguments& arguments) {
   report.cuts = std::move(cuts).value();
   report.bound = zoo::difference_bound(model->graph());
   SL_ASSIGN_OR_RETURN(const auto pieces, zoo::cut_model(*model, report.cuts));
-  const Status status = arguments.out.empty() ? examine(arguments, *model, views_of(pieces), report)
-                                              : write_and_examine(arguments, *runtime, *model, pieces, report);
+  Status status = arguments.out.empty() ? examine(arguments, *model, views_of(pieces), report)
+                                        : write_and_examine(arguments, *runtime, *model, pieces, report);
   if (!report.complete) return status;
   print(arguments, model->graph(), report, status.ok());
   if (!arguments.json.empty())

@@ -114,8 +114,8 @@ Status run(const Options& options) {
   profile::PlacementOptions placing;
   placing.rounds = options.rounds;
   placing.control = control;
-  SL_ASSIGN_OR_RETURN(result.placements, profile::measure_placements(setup->zoo, setup->soc, *setup->runtime,
-                                                                     *setup->pieces, id, result.sigma, data, placing));
+  SL_ASSIGN_OR_RETURN(result.placements, profile::measure_placements(setup->soc, *setup->runtime, *setup->pieces, id,
+                                                                     result.sigma, data, placing));
   if (!options.json.empty()) {
     SL_RETURN_IF_ERROR(write_file(options.json, to_json(options, *setup, task, result).dump(2) + "\n"));
   }

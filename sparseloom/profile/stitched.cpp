@@ -113,9 +113,9 @@ std::vector<Placement> placements_of(std::size_t processors, std::size_t stages,
 // them are the processors' and the hand-over's and not those of separate memory.
 class Chains {
  public:
-  Chains(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime, zoo::PieceStore& pieces,
-         zoo::TaskId task, const zoo::Sigma& sigma, const PlacementOptions& options)
-      : zoo_(zoo), soc_(soc), runtime_(runtime), pieces_(pieces), task_(task), sigma_(sigma), options_(options) {}
+  Chains(const soc::Soc& soc, const backend::Runtime& runtime, zoo::PieceStore& pieces, zoo::TaskId task,
+         const zoo::Sigma& sigma, const PlacementOptions& options)
+      : soc_(soc), runtime_(runtime), pieces_(pieces), task_(task), sigma_(sigma), options_(options) {}
 
   Result<zoo::Chain*> get(const Placement& placement, const zoo::Dataset& data) {
     std::vector<std::size_t> pools;
@@ -142,7 +142,6 @@ class Chains {
     return known;
   }
 
-  const zoo::Zoo& zoo_;
   const soc::Soc& soc_;
   const soc::Pools pools_ = soc::find_pools(soc_);
   const backend::Runtime& runtime_;
@@ -185,12 +184,12 @@ Result<Accuracy> run_accuracy(const zoo::Zoo& zoo, const backend::Runtime& runti
   return accuracy;
 }
 
-Result<std::vector<PlacementLatency>> measure_placements(const zoo::Zoo& zoo, const soc::Soc& soc,
-                                                         const backend::Runtime& runtime, zoo::PieceStore& pieces,
-                                                         zoo::TaskId task, const zoo::Sigma& sigma,
-                                                         const zoo::Dataset& data, const PlacementOptions& options) {
+Result<std::vector<PlacementLatency>> measure_placements(const soc::Soc& soc, const backend::Runtime& runtime,
+                                                         zoo::PieceStore& pieces, zoo::TaskId task,
+                                                         const zoo::Sigma& sigma, const zoo::Dataset& data,
+                                                         const PlacementOptions& options) {
   const auto placements = placements_of(soc.processors.size(), sigma.size(), options.most_placements);
-  Chains chains(zoo, soc, runtime, pieces, task, sigma, options);
+  Chains chains(soc, runtime, pieces, task, sigma, options);
   std::vector<zoo::Chain*> chain_of;
   for (const Placement& placement : placements) {
     SL_ASSIGN_OR_RETURN(zoo::Chain * chain, chains.get(placement, data));

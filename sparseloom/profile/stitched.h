@@ -34,9 +34,9 @@ struct PlacementOptions {
 
 /// Measures every placement (P^S of them) in interleaved rounds, with real chained runs: one thread per processor,
 /// pinned to its cores; each runs its stages and hands the chain to the thread of the next.
-Result<std::vector<PlacementLatency>> measure_placements(const zoo::Zoo& zoo, const soc::Soc& soc,
-                                                         const backend::Runtime& runtime, zoo::PieceStore& pieces,
-                                                         zoo::TaskId task, const zoo::Sigma& sigma,
-                                                         const zoo::Dataset& data, const PlacementOptions& options);
+Result<std::vector<PlacementLatency>> measure_placements(const soc::Soc& soc, const backend::Runtime& runtime,
+                                                         zoo::PieceStore& pieces, zoo::TaskId task,
+                                                         const zoo::Sigma& sigma, const zoo::Dataset& data,
+                                                         const PlacementOptions& options);
 
 }  // namespace sparseloom::profile

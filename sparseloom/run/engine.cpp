@@ -19,7 +19,7 @@ constexpr std::size_t kMostSlots = 65'536;
 constexpr std::size_t kAlignment = 64;
 // A caller's buffer is bound as it is from this size on; below, copying it costs less than making the runtime look at a
 // new address.
-constexpr std::size_t kBindBytes = 64 * 1024;
+constexpr std::size_t kBindBytes = 65'536;
 
 bool bind_directly(std::span<const std::byte> data) {
   return data.size() >= kBindBytes && reinterpret_cast<std::uintptr_t>(data.data()) % kAlignment == 0;

@@ -92,10 +92,11 @@ class CutChooser {
     std::vector<Side> sides(graph_.nodes.size(), Side::kFree);
     for (std::size_t n = 0; n < sides.size(); ++n) {
       if (graph_.nodes[n].constant) continue;
-      if (is_parameter(graph_.nodes[n]) || after_[n] > total_ - low)
+      if (is_parameter(graph_.nodes[n]) || after_[n] > total_ - low) {
         sides[n] = Side::kBefore;
-      else if (before_[n] > high)
+      } else if (before_[n] > high) {
         sides[n] = Side::kAfter;
+      }
     }
     return sides;
   }
@@ -107,10 +108,11 @@ class CutChooser {
     for (std::size_t n = 0; n < sides.size(); ++n) {
       if (graph_.nodes[n].constant) continue;
       done += work_[n];
-      if (is_parameter(graph_.nodes[n]) || done < low)
+      if (is_parameter(graph_.nodes[n]) || done < low) {
         sides[n] = Side::kBefore;
-      else if (done > high)
+      } else if (done > high) {
         sides[n] = Side::kAfter;
+      }
     }
     return sides;
   }
@@ -181,10 +183,12 @@ class CutChooser {
     std::stable_sort(candidates_.begin(), candidates_.end(),
                      [](const Candidate& a, const Candidate& b) { return a.work < b.work; });
     nested_.assign(candidates_.size(), std::vector<bool>(candidates_.size(), false));
-    for (std::size_t i = 0; i < candidates_.size(); ++i)
-      for (std::size_t j = 0; j < candidates_.size(); ++j)
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      for (std::size_t j = 0; j < candidates_.size(); ++j) {
         nested_[i][j] = i != j && candidates_[i].work <= candidates_[j].work &&
                         within(candidates_[i].inside, candidates_[j].inside);
+      }
+    }
     std::vector<std::size_t> best;
     double best_score = std::numeric_limits<double>::infinity();
     const double share = total_ / static_cast<double>(parts_);

@@ -44,7 +44,7 @@ std::uint16_t to_half(double value) {
   int exponent = 0;
   const double mantissa = std::frexp(std::abs(value), &exponent);  // [0.5, 1) · 2^exponent
   if (mantissa == 0 || exponent < -13) return sign;                // subnormals are of no use as test inputs
-  const auto bits = static_cast<std::uint16_t>((exponent + 14) * 1024 + std::lrint((mantissa * 2 - 1) * 1024));
+  const auto bits = static_cast<std::uint16_t>((exponent + 14) * 1024L + std::lrint((mantissa * 2 - 1) * 1024));
   return static_cast<std::uint16_t>(sign | std::min<std::uint16_t>(bits, 0x7bff));
 }
 

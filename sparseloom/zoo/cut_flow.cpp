@@ -9,7 +9,6 @@ namespace {
 using backend::Edge;
 using backend::EdgeId;
 using backend::Graph;
-using backend::Node;
 
 constexpr std::int64_t kInfinite = kNeverCrosses;
 

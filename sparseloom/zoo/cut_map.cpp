@@ -57,9 +57,10 @@ EdgeId in_front_of_compression(const Graph& graph, EdgeId edge) {
 Result<EdgeId> map_tensor(const Graph& from, EdgeId wanted, const Graph& to, const NameIndex& names) {
   if (const EdgeId* same = names.find(from.edge(wanted).spec.name)) {
     const TensorSpec& spec = from.edge(wanted).spec;
-    if (!spec.same_layout(to.edge(*same).spec))
+    if (!spec.same_layout(to.edge(*same).spec)) {
       return error(Code::kFailedPrecondition, "cut tensor {} is {} in the variant", spec.describe(),
                    to.edge(*same).spec.describe());
+    }
     return *same;
   }
   const EdgeId plain = in_front_of_compression(from, wanted);
@@ -68,11 +69,12 @@ Result<EdgeId> map_tensor(const Graph& from, EdgeId wanted, const Graph& to, con
     return *same;
   const auto ours = alike(from, spec), theirs = alike(to, spec);
   const auto position = std::find(ours.begin(), ours.end(), plain) - ours.begin();
-  if (ours.size() != theirs.size() || position == static_cast<std::ptrdiff_t>(ours.size()))
+  if (ours.size() != theirs.size() || position == static_cast<std::ptrdiff_t>(ours.size())) {
     return error(Code::kFailedPrecondition,
                  "cut tensor {} has no counterpart in the variant: no such name, and {} tensors of that type and shape "
                  "where the other has {}",
                  spec.describe(), theirs.size(), ours.size());
+  }
   return theirs[static_cast<std::size_t>(position)];
 }
 
@@ -138,9 +140,10 @@ std::string names_of(const Graph& graph, const std::set<EdgeId>& edges) {
 // nothing in front of the cut reads.
 std::set<EdgeId> with_travellers(const Graph& graph, std::set<EdgeId> cut) {
   const std::set<EdgeId> given = cut;
-  for (const EdgeId output : graph.outputs)
+  for (const EdgeId output : graph.outputs) {
     if (!given.contains(output) && !walk_back(graph, {output}, given).stopped && !is_constant(graph, output))
       cut.insert(output);
+  }
   const std::set<EdgeId> in_front = walk_back(graph, {given.begin(), given.end()}, {}).inputs;
   for (const EdgeId input : walk_back(graph, graph.outputs, cut).inputs)
     if (!in_front.contains(input)) cut.insert(input);
@@ -168,9 +171,10 @@ Status check_cuts(const Graph& graph, const std::vector<Cut>& cuts) {
     const std::vector<EdgeId>& here = i < cuts.size() ? cuts[i].tensors : graph.outputs;
     const Reached past = walk_back(graph, here, {before.begin(), before.end()});
     if (!past.inputs.empty()) {
-      if (i < cuts.size())
+      if (i < cuts.size()) {
         return error(Code::kInvalidArgument, "cut {} does not lie behind cut {}: it needs {} as well", i + 1, i,
                      names_of(graph, past.inputs));
+      }
       return error(Code::kInvalidArgument,
                    "cut {} does not separate inputs from outputs: the outputs still depend on {}", i,
                    names_of(graph, past.inputs));
@@ -193,10 +197,11 @@ Result<std::vector<Cut>> cuts_by_name(const Graph& graph, const std::vector<std:
       tensors.insert(*edge);
     }
     tensors = with_travellers(graph, std::move(tensors));
-    if (const Reached past = walk_back(graph, graph.outputs, tensors); !past.inputs.empty())
+    if (const Reached past = walk_back(graph, graph.outputs, tensors); !past.inputs.empty()) {
       return error(Code::kInvalidArgument,
                    "cut {} does not separate inputs from outputs: the outputs still depend on {}", cuts.size() + 1,
                    names_of(graph, past.inputs));
+    }
     cuts.push_back({{tensors.begin(), tensors.end()}});
   }
   SL_RETURN_IF_ERROR(check_cuts(graph, cuts));

@@ -58,9 +58,10 @@ bool is_elementwise(const Node& node) { return is_unary(node.op) || is_binary(no
 // x·x or x² on its way into a mean: the start of a normalisation, not an activation.
 bool starts_reduction(const Graph& graph, const Node& node) {
   if (!is_elementwise(node)) return false;
-  for (const EdgeId out : node.outputs)
+  for (const EdgeId out : node.outputs) {
     for (const NodeId consumer : graph.edge(out).consumers)
       if (graph.node(consumer).op.starts_with("Reduce")) return true;
+  }
   return false;
 }
 

@@ -25,13 +25,16 @@ Status check_against(const Graph& dense, const std::vector<Cut>& dense_cuts, con
   const auto compare = [&](const std::vector<EdgeId>& a, const std::vector<EdgeId>& b,
                            const std::string& place) -> Status {
     const auto expected = specs_of(dense, a), found = specs_of(graph, b);
-    if (expected.size() != found.size())
+    if (expected.size() != found.size()) {
       return error(Code::kFailedPrecondition, "{}: {} tensors at {}; the dense variant has {}", who, found.size(),
                    place, expected.size());
-    for (std::size_t i = 0; i < expected.size(); ++i)
-      if (!expected[i].same_layout(found[i]))
+    }
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      if (!expected[i].same_layout(found[i])) {
         return error(Code::kFailedPrecondition, "{}: {} at {}; the dense variant has {}", who, found[i].describe(),
                      place, expected[i].describe());
+      }
+    }
     return {};
   };
   SL_RETURN_IF_ERROR(compare(dense.inputs, graph.inputs, "the inputs"));

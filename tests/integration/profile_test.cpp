@@ -170,7 +170,7 @@ TEST(Placements, AllOfThemAreMeasured) {
   options.rounds = 5;
   options.most_placements = 1'000'000;
   const zoo::Sigma sigma(3, zoo::VariantId(1));
-  const auto placements = measure_placements(zoo, soc, *runtime, pieces, kFirst, sigma, data, options).value();
+  const auto placements = measure_placements(soc, *runtime, pieces, kFirst, sigma, data, options).value();
   std::size_t expected = 1;
   for (int s = 0; s < 3; ++s) expected *= soc.processors.size();
   EXPECT_EQ(placements.size(), expected);

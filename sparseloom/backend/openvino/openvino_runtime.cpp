@@ -41,9 +41,10 @@ Status check_kind(const fs::path& path) {
   for (const auto& [ending, framework] : kKinds) {
     if (path.extension() != ending) continue;
     const auto frontend = ov::frontend::FrontEndManager().load_by_framework(framework);
-    if (!frontend || !frontend->supported(path.string()))
+    if (!frontend || !frontend->supported(path.string())) {
       return error(Code::kDataLoss, "{}: cannot read the model: not {} that OpenVINO knows, or damaged", path.string(),
                    ending == ".xml" ? "an OpenVINO IR" : "an ONNX model");
+    }
   }
   return {};
 }
@@ -78,9 +79,10 @@ Status apply_shapes(ov::Model& model, const fs::path& path, const std::map<std::
     names.push_back(input.get_friendly_name());
     if (entry != nullptr) {
       const ov::Shape shape(entry->second.begin(), entry->second.end());
-      if (!input.get_partial_shape().compatible(shape))
+      if (!input.get_partial_shape().compatible(shape)) {
         return error(Code::kInvalidArgument, "{}: input '{}' has the shape {}; {} does not fit it", path.string(),
                      input.get_friendly_name(), input.get_partial_shape().to_string(), to_string(entry->second));
+      }
       wanted[i] = shape;
       used.push_back(entry->first);
     } else if (input.get_partial_shape().is_dynamic()) {
@@ -90,9 +92,10 @@ Status apply_shapes(ov::Model& model, const fs::path& path, const std::map<std::
     }
   }
   for (const auto& [name, shape] : shapes) {
-    if (std::find(used.begin(), used.end(), name) == used.end())
+    if (std::find(used.begin(), used.end(), name) == used.end()) {
       return error(Code::kInvalidArgument, "{}: no input '{}'; it has: {}", path.string(), name,
                    fmt::join(names, ", "));
+    }
   }
   if (!wanted.empty()) model.reshape(wanted);
   return {};
@@ -100,11 +103,12 @@ Status apply_shapes(ov::Model& model, const fs::path& path, const std::map<std::
 
 Status refuse_dynamic_outputs(const ov::Model& model, const fs::path& path) {
   for (const auto& output : model.outputs()) {
-    if (output.get_partial_shape().is_dynamic())
+    if (output.get_partial_shape().is_dynamic()) {
       return error(Code::kFailedPrecondition,
                    "{}: output '{}' has the shape {}, which depends on the data; only static ones are supported",
                    path.string(), output.get_node()->get_input_node_ptr(0)->get_friendly_name(),
                    output.get_partial_shape().to_string());
+    }
   }
   return {};
 }

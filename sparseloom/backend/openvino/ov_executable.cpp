@@ -59,9 +59,10 @@ class OpenVinoSession final : public Session {
       if (outputs_[i] == nullptr) return unbound("output", ports_->outputs[i]);
     return guarded(Code::kInternal, "run", [&]() -> Status {
       request_.infer();
-      for (std::size_t i = 0; i < outputs_.size(); ++i)
+      for (std::size_t i = 0; i < outputs_.size(); ++i) {
         if (const auto input = ports_->travels[i])
           std::memcpy(outputs_[i], inputs_[*input], ports_->outputs[i].bytes());
+      }
       return {};
     });
   }
@@ -75,12 +76,14 @@ class OpenVinoSession final : public Session {
                       const std::byte* data, std::size_t bytes) {
     if (index >= specs.size())
       return error(Code::kInvalidArgument, "bind {} {}: the model has {}", kind, index, specs.size());
-    if (bytes != specs[index].bytes())
+    if (bytes != specs[index].bytes()) {
       return error(Code::kInvalidArgument, "bind {} '{}': got {} bytes; it has {}", kind, specs[index].name, bytes,
                    specs[index].bytes());
-    if (data == nullptr || reinterpret_cast<std::uintptr_t>(data) % kAlignment != 0)
+    }
+    if (data == nullptr || reinterpret_cast<std::uintptr_t>(data) % kAlignment != 0) {
       return error(Code::kInvalidArgument, "bind {} '{}': memory must be aligned to {} bytes", kind, specs[index].name,
                    kAlignment);
+    }
     return {};
   }
 
@@ -123,23 +126,26 @@ std::string name_of(const ov::Output<const ov::Node>& port) {
 // A tensor's names are its own, so an input and an output that share one are the same tensor.
 std::optional<std::size_t> input_that_is(const ov::Output<const ov::Node>& output, const ov::CompiledModel& compiled) {
   const auto& inputs = compiled.inputs();
-  for (std::size_t i = 0; i < inputs.size(); ++i)
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
     for (const std::string& name : inputs[i].get_names())
       if (output.get_names().contains(name)) return i;
+  }
   return std::nullopt;
 }
 
 Result<TensorSpec> spec_of(const ov::Output<const ov::Node>& port, const std::string& where) {
   TensorSpec spec;
   spec.name = name_of(port);
-  if (port.get_partial_shape().is_dynamic())
+  if (port.get_partial_shape().is_dynamic()) {
     return error(Code::kFailedPrecondition,
                  "{}: '{}' has the dynamic shape {}; cut it with a shape, for example --shape {}={}", where, spec.name,
                  port.get_partial_shape().to_string(), spec.name, example_shape(port.get_partial_shape()));
+  }
   const auto type = element_type_of(port.get_element_type());
-  if (!type)
+  if (!type) {
     return error(Code::kFailedPrecondition, "{}: '{}' has the type {}, which sparseloom does not support", where,
                  spec.name, port.get_element_type().get_type_name());
+  }
   spec.type = *type;
   spec.shape = shape_of(port.get_partial_shape());
   return spec;

@@ -63,9 +63,10 @@ class Converter {
     edge.spec.name = k == 0 ? node.name : unique(fmt::format("{}.{}", node.name, k));
     edge.spec.shape = shape_of(output.get_partial_shape());
     const auto type = element_type_of(output.get_element_type());
-    if (!type && !node.constant)
+    if (!type && !node.constant) {
       return error(Code::kFailedPrecondition, "tensor '{}' has the type {}, which sparseloom does not support",
                    edge.spec.name, output.get_element_type().get_type_name());
+    }
     edge.spec.type = type.value_or(ElementType::kU8);  // e.g. 4-bit weights: copied, never passed on
     return edge;
   }

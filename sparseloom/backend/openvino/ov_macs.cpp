@@ -15,7 +15,7 @@ double count(const ov::Shape& shape) {
 }
 
 double extent(const ov::Shape& shape, std::size_t axis) {
-  return axis < shape.size() ? static_cast<double>(shape[axis]) : 1.0;
+  return axis < shape.size() ? static_cast<double>(shape.data()[axis]) : 1.0;
 }
 
 // Every output element sums over one filter: weights are [Cout,Cin,k...] or [G,Cout/G,Cin/G,k...].
@@ -86,7 +86,7 @@ double macs_of(const ov::Node& node) {
   if (const auto* many = dynamic_cast<const ov::op::util::MultiSubGraphOp*>(&node)) {
     double most = 0;
     for (std::size_t i = 0; i < many->get_internal_subgraphs_size(); ++i)
-      most = std::max(most, body_macs(*many->get_function(static_cast<int>(i))));
+      most = std::max(most, body_macs(*many->get_function(i)));
     const auto* loop = dynamic_cast<const ov::op::util::SubGraphOp*>(&node);
     const auto rounds = loop == nullptr ? 1 : const_cast<ov::op::util::SubGraphOp*>(loop)->get_num_iterations();
     return most * static_cast<double>(std::max<std::int64_t>(rounds, 1));

@@ -51,9 +51,10 @@ class Extraction {
       if (copies_.contains(e) || seen[producer.index()]) continue;
       seen[producer.index()] = true;
       const Node& node = graph().node(producer);
-      if (node.inputs.empty() && !node.constant)
+      if (node.inputs.empty() && !node.constant) {
         return error(Code::kInvalidArgument, "extract: '{}' needs '{}', which is not among the inputs given",
                      spec(edge).name, spec(e).name);
+      }
       needed.push_back(producer);
       open.insert(open.end(), node.inputs.begin(), node.inputs.end());
     }
@@ -73,7 +74,7 @@ class Extraction {
   // residual sum. So one that changes nothing is put behind it: a depthwise convolution by 1, which like the
   // convolution that reads the tensor in the whole model asks for u8, or else a 1x1 MaxPool, which takes u8 and i8.
   ov::Output<ov::Node> returned(EdgeId edge) const {
-    const ov::Output<ov::Node> tensor = copied(edge);
+    ov::Output<ov::Node> tensor = copied(edge);
     const std::size_t rank = tensor.get_partial_shape().size();
     const auto* quantizer = ov::as_type<ov::op::v0::FakeQuantize>(tensor.get_node());
     if (quantizer == nullptr || !is_idempotent(*quantizer) || rank < 3 || rank > 5) return tensor;

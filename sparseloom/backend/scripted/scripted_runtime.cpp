@@ -74,9 +74,10 @@ class ScriptedSession final : public Session {
                       std::size_t bytes) {
     if (index >= specs.size())
       return error(Code::kInvalidArgument, "bind {} {}: the model has {}", kind, index, specs.size());
-    if (bytes != specs[index].bytes())
+    if (bytes != specs[index].bytes()) {
       return error(Code::kInvalidArgument, "bind {} '{}': got {} bytes; it has {}", kind, specs[index].name, bytes,
                    specs[index].bytes());
+    }
     return {};
   }
 
