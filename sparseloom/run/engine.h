@@ -77,8 +77,8 @@ class Engine {
 
   /// Requests that are let in from now on follow `plan`. What it needs is prepared first; then the switch itself is a
   /// pointer swap between two dispatches. Concurrent switches take effect in the order in which their plans are ready:
-  /// one that is resident does not wait for one that loads. Requests inside finish under the plan they entered with, so none is lost;
-  /// what no plan in use needs and the residency has evicted is freed. On failure the active plan stays.
+  /// one that is resident does not wait for one that loads. Requests inside finish under the plan they entered with, so
+  /// none is lost; what no plan in use needs and the residency has evicted is freed. On failure the active plan stays.
   Status switch_plan(std::shared_ptr<const plan::Plan> plan);
   /// Number of switches so far.
   std::size_t plan_version() const;
