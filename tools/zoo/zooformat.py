@@ -25,7 +25,11 @@ def replacing_folder(path):
     well and vanishes when it does not."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    for left in path.parent.glob(f".{path.name}.*"):  # by a build that was killed
+        owner = left.name.split(".")[2]
+        if not pathlib.Path("/proc", owner).exists():
+            shutil.rmtree(left)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.{os.getpid()}.", dir=path.parent))
     try:
         yield temporary
         os.chmod(temporary, 0o755)
