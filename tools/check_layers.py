@@ -10,6 +10,7 @@ SIBLINGS = {("run", "simulate")}
 # Libraries that only one layer may know; a runtime's own headers never leave its folder.
 ONLY_IN = {
     "openvino/": "sparseloom/backend/openvino/",
+    "hwy/": "sparseloom/backend/sparse/",
     "sqlite3.h": "sparseloom/profile/",
     "nlohmann/": "sparseloom/base/",
     "openssl/": "sparseloom/base/",

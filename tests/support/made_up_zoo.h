@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -13,30 +12,11 @@
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/zoo/zoo.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sparseloom::testing {
 
 namespace fs = std::filesystem;
-
-/// A folder that vanishes with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "sparseloom-test-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no temporary folder";
-    path_ = pattern;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 /// The bytes of a .npy file, version 1.0.
 inline std::string npy(const std::string& descr, const std::string& shape, const std::string& data) {
