@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "apps/commands.h"
+#include "apps/kernels/bench_kernels.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -179,7 +180,19 @@ std::function<Status()> add_bench(CLI::App& command) {
       ->check(CLI::Range(10, 100'000))
       ->capture_default_str();
   engine->add_option("--json", options->json, "write the figures here");
-  return [options] { return bench_engine(*options); };
+  auto layers = std::make_shared<kernels::Options>();
+  CLI::App* sparse = command.add_subcommand(
+      "kernels", "sparse layers of published networks, beside dense ones and other sparse libraries, on one core");
+  sparse->add_option("--network", layers->networks, "only this network (may be repeated)");
+  sparse->add_option("--sparsity", layers->sparsities, "shares of weights that are zero")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  sparse->add_option("--rounds", layers->rounds, "timed runs of each")
+      ->check(CLI::Range(3, 10'000))
+      ->capture_default_str();
+  sparse->add_option("--json", layers->json, "write the figures here");
+  return
+      [options, layers, sparse] { return sparse->parsed() ? kernels::bench_kernels(*layers) : bench_engine(*options); };
 }
 
 }  // namespace sparseloom::apps

@@ -15,12 +15,14 @@ ONLY_IN = {
     "nlohmann/": "sparseloom/base/",
     "openssl/": "sparseloom/base/",
     "CLI/": "apps/",
+    "Eigen/": "apps/kernels/",
+    "xnnpack.h": "apps/kernels/",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')
 
 
 def problems(root):
-    for path in sorted([*root.glob("sparseloom/**/*.h"), *root.glob("sparseloom/**/*.cpp"), *root.glob("apps/*.*")]):
+    for path in sorted([*root.glob("sparseloom/**/*.h"), *root.glob("sparseloom/**/*.cpp"), *root.glob("apps/**/*.*")]):
         name = path.relative_to(root).as_posix()
         layer = name.split("/")[1] if name.startswith("sparseloom/") else None
         for number, line in enumerate(path.read_text().splitlines(), 1):

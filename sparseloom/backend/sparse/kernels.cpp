@@ -147,6 +147,21 @@ void Multiply(const Matrix& matrix, std::size_t block, const float* panel, const
   }
 }
 
+std::size_t MultiplyAdds(std::size_t rounds) {
+  constexpr std::size_t kSums = 12;  // more than latency times throughput, fewer than registers
+  const Floats floats;
+  Vector sums[kSums];
+  for (std::size_t k = 0; k < kSums; ++k) sums[k] = hn::Set(floats, static_cast<float>(k));
+  const Vector half = hn::Set(floats, rounds > 0 ? 0.5F : 0.25F);
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (Vector& sum : sums) sum = hn::MulAdd(sum, half, half);
+  }
+  Vector all = sums[0];
+  for (std::size_t k = 1; k < kSums; ++k) all = hn::Add(all, sums[k]);
+  if (hn::GetLane(all) < 0) return 0;  // never: but the sums are needed
+  return rounds * kSums * 2 * hn::Lanes(floats);
+}
+
 HWY_INLINE float Finished(float value, const Finish& finish, const float* residual) {
   if (residual != nullptr) value += *residual;
   return finish.relu && value < 0.0F ? 0.0F : value;
@@ -221,6 +236,7 @@ HWY_EXPORT(PanelWidth);
 HWY_EXPORT(PackFromPositions);
 HWY_EXPORT(PackFromInputs);
 HWY_EXPORT(Multiply);
+HWY_EXPORT(MultiplyAdds);
 HWY_EXPORT(UnpackToPositions);
 HWY_EXPORT(UnpackToOutputs);
 
@@ -253,6 +269,8 @@ void multiply(const Matrix& matrix, std::size_t block, const float* panel, const
               float* sums) {
   HWY_DYNAMIC_DISPATCH(Multiply)(matrix, block, panel, bias, positions, sums);
 }
+
+std::size_t multiply_adds(std::size_t rounds) { return HWY_DYNAMIC_DISPATCH(MultiplyAdds)(rounds); }
 
 void unpack_to_positions(const float* sums, std::size_t outputs, std::size_t positions, const Finish& finish, float* y,
                          std::size_t stride) {

@@ -32,6 +32,10 @@ void pack_from_inputs(const float* x, std::size_t stride, std::size_t inputs, st
 void multiply(const Matrix& matrix, std::size_t block, const float* panel, const float* bias, std::size_t positions,
               float* sums);
 
+/// Multiplies and adds in registers alone, `rounds` times, and returns how many operations that were (a multiply-add is
+/// two): the core's peak, to compare with.
+std::size_t multiply_adds(std::size_t rounds);
+
 /// What becomes of the sums on their way out.
 struct Finish {
   const float* residual = nullptr;  ///< added, in the layout of y

@@ -22,6 +22,11 @@ class Scratch {
   HostBuffer panel_, sums_;
 };
 
+/// A linear layer applied to each of some positions (tokens of all sequences of a batch).
+struct LinearShape {
+  std::size_t inputs = 1, positions = 1;
+};
+
 /// y = x·Wᵀ + bias, then residual and ReLU. x is positions x inputs, y (and the residual) positions x outputs, both
 /// row-major; they may be the same memory as no other. `bias` is empty or has one number per output. Thread-safe.
 void linear(const Matrix& weights, std::span<const float> bias, const float* x, std::size_t positions,

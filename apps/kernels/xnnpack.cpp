@@ -1,0 +1,50 @@
+#include <xnnpack.h>
+
+#include <limits>
+
+#include "apps/kernels/contenders.h"
+
+namespace sparseloom::apps::kernels {
+namespace {
+
+struct Delete {
+  void operator()(xnn_operator_t op) const { xnn_delete_operator(op); }
+};
+using Operator = std::unique_ptr<xnn_operator, Delete>;
+
+// XNNPACK multiplies by sparse weights in 1x1 convolutions over images that are stored channel by channel. A linear
+// layer is given to it as one, its tokens already transposed.
+class XnnpackProduct final : public Prepared {
+ public:
+  XnnpackProduct(Operator op, std::vector<float> y) : op_(std::move(op)), y_(std::move(y)) {}
+  Status run() override {
+    if (xnn_run_operator(op_.get(), nullptr) == xnn_status_success) return {};
+    return error(Code::kInternal, "XNNPACK: run failed");
+  }
+  std::span<const float> y() const override { return {}; }
+
+ private:
+  Operator op_;
+  std::vector<float> y_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Prepared>> prepare_xnnpack(const LayerData& data) {
+  if (!is_product(data.shape)) return std::unique_ptr<Prepared>();
+  if (xnn_initialize(nullptr) != xnn_status_success) return error(Code::kUnavailable, "XNNPACK: cannot start");
+  const std::size_t inputs = data.shape.inputs(), outputs = data.shape.outputs;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  xnn_operator_t made = nullptr;
+  auto status =
+      xnn_create_convolution2d_nchw_f32(0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, inputs, outputs, inputs, outputs,
+                                        data.weights.data(), data.bias.data(), -kInfinity, kInfinity, 0, &made);
+  if (status != xnn_status_success) return std::unique_ptr<Prepared>();
+  Operator op(made);
+  std::vector<float> y(data.shape.y_elements());
+  status = xnn_setup_convolution2d_nchw_f32(op.get(), 1, 1, data.shape.positions(), data.x.data(), y.data(), nullptr);
+  if (status != xnn_status_success) return std::unique_ptr<Prepared>();
+  return std::unique_ptr<Prepared>(std::make_unique<XnnpackProduct>(std::move(op), std::move(y)));
+}
+
+}  // namespace sparseloom::apps::kernels

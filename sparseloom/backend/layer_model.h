@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <variant>
+
+#include "sparseloom/backend/runtime.h"
+#include "sparseloom/backend/sparse/layers.h"
+
+namespace sparseloom::backend {
+
+/// One layer of a network.
+struct LayerShape {
+  std::variant<sparse::LinearShape, sparse::ConvolutionShape> of;
+  std::size_t outputs = 1;
+
+  std::size_t inputs() const;      ///< weights per output
+  std::size_t positions() const;   ///< results per output: tokens, or pixels of one image
+  std::size_t x_elements() const;  ///< numbers that go in
+  std::size_t y_elements() const { return outputs * positions(); }
+};
+
+enum class LayerPrecision { kF32, kI8 };
+
+/// Compiles the layer with all its `weights` (outputs x inputs) and `bias` (one per output) on OpenVINO, as it would
+/// run in a network: what sparse layers are compared with. Input and output are f32, laid out as sparse::linear and
+/// sparse::convolve have them. kI8: x is quantized to 256 levels (linear: -2..2, convolution: 0..4), weights to i8 per
+/// output. kInvalidArgument: sizes that do not match.
+Result<std::unique_ptr<Executable>> compile_dense_layer(const LayerShape& shape, std::span<const float> weights,
+                                                        std::span<const float> bias, LayerPrecision precision,
+                                                        const CompileOptions& options);
+
+}  // namespace sparseloom::backend
