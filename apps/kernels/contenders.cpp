@@ -9,34 +9,38 @@ namespace {
 
 namespace sparse = backend::sparse;
 
+template <typename SparseLayer>
 class Sparseloom final : public Prepared {
  public:
-  Sparseloom(const LayerData& data, sparse::Matrix matrix)
-      : data_(data), matrix_(std::move(matrix)), y_(data.shape.y_elements()) {}
-
+  Sparseloom(const LayerData& data, SparseLayer layer, std::size_t count)
+      : layer_(std::move(layer)), x_(data.x), count_(count), y_(data.shape.y_elements()) {}
   Status run() override {
-    if (const auto* shape = std::get_if<sparse::LinearShape>(&data_.shape.of)) {
-      sparse::linear(matrix_, data_.bias, data_.x.data(), shape->positions, {}, y_.data(), scratch_);
-    } else {
-      const auto& convolution = std::get<sparse::ConvolutionShape>(data_.shape.of);
-      sparse::convolve(matrix_, data_.bias, convolution, data_.x.data(), 1, {}, y_.data(), scratch_);
-    }
+    layer_.run(x_.data(), count_, {}, y_.data(), scratch_);
     return {};
   }
   std::span<const float> y() const override { return y_; }
 
  private:
-  LayerData data_;
-  sparse::Matrix matrix_;
+  SparseLayer layer_;
+  std::span<const float> x_;
+  std::size_t count_;  // of positions, or of images
   std::vector<float> y_;
   sparse::Scratch scratch_;
 };
 
 Result<std::unique_ptr<Prepared>> prepare_sparseloom(const LayerData& data) {
-  SL_ASSIGN_OR_RETURN(
-      sparse::Matrix matrix,
-      sparse::Matrix::compress(data.weights, data.shape.outputs, data.shape.inputs(), sparse::kernels::panel_width()));
-  return std::unique_ptr<Prepared>(std::make_unique<Sparseloom>(data, std::move(matrix)));
+  const backend::LayerShape& shape = data.shape;
+  const std::size_t width = sparse::kernels::panel_width();
+  SL_ASSIGN_OR_RETURN(auto matrix, sparse::Matrix::compress(data.weights, shape.outputs, shape.inputs(), width));
+  std::vector<float> bias(data.bias.begin(), data.bias.end());
+  if (const auto* linear = std::get_if<sparse::LinearShape>(&shape.of)) {
+    SL_ASSIGN_OR_RETURN(auto layer, sparse::Linear::make(std::move(matrix), std::move(bias)));
+    return std::unique_ptr<Prepared>(
+        std::make_unique<Sparseloom<sparse::Linear>>(data, std::move(layer), linear->positions));
+  }
+  SL_ASSIGN_OR_RETURN(auto layer, sparse::Convolution::make(std::move(matrix), std::move(bias),
+                                                            std::get<sparse::ConvolutionShape>(shape.of)));
+  return std::unique_ptr<Prepared>(std::make_unique<Sparseloom<sparse::Convolution>>(data, std::move(layer), 1));
 }
 
 class Dense final : public Prepared {

@@ -24,7 +24,7 @@ class Prepared {
  public:
   virtual ~Prepared() = default;
   virtual Status run() = 0;
-  /// What the last run computed, in the layout of sparse::linear or sparse::convolve; empty if in another.
+  /// What the last run computed, in the layout of sparse::Linear or sparse::Convolution; empty if in another.
   virtual std::span<const float> y() const = 0;
 };
 

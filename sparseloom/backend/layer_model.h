@@ -23,9 +23,9 @@ struct LayerShape {
 enum class LayerPrecision { kF32, kI8 };
 
 /// Compiles the layer with all its `weights` (outputs x inputs) and `bias` (one per output) on OpenVINO, as it would
-/// run in a network: what sparse layers are compared with. Input and output are f32, laid out as sparse::linear and
-/// sparse::convolve have them. kI8: x is quantized to 256 levels (linear: -2..2, convolution: 0..4), weights to i8 per
-/// output. kInvalidArgument: sizes that do not match.
+/// run in a network: what sparse layers are compared with. Input and output are f32, laid out as sparse::Linear and
+/// sparse::Convolution have them. kI8: x is quantized to 256 levels (linear: -2..2, convolution: 0..4), weights to i8
+/// per output. kInvalidArgument: sizes that do not match.
 Result<std::unique_ptr<Executable>> compile_dense_layer(const LayerShape& shape, std::span<const float> weights,
                                                         std::span<const float> bias, LayerPrecision precision,
                                                         const CompileOptions& options);

@@ -1,6 +1,7 @@
 #include "sparseloom/backend/sparse/kernels.h"
 
 #include <algorithm>
+#include <cstring>
 
 // This file is compiled once per instruction set: foreach_target.h includes it again.
 #undef HWY_TARGET_INCLUDE
@@ -77,6 +78,14 @@ void PackFromPositions(const float* HWY_RESTRICT x, std::size_t stride, std::siz
   }
 }
 
+// The next panel's positions of the same input: they lie in other pages than the next input's, where the hardware does
+// not look ahead.
+HWY_INLINE void PrefetchNext(const float* from) {
+  constexpr std::size_t kLine = 64 / sizeof(float);
+  const std::size_t width = PanelWidth();
+  for (std::size_t at = width; at < 2 * width; at += kLine) hwy::Prefetch(from + at);
+}
+
 void PackFromInputs(const float* HWY_RESTRICT x, std::size_t stride, std::size_t inputs, std::size_t positions,
                     float* HWY_RESTRICT panel) {
   const Floats floats;
@@ -85,10 +94,73 @@ void PackFromInputs(const float* HWY_RESTRICT x, std::size_t stride, std::size_t
   for (std::size_t i = 0; i < inputs; ++i) {
     const float* from = x + i * stride;
     float* to = panel + i * width;
+    PrefetchNext(from);
     for (std::size_t v = 0; v < whole; ++v) hn::Store(hn::LoadU(floats, from + v * lanes), floats, to + v * lanes);
     for (std::size_t p = whole * lanes; p < vectors * lanes; ++p) to[p] = p < positions ? from[p] : 0.0F;
   }
 }
+
+void PackFromOffsets(const float* HWY_RESTRICT x, const std::uint32_t* HWY_RESTRICT offsets, std::size_t inputs,
+                     std::size_t positions, float* HWY_RESTRICT panel) {
+  const Floats floats;
+  const std::size_t width = PanelWidth(), lanes = hn::Lanes(floats), vectors = VectorsFor(positions);
+  for (std::size_t i = 0; i < inputs; ++i) {
+    const float* from = x + offsets[i];
+    float* to = panel + i * width;
+    PrefetchNext(from);
+    for (std::size_t v = 0; v < vectors; ++v) hn::Store(hn::LoadU(floats, from + v * lanes), floats, to + v * lanes);
+  }
+}
+
+void TakeEvery(const float* HWY_RESTRICT x, std::size_t step, std::size_t count, float* HWY_RESTRICT y) {
+  std::size_t k = 0;
+  if (step == 1) {
+    std::memcpy(y, x, count * sizeof(float));
+    return;
+  }
+#if HWY_TARGET != HWY_SCALAR
+  if (step == 2) {  // of the last pair only the first number may be read
+    const Floats floats;
+    const std::size_t lanes = hn::Lanes(floats);
+    for (; k + lanes < count; k += lanes) {
+      const Vector low = hn::LoadU(floats, x + 2 * k), high = hn::LoadU(floats, x + 2 * k + lanes);
+      hn::StoreU(hn::ConcatEven(floats, high, low), floats, y + k);
+    }
+  }
+#endif
+  for (; k < count; ++k) y[k] = x[k * step];
+}
+
+// One non-zero of each of R rows. What limits the kernel is the number of loads (a core does two vectors a cycle and as
+// many multiply-adds, and every multiply-add wants one): so rows that advance together share the loads of their weights
+// and offsets, where there are vectors to shuffle.
+template <std::size_t R>
+struct Entry {
+  HWY_INLINE Entry(const float* v, const std::uint16_t* o) : values(v), offsets(o) {}
+  template <typename Add>
+  HWY_INLINE void for_each_row(const Add& add) const {
+    for (std::size_t r = 0; r < R; ++r) add(r, hn::Set(Floats(), values[r]), offsets[r]);
+  }
+  const float* values;
+  const std::uint16_t* offsets;
+};
+
+#if HWY_TARGET != HWY_SCALAR
+template <>
+struct Entry<3> {
+  HWY_INLINE Entry(const float* v, const std::uint16_t* o) : values(hn::LoadDup128(Floats(), v)) {
+    std::memcpy(&offsets, o, sizeof offsets);  // and one more of each, which is not used: Matrix::kSlack
+  }
+  template <typename Add>
+  HWY_INLINE void for_each_row(const Add& add) const {
+    add(0, hn::Broadcast<0>(values), offsets & 0xffff);
+    add(1, hn::Broadcast<1>(values), offsets >> 16 & 0xffff);
+    add(2, hn::Broadcast<2>(values), offsets >> 32 & 0xffff);
+  }
+  Vector values;
+  std::uint64_t offsets;
+};
+#endif
 
 // R rows x V vectors of sums stay in registers while the rows' non-zeros go by.
 template <std::size_t R, std::size_t V>
@@ -112,11 +184,12 @@ void MultiplyGroups(const Matrix::Group* HWY_RESTRICT groups, std::size_t count,
       }
     }
     for (std::uint32_t entry = 0; entry < group.entries; ++entry, values += R, offsets += R) {
-      for (std::size_t r = 0; r < R; ++r) {
-        const auto* x = reinterpret_cast<const float*>(reinterpret_cast<const char*>(panel) + offsets[r]);
-        const Vector weight = hn::Set(floats, values[r]);
+      const Entry<R> e(values, offsets);
+      const auto add = [&](std::size_t r, Vector weight, std::size_t offset) HWY_ATTR {
+        const auto* x = reinterpret_cast<const float*>(reinterpret_cast<const char*>(panel) + offset);
         for (std::size_t v = 0; v < V; ++v) sum[r][v] = hn::MulAdd(weight, hn::Load(floats, x + v * lanes), sum[r][v]);
-      }
+      };
+      e.for_each_row(add);
     }
     for (std::size_t r = 0; r < R; ++r) {
       for (std::size_t v = 0; v < V; ++v) hn::Store(sum[r][v], floats, sums + group.rows[r] * width + v * lanes);
@@ -217,7 +290,7 @@ void UnpackToOutputs(const float* HWY_RESTRICT sums, std::size_t outputs, std::s
     std::size_t p = 0;
     for (; p + lanes <= positions; p += lanes) {
       const std::size_t at = o * stride + p;
-      hn::StoreU(Finished(floats, hn::Load(floats, from + p), finish, at), floats, y + at);
+      hn::StoreU(Finished(floats, hn::LoadU(floats, from + p), finish, at), floats, y + at);
     }
     for (; p < positions; ++p) {
       const std::size_t at = o * stride + p;
@@ -235,6 +308,8 @@ namespace sparseloom::backend::sparse::kernels {
 HWY_EXPORT(PanelWidth);
 HWY_EXPORT(PackFromPositions);
 HWY_EXPORT(PackFromInputs);
+HWY_EXPORT(PackFromOffsets);
+HWY_EXPORT(TakeEvery);
 HWY_EXPORT(Multiply);
 HWY_EXPORT(MultiplyAdds);
 HWY_EXPORT(UnpackToPositions);
@@ -263,6 +338,15 @@ void pack_from_positions(const float* x, std::size_t stride, std::size_t inputs,
 
 void pack_from_inputs(const float* x, std::size_t stride, std::size_t inputs, std::size_t positions, float* panel) {
   HWY_DYNAMIC_DISPATCH(PackFromInputs)(x, stride, inputs, positions, panel);
+}
+
+void pack_from_offsets(const float* x, const std::uint32_t* offsets, std::size_t inputs, std::size_t positions,
+                       float* panel) {
+  HWY_DYNAMIC_DISPATCH(PackFromOffsets)(x, offsets, inputs, positions, panel);
+}
+
+void take_every(const float* x, std::size_t step, std::size_t count, float* y) {
+  HWY_DYNAMIC_DISPATCH(TakeEvery)(x, step, count, y);
 }
 
 void multiply(const Matrix& matrix, std::size_t block, const float* panel, const float* bias, std::size_t positions,

@@ -25,6 +25,12 @@ void use_instruction_set(const std::string& name);
 /// from_inputs:    x[i·stride + p] (channels, each with its pixels).
 void pack_from_positions(const float* x, std::size_t stride, std::size_t inputs, std::size_t positions, float* panel);
 void pack_from_inputs(const float* x, std::size_t stride, std::size_t inputs, std::size_t positions, float* panel);
+/// from_offsets:   x[offsets[i] + p]; whole vectors are read, so up to 15 numbers behind the last position as well.
+void pack_from_offsets(const float* x, const std::uint32_t* offsets, std::size_t inputs, std::size_t positions,
+                       float* panel);
+
+/// y[k] = x[k·step], `count` of them.
+void take_every(const float* x, std::size_t step, std::size_t count, float* y);
 
 /// sums += W_b · panel for block b of the matrix: `panel` holds the block's inputs, `sums` is outputs x panel_width(),
 /// both aligned to 64 bytes. The first block sets the sums to `bias` (one per output; null: 0) first. Work is done for
@@ -42,7 +48,8 @@ struct Finish {
   bool relu = false;                ///< negative numbers become 0, after the residual; a NaN stays
 };
 
-/// Writes `positions` columns of `sums` as y[p·stride + o] (to_positions) or y[o·stride + p] (to_outputs).
+/// Writes `positions` columns of `sums` (which need not begin at the panel's first) as y[p·stride + o] (to_positions)
+/// or y[o·stride + p] (to_outputs).
 void unpack_to_positions(const float* sums, std::size_t outputs, std::size_t positions, const Finish& finish, float* y,
                          std::size_t stride);
 void unpack_to_outputs(const float* sums, std::size_t outputs, std::size_t positions, const Finish& finish, float* y,

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <span>
+#include <cstdint>
 #include <vector>
 
 #include "sparseloom/backend/sparse/kernels.h"
@@ -8,31 +8,42 @@
 
 namespace sparseloom::backend::sparse {
 
-/// Memory that a layer works in; grows to what the largest layer needs. One per thread.
+/// Memory that layers work in; grows to what the largest needs. One per thread.
 class Scratch {
  public:
-  /// Room for a block of a panel, and for the sums of a panel.
-  struct Room {
-    float* panel;
-    float* sums;
-  };
-  Room room(const Matrix& weights);
+  /// Each call may move what earlier ones returned for the same purpose. 64-byte aligned.
+  float* panel(std::size_t floats) { return at_least(panel_, floats); }
+  float* sums(std::size_t floats) { return at_least(sums_, floats); }
+  float* image(std::size_t floats) { return at_least(image_, floats); }
 
  private:
-  HostBuffer panel_, sums_;
+  static float* at_least(HostBuffer& buffer, std::size_t floats);
+  HostBuffer panel_, sums_, image_;
 };
 
-/// A linear layer applied to each of some positions (tokens of all sequences of a batch).
+/// A linear layer applied to each of some positions (the tokens of all sequences of a batch).
 struct LinearShape {
   std::size_t inputs = 1, positions = 1;
 };
 
-/// y = x·Wᵀ + bias, then residual and ReLU. x is positions x inputs, y (and the residual) positions x outputs, both
-/// row-major; they may be the same memory as no other. `bias` is empty or has one number per output. Thread-safe.
-void linear(const Matrix& weights, std::span<const float> bias, const float* x, std::size_t positions,
-            const kernels::Finish& finish, float* y, Scratch& scratch);
+/// y = x·Wᵀ + bias, then residual and ReLU. Immutable, thread-safe.
+class Linear {
+ public:
+  /// `bias`: one per output, or none. kInvalidArgument otherwise.
+  static Result<Linear> make(Matrix weights, std::vector<float> bias);
 
-/// A two-dimensional convolution of one image. Extents in elements.
+  /// x is positions x inputs, y and the residual positions x outputs, row-major. y overlaps neither.
+  /// O(non-zeros · positions).
+  void run(const float* x, std::size_t positions, const kernels::Finish& finish, float* y, Scratch& scratch) const;
+  const Matrix& weights() const { return weights_; }
+
+ private:
+  Linear(Matrix weights, std::vector<float> bias) : weights_(std::move(weights)), bias_(std::move(bias)) {}
+  Matrix weights_;
+  std::vector<float> bias_;
+};
+
+/// A two-dimensional convolution. Extents in elements, not zero but for the padding.
 struct ConvolutionShape {
   std::size_t channels = 1, height = 1, width = 1;  ///< of the input
   std::size_t kernel_height = 1, kernel_width = 1;
@@ -49,10 +60,35 @@ struct ConvolutionShape {
   }
 };
 
-/// Convolves `images` images x (images x channels x height x width) into y (images x outputs x out_height x out_width);
-/// residual and y have the same layout. The columns of `weights` are channels x kernel_height x kernel_width, as a
-/// framework stores a filter. Thread-safe.
-void convolve(const Matrix& weights, std::span<const float> bias, const ConvolutionShape& shape, const float* x,
-              std::size_t images, const kernels::Finish& finish, float* y, Scratch& scratch);
+/// A convolution, then residual and ReLU. Immutable, thread-safe.
+class Convolution {
+ public:
+  /// The columns of `weights` are channels x kernel_height x kernel_width, as frameworks store filters; `bias` as in
+  /// Linear. kInvalidArgument: numbers that do not match, a zero extent, a padded image of 2^31 numbers or more.
+  static Result<Convolution> make(Matrix weights, std::vector<float> bias, const ConvolutionShape& shape);
+
+  /// x is images x channels x height x width, y and the residual images x outputs x out_height x out_width. y overlaps
+  /// neither. O(non-zeros · output pixels).
+  void run(const float* x, std::size_t images, const kernels::Finish& finish, float* y, Scratch& scratch) const;
+  const Matrix& weights() const { return weights_; }
+
+ private:
+  Convolution(Matrix weights, std::vector<float> bias, const ConvolutionShape& shape);
+  void run_pointwise(const float* x, const kernels::Finish& finish, float* y, Scratch& scratch) const;
+  void run_windows(const float* x, const kernels::Finish& finish, float* y, Scratch& scratch) const;
+  void fill_phases(const float* image, float* pixels) const;
+  void fill_phase(const float* channel, std::size_t row, std::size_t column, float* to) const;
+
+  Matrix weights_;
+  std::vector<float> bias_;
+  ConvolutionShape shape_;
+  bool pointwise_;
+  // The padded image, sorted into stride x stride phases: one for every remainder that rows and columns leave when
+  // divided by the stride. In a phase, what one tap of a filter sees from neighbouring output pixels are neighbours
+  // too, whatever the stride; so output pixels are counted along the rows of a phase, and a few between rows mean
+  // nothing.
+  std::size_t rows_, pitch_;            // of a phase
+  std::vector<std::uint32_t> offsets_;  // by input: where its first pixel lies in the phases
+};
 
 }  // namespace sparseloom::backend::sparse

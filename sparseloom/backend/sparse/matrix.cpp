@@ -16,7 +16,7 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kDigest = 64;  // SHA-256 in hexadecimal
 constexpr std::size_t kMostExtent = std::size_t{1} << 31;
 
-// Sections follow in this order: blocks, groups, values, offsets. `digest` is over everything behind it.
+// Sections follow in this order: blocks, groups, values, offsets, slack. `digest` is over everything behind it.
 struct Header {
   std::array<char, 8> magic;
   std::array<char, kDigest> digest;
@@ -35,7 +35,7 @@ std::optional<std::size_t> bytes_of(const Header& h) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
   if (h.blocks > kMost || h.groups > kMost * 16 || h.entries > kMost * 1024) return std::nullopt;
   return sizeof(Header) + h.blocks * sizeof(Matrix::Block) + h.groups * sizeof(Matrix::Group) +
-         h.entries * (sizeof(float) + sizeof(std::uint16_t));
+         h.entries * (sizeof(float) + sizeof(std::uint16_t)) + Matrix::kSlack;
 }
 
 struct Sections {

@@ -27,6 +27,8 @@ namespace sparseloom::backend::sparse {
 class Matrix {
  public:
   static constexpr std::uint32_t kGroupRows = 3;
+  /// Bytes behind the last value and the last offset that a kernel may read (and does not use).
+  static constexpr std::size_t kSlack = 16;
 
   /// Rows that advance together; the first only if it is a single.
   struct Group {

@@ -54,6 +54,10 @@ class SparseLayers : public ::testing::TestWithParam<std::string> {
     EXPECT_TRUE(matrix.ok()) << matrix.status().message();
     return std::move(matrix).value();
   }
+  static Linear linear(const std::vector<float>& dense, std::size_t outputs, std::size_t inputs,
+                       std::vector<float> bias = {}) {
+    return Linear::make(compress(dense, outputs, inputs), std::move(bias)).value();
+  }
   Scratch scratch_;
 };
 
@@ -81,17 +85,16 @@ TEST_P(SparseLayers, LinearOfAnyShapeAndSparsity) {
           expected[p * c.outputs + o] = relu(sum);
         }
       }
-      const Matrix matrix = compress(weights, c.outputs, c.inputs);
-      linear(matrix, bias, x.data(), c.positions, {residual.data(), true}, y.data(), scratch_);
+      linear(weights, c.outputs, c.inputs, bias)
+          .run(x.data(), c.positions, {residual.data(), true}, y.data(), scratch_);
       expect_close(y, expected);
     }
   }
 }
 
 TEST_P(SparseLayers, LinearWithoutPositionsWritesNothing) {
-  const Matrix matrix = compress({1, 0, 0, 2}, 2, 2);
   float y = 7;
-  linear(matrix, {}, nullptr, 0, {}, &y, scratch_);
+  linear({1, 0, 0, 2}, 2, 2).run(nullptr, 0, {}, &y, scratch_);
   EXPECT_EQ(y, 7);
 }
 
@@ -112,7 +115,9 @@ TEST_P(SparseLayers, ConvolutionOfAnyShape) {
   Random random(2);
   for (const Case& c : {Case{8, shape(4, 7, 7, 1, 1, 0), 2}, Case{5, shape(3, 10, 11, 3, 1, 1), 1},
                         Case{5, shape(3, 10, 11, 3, 2, 1), 2}, Case{4, shape(2, 9, 9, 3, 1, 2, 2), 1},
-                        Case{6, shape(5, 8, 8, 1, 2, 0), 1}, Case{4, uneven, 3}, Case{2, shape(1, 3, 3, 7, 1, 3), 1}}) {
+                        Case{6, shape(5, 8, 8, 1, 2, 0), 1}, Case{3, shape(2, 40, 43, 3, 2, 1), 1},
+                        Case{3, shape(2, 20, 23, 3, 3, 1), 1}, Case{3, shape(2, 2, 2, 5, 1, 0), 2}, Case{4, uneven, 3},
+                        Case{2, shape(1, 3, 3, 7, 1, 3), 1}}) {
     const ConvolutionShape& s = c.shape;
     SCOPED_TRACE(::testing::Message() << s.channels << "x" << s.height << "x" << s.width << ", kernel "
                                       << s.kernel_height << ", stride " << s.stride);
@@ -139,30 +144,40 @@ TEST_P(SparseLayers, ConvolutionOfAnyShape) {
         }
       }
     }
-    const Matrix matrix = compress(weights, c.outputs, s.channels * window);
-    convolve(matrix, bias, s, x.data(), c.images, {}, y.data(), scratch_);
+    const auto layer = Convolution::make(compress(weights, c.outputs, s.channels * window), bias, s);
+    ASSERT_TRUE(layer.ok()) << layer.status().message();
+    layer->run(x.data(), c.images, {}, y.data(), scratch_);
     expect_close(y, expected);
   }
 }
 
 TEST_P(SparseLayers, NanAndInfinityGoWhereTheirWeightsLead) {
   const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
-  const Matrix matrix = compress({nan, 0, 0, inf, 0, 3}, 3, 2);
   const float x[] = {1, 2};
   float y[3];
-  linear(matrix, {}, x, 1, {nullptr, true}, y, scratch_);
+  linear({nan, 0, 0, inf, 0, 3}, 3, 2).run(x, 1, {nullptr, true}, y, scratch_);
   EXPECT_TRUE(std::isnan(y[0]));
   EXPECT_EQ(y[1], inf);
   EXPECT_EQ(y[2], 6);
 }
 
 TEST_P(SparseLayers, ARowWithoutWeightsIsItsBias) {
-  const Matrix matrix = compress(std::vector<float>(3 * 500), 3, 500);
-  EXPECT_EQ(matrix.nonzeros(), 0U);
-  const std::vector<float> x(500, 1.0F), bias{1, -2, 3};
+  const Linear layer = linear(std::vector<float>(3 * 500), 3, 500, {1, -2, 3});
+  EXPECT_EQ(layer.weights().nonzeros(), 0U);
+  const std::vector<float> x(500, 1.0F);
   float y[3];
-  linear(matrix, bias, x.data(), 1, {}, y, scratch_);
+  layer.run(x.data(), 1, {}, y, scratch_);
   EXPECT_THAT(y, ::testing::ElementsAre(1, -2, 3));
+}
+
+TEST(SparseLayersErrors, NumbersThatDoNotMatch) {
+  const auto weights = [] { return Matrix::compress(std::vector<float>(2 * 9), 2, 9, kernels::panel_width()).value(); };
+  EXPECT_EQ(Linear::make(weights(), {1, 2, 3}).status().message(), "sparse layer: 3 biases for 2 outputs");
+  EXPECT_EQ(Convolution::make(weights(), {}, {.channels = 2, .kernel_height = 3, .kernel_width = 3}).status().message(),
+            "sparse convolution: 2 channels and a 3x3 filter; the weights have 9 inputs");
+  EXPECT_EQ(Convolution::make(weights(), {}, {.channels = 9, .stride = 0}).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(Convolution::make(weights(), {}, {.channels = 9, .height = 1U << 20, .width = 1U << 20}).status().code(),
+            Code::kInvalidArgument);
 }
 
 }  // namespace
