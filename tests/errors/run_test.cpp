@@ -41,15 +41,5 @@ TEST(RunErrors, NoZoo) {
   expect_one_line_error(run_cli({"run", "--zoo", "/nonexistent", "--workload", "w.json"}), 1, {"/nonexistent"});
 }
 
-TEST(BenchErrors, NothingToBench) { EXPECT_EQ(run_cli({"bench"}).status, 2); }
-
-TEST(BenchErrors, NoSuchModel) {
-  expect_one_line_error(run_cli({"bench", "engine", "--model", "/nonexistent.xml"}), 1, {"/nonexistent.xml"});
-}
-
-TEST(BenchErrors, TooFewRepetitions) {
-  expect_one_line_error(run_cli({"bench", "engine", "--repetitions", "1"}), 2, {"--repetitions", "10"});
-}
-
 }  // namespace
 }  // namespace sparseloom::testing

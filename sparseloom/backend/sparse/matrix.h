@@ -62,6 +62,8 @@ class Matrix {
   std::size_t panel_width() const { return panel_width_; }
   /// All memory it takes.
   Bytes size() const { return Bytes{bytes_.size()}; }
+  /// What save() writes.
+  std::span<const std::byte> bytes() const { return bytes_; }
 
   std::span<const Block> blocks() const { return blocks_; }
   std::span<const Group> groups() const { return groups_; }

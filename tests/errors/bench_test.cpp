@@ -1,0 +1,32 @@
+// sparseloom bench: what it says about mistakes.
+#include "tests/errors/cli.h"
+
+namespace sparseloom::testing {
+namespace {
+
+TEST(BenchErrors, UnknownNetwork) {
+  expect_one_line_error(run_cli({"bench", "kernels", "--network", "VGG"}), 2, {"--network VGG", "ResNet-101"});
+}
+
+TEST(BenchErrors, SparsityThatIsNoShare) {
+  const CliResult result = run_cli({"bench", "kernels", "--sparsity", "80"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("--sparsity"), std::string::npos) << result.err;
+}
+
+TEST(BenchErrors, ReportThatCannotBeWritten) {
+  expect_one_line_error(run_cli({"bench", "kernels", "--json", "/nonexistent/k.json"}), 1, {"/nonexistent/k.json"});
+}
+
+TEST(BenchErrors, NothingToBench) { EXPECT_EQ(run_cli({"bench"}).status, 2); }
+
+TEST(BenchErrors, NoSuchModel) {
+  expect_one_line_error(run_cli({"bench", "engine", "--model", "/nonexistent.xml"}), 1, {"/nonexistent.xml"});
+}
+
+TEST(BenchErrors, TooFewRepetitions) {
+  expect_one_line_error(run_cli({"bench", "engine", "--repetitions", "1"}), 2, {"--repetitions", "10"});
+}
+
+}  // namespace
+}  // namespace sparseloom::testing

@@ -1,0 +1,82 @@
+// Sparse layers beside OpenVINO's dense ones on the same pruned weights.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "sparseloom/backend/layer_model.h"
+
+namespace sparseloom::backend {
+namespace {
+
+constexpr double kMostRelativeDifference = 1e-4;
+
+/// 64-byte aligned numbers in -1..1, a share of them zero.
+class Numbers {
+ public:
+  Numbers(std::size_t count, unsigned seed, unsigned zero_percent) : buffer_(count * sizeof(float)) {
+    std::mt19937 random(seed);
+    for (float& x : all()) {
+      const auto bits = random();
+      x = bits % 100 < zero_percent ? 0.0F : static_cast<float>(bits >> 8 & 0xffff) / 32'768.0F - 1.0F;
+    }
+  }
+  std::span<float> all() { return {reinterpret_cast<float*>(buffer_.data()), buffer_.size() / sizeof(float)}; }
+  std::vector<float> copy() { return {all().begin(), all().end()}; }
+  HostBuffer& buffer() { return buffer_; }
+
+ private:
+  HostBuffer buffer_;
+};
+
+class SparseAgainstDense : public ::testing::TestWithParam<LayerShape> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    , SparseAgainstDense,
+    ::testing::Values(LayerShape{sparse::LinearShape{96, 50}, 40}, LayerShape{sparse::LinearShape{300, 1}, 1000},
+                      LayerShape{sparse::ConvolutionShape{.channels = 24, .height = 14, .width = 14}, 33},
+                      LayerShape{sparse::ConvolutionShape{16, 15, 17, 3, 3, 1, 1, 1, 1, 1, 1}, 20},
+                      LayerShape{sparse::ConvolutionShape{16, 28, 28, 3, 3, 2, 1, 1, 1, 1, 1}, 20},
+                      LayerShape{sparse::ConvolutionShape{32, 1, 99, 1, 3, 2}, 16},
+                      LayerShape{sparse::ConvolutionShape{8, 20, 20, 3, 3, 1, 2, 2, 2, 2, 2}, 8}));
+
+TEST_P(SparseAgainstDense, Agrees) {
+  const LayerShape& shape = GetParam();
+  Numbers weights(shape.outputs * shape.inputs(), 1, 80), bias(shape.outputs, 2, 0), x(shape.x_elements(), 3, 0);
+  HostBuffer dense(shape.y_elements() * sizeof(float));
+  const auto executable = compile_dense_layer(shape, weights.all(), bias.all(), LayerPrecision::kF32, {}).value();
+  const auto session = executable->new_session().value();
+  ASSERT_TRUE(session->bind_input(0, x.buffer().span()).ok());
+  ASSERT_TRUE(session->bind_output(0, dense.span()).ok());
+  ASSERT_TRUE(session->run().ok());
+
+  std::vector<float> y(shape.y_elements());
+  sparse::Scratch scratch;
+  auto matrix =
+      sparse::Matrix::compress(weights.all(), shape.outputs, shape.inputs(), sparse::kernels::panel_width()).value();
+  if (const auto* linear = std::get_if<sparse::LinearShape>(&shape.of)) {
+    sparse::Linear::make(std::move(matrix), bias.copy())->run(x.all().data(), linear->positions, {}, y.data(), scratch);
+  } else {
+    const auto& convolution = std::get<sparse::ConvolutionShape>(shape.of);
+    sparse::Convolution::make(std::move(matrix), bias.copy(), convolution)
+        ->run(x.all().data(), 1, {}, y.data(), scratch);
+  }
+  const auto* expected = reinterpret_cast<const float*>(dense.data());
+  double largest = 0, off = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
+    off = std::max(off, std::abs(static_cast<double>(y[i]) - static_cast<double>(expected[i])));
+  }
+  EXPECT_GT(largest, 1);
+  EXPECT_LE(off, kMostRelativeDifference * largest);
+}
+
+TEST(DenseLayer, RefusesNumbersThatDoNotMatchItsShape) {
+  const std::vector<float> numbers(10);
+  const auto layer = compile_dense_layer({sparse::LinearShape{3, 1}, 2}, numbers, numbers, LayerPrecision::kF32, {});
+  EXPECT_EQ(layer.status().message(), "layer: 10 weights, 10 biases; it has 2 x 3 and 2");
+}
+
+}  // namespace
+}  // namespace sparseloom::backend
