@@ -1,4 +1,4 @@
-// sparseloom run and bench: what they say about a wrong command line.
+// sparseloom run: what it says about a wrong command line.
 #include "tests/errors/cli.h"
 
 namespace sparseloom::testing {
