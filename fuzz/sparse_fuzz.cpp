@@ -47,8 +47,8 @@ void check_linear(Bytes& bytes) {
   const auto x = bytes.numbers(positions * inputs), residual = bytes.numbers(positions * outputs);
   std::vector<float> y(positions * outputs);
   Scratch scratch;
-  const auto layer = Linear::make(Matrix::compress(weights, outputs, inputs, kernels::panel_width()).value(), bias);
-  layer->run(x.data(), positions, {residual.data(), true}, y.data(), scratch);
+  const Linear layer(Matrix::compress(weights, outputs, inputs, kernels::panel_width()).value());
+  layer.run(x.data(), positions, {bias.data(), residual.data(), true}, y.data(), scratch);
   for (std::size_t p = 0; p < positions; ++p) {
     for (std::size_t o = 0; o < outputs; ++o) {
       float sum = bias[o] + residual[p * outputs + o];
@@ -68,7 +68,7 @@ void check_convolution(Bytes& bytes) {
   std::vector<float> y(outputs * rows * columns);
   Scratch scratch;
   const auto layer =
-      Convolution::make(Matrix::compress(weights, outputs, s.channels * window, kernels::panel_width()).value(), {}, s);
+      Convolution::make(Matrix::compress(weights, outputs, s.channels * window, kernels::panel_width()).value(), s);
   layer->run(x.data(), 1, {}, y.data(), scratch);
   for (std::size_t o = 0; o < outputs; ++o) {
     for (std::size_t p = 0; p < rows * columns; ++p) {
@@ -102,11 +102,11 @@ void check_file(Bytes& bytes) {
   const auto matrix = Matrix::view(file, width);
   if (!matrix.ok()) return expect(!matrix.status().message().empty());
   Scratch scratch;
-  const auto layer = Linear::make(Matrix::view(file, width).value(), {});
+  const Linear layer(Matrix::view(file, width).value());
   if (matrix->outputs() > 4096 || matrix->inputs() > 4096) return;
   const std::vector<float> x(matrix->inputs(), 1.0F);
   std::vector<float> y(matrix->outputs());
-  layer->run(x.data(), 1, {}, y.data(), scratch);
+  layer.run(x.data(), 1, {}, y.data(), scratch);
 }
 
 }  // namespace

@@ -13,16 +13,16 @@ template <typename SparseLayer>
 class Sparseloom final : public Prepared {
  public:
   Sparseloom(const LayerData& data, SparseLayer layer, std::size_t count)
-      : layer_(std::move(layer)), x_(data.x), count_(count), y_(data.shape.y_elements()) {}
+      : layer_(std::move(layer)), bias_(data.bias), x_(data.x), count_(count), y_(data.shape.y_elements()) {}
   Status run() override {
-    layer_.run(x_.data(), count_, {}, y_.data(), scratch_);
+    layer_.run(x_.data(), count_, {.bias = bias_.data()}, y_.data(), scratch_);
     return {};
   }
   std::span<const float> y() const override { return y_; }
 
  private:
   SparseLayer layer_;
-  std::span<const float> x_;
+  std::span<const float> bias_, x_;
   std::size_t count_;  // of positions, or of images
   std::vector<float> y_;
   sparse::Scratch scratch_;
@@ -32,14 +32,13 @@ Result<std::unique_ptr<Prepared>> prepare_sparseloom(const LayerData& data) {
   const backend::LayerShape& shape = data.shape;
   const std::size_t width = sparse::kernels::panel_width();
   SL_ASSIGN_OR_RETURN(auto matrix, sparse::Matrix::compress(data.weights, shape.outputs, shape.inputs(), width));
-  std::vector<float> bias(data.bias.begin(), data.bias.end());
   if (const auto* linear = std::get_if<sparse::LinearShape>(&shape.of)) {
-    SL_ASSIGN_OR_RETURN(auto layer, sparse::Linear::make(std::move(matrix), std::move(bias)));
+    sparse::Linear layer(std::move(matrix));
     return std::unique_ptr<Prepared>(
         std::make_unique<Sparseloom<sparse::Linear>>(data, std::move(layer), linear->positions));
   }
-  SL_ASSIGN_OR_RETURN(auto layer, sparse::Convolution::make(std::move(matrix), std::move(bias),
-                                                            std::get<sparse::ConvolutionShape>(shape.of)));
+  SL_ASSIGN_OR_RETURN(auto layer,
+                      sparse::Convolution::make(std::move(matrix), std::get<sparse::ConvolutionShape>(shape.of)));
   return std::unique_ptr<Prepared>(std::make_unique<Sparseloom<sparse::Convolution>>(data, std::move(layer), 1));
 }
 

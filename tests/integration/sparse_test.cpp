@@ -23,7 +23,6 @@ class Numbers {
     }
   }
   std::span<float> all() { return {reinterpret_cast<float*>(buffer_.data()), buffer_.size() / sizeof(float)}; }
-  std::vector<float> copy() { return {all().begin(), all().end()}; }
   HostBuffer& buffer() { return buffer_; }
 
  private:
@@ -56,11 +55,12 @@ TEST_P(SparseAgainstDense, Agrees) {
   auto matrix =
       sparse::Matrix::compress(weights.all(), shape.outputs, shape.inputs(), sparse::kernels::panel_width()).value();
   if (const auto* linear = std::get_if<sparse::LinearShape>(&shape.of)) {
-    sparse::Linear::make(std::move(matrix), bias.copy())->run(x.all().data(), linear->positions, {}, y.data(), scratch);
+    sparse::Linear(std::move(matrix))
+        .run(x.all().data(), linear->positions, {.bias = bias.all().data()}, y.data(), scratch);
   } else {
     const auto& convolution = std::get<sparse::ConvolutionShape>(shape.of);
-    sparse::Convolution::make(std::move(matrix), bias.copy(), convolution)
-        ->run(x.all().data(), 1, {}, y.data(), scratch);
+    sparse::Convolution::make(std::move(matrix), convolution)
+        ->run(x.all().data(), 1, {.bias = bias.all().data()}, y.data(), scratch);
   }
   const auto* expected = reinterpret_cast<const float*>(dense.data());
   double largest = 0, off = 0;

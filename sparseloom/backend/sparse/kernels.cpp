@@ -235,24 +235,24 @@ std::size_t MultiplyAdds(std::size_t rounds) {
   return rounds * kSums * 2 * hn::Lanes(floats);
 }
 
-HWY_INLINE float Finished(float value, const Finish& finish, const float* residual) {
+HWY_INLINE float Finished(float value, const Epilogue& epilogue, const float* residual) {
   if (residual != nullptr) value += *residual;
-  return finish.relu && value < 0.0F ? 0.0F : value;
+  return epilogue.relu && value < 0.0F ? 0.0F : value;
 }
 
 // `at` is where the numbers go, relative to y: the residual's lie there too.
 template <typename Tag>
-HWY_INLINE hn::Vec<Tag> Finished(Tag tag, hn::Vec<Tag> value, const Finish& finish, std::size_t at) {
-  if (finish.residual != nullptr) value = hn::Add(value, hn::LoadU(tag, finish.residual + at));
-  return finish.relu ? hn::IfThenZeroElse(hn::Lt(value, hn::Zero(tag)), value) : value;
+HWY_INLINE hn::Vec<Tag> Finished(Tag tag, hn::Vec<Tag> value, const Epilogue& epilogue, std::size_t at) {
+  if (epilogue.residual != nullptr) value = hn::Add(value, hn::LoadU(tag, epilogue.residual + at));
+  return epilogue.relu ? hn::IfThenZeroElse(hn::Lt(value, hn::Zero(tag)), value) : value;
 }
 
-void UnpackToPositions(const float* HWY_RESTRICT sums, std::size_t outputs, std::size_t positions, const Finish& finish,
-                       float* HWY_RESTRICT y, std::size_t stride) {
+void UnpackToPositions(const float* HWY_RESTRICT sums, std::size_t outputs, std::size_t positions,
+                       const Epilogue& epilogue, float* HWY_RESTRICT y, std::size_t stride) {
   const std::size_t width = PanelWidth();
   const auto one = [&](std::size_t p, std::size_t o) {
     const std::size_t at = p * stride + o;
-    y[at] = Finished(sums[o * width + p], finish, finish.residual == nullptr ? nullptr : finish.residual + at);
+    y[at] = Finished(sums[o * width + p], epilogue, epilogue.residual == nullptr ? nullptr : epilogue.residual + at);
   };
   std::size_t p = 0;
 #if HWY_TARGET != HWY_SCALAR
@@ -266,10 +266,10 @@ void UnpackToPositions(const float* HWY_RESTRICT sums, std::size_t outputs, std:
       auto d = hn::Load(quad, sums + (o + 3) * width + p);
       Transpose4(a, b, c, d);
       const std::size_t at = p * stride + o;
-      hn::StoreU(Finished(quad, a, finish, at), quad, y + at);
-      hn::StoreU(Finished(quad, b, finish, at + stride), quad, y + at + stride);
-      hn::StoreU(Finished(quad, c, finish, at + 2 * stride), quad, y + at + 2 * stride);
-      hn::StoreU(Finished(quad, d, finish, at + 3 * stride), quad, y + at + 3 * stride);
+      hn::StoreU(Finished(quad, a, epilogue, at), quad, y + at);
+      hn::StoreU(Finished(quad, b, epilogue, at + stride), quad, y + at + stride);
+      hn::StoreU(Finished(quad, c, epilogue, at + 2 * stride), quad, y + at + 2 * stride);
+      hn::StoreU(Finished(quad, d, epilogue, at + 3 * stride), quad, y + at + 3 * stride);
     }
     for (; o < outputs; ++o) {
       for (std::size_t k = 0; k < 4; ++k) one(p + k, o);
@@ -281,8 +281,8 @@ void UnpackToPositions(const float* HWY_RESTRICT sums, std::size_t outputs, std:
   }
 }
 
-void UnpackToOutputs(const float* HWY_RESTRICT sums, std::size_t outputs, std::size_t positions, const Finish& finish,
-                     float* HWY_RESTRICT y, std::size_t stride) {
+void UnpackToOutputs(const float* HWY_RESTRICT sums, std::size_t outputs, std::size_t positions,
+                     const Epilogue& epilogue, float* HWY_RESTRICT y, std::size_t stride) {
   const Floats floats;
   const std::size_t width = PanelWidth(), lanes = hn::Lanes(floats);
   for (std::size_t o = 0; o < outputs; ++o) {
@@ -290,11 +290,11 @@ void UnpackToOutputs(const float* HWY_RESTRICT sums, std::size_t outputs, std::s
     std::size_t p = 0;
     for (; p + lanes <= positions; p += lanes) {
       const std::size_t at = o * stride + p;
-      hn::StoreU(Finished(floats, hn::LoadU(floats, from + p), finish, at), floats, y + at);
+      hn::StoreU(Finished(floats, hn::LoadU(floats, from + p), epilogue, at), floats, y + at);
     }
     for (; p < positions; ++p) {
       const std::size_t at = o * stride + p;
-      y[at] = Finished(from[p], finish, finish.residual == nullptr ? nullptr : finish.residual + at);
+      y[at] = Finished(from[p], epilogue, epilogue.residual == nullptr ? nullptr : epilogue.residual + at);
     }
   }
 }
@@ -356,14 +356,14 @@ void multiply(const Matrix& matrix, std::size_t block, const float* panel, const
 
 std::size_t multiply_adds(std::size_t rounds) { return HWY_DYNAMIC_DISPATCH(MultiplyAdds)(rounds); }
 
-void unpack_to_positions(const float* sums, std::size_t outputs, std::size_t positions, const Finish& finish, float* y,
-                         std::size_t stride) {
-  HWY_DYNAMIC_DISPATCH(UnpackToPositions)(sums, outputs, positions, finish, y, stride);
+void unpack_to_positions(const float* sums, std::size_t outputs, std::size_t positions, const Epilogue& epilogue,
+                         float* y, std::size_t stride) {
+  HWY_DYNAMIC_DISPATCH(UnpackToPositions)(sums, outputs, positions, epilogue, y, stride);
 }
 
-void unpack_to_outputs(const float* sums, std::size_t outputs, std::size_t positions, const Finish& finish, float* y,
-                       std::size_t stride) {
-  HWY_DYNAMIC_DISPATCH(UnpackToOutputs)(sums, outputs, positions, finish, y, stride);
+void unpack_to_outputs(const float* sums, std::size_t outputs, std::size_t positions, const Epilogue& epilogue,
+                       float* y, std::size_t stride) {
+  HWY_DYNAMIC_DISPATCH(UnpackToOutputs)(sums, outputs, positions, epilogue, y, stride);
 }
 
 }  // namespace sparseloom::backend::sparse::kernels

@@ -42,17 +42,18 @@ void multiply(const Matrix& matrix, std::size_t block, const float* panel, const
 /// two): the core's peak, to compare with.
 std::size_t multiply_adds(std::size_t rounds);
 
-/// What becomes of the sums on their way out.
-struct Finish {
+/// What a layer does besides multiplying.
+struct Epilogue {
+  const float* bias = nullptr;      ///< one per output (multiply() begins with it)
   const float* residual = nullptr;  ///< added, in the layout of y
   bool relu = false;                ///< negative numbers become 0, after the residual; a NaN stays
 };
 
 /// Writes `positions` columns of `sums` (which need not begin at the panel's first) as y[p·stride + o] (to_positions)
 /// or y[o·stride + p] (to_outputs).
-void unpack_to_positions(const float* sums, std::size_t outputs, std::size_t positions, const Finish& finish, float* y,
-                         std::size_t stride);
-void unpack_to_outputs(const float* sums, std::size_t outputs, std::size_t positions, const Finish& finish, float* y,
-                       std::size_t stride);
+void unpack_to_positions(const float* sums, std::size_t outputs, std::size_t positions, const Epilogue& epilogue,
+                         float* y, std::size_t stride);
+void unpack_to_outputs(const float* sums, std::size_t outputs, std::size_t positions, const Epilogue& epilogue,
+                       float* y, std::size_t stride);
 
 }  // namespace sparseloom::backend::sparse::kernels

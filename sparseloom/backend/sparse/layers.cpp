@@ -9,8 +9,8 @@ constexpr std::size_t kSlack = 256;  // packing reads whole vectors, and a last 
 
 // Panel by panel: `pack` puts a block of inputs into the panel, `unpack` takes the finished sums.
 template <typename Pack, typename Unpack>
-void multiply_all(const Matrix& weights, const std::vector<float>& bias, std::size_t positions, Scratch& scratch,
-                  const Pack& pack, const Unpack& unpack) {
+void multiply_all(const Matrix& weights, const float* bias, std::size_t positions, Scratch& scratch, const Pack& pack,
+                  const Unpack& unpack) {
   const std::size_t width = weights.panel_width();
   float* panel = scratch.panel(inputs_per_block(width) * width);
   float* sums = scratch.sums(weights.outputs() * width);
@@ -18,19 +18,14 @@ void multiply_all(const Matrix& weights, const std::vector<float>& bias, std::si
     const std::size_t count = std::min(width, positions - first);
     for (std::size_t b = 0; b < weights.blocks().size(); ++b) {
       pack(weights.blocks()[b], first, count, panel);
-      kernels::multiply(weights, b, panel, bias.empty() ? nullptr : bias.data(), count, sums);
+      kernels::multiply(weights, b, panel, bias, count, sums);
     }
     unpack(sums, first, count);
   }
 }
 
-kernels::Finish shifted(const kernels::Finish& finish, std::size_t by) {
-  return {finish.residual == nullptr ? nullptr : finish.residual + by, finish.relu};
-}
-
-Status check_bias(const Matrix& weights, const std::vector<float>& bias) {
-  if (bias.empty() || bias.size() == weights.outputs()) return {};
-  return error(Code::kInvalidArgument, "sparse layer: {} biases for {} outputs", bias.size(), weights.outputs());
+kernels::Epilogue shifted(const kernels::Epilogue& epilogue, std::size_t by) {
+  return {epilogue.bias, epilogue.residual == nullptr ? nullptr : epilogue.residual + by, epilogue.relu};
 }
 
 bool is_pointwise(const ConvolutionShape& s) {
@@ -55,27 +50,21 @@ float* Scratch::at_least(HostBuffer& buffer, std::size_t floats) {
   return reinterpret_cast<float*>(buffer.data());
 }
 
-Result<Linear> Linear::make(Matrix weights, std::vector<float> bias) {
-  SL_RETURN_IF_ERROR(check_bias(weights, bias));
-  return Linear(std::move(weights), std::move(bias));
-}
-
-void Linear::run(const float* x, std::size_t positions, const kernels::Finish& finish, float* y,
+void Linear::run(const float* x, std::size_t positions, const kernels::Epilogue& epilogue, float* y,
                  Scratch& scratch) const {
   const std::size_t inputs = weights_.inputs(), outputs = weights_.outputs();
   multiply_all(
-      weights_, bias_, positions, scratch,
+      weights_, epilogue.bias, positions, scratch,
       [&](const Matrix::Block& block, std::size_t first, std::size_t count, float* panel) {
         kernels::pack_from_positions(x + first * inputs + block.first_input, inputs, block.inputs, count, panel);
       },
       [&](const float* sums, std::size_t first, std::size_t count) {
         const std::size_t at = first * outputs;
-        kernels::unpack_to_positions(sums, outputs, count, shifted(finish, at), y + at, outputs);
+        kernels::unpack_to_positions(sums, outputs, count, shifted(epilogue, at), y + at, outputs);
       });
 }
 
-Result<Convolution> Convolution::make(Matrix weights, std::vector<float> bias, const ConvolutionShape& shape) {
-  SL_RETURN_IF_ERROR(check_bias(weights, bias));
+Result<Convolution> Convolution::make(Matrix weights, const ConvolutionShape& shape) {
   const ConvolutionShape& s = shape;
   for (const std::size_t extent :
        {s.channels, s.height, s.width, s.kernel_height, s.kernel_width, s.stride, s.dilation}) {
@@ -92,12 +81,11 @@ Result<Convolution> Convolution::make(Matrix weights, std::vector<float> bias, c
     return error(Code::kInvalidArgument, "sparse convolution: an image of {}x{}x{}; allowed: less than 2^31 numbers",
                  s.channels, s.height, s.width);
   }
-  return Convolution(std::move(weights), std::move(bias), shape);
+  return Convolution(std::move(weights), shape);
 }
 
-Convolution::Convolution(Matrix weights, std::vector<float> bias, const ConvolutionShape& shape)
+Convolution::Convolution(Matrix weights, const ConvolutionShape& shape)
     : weights_(std::move(weights)),
-      bias_(std::move(bias)),
       shape_(shape),
       pointwise_(is_pointwise(shape)),
       rows_(round_up(shape.height + shape.pad_top + shape.pad_bottom, shape.stride)),
@@ -116,12 +104,12 @@ Convolution::Convolution(Matrix weights, std::vector<float> bias, const Convolut
   }
 }
 
-void Convolution::run(const float* x, std::size_t images, const kernels::Finish& finish, float* y,
+void Convolution::run(const float* x, std::size_t images, const kernels::Epilogue& epilogue, float* y,
                       Scratch& scratch) const {
   const std::size_t in = shape_.channels * shape_.height * shape_.width;
   const std::size_t out = weights_.outputs() * shape_.out_height() * shape_.out_width();
   for (std::size_t image = 0; image < images && out > 0; ++image) {
-    const kernels::Finish here = shifted(finish, image * out);
+    const kernels::Epilogue here = shifted(epilogue, image * out);
     if (pointwise_) {
       run_pointwise(x + image * in, here, y + image * out, scratch);
     } else {
@@ -130,24 +118,24 @@ void Convolution::run(const float* x, std::size_t images, const kernels::Finish&
   }
 }
 
-void Convolution::run_pointwise(const float* x, const kernels::Finish& finish, float* y, Scratch& scratch) const {
+void Convolution::run_pointwise(const float* x, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const {
   const std::size_t positions = shape_.height * shape_.width;
   multiply_all(
-      weights_, bias_, positions, scratch,
+      weights_, epilogue.bias, positions, scratch,
       [&](const Matrix::Block& block, std::size_t first, std::size_t count, float* panel) {
         kernels::pack_from_inputs(x + block.first_input * positions + first, positions, block.inputs, count, panel);
       },
       [&](const float* sums, std::size_t first, std::size_t count) {
-        kernels::unpack_to_outputs(sums, weights_.outputs(), count, shifted(finish, first), y + first, positions);
+        kernels::unpack_to_outputs(sums, weights_.outputs(), count, shifted(epilogue, first), y + first, positions);
       });
 }
 
-void Convolution::run_windows(const float* x, const kernels::Finish& finish, float* y, Scratch& scratch) const {
+void Convolution::run_windows(const float* x, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const {
   const std::size_t stride = shape_.stride, columns = shape_.out_width(), plane = shape_.out_height() * columns;
   float* pixels = scratch.image(shape_.channels * stride * stride * rows_ * pitch_ + kSlack);
   fill_phases(x, pixels);
   multiply_all(
-      weights_, bias_, (shape_.out_height() - 1) * pitch_ + columns, scratch,
+      weights_, epilogue.bias, (shape_.out_height() - 1) * pitch_ + columns, scratch,
       [&](const Matrix::Block& block, std::size_t first, std::size_t count, float* panel) {
         kernels::pack_from_offsets(pixels + first, offsets_.data() + block.first_input, block.inputs, count, panel);
       },
@@ -157,7 +145,7 @@ void Convolution::run_windows(const float* x, const kernels::Finish& finish, flo
           const std::size_t run = std::min(count - done, (column < columns ? columns : pitch_) - column);
           if (column < columns) {
             const std::size_t at = row * columns + column;
-            kernels::unpack_to_outputs(sums + done, weights_.outputs(), run, shifted(finish, at), y + at, plane);
+            kernels::unpack_to_outputs(sums + done, weights_.outputs(), run, shifted(epilogue, at), y + at, plane);
           }
           done += run;
         }

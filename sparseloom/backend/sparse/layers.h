@@ -26,21 +26,18 @@ struct LinearShape {
   std::size_t inputs = 1, positions = 1;
 };
 
-/// y = x·Wᵀ + bias, then residual and ReLU. Immutable, thread-safe.
+/// y = x·Wᵀ, with bias, residual and ReLU. Immutable, thread-safe.
 class Linear {
  public:
-  /// `bias`: one per output, or none. kInvalidArgument otherwise.
-  static Result<Linear> make(Matrix weights, std::vector<float> bias);
+  explicit Linear(Matrix weights) : weights_(std::move(weights)) {}
 
   /// x is positions x inputs, y and the residual positions x outputs, row-major. y overlaps neither.
   /// O(non-zeros · positions).
-  void run(const float* x, std::size_t positions, const kernels::Finish& finish, float* y, Scratch& scratch) const;
+  void run(const float* x, std::size_t positions, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const;
   const Matrix& weights() const { return weights_; }
 
  private:
-  Linear(Matrix weights, std::vector<float> bias) : weights_(std::move(weights)), bias_(std::move(bias)) {}
   Matrix weights_;
-  std::vector<float> bias_;
 };
 
 /// A two-dimensional convolution. Extents in elements, not zero but for the padding.
@@ -60,27 +57,26 @@ struct ConvolutionShape {
   }
 };
 
-/// A convolution, then residual and ReLU. Immutable, thread-safe.
+/// A convolution, with bias, residual and ReLU. Immutable, thread-safe.
 class Convolution {
  public:
-  /// The columns of `weights` are channels x kernel_height x kernel_width, as frameworks store filters; `bias` as in
-  /// Linear. kInvalidArgument: numbers that do not match, a zero extent, a padded image of 2^31 numbers or more.
-  static Result<Convolution> make(Matrix weights, std::vector<float> bias, const ConvolutionShape& shape);
+  /// The columns of `weights` are channels x kernel_height x kernel_width, as frameworks store filters.
+  /// kInvalidArgument: numbers that do not match, a zero extent, a padded image of 2^31 numbers or more.
+  static Result<Convolution> make(Matrix weights, const ConvolutionShape& shape);
 
   /// x is images x channels x height x width, y and the residual images x outputs x out_height x out_width. y overlaps
   /// neither. O(non-zeros · output pixels).
-  void run(const float* x, std::size_t images, const kernels::Finish& finish, float* y, Scratch& scratch) const;
+  void run(const float* x, std::size_t images, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const;
   const Matrix& weights() const { return weights_; }
 
  private:
-  Convolution(Matrix weights, std::vector<float> bias, const ConvolutionShape& shape);
-  void run_pointwise(const float* x, const kernels::Finish& finish, float* y, Scratch& scratch) const;
-  void run_windows(const float* x, const kernels::Finish& finish, float* y, Scratch& scratch) const;
+  Convolution(Matrix weights, const ConvolutionShape& shape);
+  void run_pointwise(const float* x, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const;
+  void run_windows(const float* x, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const;
   void fill_phases(const float* image, float* pixels) const;
   void fill_phase(const float* channel, std::size_t row, std::size_t column, float* to) const;
 
   Matrix weights_;
-  std::vector<float> bias_;
   ConvolutionShape shape_;
   bool pointwise_;
   // The padded image, sorted into stride x stride phases: one for every remainder that rows and columns leave when

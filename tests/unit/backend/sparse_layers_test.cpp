@@ -54,9 +54,8 @@ class SparseLayers : public ::testing::TestWithParam<std::string> {
     EXPECT_TRUE(matrix.ok()) << matrix.status().message();
     return std::move(matrix).value();
   }
-  static Linear linear(const std::vector<float>& dense, std::size_t outputs, std::size_t inputs,
-                       std::vector<float> bias = {}) {
-    return Linear::make(compress(dense, outputs, inputs), std::move(bias)).value();
+  static Linear linear(const std::vector<float>& dense, std::size_t outputs, std::size_t inputs) {
+    return Linear(compress(dense, outputs, inputs));
   }
   Scratch scratch_;
 };
@@ -85,8 +84,8 @@ TEST_P(SparseLayers, LinearOfAnyShapeAndSparsity) {
           expected[p * c.outputs + o] = relu(sum);
         }
       }
-      linear(weights, c.outputs, c.inputs, bias)
-          .run(x.data(), c.positions, {residual.data(), true}, y.data(), scratch_);
+      linear(weights, c.outputs, c.inputs)
+          .run(x.data(), c.positions, {bias.data(), residual.data(), true}, y.data(), scratch_);
       expect_close(y, expected);
     }
   }
@@ -144,9 +143,9 @@ TEST_P(SparseLayers, ConvolutionOfAnyShape) {
         }
       }
     }
-    const auto layer = Convolution::make(compress(weights, c.outputs, s.channels * window), bias, s);
+    const auto layer = Convolution::make(compress(weights, c.outputs, s.channels * window), s);
     ASSERT_TRUE(layer.ok()) << layer.status().message();
-    layer->run(x.data(), c.images, {}, y.data(), scratch_);
+    layer->run(x.data(), c.images, {.bias = bias.data()}, y.data(), scratch_);
     expect_close(y, expected);
   }
 }
@@ -155,28 +154,27 @@ TEST_P(SparseLayers, NanAndInfinityGoWhereTheirWeightsLead) {
   const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
   const float x[] = {1, 2};
   float y[3];
-  linear({nan, 0, 0, inf, 0, 3}, 3, 2).run(x, 1, {nullptr, true}, y, scratch_);
+  linear({nan, 0, 0, inf, 0, 3}, 3, 2).run(x, 1, {.relu = true}, y, scratch_);
   EXPECT_TRUE(std::isnan(y[0]));
   EXPECT_EQ(y[1], inf);
   EXPECT_EQ(y[2], 6);
 }
 
 TEST_P(SparseLayers, ARowWithoutWeightsIsItsBias) {
-  const Linear layer = linear(std::vector<float>(3 * 500), 3, 500, {1, -2, 3});
+  const Linear layer = linear(std::vector<float>(3 * 500), 3, 500);
   EXPECT_EQ(layer.weights().nonzeros(), 0U);
-  const std::vector<float> x(500, 1.0F);
+  const std::vector<float> x(500, 1.0F), bias{1, -2, 3};
   float y[3];
-  layer.run(x.data(), 1, {}, y, scratch_);
+  layer.run(x.data(), 1, {.bias = bias.data()}, y, scratch_);
   EXPECT_THAT(y, ::testing::ElementsAre(1, -2, 3));
 }
 
 TEST(SparseLayersErrors, NumbersThatDoNotMatch) {
   const auto weights = [] { return Matrix::compress(std::vector<float>(2 * 9), 2, 9, kernels::panel_width()).value(); };
-  EXPECT_EQ(Linear::make(weights(), {1, 2, 3}).status().message(), "sparse layer: 3 biases for 2 outputs");
-  EXPECT_EQ(Convolution::make(weights(), {}, {.channels = 2, .kernel_height = 3, .kernel_width = 3}).status().message(),
+  EXPECT_EQ(Convolution::make(weights(), {.channels = 2, .kernel_height = 3, .kernel_width = 3}).status().message(),
             "sparse convolution: 2 channels and a 3x3 filter; the weights have 9 inputs");
-  EXPECT_EQ(Convolution::make(weights(), {}, {.channels = 9, .stride = 0}).status().code(), Code::kInvalidArgument);
-  EXPECT_EQ(Convolution::make(weights(), {}, {.channels = 9, .height = 1U << 20, .width = 1U << 20}).status().code(),
+  EXPECT_EQ(Convolution::make(weights(), {.channels = 9, .stride = 0}).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(Convolution::make(weights(), {.channels = 9, .height = 1U << 20, .width = 1U << 20}).status().code(),
             Code::kInvalidArgument);
 }
 
