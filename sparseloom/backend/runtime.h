@@ -22,10 +22,18 @@ struct Device {
   friend bool operator==(const Device&, const Device&) = default;
 };
 
+/// Which layers with pruned weights run in time that follows their non-zeros (backend/sparse) instead of densely.
+enum class SparseLayers {
+  kNone,
+  kWhereFaster,  ///< those that are faster, by a measurement while compiling
+  kAll           ///< all that can, for tests and benchmarks
+};
+
 /// How to compile a subgraph.
 struct CompileOptions {
   std::string device = "CPU";
-  int threads = 1;                  ///< CPU only: threads that one inference uses
+  int threads = 1;                                   ///< CPU only: threads that one inference uses
+  SparseLayers sparse_layers = SparseLayers::kNone;  ///< CPU only; with any other value nothing is kept in cache_dir
   std::filesystem::path cache_dir;  ///< compiled blobs are kept here between processes; empty = not kept
 };
 
@@ -52,6 +60,8 @@ class Executable {
   virtual ~Executable() = default;
   virtual const std::vector<TensorSpec>& inputs() const = 0;
   virtual const std::vector<TensorSpec>& outputs() const = 0;
+  /// How many layers run with sparse weights.
+  virtual std::size_t sparse_layers() const { return 0; }
   /// A new session; several may exist. They share weights.
   virtual Result<std::unique_ptr<Session>> new_session() = 0;
 };

@@ -2,10 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <random>
 
 #include "sparseloom/backend/layer_model.h"
+#include "sparseloom/zoo/dataset.h"
+#include "sparseloom/zoo/zoo.h"
 
 namespace sparseloom::backend {
 namespace {
@@ -76,6 +80,53 @@ TEST(DenseLayer, RefusesNumbersThatDoNotMatchItsShape) {
   const std::vector<float> numbers(10);
   const auto layer = compile_dense_layer({sparse::LinearShape{3, 1}, 2}, numbers, numbers, LayerPrecision::kF32, {});
   EXPECT_EQ(layer.status().message(), "layer: 10 weights, 10 biases; it has 2 x 3 and 2");
+}
+
+// The demo zoo's most pruned variants, each whole, with every layer that can be sparse so.
+TEST(SparseModels, AnswerAsTheDenseOnesDo) {
+  const zoo::Zoo zoo = zoo::load_zoo(SPARSELOOM_SOURCE_DIR "/zoos/demo").value();
+  const auto runtime = make_runtime("openvino").value();
+  for (const zoo::Task& task : zoo.tasks) {
+    SCOPED_TRACE(task.name);
+    const auto variant = std::find_if(task.variants.rbegin(), task.variants.rend(),
+                                      [](const zoo::Variant& v) { return v.name.starts_with("unstructured"); });
+    ASSERT_NE(variant, task.variants.rend());
+    const zoo::Dataset data = zoo::Dataset::load(zoo, task, task.profile).value();
+    std::vector<std::vector<float>> answers;
+    for (const SparseLayers layers : {SparseLayers::kNone, SparseLayers::kAll, SparseLayers::kWhereFaster}) {
+      CompileOptions options;
+      options.sparse_layers = layers;
+      const auto executable = runtime->load(variant->model, options).value();
+      if (layers == SparseLayers::kAll) {
+        EXPECT_GE(executable->sparse_layers(), 8U);
+      } else if (layers == SparseLayers::kNone) {
+        EXPECT_EQ(executable->sparse_layers(), 0U);
+      }
+      const auto session = executable->new_session().value();
+      HostBuffer y(executable->outputs()[0].bytes());
+      ASSERT_TRUE(session->bind_output(0, y.span()).ok());
+      std::vector<float>& all = answers.emplace_back();
+      for (std::size_t sample = 0; sample < 4; ++sample) {
+        std::vector<HostBuffer> inputs;
+        for (std::size_t k = 0; k < task.inputs.size(); ++k) {
+          const auto bytes = data.input(sample, k);
+          std::memcpy(inputs.emplace_back(bytes.size()).data(), bytes.data(), bytes.size());
+          ASSERT_TRUE(session->bind_input(k, inputs.back().span()).ok());
+        }
+        ASSERT_TRUE(session->run().ok());
+        const auto* values = reinterpret_cast<const float*>(y.data());
+        all.insert(all.end(), values, values + y.size() / sizeof(float));
+      }
+    }
+    for (const std::vector<float>& sparse : {answers[1], answers[2]}) {
+      double largest = 0, off = 0;
+      for (std::size_t i = 0; i < sparse.size(); ++i) {
+        largest = std::max(largest, std::abs(static_cast<double>(answers[0][i])));
+        off = std::max(off, std::abs(static_cast<double>(sparse[i]) - static_cast<double>(answers[0][i])));
+      }
+      EXPECT_LE(off, kMostRelativeDifference * largest);
+    }
+  }
 }
 
 }  // namespace

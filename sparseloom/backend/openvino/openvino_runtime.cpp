@@ -157,6 +157,10 @@ class OpenVinoRuntime final : public Runtime {
 
   Result<std::unique_ptr<Executable>> load(const fs::path& path, const CompileOptions& options) const override {
     const std::string doing = fmt::format("{}: compile for {}", path.string(), options.device);
+    if (options.sparse_layers != SparseLayers::kNone) {
+      SL_ASSIGN_OR_RETURN(const auto model, read(path, {}));
+      return model->compile(options);
+    }
     if (options.cache_dir.empty()) {
       SL_ASSIGN_OR_RETURN(const auto model, read_openvino(*core_, path, {}));
       return guarded(Code::kInternal, doing, [&] {

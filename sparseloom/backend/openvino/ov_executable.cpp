@@ -99,11 +99,12 @@ class OpenVinoSession final : public Session {
 
 class OpenVinoExecutable final : public Executable {
  public:
-  OpenVinoExecutable(ov::CompiledModel compiled, std::shared_ptr<const Ports> ports)
-      : compiled_(std::move(compiled)), ports_(std::move(ports)) {}
+  OpenVinoExecutable(ov::CompiledModel compiled, std::shared_ptr<const Ports> ports, std::size_t sparse_layers)
+      : compiled_(std::move(compiled)), ports_(std::move(ports)), sparse_layers_(sparse_layers) {}
 
   const std::vector<TensorSpec>& inputs() const override { return ports_->inputs; }
   const std::vector<TensorSpec>& outputs() const override { return ports_->outputs; }
+  std::size_t sparse_layers() const override { return sparse_layers_; }
 
   Result<std::unique_ptr<Session>> new_session() override {
     return guarded(Code::kInternal, "new session", [&]() -> Result<std::unique_ptr<Session>> {
@@ -114,6 +115,7 @@ class OpenVinoExecutable final : public Executable {
  private:
   ov::CompiledModel compiled_;
   std::shared_ptr<const Ports> ports_;
+  std::size_t sparse_layers_;
 };
 
 // The parameter's name; for an output a name of its tensor, else of the operator that produces it.
@@ -166,11 +168,13 @@ ov::AnyMap properties(const CompileOptions& options) {
     map.insert(ov::inference_num_threads(options.threads));
     map.insert(ov::hint::enable_cpu_pinning(false));
   }
-  if (!options.cache_dir.empty()) map.insert(ov::cache_dir(options.cache_dir.string()));
+  if (!options.cache_dir.empty() && options.sparse_layers == SparseLayers::kNone)
+    map.insert(ov::cache_dir(options.cache_dir.string()));
   return map;
 }
 
-Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where) {
+Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where,
+                                                    std::size_t sparse_layers) {
   auto ports = std::make_shared<Ports>();
   for (const auto& port : compiled.inputs()) {
     SL_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(port, where));
@@ -181,7 +185,8 @@ Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, 
     ports->outputs.push_back(std::move(spec));
     ports->travels.push_back(input_that_is(port, compiled));
   }
-  return std::unique_ptr<Executable>(std::make_unique<OpenVinoExecutable>(std::move(compiled), std::move(ports)));
+  return std::unique_ptr<Executable>(
+      std::make_unique<OpenVinoExecutable>(std::move(compiled), std::move(ports), sparse_layers));
 }
 
 }  // namespace sparseloom::backend

@@ -13,6 +13,7 @@ namespace sparseloom::backend {
 ov::AnyMap properties(const CompileOptions& options);
 
 /// `where` opens the messages. kFailedPrecondition for dynamic shapes.
-Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where);
+Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where,
+                                                    std::size_t sparse_layers = 0);
 
 }  // namespace sparseloom::backend

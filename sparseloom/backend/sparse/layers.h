@@ -68,6 +68,7 @@ class Convolution {
   /// neither. O(non-zeros · output pixels).
   void run(const float* x, std::size_t images, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const;
   const Matrix& weights() const { return weights_; }
+  const ConvolutionShape& shape() const { return shape_; }
 
  private:
   Convolution(Matrix weights, const ConvolutionShape& shape);
