@@ -6,6 +6,7 @@
 
 #include "apps/commands.h"
 #include "apps/kernels/bench_kernels.h"
+#include "apps/kernels/bench_model.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -191,8 +192,21 @@ std::function<Status()> add_bench(CLI::App& command) {
       ->check(CLI::Range(3, 10'000))
       ->capture_default_str();
   sparse->add_option("--json", layers->json, "write the figures here");
-  return
-      [options, layers, sparse] { return sparse->parsed() ? kernels::bench_kernels(*layers) : bench_engine(*options); };
+  auto whole = std::make_shared<kernels::ModelOptions>();
+  CLI::App* model =
+      command.add_subcommand("model", "a whole model with its pruned layers sparse, beside OpenVINO alone");
+  model->add_option("model", whole->model, "model file")->required();
+  model->add_option("--threads", whole->threads, "threads of one inference")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  model->add_option("--rounds", whole->rounds, "timed runs of each")
+      ->check(CLI::Range(3, 10'000))
+      ->capture_default_str();
+  model->add_option("--json", whole->json, "write the figures here");
+  return [=] {
+    if (sparse->parsed()) return kernels::bench_kernels(*layers);
+    return model->parsed() ? kernels::bench_model(*whole) : bench_engine(*options);
+  };
 }
 
 }  // namespace sparseloom::apps

@@ -18,6 +18,14 @@ TEST(BenchErrors, ReportThatCannotBeWritten) {
   expect_one_line_error(run_cli({"bench", "kernels", "--json", "/nonexistent/k.json"}), 1, {"/nonexistent/k.json"});
 }
 
+TEST(BenchErrors, ModelThatIsNotThere) {
+  expect_one_line_error(run_cli({"bench", "model", "/nonexistent.xml"}), 1, {"/nonexistent.xml", "no such file"});
+}
+
+TEST(BenchErrors, MoreThreadsThanCpus) {
+  expect_one_line_error(run_cli({"bench", "model", "m.xml", "--threads", "1024"}), 2, {"--threads 1024", "CPUs"});
+}
+
 TEST(BenchErrors, NothingToBench) { EXPECT_EQ(run_cli({"bench"}).status, 2); }
 
 TEST(BenchErrors, NoSuchModel) {

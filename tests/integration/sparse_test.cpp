@@ -10,6 +10,8 @@
 #include "sparseloom/backend/layer_model.h"
 #include "sparseloom/zoo/dataset.h"
 #include "sparseloom/zoo/zoo.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/tiny_ir.h"
 
 namespace sparseloom::backend {
 namespace {
@@ -80,6 +82,33 @@ TEST(DenseLayer, RefusesNumbersThatDoNotMatchItsShape) {
   const std::vector<float> numbers(10);
   const auto layer = compile_dense_layer({sparse::LinearShape{3, 1}, 2}, numbers, numbers, LayerPrecision::kF32, {});
   EXPECT_EQ(layer.status().message(), "layer: 10 weights, 10 biases; it has 2 x 3 and 2");
+}
+
+// Two layers that differ in nothing but their weights: OpenVINO once took them for one.
+TEST(SparseModels, LayersThatReadTheSameInputStayApart) {
+  sparseloom::testing::TinyIr ir;
+  const int x = ir.parameter("x", {2, 32});
+  std::vector<int> layers;
+  for (const std::string name : {"query", "key"}) {
+    const int weights = ir.constant(name + "/w", {32, 32}, nullptr, 3);
+    layers.push_back(
+        ir.add(name, "MatMul", "opset1", R"(<data transpose_a="false" transpose_b="false"/>)", {x, weights}, {2, 32}));
+  }
+  ir.result(ir.add("y", "Subtract", "opset1", R"(<data auto_broadcast="numpy"/>)", layers, {2, 32}));
+  const sparseloom::testing::TemporaryFolder folder;
+  const auto model = ir.write(folder.path() / "m.xml");
+  const auto runtime = make_runtime("openvino").value();
+  CompileOptions options;
+  options.sparse_layers = SparseLayers::kAll;
+  const auto executable = runtime->load(model, options).value();
+  EXPECT_EQ(executable->sparse_layers(), 2U);
+  const auto session = executable->new_session().value();
+  HostBuffer in(2 * 32 * sizeof(float)), out(2 * 32 * sizeof(float));
+  std::fill_n(reinterpret_cast<float*>(in.data()), 2 * 32, 1.0F);
+  ASSERT_TRUE(session->bind_input(0, in.span()).ok());
+  ASSERT_TRUE(session->bind_output(0, out.span()).ok());
+  ASSERT_TRUE(session->run().ok());
+  EXPECT_NE(*reinterpret_cast<const float*>(out.data()), 0.0F);
 }
 
 // The demo zoo's most pruned variants, each whole, with every layer that can be sparse so.

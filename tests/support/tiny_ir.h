@@ -22,14 +22,16 @@ class TinyIr {
     return add(name, "Parameter", "opset1", fmt::format(R"(<data shape="{}" element_type="f32"/>)", list(dims)), {},
                dims);
   }
-  /// Values come from a small fixed generator, in -0.5..0.5, unless `value` is given for all of them.
-  int constant(const std::string& name, const Dims& dims, const float* value = nullptr) {
+  /// Values come from a small fixed generator, in -0.5..0.5, unless `value` is given for all of them. All but every
+  /// `keep`-th are zero.
+  int constant(const std::string& name, const Dims& dims, const float* value = nullptr, std::size_t keep = 1) {
     std::size_t count = 1;
     for (const std::int64_t d : dims) count *= static_cast<std::size_t>(d);
     const std::size_t offset = weights_.size();
     for (std::size_t i = 0; i < count; ++i) {
       state_ = state_ * 1664525U + 1013904223U;
-      const float x = value != nullptr ? *value : static_cast<float>(state_ >> 8) / 16777216.0F - 0.5F;
+      const float made = value != nullptr ? *value : static_cast<float>(state_ >> 8) / 16777216.0F - 0.5F;
+      const float x = i % keep == 0 ? made : 0.0F;
       weights_.append(reinterpret_cast<const char*>(&x), sizeof x);
     }
     return add(name, "Const", "opset1",

@@ -1,6 +1,18 @@
 #include "sparseloom/backend/openvino/ov_sparse_op.h"
 
+#include <fmt/format.h>
+
 namespace sparseloom::backend {
+namespace {
+
+std::string identity_of(const sparse::Convolution& layer) {
+  const sparse::ConvolutionShape& s = layer.shape();
+  return fmt::format("{} {}x{}x{} filter {}x{} stride {} dilation {} pads {},{},{},{}", layer.weights().digest(),
+                     s.channels, s.height, s.width, s.kernel_height, s.kernel_width, s.stride, s.dilation, s.pad_top,
+                     s.pad_left, s.pad_bottom, s.pad_right);
+}
+
+}  // namespace
 
 bool SparseOp::evaluate(ov::TensorVector& outputs, const ov::TensorVector& inputs) const {
   thread_local sparse::Scratch scratch;  // of the largest layer that this thread has run
@@ -13,6 +25,7 @@ bool SparseOp::evaluate(ov::TensorVector& outputs, const ov::TensorVector& input
 }
 
 bool SparseOp::visit_attributes(ov::AttributeVisitor& visitor) {
+  visitor.on_attribute("layer", identity_);
   visitor.on_attribute("relu", relu_);
   return true;
 }
@@ -20,7 +33,7 @@ bool SparseOp::visit_attributes(ov::AttributeVisitor& visitor) {
 void SparseOp::validate_and_infer_types() { set_output_type(0, ov::element::f32, output_shape(get_input_shape(0))); }
 
 SparseLinear::SparseLinear(const ov::OutputVector& inputs, std::shared_ptr<const sparse::Linear> layer, bool relu)
-    : SparseOp(inputs, relu), layer_(std::move(layer)) {
+    : SparseOp(inputs, std::string(layer->weights().digest()), relu), layer_(std::move(layer)) {
   constructor_validate_and_infer_types();
 }
 
@@ -41,7 +54,7 @@ void SparseLinear::run(const ov::Tensor& x, const sparse::kernels::Epilogue& epi
 
 SparseConvolution::SparseConvolution(const ov::OutputVector& inputs, std::shared_ptr<const sparse::Convolution> layer,
                                      bool relu)
-    : SparseOp(inputs, relu), layer_(std::move(layer)) {
+    : SparseOp(inputs, identity_of(*layer), relu), layer_(std::move(layer)) {
   constructor_validate_and_infer_types();
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <openvino/op/op.hpp>
+#include <string>
 
 #include "sparseloom/backend/sparse/layers.h"
 
@@ -19,13 +20,17 @@ class SparseOp : public ov::op::Op {
   void validate_and_infer_types() override;
 
  protected:
-  SparseOp(const ov::OutputVector& inputs, bool relu) : Op(inputs), relu_(relu) {}
+  /// `identity` names the layer, weights included: OpenVINO takes two operators of one type with equal inputs and equal
+  /// attributes for one.
+  SparseOp(const ov::OutputVector& inputs, std::string identity, bool relu)
+      : Op(inputs), identity_(std::move(identity)), relu_(relu) {}
   bool relu() const { return relu_; }
   virtual ov::Shape output_shape(const ov::Shape& x) const = 0;
   virtual void run(const ov::Tensor& x, const sparse::kernels::Epilogue& epilogue, float* y,
                    sparse::Scratch& scratch) const = 0;
 
  private:
+  std::string identity_;
   bool relu_;
 };
 

@@ -217,6 +217,10 @@ Result<Matrix> Matrix::open(const std::filesystem::path& path, std::size_t panel
   return matrix;
 }
 
+std::string_view Matrix::digest() const {
+  return {reinterpret_cast<const char*>(bytes_.data()) + offsetof(Header, digest), kDigest};
+}
+
 Status Matrix::save(const std::filesystem::path& path) const {
   return write_file(path, {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()});
 }
