@@ -135,11 +135,12 @@ struct Tail {
 // One number per output, in the shape that an addition to the result wants.
 std::optional<std::vector<float>> bias_of(const ov::Output<ov::Node>& value, const Candidate& layer) {
   if (value.get_partial_shape().is_dynamic()) return std::nullopt;
-  const ov::Shape shape = value.get_shape();
+  const ov::Shape& shape = value.get_shape();
   const std::size_t rank = layer.node->get_output_partial_shape(0).size();
   if (shape.size() > rank || ov::shape_size(shape) != layer.shape.outputs) return std::nullopt;
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    if (shape[axis] != 1 && axis + rank - shape.size() != layer.channel_axis) return std::nullopt;
+    if (*(shape.begin() + static_cast<std::ptrdiff_t>(axis)) != 1 && axis + rank - shape.size() != layer.channel_axis)
+      return std::nullopt;
   }
   return constant_of(value);
 }

@@ -107,7 +107,7 @@ Result<Matrix> Matrix::compress(std::span<const float> dense, std::size_t output
   }
   if (panel_width < 1 || inputs_per_block(panel_width) < 1) {
     return error(Code::kInvalidArgument, "sparse weights: panel of {} positions; allowed: 1..{}", panel_width,
-                 24 * 1024 / sizeof(float));
+                 kBlockBytes / sizeof(float));
   }
   Sections s;
   const std::size_t step = inputs_per_block(panel_width);

@@ -87,7 +87,8 @@ class Matrix {
   std::span<const std::uint16_t> offsets_;
 };
 
-/// Inputs per block for a panel width: 24 KiB of panel.
-constexpr std::size_t inputs_per_block(std::size_t panel_width) { return 24 * 1024 / (panel_width * sizeof(float)); }
+/// A block of a panel: most of a first-level cache, with room for the sums and weights that pass.
+constexpr std::size_t kBlockBytes = 24'576;
+constexpr std::size_t inputs_per_block(std::size_t panel_width) { return kBlockBytes / (panel_width * sizeof(float)); }
 
 }  // namespace sparseloom::backend::sparse
