@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "apps/commands.h"
+#include "apps/quartiles_json.h"
 #include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/backend/runtime.h"
@@ -169,8 +170,6 @@ std::string tensors_of(const Graph& graph, const zoo::Cut& cut) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-Json to_json(const Quartiles<double>& q) { return {{"median", q.median}, {"q1", q.q1}, {"q3", q.q3}}; }
-
 /// Everything one run of the command finds out.
 struct Report {
   std::vector<zoo::Cut> cuts;
@@ -202,8 +201,8 @@ Json to_json(const CutArguments& arguments, const Graph& graph, const Report& re
   json["threads"] = arguments.threads;
   if (report.latency) {
     json["latency_ms"] = {{"whole", report.latency->whole_ms}, {"chain", report.latency->chain_ms}};
-    json["latency_ratio"] = to_json(report.latency->ratio);
-    if (arguments.threads == 1) json["cpu_ratio"] = to_json(report.latency->cpu_ratio);
+    json["latency_ratio"] = quartiles_json(report.latency->ratio);
+    if (arguments.threads == 1) json["cpu_ratio"] = quartiles_json(report.latency->cpu_ratio);
     json["rounds"] = arguments.rounds;
   } else {
     json["latency_ratio"] = nullptr;

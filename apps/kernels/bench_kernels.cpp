@@ -10,6 +10,7 @@
 #include <random>
 
 #include "apps/kernels/contenders.h"
+#include "apps/quartiles_json.h"
 #include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/backend/sparse/kernels.h"
@@ -17,6 +18,7 @@
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
+#include "sparseloom/zoo/cut_check.h"
 
 namespace sparseloom::apps::kernels {
 namespace {
@@ -62,15 +64,6 @@ void prune(std::span<float> weights, double sparsity) {
   for (float& w : weights) w = std::abs(w) < *keep ? 0.0F : w;
 }
 
-double difference(std::span<const float> a, std::span<const float> b) {
-  double largest = 0, most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(b[i])));
-    most = std::max(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-  }
-  return largest > 0 ? most / largest : most;
-}
-
 struct Runner {
   std::string_view name;
   std::unique_ptr<Prepared> prepared;
@@ -110,10 +103,12 @@ Result<Measured> time_layer(const Layer& layer, double sparsity, const Options& 
     if (*prepared == nullptr) continue;
     runners.push_back({contender.name, std::move(prepared).value(), {}, {}});
     if (contender.kind == Kind::kOurs) ours = runners.back().prepared->y();
-    if (contender.name == "OpenVINO FP32") dense = runners.back().prepared->y();
+    if (contender.name == kDense) dense = runners.back().prepared->y();
   }
   SL_RETURN_IF_ERROR(run_rounds(runners, options.rounds));
-  Measured result{.layer = &layer, .sparsity = sparsity, .timings = {}, .difference = difference(ours, dense)};
+  Measured result{.layer = &layer, .sparsity = sparsity, .timings = {}, .difference = 0};
+  const TensorSpec y{.name = "y", .type = ElementType::kF32, .shape = {static_cast<std::int64_t>(ours.size())}};
+  result.difference = zoo::compare(y, std::as_bytes(dense), std::as_bytes(ours)).max_rel;
   if (!(result.difference <= kMostDifference)) {
     return error(Code::kInternal, "{} at {:.0f} % sparsity: results differ from the dense ones' by {}; allowed: {}",
                  layer.name, 100 * sparsity, result.difference, kMostDifference);
@@ -145,10 +140,9 @@ std::string times(const Measured& result, std::string_view contender) {
 }
 
 void print_layer(const Layer& layer, const std::vector<Measured>& results) {
-  fmt::print("{:<14}{:<34}{:>9.3f}{:>9.3f}", layer.network, layer.name,
-             results.front().timings.at("OpenVINO FP32").ms.median,
-             results.front().timings.at("OpenVINO INT8").ms.median);
-  for (const Measured& r : results) fmt::print("{:>8}", times(r, "OpenVINO FP32"));
+  fmt::print("{:<14}{:<34}{:>9.3f}{:>9.3f}", layer.network, layer.name, results.front().timings.at(kDense).ms.median,
+             results.front().timings.at(kDenseInt8).ms.median);
+  for (const Measured& r : results) fmt::print("{:>8}", times(r, kDense));
   fmt::print("\n");
   std::fflush(stdout);
 }
@@ -188,14 +182,13 @@ void print_summary(const std::vector<Measured>& results, const Options& options,
   fmt::print("{}", table.text());
 }
 
-Json to_json(const Quartiles<double>& q) { return {{"median", q.median}, {"q1", q.q1}, {"q3", q.q3}}; }
-
 Json to_json(const std::vector<Measured>& results, const Options& options, double peak, bool complete) {
   Json layers = Json::array(), medians = Json::array();
   for (const Measured& r : results) {
     Json timings = Json::object();
     for (const auto& [name, timing] : r.timings) {
-      timings[std::string(name)] = {{"ms", to_json(timing.ms)}, {"times_ours", to_json(timing.times_ours)}};
+      timings[std::string(name)] = {{"ms", quartiles_json(timing.ms)},
+                                    {"times_ours", quartiles_json(timing.times_ours)}};
     }
     layers.push_back({{"network", r.layer->network},
                       {"layer", r.layer->name},
@@ -208,7 +201,7 @@ Json to_json(const std::vector<Measured>& results, const Options& options, doubl
   for (const double sparsity : options.sparsities) {
     Json row{{"sparsity", sparsity}};
     for (const Contender& c : contenders().subspan(1)) {
-      row[std::string(c.name)] = to_json(over_layers(results, sparsity, c.name));
+      row[std::string(c.name)] = quartiles_json(over_layers(results, sparsity, c.name));
     }
     medians.push_back(std::move(row));
   }

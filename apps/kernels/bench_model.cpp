@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "apps/quartiles_json.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -62,8 +63,6 @@ Result<Times> measure(zoo::Chain& dense, zoo::Chain& sparse, int rounds) {
   return Times{quartiles(std::move(dense_ms)), quartiles(std::move(sparse_ms)), quartiles(std::move(ratio))};
 }
 
-Json to_json(const Quartiles<double>& q) { return {{"median", q.median}, {"q1", q.q1}, {"q3", q.q3}}; }
-
 }  // namespace
 
 Status bench_model(const ModelOptions& options) {
@@ -98,9 +97,9 @@ Status bench_model(const ModelOptions& options) {
                         {"threads", options.threads},
                         {"sparse_layers", sparse.executable->sparse_layers()},
                         {"max_rel_diff", check.difference.max_rel},
-                        {"dense_ms", to_json(times.dense_ms)},
-                        {"sparse_ms", to_json(times.sparse_ms)},
-                        {"speed_up", to_json(times.ratio)}};
+                        {"dense_ms", quartiles_json(times.dense_ms)},
+                        {"sparse_ms", quartiles_json(times.sparse_ms)},
+                        {"speed_up", quartiles_json(times.ratio)}};
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
   return cancelled_if_interrupted();

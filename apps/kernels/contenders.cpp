@@ -74,8 +74,8 @@ Result<std::unique_ptr<Prepared>> prepare_int8(const LayerData& data) {
 }
 
 constexpr std::array kContenders{
-    Contender{"sparseloom", Kind::kOurs, prepare_sparseloom}, Contender{"OpenVINO FP32", Kind::kDense, prepare_fp32},
-    Contender{"OpenVINO INT8", Kind::kDense, prepare_int8},   Contender{"Eigen", Kind::kSparse, prepare_eigen},
+    Contender{"sparseloom", Kind::kOurs, prepare_sparseloom}, Contender{kDense, Kind::kDense, prepare_fp32},
+    Contender{kDenseInt8, Kind::kDense, prepare_int8},        Contender{"Eigen", Kind::kSparse, prepare_eigen},
     Contender{"XNNPACK", Kind::kSparse, prepare_xnnpack},
 };
 

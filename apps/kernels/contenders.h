@@ -37,6 +37,9 @@ struct Contender {
   Result<std::unique_ptr<Prepared>> (*prepare)(const LayerData& data);
 };
 
+inline constexpr std::string_view kDense = "OpenVINO FP32";
+inline constexpr std::string_view kDenseInt8 = "OpenVINO INT8";
+
 /// sparseloom; OpenVINO's dense FP32 and INT8; Eigen's and XNNPACK's sparse kernels. Ours first.
 std::span<const Contender> contenders();
 

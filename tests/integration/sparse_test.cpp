@@ -8,6 +8,7 @@
 #include <random>
 
 #include "sparseloom/backend/layer_model.h"
+#include "sparseloom/zoo/cut_check.h"
 #include "sparseloom/zoo/dataset.h"
 #include "sparseloom/zoo/zoo.h"
 #include "tests/support/temporary_folder.h"
@@ -34,6 +35,13 @@ class Numbers {
  private:
   HostBuffer buffer_;
 };
+
+/// Relative to the largest number of `expected`; infinite where only one of the two is a NaN.
+double difference(const std::vector<float>& actual, std::span<const std::byte> expected) {
+  const TensorSpec spec{.name = "y", .type = ElementType::kF32, .shape = {static_cast<std::int64_t>(actual.size())}};
+  EXPECT_EQ(expected.size(), spec.bytes());
+  return zoo::compare(spec, expected, std::as_bytes(std::span(actual))).max_rel;
+}
 
 class SparseAgainstDense : public ::testing::TestWithParam<LayerShape> {};
 
@@ -68,14 +76,8 @@ TEST_P(SparseAgainstDense, Agrees) {
     sparse::Convolution::make(std::move(matrix), convolution)
         ->run(x.all().data(), 1, {.bias = bias.all().data()}, y.data(), scratch);
   }
-  const auto* expected = reinterpret_cast<const float*>(dense.data());
-  double largest = 0, off = 0;
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
-    off = std::max(off, std::abs(static_cast<double>(y[i]) - static_cast<double>(expected[i])));
-  }
-  EXPECT_GT(largest, 1);
-  EXPECT_LE(off, kMostRelativeDifference * largest);
+  EXPECT_GT(std::abs(*reinterpret_cast<const float*>(dense.data())), 0);
+  EXPECT_LE(difference(y, dense.span()), kMostRelativeDifference);
 }
 
 TEST(DenseLayer, RefusesNumbersThatDoNotMatchItsShape) {
@@ -147,14 +149,8 @@ TEST(SparseModels, AnswerAsTheDenseOnesDo) {
         all.insert(all.end(), values, values + y.size() / sizeof(float));
       }
     }
-    for (const std::vector<float>& sparse : {answers[1], answers[2]}) {
-      double largest = 0, off = 0;
-      for (std::size_t i = 0; i < sparse.size(); ++i) {
-        largest = std::max(largest, std::abs(static_cast<double>(answers[0][i])));
-        off = std::max(off, std::abs(static_cast<double>(sparse[i]) - static_cast<double>(answers[0][i])));
-      }
-      EXPECT_LE(off, kMostRelativeDifference * largest);
-    }
+    EXPECT_LE(difference(answers[1], std::as_bytes(std::span(answers[0]))), kMostRelativeDifference);
+    EXPECT_LE(difference(answers[2], std::as_bytes(std::span(answers[0]))), kMostRelativeDifference);
   }
 }
 

@@ -33,12 +33,13 @@ class Random {
 
 float relu(double value) { return static_cast<float>(value < 0 ? 0 : value); }
 
-/// 1e-4 relative to the largest number, as backends must agree.
+/// 1e-5 relative to the largest number; what is no number is never close.
 void expect_close(const std::vector<float>& actual, const std::vector<float>& expected) {
   ASSERT_EQ(actual.size(), expected.size());
   double largest = 0, off = 0;
   for (std::size_t i = 0; i < actual.size(); ++i) {
     largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
+    ASSERT_FALSE(std::isnan(actual[i])) << i;
     off = std::max(off, std::abs(static_cast<double>(actual[i]) - static_cast<double>(expected[i])));
   }
   EXPECT_LE(off, 1e-5 * largest);
