@@ -10,3 +10,5 @@ if(NOT OpenVINO_DIR)
   set(OpenVINO_DIR ${openvino_cmake_path} CACHE PATH "folder with OpenVINOConfig.cmake")
 endif()
 find_package(OpenVINO REQUIRED COMPONENTS Runtime)
+# The TBB that OpenVINO runs on, from the same place: what a layer of ours shares out goes to OpenVINO's threads.
+find_package(TBB REQUIRED CONFIG PATHS ${OpenVINO_DIR} NO_DEFAULT_PATH)

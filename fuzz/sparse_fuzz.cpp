@@ -46,9 +46,8 @@ void check_linear(Bytes& bytes) {
   const auto weights = bytes.numbers(outputs * inputs), bias = bytes.numbers(outputs);
   const auto x = bytes.numbers(positions * inputs), residual = bytes.numbers(positions * outputs);
   std::vector<float> y(positions * outputs);
-  Scratch scratch;
-  const Linear layer(Matrix::compress(weights, outputs, inputs, kernels::panel_width()).value());
-  layer.run(x.data(), positions, {bias.data(), residual.data(), true}, y.data(), scratch);
+  const Linear layer(Weights::make(Matrix::compress(weights, outputs, inputs, kernels::layout()).value()).value());
+  layer.run(x.data(), positions, {bias.data(), residual.data(), true}, y.data());
   for (std::size_t p = 0; p < positions; ++p) {
     for (std::size_t o = 0; o < outputs; ++o) {
       float sum = bias[o] + residual[p * outputs + o];
@@ -66,10 +65,9 @@ void check_convolution(Bytes& bytes) {
   const std::size_t rows = s.out_height(), columns = s.out_width();
   const auto weights = bytes.numbers(outputs * s.channels * window), x = bytes.numbers(s.channels * s.height * s.width);
   std::vector<float> y(outputs * rows * columns);
-  Scratch scratch;
-  const auto layer =
-      Convolution::make(Matrix::compress(weights, outputs, s.channels * window, kernels::panel_width()).value(), s);
-  layer->run(x.data(), 1, {}, y.data(), scratch);
+  const auto layer = Convolution::make(
+      Weights::make(Matrix::compress(weights, outputs, s.channels * window, kernels::layout()).value()).value(), s);
+  layer->run(x.data(), 1, {}, y.data());
   for (std::size_t o = 0; o < outputs; ++o) {
     for (std::size_t p = 0; p < rows * columns; ++p) {
       float sum = 0;
@@ -88,8 +86,9 @@ void check_convolution(Bytes& bytes) {
 // must still be safe.
 void check_file(Bytes& bytes) {
   constexpr std::size_t kDigestAt = 8, kDigest = 64;
-  const std::size_t outputs = 1 + bytes.below(9), inputs = 1 + bytes.below(255), width = kernels::panel_width();
-  const Matrix whole = Matrix::compress(bytes.numbers(outputs * inputs), outputs, inputs, width).value();
+  const std::size_t outputs = 1 + bytes.below(9), inputs = 1 + bytes.below(255);
+  const Layout layout = kernels::layout();
+  const Matrix whole = Matrix::compress(bytes.numbers(outputs * inputs), outputs, inputs, layout).value();
   std::vector<std::uint64_t> aligned((whole.bytes().size() + 7) / 8);
   const std::span<std::byte> file(reinterpret_cast<std::byte*>(aligned.data()), whole.bytes().size());
   std::memcpy(file.data(), whole.bytes().data(), file.size());
@@ -99,14 +98,13 @@ void check_file(Bytes& bytes) {
   const auto content = file.subspan(kDigestAt + kDigest);
   const std::string digest = sparseloom::sha256({reinterpret_cast<const char*>(content.data()), content.size()});
   std::memcpy(file.data() + kDigestAt, digest.data(), kDigest);
-  const auto matrix = Matrix::view(file, width);
+  const auto matrix = Matrix::view(file, layout);
   if (!matrix.ok()) return expect(!matrix.status().message().empty());
-  Scratch scratch;
-  const Linear layer(Matrix::view(file, width).value());
+  const Linear layer(Weights::make(Matrix::view(file, layout).value()).value());
   if (matrix->outputs() > 4096 || matrix->inputs() > 4096) return;
   const std::vector<float> x(matrix->inputs(), 1.0F);
   std::vector<float> y(matrix->outputs());
-  layer.run(x.data(), 1, {}, y.data(), scratch);
+  layer.run(x.data(), 1, {}, y.data());
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ class Sparseloom final : public Prepared {
 
 Result<std::unique_ptr<Prepared>> prepare_sparseloom(const LayerData& data) {
   const backend::LayerShape& shape = data.shape;
-  const std::size_t width = sparse::kernels::panel_width();
+  const std::size_t width = sparse::kernels::layout();
   SL_ASSIGN_OR_RETURN(auto matrix, sparse::Matrix::compress(data.weights, shape.outputs, shape.inputs(), width));
   if (const auto* linear = std::get_if<sparse::LinearShape>(&shape.of)) {
     sparse::Linear layer(std::move(matrix));

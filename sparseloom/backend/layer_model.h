@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 #include <variant>
+#include <vector>
 
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/backend/sparse/layers.h"
@@ -22,10 +23,17 @@ struct LayerShape {
 
 enum class LayerPrecision { kF32, kI8 };
 
+/// How the dense INT8 layer is quantized: weights to integers times a scale per output, the input to 256 levels.
+struct QuantizedLayer {
+  std::vector<std::int8_t> integers;  ///< outputs x inputs, -127..127
+  std::vector<float> scales;
+  sparse::kernels::Quantization x;  ///< linear: -2..2, convolution: 0..4
+};
+QuantizedLayer quantize_layer(const LayerShape& shape, std::span<const float> weights);
+
 /// Compiles the layer with all its `weights` (outputs x inputs) and `bias` (one per output) on OpenVINO, as it would
 /// run in a network: what sparse layers are compared with. Input and output are f32, laid out as sparse::Linear and
-/// sparse::Convolution have them. kI8: x is quantized to 256 levels (linear: -2..2, convolution: 0..4), weights to i8
-/// per output. kInvalidArgument: sizes that do not match.
+/// sparse::Convolution have them. kI8: as quantize_layer() has it. kInvalidArgument: sizes that do not match.
 Result<std::unique_ptr<Executable>> compile_dense_layer(const LayerShape& shape, std::span<const float> weights,
                                                         std::span<const float> bias, LayerPrecision precision,
                                                         const CompileOptions& options);

@@ -65,16 +65,15 @@ TEST_P(SparseAgainstDense, Agrees) {
   ASSERT_TRUE(session->run().ok());
 
   std::vector<float> y(shape.y_elements());
-  sparse::Scratch scratch;
   auto matrix =
-      sparse::Matrix::compress(weights.all(), shape.outputs, shape.inputs(), sparse::kernels::panel_width()).value();
+      sparse::Matrix::compress(weights.all(), shape.outputs, shape.inputs(), sparse::kernels::layout()).value();
   if (const auto* linear = std::get_if<sparse::LinearShape>(&shape.of)) {
-    sparse::Linear(std::move(matrix))
-        .run(x.all().data(), linear->positions, {.bias = bias.all().data()}, y.data(), scratch);
+    sparse::Linear(sparse::Weights::make(std::move(matrix)).value())
+        .run(x.all().data(), linear->positions, {.bias = bias.all().data()}, y.data());
   } else {
     const auto& convolution = std::get<sparse::ConvolutionShape>(shape.of);
-    sparse::Convolution::make(std::move(matrix), convolution)
-        ->run(x.all().data(), 1, {.bias = bias.all().data()}, y.data(), scratch);
+    sparse::Convolution::make(sparse::Weights::make(std::move(matrix)).value(), convolution)
+        ->run(x.all().data(), 1, {.bias = bias.all().data()}, y.data());
   }
   EXPECT_GT(std::abs(*reinterpret_cast<const float*>(dense.data())), 0);
   EXPECT_LE(difference(y, dense.span()), kMostRelativeDifference);

@@ -9,6 +9,7 @@
 #include <openvino/op/multiply.hpp>
 #include <openvino/op/parameter.hpp>
 #include <openvino/runtime/core.hpp>
+#include <optional>
 
 #include "sparseloom/backend/layer_model.h"
 #include "sparseloom/backend/openvino/ov_executable.h"
@@ -22,31 +23,17 @@ using Tensor = ov::Output<ov::Node>;
 
 Tensor scalar(float value) { return Constant::create(ov::element::f32, ov::Shape{}, {value}); }
 
-Tensor quantized_input(const Tensor& x, bool is_signed) {
-  const Tensor low = scalar(is_signed ? -2.0F : 0.0F), high = scalar(is_signed ? 2.0F : 4.0F);
-  return std::make_shared<ov::op::v0::FakeQuantize>(x, low, high, low, high, 256);
+Tensor quantized_input(const Tensor& x, const sparse::kernels::Quantization& to) {
+  const Tensor low = scalar(to.low), high = scalar(to.low + to.step * static_cast<float>(to.levels - 1));
+  return std::make_shared<ov::op::v0::FakeQuantize>(x, low, high, low, high, to.levels);
 }
 
-// i8 values times a scale per output.
-Tensor quantized_weights(std::span<const float> weights, const ov::Shape& shape) {
-  constexpr float kMost = 127;
-  const std::size_t outputs = shape.front(), inputs = weights.size() / outputs;
-  std::vector<std::int8_t> values(weights.size());
-  std::vector<float> scales(outputs);
-  for (std::size_t o = 0; o < outputs; ++o) {
-    const auto row = weights.subspan(o * inputs, inputs);
-    float largest = 0;
-    for (const float w : row) largest = std::max(largest, std::abs(w));
-    scales[o] = largest > 0 ? largest / kMost : 1.0F;
-    for (std::size_t i = 0; i < inputs; ++i) {
-      values[o * inputs + i] = static_cast<std::int8_t>(std::lround(row[i] / scales[o]));
-    }
-  }
+Tensor quantized_weights(const QuantizedLayer& layer, const ov::Shape& shape) {
   ov::Shape per_output(shape.size(), 1);
-  per_output.front() = outputs;
-  const auto stored = Constant::create(ov::element::i8, shape, values);
+  per_output.front() = shape.front();
+  const auto stored = Constant::create(ov::element::i8, shape, layer.integers);
   return std::make_shared<ov::op::v1::Multiply>(std::make_shared<ov::op::v0::Convert>(stored, ov::element::f32),
-                                                Constant::create(ov::element::f32, per_output, scales));
+                                                Constant::create(ov::element::f32, per_output, layer.scales));
 }
 
 struct LayerParts {
@@ -54,15 +41,17 @@ struct LayerParts {
   Tensor y;
 };
 
-LayerParts linear(const sparse::LinearShape& shape, const Tensor& weights, LayerPrecision precision) {
+using InputQuantization = std::optional<sparse::kernels::Quantization>;
+
+LayerParts linear(const sparse::LinearShape& shape, const Tensor& weights, const InputQuantization& to) {
   const auto x = std::make_shared<ov::op::v0::Parameter>(ov::element::f32, ov::Shape{1, shape.positions, shape.inputs});
-  const Tensor in = precision == LayerPrecision::kI8 ? quantized_input(x, true) : Tensor(x);
+  const Tensor in = to ? quantized_input(x, *to) : Tensor(x);
   return {x, std::make_shared<ov::op::v0::MatMul>(in, weights, false, true)};
 }
 
-LayerParts convolution(const sparse::ConvolutionShape& s, const Tensor& weights, LayerPrecision precision) {
+LayerParts convolution(const sparse::ConvolutionShape& s, const Tensor& weights, const InputQuantization& to) {
   const auto x = std::make_shared<ov::op::v0::Parameter>(ov::element::f32, ov::Shape{1, s.channels, s.height, s.width});
-  const Tensor in = precision == LayerPrecision::kI8 ? quantized_input(x, false) : Tensor(x);
+  const Tensor in = to ? quantized_input(x, *to) : Tensor(x);
   const auto signed_of = [](std::size_t extent) { return static_cast<std::ptrdiff_t>(extent); };
   return {x, std::make_shared<ov::op::v1::Convolution>(
                  in, weights, ov::Strides(2, s.stride), ov::CoordinateDiff{signed_of(s.pad_top), signed_of(s.pad_left)},
@@ -89,6 +78,23 @@ std::size_t LayerShape::x_elements() const {
   return c.channels * c.height * c.width;
 }
 
+QuantizedLayer quantize_layer(const LayerShape& shape, std::span<const float> weights) {
+  constexpr float kMost = 127;
+  constexpr std::uint32_t kLevels = 256;
+  const bool linear = std::holds_alternative<sparse::LinearShape>(shape.of);
+  QuantizedLayer layer{.integers = {}, .scales = {}, .x = {linear ? -2.0F : 0.0F, 4.0F / (kLevels - 1), kLevels}};
+  const std::size_t inputs = shape.inputs();
+  for (std::size_t o = 0; o < shape.outputs; ++o) {
+    const auto row = weights.subspan(o * inputs, inputs);
+    float largest = 0;
+    for (const float w : row) largest = std::max(largest, std::abs(w));
+    const float scale = largest > 0 ? largest / kMost : 1.0F;
+    layer.scales.push_back(scale);
+    for (const float w : row) layer.integers.push_back(static_cast<std::int8_t>(std::lround(w / scale)));
+  }
+  return layer;
+}
+
 Result<std::unique_ptr<Executable>> compile_dense_layer(const LayerShape& shape, std::span<const float> weights,
                                                         std::span<const float> bias, LayerPrecision precision,
                                                         const CompileOptions& options) {
@@ -100,12 +106,17 @@ Result<std::unique_ptr<Executable>> compile_dense_layer(const LayerShape& shape,
     const auto* c = std::get_if<sparse::ConvolutionShape>(&shape.of);
     const ov::Shape filter = c == nullptr ? ov::Shape{shape.outputs, shape.inputs()}
                                           : ov::Shape{shape.outputs, c->channels, c->kernel_height, c->kernel_width};
-    const Tensor w =
-        precision == LayerPrecision::kI8
-            ? quantized_weights(weights, filter)
-            : Tensor(Constant::create(ov::element::f32, filter, std::vector<float>(weights.begin(), weights.end())));
-    const LayerParts parts =
-        c == nullptr ? linear(std::get<sparse::LinearShape>(shape.of), w, precision) : convolution(*c, w, precision);
+    Tensor w;
+    InputQuantization quantization;
+    if (precision == LayerPrecision::kI8) {
+      const QuantizedLayer quantized = quantize_layer(shape, weights);
+      w = quantized_weights(quantized, filter);
+      quantization = quantized.x;
+    } else {
+      w = Constant::create(ov::element::f32, filter, std::vector<float>(weights.begin(), weights.end()));
+    }
+    const LayerParts parts = c == nullptr ? linear(std::get<sparse::LinearShape>(shape.of), w, quantization)
+                                          : convolution(*c, w, quantization);
     const ov::Shape per_output = c == nullptr ? ov::Shape{1, 1, shape.outputs} : ov::Shape{1, shape.outputs, 1, 1};
     const auto y = std::make_shared<ov::op::v1::Add>(
         parts.y, Constant::create(ov::element::f32, per_output, std::vector<float>(bias.begin(), bias.end())));

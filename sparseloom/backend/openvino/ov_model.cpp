@@ -209,7 +209,7 @@ Result<std::unique_ptr<Executable>> OpenVinoModel::compile(const CompileOptions&
         std::size_t sparse_layers = 0;
         if (options.sparse_layers != SparseLayers::kNone && options.device == "CPU") {
           model = model_->clone();
-          SL_ASSIGN_OR_RETURN(sparse_layers, use_sparse_layers(*model, options.sparse_layers, options.threads));
+          SL_ASSIGN_OR_RETURN(sparse_layers, use_sparse_layers(*model, {options.sparse_layers, options.threads, {}}));
         }
         return make_executable(core_->compile_model(model, options.device, properties(options)), where_, sparse_layers);
       });

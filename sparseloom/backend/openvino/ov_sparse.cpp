@@ -1,14 +1,19 @@
 #include "sparseloom/backend/openvino/ov_sparse.h"
 
+#include <fmt/format.h>
+#include <tbb/task_arena.h>
+
 #include <algorithm>
 #include <chrono>
-#include <map>
+#include <cmath>
 #include <openvino/core/graph_util.hpp>
 #include <openvino/op/add.hpp>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/convert.hpp>
 #include <openvino/op/convolution.hpp>
+#include <openvino/op/fake_quantize.hpp>
 #include <openvino/op/matmul.hpp>
+#include <openvino/op/multiply.hpp>
 #include <openvino/op/relu.hpp>
 #include <optional>
 
@@ -33,13 +38,62 @@ std::optional<std::vector<float>> constant_of(const ov::Output<ov::Node>& value)
   return constant->cast_vector<float>();
 }
 
+/// A layer's weights, outputs x inputs.
+struct LayerWeights {
+  std::vector<float> values;
+  // Where values[o, i] = scales[o]·integers[o, i]; else empty.
+  std::vector<std::int8_t> integers;
+  std::vector<float> scales;
+};
+
+// i8 values times a scale per output, which is the first or the last axis of the weights.
+std::optional<LayerWeights> quantized_weights_of(const ov::Output<ov::Node>& value, std::size_t output_axis) {
+  const auto* product = ov::as_type<const ov::op::v1::Multiply>(value.get_node());
+  if (product == nullptr || !ov::is_type<ov::op::v0::Convert>(product->get_input_node_ptr(0))) return std::nullopt;
+  const auto* integers = ov::as_type<const Constant>(product->get_input_node_ptr(0)->get_input_node_ptr(0));
+  const auto scales = constant_of(product->input_value(1));
+  if (integers == nullptr || integers->get_element_type() != ov::element::i8 || !scales) return std::nullopt;
+  const ov::Shape &shape = integers->get_shape(), &scale_shape = product->get_input_shape(1);
+  const std::size_t outputs = shape[output_axis];
+  const bool per_output = scale_shape.size() == shape.size() && scale_shape[output_axis] == outputs;
+  if (scales->size() != 1 && !(per_output && scales->size() == outputs)) return std::nullopt;
+  LayerWeights weights;
+  weights.integers = integers->cast_vector<std::int8_t>();
+  weights.scales = scales->size() == 1 ? std::vector<float>(outputs, scales->front()) : *scales;
+  const std::size_t behind = output_axis == 0 ? weights.integers.size() / outputs : 1;
+  weights.values.reserve(weights.integers.size());
+  for (std::size_t k = 0; k < weights.integers.size(); ++k) {
+    weights.values.push_back(weights.scales[k / behind % outputs] * static_cast<float>(weights.integers[k]));
+  }
+  return weights;
+}
+
+std::optional<LayerWeights> weights_of(const ov::Output<ov::Node>& value, std::size_t output_axis) {
+  if (value.get_partial_shape().is_dynamic() || ov::shape_size(value.get_shape()) == 0) return std::nullopt;
+  if (auto quantized = quantized_weights_of(value, output_axis)) return quantized;
+  auto values = constant_of(value);
+  if (!values) return std::nullopt;
+  return LayerWeights{std::move(*values), {}, {}};
+}
+
+template <typename T>
+std::vector<T> transposed(const std::vector<T>& matrix, std::size_t columns) {
+  std::vector<T> result(matrix.size());
+  const std::size_t rows = matrix.size() / columns;
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t c = 0; c < columns; ++c) result[c * rows + r] = matrix[r * columns + c];
+  }
+  return result;
+}
+
 /// A layer that might be replaced.
 struct Candidate {
   NodePtr node;
   ov::Output<ov::Node> x;
   LayerShape shape;
-  std::vector<float> weights;  // outputs x inputs
-  std::size_t channel_axis;    // of the result: where the outputs are
+  LayerWeights weights;
+  std::size_t channel_axis;  // of the result: where the outputs are
+  std::optional<sparse::kernels::Quantization> quantization = {};
 };
 
 double sparsity(const std::vector<float>& weights) {
@@ -54,16 +108,13 @@ std::optional<Candidate> linear_candidate(const NodePtr& node) {
   const ov::PartialShape& w = product->get_input_partial_shape(1);
   const ov::PartialShape& x = product->get_input_partial_shape(0);
   if (w.is_dynamic() || x.is_dynamic() || w.size() != 2 || x.size() < 2) return std::nullopt;
-  auto weights = constant_of(product->input_value(1));
-  if (!weights || weights->empty()) return std::nullopt;
-  std::size_t outputs = w.to_shape()[0], inputs = w.to_shape()[1];
-  if (!product->get_transpose_b()) {
-    std::swap(outputs, inputs);
-    std::vector<float> transposed(weights->size());
-    for (std::size_t i = 0; i < inputs; ++i) {
-      for (std::size_t o = 0; o < outputs; ++o) transposed[o * inputs + i] = (*weights)[i * outputs + o];
-    }
-    weights = std::move(transposed);
+  const bool outputs_first = product->get_transpose_b();
+  auto weights = weights_of(product->input_value(1), outputs_first ? 0 : 1);
+  if (!weights) return std::nullopt;
+  const std::size_t outputs = w.to_shape()[outputs_first ? 0 : 1], inputs = w.to_shape()[outputs_first ? 1 : 0];
+  if (!outputs_first) {
+    weights->values = transposed(weights->values, outputs);
+    weights->integers = transposed(weights->integers, outputs);
   }
   const std::size_t positions = ov::shape_size(x.to_shape()) / inputs;
   return Candidate{node,
@@ -91,8 +142,8 @@ std::optional<Candidate> convolution_candidate(const NodePtr& node) {
       std::any_of(end.begin(), end.end(), negative)) {
     return std::nullopt;
   }
-  auto weights = constant_of(conv->input_value(1));
-  if (!weights || weights->empty()) return std::nullopt;
+  auto weights = weights_of(conv->input_value(1), 0);
+  if (!weights) return std::nullopt;
   const ov::Shape in = x.to_shape(), filter = w.to_shape();
   const auto pad = [&](const ov::CoordinateDiff& pads, std::size_t axis) {
     return static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, along(pads, axis)));
@@ -170,53 +221,90 @@ Tail tail_of(const Candidate& layer) {
   }
 }
 
-/// A layer of backend/sparse, ready.
-using SparseLayer = std::variant<std::shared_ptr<const sparse::Linear>, std::shared_ptr<const sparse::Convolution>>;
-
-Result<SparseLayer> compress(const Candidate& candidate) {
-  const LayerShape& shape = candidate.shape;
-  SL_ASSIGN_OR_RETURN(auto matrix, sparse::Matrix::compress(candidate.weights, shape.outputs, shape.inputs(),
-                                                            sparse::kernels::panel_width()));
-  if (std::holds_alternative<sparse::LinearShape>(shape.of)) {
-    return SparseLayer(std::make_shared<const sparse::Linear>(std::move(matrix)));
+// Takes the quantization in front of a layer into it, if it is the same for all numbers and leaves the range as it is.
+void take_quantization(Candidate& candidate) {
+  const auto fake = ov::as_type_ptr<ov::op::v0::FakeQuantize>(candidate.x.get_node_shared_ptr());
+  if (fake == nullptr || fake->get_input_element_type(0) != ov::element::f32 || fake->get_levels() < 2) return;
+  float range[4];
+  for (std::size_t k = 0; k < 4; ++k) {
+    const auto bound = constant_of(fake->input_value(k + 1));
+    if (!bound || bound->size() != 1) return;
+    range[k] = bound->front();
   }
-  SL_ASSIGN_OR_RETURN(auto layer,
-                      sparse::Convolution::make(std::move(matrix), std::get<sparse::ConvolutionShape>(shape.of)));
-  return SparseLayer(std::make_shared<const sparse::Convolution>(std::move(layer)));
+  const auto& [low, high, out_low, out_high] = range;
+  const float step = (high - low) / static_cast<float>(fake->get_levels() - 1);
+  const auto same = [&](float a, float b) { return std::abs(a - b) <= 1e-4F * step; };
+  if (!(step > 0) || !same(low, out_low) || !same(high, out_high)) return;
+  candidate.quantization = {low, step, static_cast<std::uint32_t>(fake->get_levels())};
+  candidate.x = fake->input_value(0);
+}
+
+// The layer with its weights as floats, and with quantized ones as bytes too if the input is quantized.
+Result<std::vector<SparseLayer>> compress(const Candidate& candidate) {
+  const LayerShape& shape = candidate.shape;
+  const auto* c = std::get_if<sparse::ConvolutionShape>(&shape.of);
+  const std::optional<sparse::ConvolutionShape> convolution = c == nullptr ? std::nullopt : std::optional(*c);
+  const sparse::Layout layout = sparse::kernels::layout();
+  const auto layer_of = [&](sparse::Matrix matrix) -> Result<SparseLayer> {
+    SL_ASSIGN_OR_RETURN(sparse::Weights weights, sparse::Weights::make(std::move(matrix), candidate.quantization));
+    return SparseLayer::make(std::move(weights), convolution);
+  };
+  const LayerWeights& w = candidate.weights;
+  std::vector<SparseLayer> layers;
+  SL_ASSIGN_OR_RETURN(auto floats, sparse::Matrix::compress(w.values, shape.outputs, shape.inputs(), layout));
+  SL_ASSIGN_OR_RETURN(SparseLayer of_floats, layer_of(std::move(floats)));
+  layers.push_back(std::move(of_floats));
+  if (w.integers.empty() || !candidate.quantization || candidate.quantization->levels > 256) return layers;
+  SL_ASSIGN_OR_RETURN(auto bytes,
+                      sparse::Matrix::compress(w.integers, w.scales, shape.outputs, shape.inputs(), layout));
+  auto of_bytes = layer_of(std::move(bytes));
+  if (of_bytes.ok()) layers.push_back(std::move(of_bytes).value());  // else no byte stands for the 0 that pads
+  return layers;
 }
 
 // Measures layers as they would run alone, dense and sparse in turn.
 class Measurement {
  public:
-  explicit Measurement(int threads) : threads_(threads) {}
+  explicit Measurement(int threads) : threads_(threads), arena_(threads) {}
 
-  Result<bool> faster_sparse(const Candidate& candidate, const SparseLayer& layer) {
+  /// The fastest of `layers`, if one is faster than the dense layer.
+  Result<std::optional<SparseLayer>> fastest(const Candidate& candidate, const std::vector<SparseLayer>& layers) {
     const LayerShape& shape = candidate.shape;
     HostBuffer x(shape.x_elements() * sizeof(float)), y(shape.y_elements() * sizeof(float));
     const std::vector<float> bias(shape.outputs);
     CompileOptions options;
     options.threads = threads_;
+    const auto precision = candidate.weights.integers.empty() ? LayerPrecision::kF32 : LayerPrecision::kI8;
     SL_ASSIGN_OR_RETURN(const auto dense,
-                        compile_dense_layer(shape, candidate.weights, bias, LayerPrecision::kF32, options));
+                        compile_dense_layer(shape, candidate.weights.values, bias, precision, options));
     SL_ASSIGN_OR_RETURN(const auto session, dense->new_session());
     SL_RETURN_IF_ERROR(session->bind_input(0, x.span()));
     SL_RETURN_IF_ERROR(session->bind_output(0, y.span()));
     const auto* in = reinterpret_cast<const float*>(x.data());
     auto* out = reinterpret_cast<float*>(y.data());
-    std::vector<double> ratios;
+    const ov::Shape in_shape = candidate.x.get_shape();
+    std::vector<std::vector<double>> ratios(layers.size());
     for (int round = -1; round < kRounds; ++round) {
       const auto start = Clock::now();
       SL_RETURN_IF_ERROR(session->run());
-      const auto between = Clock::now();
-      if (const auto* linear = std::get_if<std::shared_ptr<const sparse::Linear>>(&layer)) {
-        (*linear)->run(in, shape.positions(), {.bias = bias.data()}, out, scratch_);
-      } else {
-        std::get<std::shared_ptr<const sparse::Convolution>>(layer)->run(in, 1, {.bias = bias.data()}, out, scratch_);
+      auto last = Clock::now();
+      const Seconds taken_dense = last - start;
+      for (std::size_t k = 0; k < layers.size(); ++k) {
+        arena_.execute([&] { layers[k].run(in, in_shape, {.bias = bias.data()}, out, threads_); });
+        const auto end = Clock::now();
+        if (round >= 0) ratios[k].push_back(Seconds(end - last) / taken_dense);
+        last = end;
       }
-      const auto end = Clock::now();
-      if (round >= 0) ratios.push_back(Seconds(end - between) / Seconds(between - start));
     }
-    return quartiles(std::move(ratios)).median < kMostRatio;
+    std::optional<SparseLayer> best;
+    double least = kMostRatio;
+    for (std::size_t k = 0; k < layers.size(); ++k) {
+      const double ratio = quartiles(std::move(ratios[k])).median;
+      if (ratio >= least) continue;
+      least = ratio;
+      best = layers[k];
+    }
+    return best;
   }
 
  private:
@@ -227,40 +315,59 @@ class Measurement {
   static constexpr double kMostRatio = 0.8;
 
   int threads_;
-  sparse::Scratch scratch_;
+  tbb::task_arena arena_;
 };
 
-void replace(const Candidate& candidate, const Tail& tail, const SparseLayer& layer) {
+// A layer whose weights are mapped from `folder`, where they are written if they are not there.
+Result<std::pair<SparseLayer, std::filesystem::path>> keep(const SparseLayer& layer,
+                                                           const std::filesystem::path& folder) {
+  if (folder.empty()) return std::pair(layer, std::filesystem::path());
+  const sparse::Weights& weights = layer.weights();
+  const std::filesystem::path file = folder / fmt::format("{}.weights", weights.matrix().digest());
+  auto mapped = sparse::Matrix::open(file, sparse::kernels::layout());
+  if (!mapped.ok()) {  // absent or damaged
+    SL_RETURN_IF_ERROR(weights.matrix().save(file));
+    mapped = sparse::Matrix::open(file, sparse::kernels::layout());
+    if (!mapped.ok()) return mapped.status();
+  }
+  SL_ASSIGN_OR_RETURN(sparse::Weights kept, sparse::Weights::make(std::move(mapped).value(), weights.quantization()));
+  const auto* shape = layer.convolution();
+  SL_ASSIGN_OR_RETURN(SparseLayer again,
+                      SparseLayer::make(std::move(kept), shape == nullptr ? std::nullopt : std::optional(*shape)));
+  return std::pair(std::move(again), file);
+}
+
+Status replace(const Candidate& candidate, const SparseLayer& layer, const SparseLayersWanted& wanted) {
+  const Tail tail = tail_of(candidate);
   const std::vector<float> bias = tail.bias.value_or(std::vector<float>(candidate.shape.outputs));
   ov::OutputVector inputs{candidate.x, Constant::create(ov::element::f32, {bias.size()}, bias)};
   if (tail.residual) inputs.push_back(*tail.residual);
-  NodePtr op;
-  if (const auto* linear = std::get_if<std::shared_ptr<const sparse::Linear>>(&layer)) {
-    op = std::make_shared<SparseLinear>(inputs, *linear, tail.relu);
-  } else {
-    op = std::make_shared<SparseConvolution>(inputs, std::get<std::shared_ptr<const sparse::Convolution>>(layer),
-                                             tail.relu);
-  }
+  SL_ASSIGN_OR_RETURN(auto kept, keep(layer, wanted.folder));
+  const auto op =
+      std::make_shared<SparseOp>(inputs, std::move(kept.first), std::move(kept.second), tail.relu, wanted.threads);
   op->set_friendly_name(tail.last->get_friendly_name());
   op->output(0).set_names(tail.last->output(0).get_names());
   ov::replace_node(tail.last, op);
+  return {};
 }
 
 }  // namespace
 
-Result<std::size_t> use_sparse_layers(ov::Model& model, SparseLayers wanted, int threads) {
+Result<std::size_t> use_sparse_layers(ov::Model& model, const SparseLayersWanted& wanted) {
   std::size_t replaced = 0;
-  Measurement measurement(threads);
+  Measurement measurement(wanted.threads);
   for (const NodePtr& node : model.get_ordered_ops()) {
     auto candidate = linear_candidate(node);
     if (!candidate) candidate = convolution_candidate(node);
-    if (!candidate || sparsity(candidate->weights) < kLeastSparsity) continue;
-    SL_ASSIGN_OR_RETURN(const SparseLayer layer, compress(*candidate));
-    if (wanted == SparseLayers::kWhereFaster) {
-      SL_ASSIGN_OR_RETURN(const bool faster, measurement.faster_sparse(*candidate, layer));
-      if (!faster) continue;
+    if (!candidate || sparsity(candidate->weights.values) < kLeastSparsity) continue;
+    take_quantization(*candidate);
+    SL_ASSIGN_OR_RETURN(const std::vector<SparseLayer> layers, compress(*candidate));
+    std::optional<SparseLayer> chosen = layers.back();
+    if (wanted.which == SparseLayers::kWhereFaster) {
+      SL_ASSIGN_OR_RETURN(chosen, measurement.fastest(*candidate, layers));
     }
-    replace(*candidate, tail_of(*candidate), layer);
+    if (!chosen) continue;
+    SL_RETURN_IF_ERROR(replace(*candidate, *chosen, wanted));
     ++replaced;
   }
   return replaced;

@@ -1,65 +1,59 @@
-// Private to this folder: the operators that ov_sparse.cpp puts into a graph.
+// Private to this folder: the operator that ov_sparse.cpp puts into a graph.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <openvino/op/op.hpp>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "sparseloom/backend/sparse/layers.h"
 
 namespace sparseloom::backend {
 
-/// A layer of backend/sparse as an operator. Inputs: x; the bias, one number per output; maybe the residual, shaped
-/// like the output. All f32. A CPU plugin calls evaluate() for what it does not know, on the inferring thread. Clones
-/// share the weights.
-class SparseOp : public ov::op::Op {
+/// A layer of backend/sparse, ready to run. Shared: copies of a graph do not copy weights.
+class SparseLayer {
  public:
+  /// For a linear layer `shape` is empty.
+  static Result<SparseLayer> make(sparse::Weights weights, const std::optional<sparse::ConvolutionShape>& shape);
+
+  const sparse::Weights& weights() const;
+  /// Null for a linear layer.
+  const sparse::ConvolutionShape* convolution() const;
+  /// x as OpenVINO has it: any leading dimensions, then the inputs; or images x channels x height x width, or images x
+  /// channels x width.
+  void run(const float* x, const ov::Shape& shape, const sparse::kernels::Epilogue& epilogue, float* y,
+           int threads) const;
+
+ private:
+  template <typename Layer>
+  explicit SparseLayer(Layer layer) : layer_(std::make_shared<const Layer>(std::move(layer))) {}
+  std::variant<std::shared_ptr<const sparse::Linear>, std::shared_ptr<const sparse::Convolution>> layer_;
+};
+
+/// The layer as an operator. Inputs: x; the bias, one number per output; maybe the residual, shaped like the output.
+/// All f32. A CPU plugin calls evaluate() for what it does not know, on the inferring thread.
+class SparseOp final : public ov::op::Op {
+ public:
+  OPENVINO_OP("SparseLayer", "sparseloom")
+
+  /// What a compiled graph is read from; visit_attributes() fills it and throws if the weights cannot be opened.
+  SparseOp() = default;
+  /// `weights` is the file that holds the layer's weights, if there is one.
+  SparseOp(const ov::OutputVector& inputs, SparseLayer layer, std::filesystem::path weights, bool relu, int threads);
+
+  void validate_and_infer_types() override;
+  bool visit_attributes(ov::AttributeVisitor& visitor) override;
+  std::shared_ptr<ov::Node> clone_with_new_inputs(const ov::OutputVector& inputs) const override;
   bool has_evaluate() const override { return true; }
   bool evaluate(ov::TensorVector& outputs, const ov::TensorVector& inputs) const override;
-  bool visit_attributes(ov::AttributeVisitor& visitor) override;
-  void validate_and_infer_types() override;
-
- protected:
-  /// `identity` names the layer, weights included: OpenVINO takes two operators of one type with equal inputs and equal
-  /// attributes for one.
-  SparseOp(const ov::OutputVector& inputs, std::string identity, bool relu)
-      : Op(inputs), identity_(std::move(identity)), relu_(relu) {}
-  bool relu() const { return relu_; }
-  virtual ov::Shape output_shape(const ov::Shape& x) const = 0;
-  virtual void run(const ov::Tensor& x, const sparse::kernels::Epilogue& epilogue, float* y,
-                   sparse::Scratch& scratch) const = 0;
 
  private:
-  std::string identity_;
-  bool relu_;
-};
-
-/// x: any leading dimensions, then the inputs.
-class SparseLinear final : public SparseOp {
- public:
-  OPENVINO_OP("SparseLinear", "sparseloom")
-  SparseLinear(const ov::OutputVector& inputs, std::shared_ptr<const sparse::Linear> layer, bool relu);
-  std::shared_ptr<ov::Node> clone_with_new_inputs(const ov::OutputVector& inputs) const override;
-
- private:
-  ov::Shape output_shape(const ov::Shape& x) const override;
-  void run(const ov::Tensor& x, const sparse::kernels::Epilogue& epilogue, float* y,
-           sparse::Scratch& scratch) const override;
-  std::shared_ptr<const sparse::Linear> layer_;
-};
-
-/// x: images x channels x height x width, or images x channels x width.
-class SparseConvolution final : public SparseOp {
- public:
-  OPENVINO_OP("SparseConvolution", "sparseloom")
-  SparseConvolution(const ov::OutputVector& inputs, std::shared_ptr<const sparse::Convolution> layer, bool relu);
-  std::shared_ptr<ov::Node> clone_with_new_inputs(const ov::OutputVector& inputs) const override;
-
- private:
-  ov::Shape output_shape(const ov::Shape& x) const override;
-  void run(const ov::Tensor& x, const sparse::kernels::Epilogue& epilogue, float* y,
-           sparse::Scratch& scratch) const override;
-  std::shared_ptr<const sparse::Convolution> layer_;
+  std::optional<SparseLayer> layer_;
+  std::filesystem::path weights_;
+  bool relu_ = false;
+  std::int64_t threads_ = 1;
 };
 
 }  // namespace sparseloom::backend

@@ -1,24 +1,35 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sparseloom/backend/sparse/kernels.h"
-#include "sparseloom/base/tensor.h"
 
 namespace sparseloom::backend::sparse {
 
-/// Memory that layers work in; grows to what the largest needs. One per thread.
-class Scratch {
+/// A layer's weights, and how its input is quantized if it is. Immutable.
+class Weights {
  public:
-  /// Each call may move what earlier ones returned for the same purpose. 64-byte aligned.
-  float* panel(std::size_t floats) { return at_least(panel_, floats); }
-  float* sums(std::size_t floats) { return at_least(sums_, floats); }
-  float* image(std::size_t floats) { return at_least(image_, floats); }
+  /// kInvalidArgument: weights of kI8 without a quantization to 2..256 levels; a quantization to less than 2 levels, or
+  /// with a range that is empty or not finite.
+  static Result<Weights> make(Matrix matrix, std::optional<kernels::Quantization> quantization = {});
+
+  const Matrix& matrix() const { return matrix_; }
+  const std::optional<kernels::Quantization>& quantization() const { return quantization_; }
+  /// The input is multiplied as bytes.
+  bool of_bytes() const { return matrix_.kind() == Entries::kI8; }
+
+  /// What finishes the sums of these weights; `bias` is memory for one number per output that lives as long.
+  kernels::Finish finish(const kernels::Epilogue& epilogue, float* bias) const;
 
  private:
-  static float* at_least(HostBuffer& buffer, std::size_t floats);
-  HostBuffer panel_, sums_, image_;
+  Weights(Matrix matrix, std::optional<kernels::Quantization> quantization);
+
+  Matrix matrix_;
+  std::optional<kernels::Quantization> quantization_;
+  // Of bytes, per output: what a sum of 1 stands for, and what a sum of 0 does.
+  std::vector<float> scales_, offsets_;
 };
 
 /// A linear layer applied to each of some positions (the tokens of all sequences of a batch).
@@ -29,15 +40,17 @@ struct LinearShape {
 /// y = x·Wᵀ, with bias, residual and ReLU. Immutable, thread-safe.
 class Linear {
  public:
-  explicit Linear(Matrix weights) : weights_(std::move(weights)) {}
+  explicit Linear(Weights weights) : weights_(std::move(weights)) {}
 
-  /// x is positions x inputs, y and the residual positions x outputs, row-major. y overlaps neither.
+  /// x is positions x inputs, y and the residual positions x outputs, row-major. y overlaps neither. With `threads` > 1
+  /// panels are shared among the threads of the caller's TBB arena. Each thread keeps the memory that it works in.
   /// O(non-zeros · positions).
-  void run(const float* x, std::size_t positions, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const;
-  const Matrix& weights() const { return weights_; }
+  void run(const float* x, std::size_t positions, const kernels::Epilogue& epilogue, float* y, int threads = 1) const;
+  const Weights& weights() const { return weights_; }
 
  private:
-  Matrix weights_;
+  const float* quantized(const float* x, std::size_t positions) const;
+  Weights weights_;
 };
 
 /// A two-dimensional convolution. Extents in elements, not zero but for the padding.
@@ -61,31 +74,35 @@ struct ConvolutionShape {
 class Convolution {
  public:
   /// The columns of `weights` are channels x kernel_height x kernel_width, as frameworks store filters.
-  /// kInvalidArgument: numbers that do not match, a zero extent, a padded image of 2^31 numbers or more.
-  static Result<Convolution> make(Matrix weights, const ConvolutionShape& shape);
+  /// kInvalidArgument: numbers that do not match, a zero extent, a padded image of 2^31 numbers or more; padding where
+  /// a byte cannot stand for 0.
+  static Result<Convolution> make(Weights weights, const ConvolutionShape& shape);
 
   /// x is images x channels x height x width, y and the residual images x outputs x out_height x out_width. y overlaps
-  /// neither. O(non-zeros · output pixels).
-  void run(const float* x, std::size_t images, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const;
-  const Matrix& weights() const { return weights_; }
+  /// neither. `threads` as for Linear. O(non-zeros · output pixels).
+  void run(const float* x, std::size_t images, const kernels::Epilogue& epilogue, float* y, int threads = 1) const;
+  const Weights& weights() const { return weights_; }
   const ConvolutionShape& shape() const { return shape_; }
 
  private:
-  Convolution(Matrix weights, const ConvolutionShape& shape);
-  void run_pointwise(const float* x, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const;
-  void run_windows(const float* x, const kernels::Epilogue& epilogue, float* y, Scratch& scratch) const;
-  void fill_phases(const float* image, float* pixels) const;
+  Convolution(Weights weights, const ConvolutionShape& shape);
+  void run_image(const float* x, const kernels::Finish& finish, float* y, int threads) const;
+  const float* quantized(const float* image) const;
+  const float* phases(const float* image) const;
   void fill_phase(const float* channel, std::size_t row, std::size_t column, float* to) const;
+  void unpack_rows(const void* sums, std::size_t first, std::size_t count, const kernels::Finish& finish,
+                   float* y) const;
 
-  Matrix weights_;
+  Weights weights_;
   ConvolutionShape shape_;
   bool pointwise_;
+  float padding_ = 0;  // what stands where the image does not reach: a number, or the bits of a level
   // The padded image, sorted into stride x stride phases: one for every remainder that rows and columns leave when
   // divided by the stride. In a phase, what one tap of a filter sees from neighbouring output pixels are neighbours
   // too, whatever the stride; so output pixels are counted along the rows of a phase, and a few between rows mean
   // nothing.
   std::size_t rows_, pitch_;            // of a phase
-  std::vector<std::uint32_t> offsets_;  // by input: where its first pixel lies in the phases
+  std::vector<std::uint32_t> offsets_;  // by input: where its first pixel lies in the phases (pointwise: in the image)
 };
 
 }  // namespace sparseloom::backend::sparse

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <optional>
 
 #include "sparseloom/base/file.h"
@@ -12,15 +14,18 @@ namespace sparseloom::backend::sparse {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'S', 'L', 'S', 'P', 'A', 'R', 'S', 'E'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kDigest = 64;  // SHA-256 in hexadecimal
 constexpr std::size_t kMostExtent = std::size_t{1} << 31;
 
-// Sections follow in this order: blocks, groups, values, offsets, slack. `digest` is over everything behind it.
+// Sections follow in this order: blocks, groups, entries, scales and row sums (kI8), offsets, slack. `digest` is over
+// everything behind it.
 struct Header {
   std::array<char, 8> magic;
   std::array<char, kDigest> digest;
-  std::uint32_t version, panel_width;
+  std::uint32_t version;
+  Entries kind;
+  std::uint32_t panel_width, pair_limit;
   std::uint64_t outputs, inputs, blocks, groups, entries;
 };
 constexpr std::size_t kSigned = offsetof(Header, version);
@@ -30,62 +35,29 @@ std::string digest_of(std::span<const std::byte> bytes) {
   return sha256({reinterpret_cast<const char*>(content.data()), content.size()});
 }
 
+std::size_t scaled_rows(const Header& h) { return h.kind == Entries::kI8 ? h.outputs : 0; }
+
 // Size of all sections; nothing if it overflows.
 std::optional<std::size_t> bytes_of(const Header& h) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
-  if (h.blocks > kMost || h.groups > kMost * 16 || h.entries > kMost * 1024) return std::nullopt;
+  if (h.blocks > kMost || h.groups > kMost * 16 || h.entries > kMost * 1024 || h.outputs > kMostExtent) return {};
   return sizeof(Header) + h.blocks * sizeof(Matrix::Block) + h.groups * sizeof(Matrix::Group) +
-         h.entries * (sizeof(float) + sizeof(std::uint16_t)) + Matrix::kSlack;
+         h.entries * (sizeof(std::uint32_t) + sizeof(std::uint16_t)) +
+         scaled_rows(h) * (sizeof(float) + sizeof(std::int32_t)) + Matrix::kSlack;
 }
 
-struct Sections {
-  std::vector<Matrix::Block> blocks;
-  std::vector<Matrix::Group> groups;
-  std::vector<float> values;
-  std::vector<std::uint16_t> offsets;
+/// What stands at one place of a row: a line of the panel and the weights for it.
+struct Entry {
+  std::uint32_t line, weights;
 };
 
-// Adds one block of columns. `rows_by_count` is scratch.
-void add_block(std::span<const float> dense, std::size_t outputs, std::size_t inputs, std::size_t first,
-               std::size_t count, std::size_t panel_width, Sections& out) {
-  std::vector<std::vector<std::uint32_t>> rows_by_count(count + 1);
-  for (std::size_t row = 0; row < outputs; ++row) {
-    const float* weights = dense.data() + row * inputs + first;
-    const auto zeros = static_cast<std::size_t>(std::count(weights, weights + count, 0.0F));
-    rows_by_count[count - zeros].push_back(static_cast<std::uint32_t>(row));
-  }
-  Matrix::Block block{
-      out.groups.size(), out.values.size(), 0, 0, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(count)};
-  // Entry k of a row, by walking over its zeros: one position per row of the group.
-  const auto append = [&](const Matrix::Group& group, std::size_t rows) {
-    out.groups.push_back(group);
-    std::array<std::size_t, Matrix::kGroupRows> at{};
-    for (std::uint32_t entry = 0; entry < group.entries; ++entry) {
-      for (std::size_t r = 0; r < rows; ++r) {
-        const float* weights = dense.data() + group.rows[r] * inputs + first;
-        while (weights[at[r]] == 0.0F) ++at[r];
-        out.values.push_back(weights[at[r]]);
-        out.offsets.push_back(static_cast<std::uint16_t>(at[r] * panel_width * sizeof(float)));
-        ++at[r];
-      }
-    }
-  };
-  const std::size_t fewest = first == 0 ? 0 : 1;
-  for (std::size_t entries = fewest; entries <= count; ++entries) {
-    const auto& rows = rows_by_count[entries];
-    for (std::size_t i = 0; i + Matrix::kGroupRows <= rows.size(); i += Matrix::kGroupRows) {
-      append({{rows[i], rows[i + 1], rows[i + 2]}, static_cast<std::uint32_t>(entries)}, Matrix::kGroupRows);
-      ++block.triples;
-    }
-  }
-  for (std::size_t entries = fewest; entries <= count; ++entries) {
-    const auto& rows = rows_by_count[entries];
-    for (std::size_t i = rows.size() / Matrix::kGroupRows * Matrix::kGroupRows; i < rows.size(); ++i) {
-      append({{rows[i], 0, 0}, static_cast<std::uint32_t>(entries)}, 1);
-      ++block.singles;
-    }
-  }
-  out.blocks.push_back(block);
+using Quad = std::array<std::int8_t, 4>;
+
+// A pair's products with bytes can be added in 16 bits if its weights of one sign stay below the limit.
+bool fits(const Quad& quad, std::size_t first, std::size_t limit) {
+  const int a = quad[first], b = quad[first + 1];
+  const auto most = static_cast<int>(limit);
+  return std::max(a, 0) + std::max(b, 0) <= most && std::min(a, 0) + std::min(b, 0) >= -most;
 }
 
 template <typename T>
@@ -97,54 +69,175 @@ std::span<const T> section(std::span<const std::byte> bytes, std::size_t& at, st
 
 Status damaged(std::string_view what) { return error(Code::kDataLoss, "sparse weights: {}", what); }
 
-}  // namespace
-
-Result<Matrix> Matrix::compress(std::span<const float> dense, std::size_t outputs, std::size_t inputs,
-                                std::size_t panel_width) {
-  if (outputs < 1 || inputs < 1 || outputs > kMostExtent || inputs > kMostExtent || dense.size() != outputs * inputs) {
+Status check_extents(std::size_t weights, std::size_t outputs, std::size_t inputs, const Layout& layout) {
+  if (outputs < 1 || inputs < 1 || outputs > kMostExtent || inputs > kMostExtent || weights != outputs * inputs) {
     return error(Code::kInvalidArgument, "sparse weights: {} outputs x {} inputs from {} values; extents are 1..2^31",
-                 outputs, inputs, dense.size());
+                 outputs, inputs, weights);
   }
-  if (panel_width < 1 || inputs_per_block(panel_width) < 1) {
-    return error(Code::kInvalidArgument, "sparse weights: panel of {} positions; allowed: 1..{}", panel_width,
+  if (layout.panel_width < 1 || lines_per_block(layout.panel_width) < 1) {
+    return error(Code::kInvalidArgument, "sparse weights: panel of {} positions; allowed: 1..{}", layout.panel_width,
                  kBlockBytes / sizeof(float));
   }
-  Sections s;
-  const std::size_t step = inputs_per_block(panel_width);
-  for (std::size_t first = 0; first < inputs; first += step) {
-    add_block(dense, outputs, inputs, first, std::min(step, inputs - first), panel_width, s);
-  }
-  Header header{.magic = kMagic,
-                .digest = {},
-                .version = kVersion,
-                .panel_width = static_cast<std::uint32_t>(panel_width),
-                .outputs = outputs,
-                .inputs = inputs,
-                .blocks = s.blocks.size(),
-                .groups = s.groups.size(),
-                .entries = s.values.size()};
-  const std::size_t size = *bytes_of(header);
-  std::vector<std::uint64_t> storage((size + 7) / 8);
-  auto* data = reinterpret_cast<std::byte*>(storage.data());
-  std::size_t at = 0;
-  const auto put = [&](const void* source, std::size_t count) {
-    if (count > 0) std::memcpy(data + at, source, count);
-    at += count;
-  };
-  put(&header, sizeof header);
-  put(s.blocks.data(), s.blocks.size() * sizeof(Block));
-  put(s.groups.data(), s.groups.size() * sizeof(Group));
-  put(s.values.data(), s.values.size() * sizeof(float));
-  put(s.offsets.data(), s.offsets.size() * sizeof(std::uint16_t));
-  const std::span<const std::byte> bytes(data, size);
-  std::memcpy(data + offsetof(Header, digest), digest_of(bytes).data(), kDigest);
-  Matrix matrix;
-  SL_RETURN_IF_ERROR(matrix.read(bytes, panel_width));
-  matrix.owner_ = std::move(storage);
-  return matrix;
+  return {};
 }
 
-Status Matrix::read(std::span<const std::byte> bytes, std::size_t panel_width) {
+}  // namespace
+
+/// Puts a matrix together, block by block.
+class Matrix::Builder {
+ public:
+  Builder(Entries kind, std::size_t outputs, std::size_t inputs, const Layout& layout)
+      : kind_(kind), outputs_(outputs), inputs_(inputs), layout_(layout), rows_(outputs) {}
+
+  /// `append(row, line, entries)` adds the entries that a row has on a line.
+  template <typename Append>
+  void add_blocks(const Append& append) {
+    const std::size_t per_line = inputs_per_line(kind_), lines = (inputs_ + per_line - 1) / per_line;
+    const std::size_t step = lines_per_block(layout_.panel_width);
+    for (std::size_t first = 0; first < lines; first += step) {
+      const std::size_t count = std::min(step, lines - first);
+      for (std::size_t row = 0; row < outputs_; ++row) {
+        rows_[row].clear();
+        for (std::size_t line = 0; line < count; ++line) append(row, first + line, line, rows_[row]);
+      }
+      add_block(first, count);
+    }
+  }
+
+  void set_scales(std::span<const float> scales, std::vector<std::int32_t> row_sums) {
+    scales_ = scales;
+    row_sums_ = std::move(row_sums);
+  }
+
+  Result<Matrix> finish() const {
+    const Header header{.magic = kMagic,
+                        .digest = {},
+                        .version = kVersion,
+                        .kind = kind_,
+                        .panel_width = static_cast<std::uint32_t>(layout_.panel_width),
+                        .pair_limit = static_cast<std::uint32_t>(layout_.pair_limit),
+                        .outputs = outputs_,
+                        .inputs = inputs_,
+                        .blocks = blocks_.size(),
+                        .groups = groups_.size(),
+                        .entries = entries_.size()};
+    const std::size_t size = *bytes_of(header);
+    std::vector<std::uint64_t> storage((size + 7) / 8);
+    auto* data = reinterpret_cast<std::byte*>(storage.data());
+    std::size_t at = 0;
+    const auto put = [&](const void* source, std::size_t count) {
+      if (count > 0) std::memcpy(data + at, source, count);
+      at += count;
+    };
+    const auto put_all = [&](const auto& items) { put(items.data(), items.size() * sizeof(items[0])); };
+    put(&header, sizeof header);
+    put_all(blocks_);
+    put_all(groups_);
+    put_all(entries_);
+    put_all(scales_);
+    put_all(row_sums_);
+    put_all(offsets_);
+    const std::span<const std::byte> bytes(data, size);
+    std::memcpy(data + offsetof(Header, digest), digest_of(bytes).data(), kDigest);
+    Matrix matrix;
+    SL_RETURN_IF_ERROR(matrix.read(bytes, layout_));
+    matrix.owner_ = std::move(storage);
+    return matrix;
+  }
+
+ private:
+  void add_block(std::size_t first_line, std::size_t lines) {
+    std::vector<std::vector<std::uint32_t>> rows_by_count;
+    for (std::uint32_t row = 0; row < outputs_; ++row) {
+      const std::size_t count = rows_[row].size();
+      if (count >= rows_by_count.size()) rows_by_count.resize(count + 1);
+      if (count > 0 || first_line == 0) rows_by_count[count].push_back(row);
+    }
+    Block block{.first_group = groups_.size(),
+                .first_entry = entries_.size(),
+                .triples = 0,
+                .singles = 0,
+                .first_line = static_cast<std::uint32_t>(first_line),
+                .lines = static_cast<std::uint32_t>(lines)};
+    for (const auto& rows : rows_by_count) {
+      for (std::size_t i = 0; i + kGroupRows <= rows.size(); i += kGroupRows, ++block.triples) {
+        add_group({&rows[i], kGroupRows});
+      }
+    }
+    for (const auto& rows : rows_by_count) {
+      for (std::size_t i = rows.size() / kGroupRows * kGroupRows; i < rows.size(); ++i, ++block.singles) {
+        add_group({&rows[i], 1});
+      }
+    }
+    blocks_.push_back(block);
+  }
+
+  // Rows with equally many entries.
+  void add_group(std::span<const std::uint32_t> rows) {
+    const std::size_t count = rows_[rows.front()].size();
+    Group group{.rows = {}, .entries = static_cast<std::uint32_t>(count)};
+    std::copy(rows.begin(), rows.end(), group.rows);
+    groups_.push_back(group);
+    for (std::size_t k = 0; k < count; ++k) {
+      for (const std::uint32_t row : rows) {
+        const Entry& entry = rows_[row][k];
+        entries_.push_back(entry.weights);
+        offsets_.push_back(static_cast<std::uint16_t>(entry.line * layout_.panel_width * sizeof(float)));
+      }
+    }
+  }
+
+  Entries kind_;
+  std::size_t outputs_, inputs_;
+  Layout layout_;
+  std::vector<std::vector<Entry>> rows_;  // of the block in work; lines count from its first
+  std::vector<Block> blocks_;
+  std::vector<Group> groups_;
+  std::vector<std::uint32_t> entries_;
+  std::span<const float> scales_;
+  std::vector<std::int32_t> row_sums_;
+  std::vector<std::uint16_t> offsets_;
+};
+
+Result<Matrix> Matrix::compress(std::span<const float> dense, std::size_t outputs, std::size_t inputs,
+                                const Layout& layout) {
+  SL_RETURN_IF_ERROR(check_extents(dense.size(), outputs, inputs, layout));
+  Builder builder(Entries::kF32, outputs, inputs, layout);
+  builder.add_blocks([&](std::size_t row, std::size_t input, std::size_t line, std::vector<Entry>& entries) {
+    const float weight = dense[row * inputs + input];
+    if (weight != 0.0F) entries.push_back({static_cast<std::uint32_t>(line), std::bit_cast<std::uint32_t>(weight)});
+  });
+  return builder.finish();
+}
+
+Result<Matrix> Matrix::compress(std::span<const std::int8_t> dense, std::span<const float> scales, std::size_t outputs,
+                                std::size_t inputs, const Layout& layout) {
+  SL_RETURN_IF_ERROR(check_extents(dense.size(), outputs, inputs, layout));
+  if (scales.size() != outputs) {
+    return error(Code::kInvalidArgument, "sparse weights: {} scales for {} outputs", scales.size(), outputs);
+  }
+  Builder builder(Entries::kI8, outputs, inputs, layout);
+  builder.add_blocks([&](std::size_t row, std::size_t quad, std::size_t line, std::vector<Entry>& entries) {
+    const std::size_t first = quad * sizeof(Quad), count = std::min(sizeof(Quad), inputs - first);
+    Quad together{}, apart{};
+    std::memcpy(together.data(), dense.data() + row * inputs + first, count);
+    for (const std::size_t pair : {0, 2}) {
+      if (!fits(together, pair, layout.pair_limit)) std::swap(together[pair + 1], apart[pair + 1]);
+    }
+    for (const Quad& part : {together, apart}) {
+      if (part != Quad{}) entries.push_back({static_cast<std::uint32_t>(line), std::bit_cast<std::uint32_t>(part)});
+    }
+  });
+  std::vector<std::int32_t> row_sums(outputs);
+  for (std::size_t row = 0; row < outputs; ++row) {
+    const auto weights = dense.subspan(row * inputs, inputs);
+    row_sums[row] = std::accumulate(weights.begin(), weights.end(), std::int32_t{0});
+  }
+  builder.set_scales(scales, std::move(row_sums));
+  return builder.finish();
+}
+
+Status Matrix::read(std::span<const std::byte> bytes, const Layout& layout) {
   Header h{};
   if (bytes.size() < sizeof h) return damaged("too short");
   std::memcpy(&h, bytes.data(), sizeof h);
@@ -152,20 +245,25 @@ Status Matrix::read(std::span<const std::byte> bytes, std::size_t panel_width) {
   if (h.version != kVersion) {
     return error(Code::kFailedPrecondition, "sparse weights: format {}; this release reads {}", h.version, kVersion);
   }
-  if (h.panel_width != panel_width) {
-    return error(Code::kFailedPrecondition, "sparse weights: made for panels of {} positions; this CPU's have {}",
-                 h.panel_width, panel_width);
+  if (h.kind != Entries::kF32 && h.kind != Entries::kI8) return damaged("its kind of entries");
+  if (layout != Layout{h.panel_width, h.pair_limit}) {
+    return error(Code::kFailedPrecondition,
+                 "sparse weights: made for panels of {} positions and pairs up to {}; this CPU's are {} and {}",
+                 h.panel_width, h.pair_limit, layout.panel_width, layout.pair_limit);
   }
   if (bytes_of(h) != bytes.size()) return damaged("truncated, or longer than its parts");
   if (digest_of(bytes) != std::string_view(h.digest.data(), kDigest)) return damaged("its hash does not match");
   std::size_t at = sizeof h;
   blocks_ = section<Block>(bytes, at, h.blocks);
   groups_ = section<Group>(bytes, at, h.groups);
-  values_ = section<float>(bytes, at, h.entries);
+  entries_ = section<std::uint32_t>(bytes, at, h.entries);
+  scales_ = section<float>(bytes, at, scaled_rows(h));
+  row_sums_ = section<std::int32_t>(bytes, at, scaled_rows(h));
   offsets_ = section<std::uint16_t>(bytes, at, h.entries);
+  kind_ = h.kind;
   outputs_ = h.outputs;
   inputs_ = h.inputs;
-  panel_width_ = panel_width;
+  layout_ = layout;
   bytes_ = bytes;
   return check();
 }
@@ -173,46 +271,51 @@ Status Matrix::read(std::span<const std::byte> bytes, std::size_t panel_width) {
 // Nothing that a kernel does with the content leaves the panel or the sums, and no sum is left unset.
 Status Matrix::check() const {
   if (outputs_ < 1 || inputs_ < 1 || outputs_ > kMostExtent || inputs_ > kMostExtent) return damaged("extents");
-  std::size_t group = 0, entry = 0, input = 0;
+  const std::size_t per_line = inputs_per_line(kind_), lines = (inputs_ + per_line - 1) / per_line;
+  std::size_t group = 0, entry = 0, line = 0;
   std::vector<bool> set(outputs_);
   for (const Block& block : blocks_) {
     const std::size_t groups = std::size_t{block.triples} + block.singles;
-    const bool follows = block.first_group == group && block.first_entry == entry && block.first_input == input;
+    const bool follows = block.first_group == group && block.first_entry == entry && block.first_line == line;
     if (!follows || groups > groups_.size() - group) return damaged("a block's place");
-    if (block.inputs < 1 || block.inputs > inputs_per_block(panel_width_)) return damaged("a block's inputs");
+    if (block.lines < 1 || block.lines > lines_per_block(layout_.panel_width)) return damaged("a block's lines");
     for (std::size_t g = 0; g < groups; ++g) {
       const Group& rows = groups_[group + g];
       const std::size_t width = g < block.triples ? kGroupRows : 1;
       for (std::size_t r = 0; r < width; ++r) {
         if (rows.rows[r] >= outputs_) return damaged("a row");
-        if (input == 0) set[rows.rows[r]] = true;
+        if (line == 0) set[rows.rows[r]] = true;
       }
-      if (rows.entries > block.inputs) return damaged("a group's entries");
       entry += width * rows.entries;
-      if (entry > values_.size()) return damaged("a group's entries");
+      if (entry > entries_.size()) return damaged("a group's entries");
     }
-    const std::size_t end = block.inputs * panel_width_ * sizeof(float), step = panel_width_ * sizeof(float);
+    const std::size_t step = layout_.panel_width * sizeof(float), end = block.lines * step;
     for (std::size_t e = block.first_entry; e < entry; ++e) {
       if (offsets_[e] >= end || offsets_[e] % step != 0) return damaged("an offset");
     }
     group += groups;
-    input += block.inputs;
+    line += block.lines;
   }
-  if (group != groups_.size() || entry != values_.size() || input != inputs_) return damaged("its parts' sizes");
+  if (group != groups_.size() || entry != entries_.size() || line != lines) return damaged("its parts' sizes");
   if (std::find(set.begin(), set.end(), false) != set.end()) return damaged("a row is missing");
+  if (kind_ == Entries::kF32) return {};
+  for (const std::uint32_t weights : entries_) {
+    const auto quad = std::bit_cast<Quad>(weights);
+    if (!fits(quad, 0, layout_.pair_limit) || !fits(quad, 2, layout_.pair_limit)) return damaged("a pair of weights");
+  }
   return {};
 }
 
-Result<Matrix> Matrix::view(std::span<const std::byte> bytes, std::size_t panel_width) {
+Result<Matrix> Matrix::view(std::span<const std::byte> bytes, const Layout& layout) {
   Matrix matrix;
-  SL_RETURN_IF_ERROR(matrix.read(bytes, panel_width));
+  SL_RETURN_IF_ERROR(matrix.read(bytes, layout));
   return matrix;
 }
 
-Result<Matrix> Matrix::open(const std::filesystem::path& path, std::size_t panel_width) {
+Result<Matrix> Matrix::open(const std::filesystem::path& path, const Layout& layout) {
   SL_ASSIGN_OR_RETURN(MappedFile file, MappedFile::open(path));
   Matrix matrix;
-  SL_RETURN_IF_ERROR(matrix.read(file.bytes(), panel_width).with_context(path.string()));
+  SL_RETURN_IF_ERROR(matrix.read(file.bytes(), layout).with_context(path.string()));
   matrix.owner_ = std::move(file);
   return matrix;
 }
