@@ -183,11 +183,14 @@ std::function<Status()> add_bench(CLI::App& command) {
   engine->add_option("--json", options->json, "write the figures here");
   auto layers = std::make_shared<kernels::Options>();
   CLI::App* sparse = command.add_subcommand(
-      "kernels", "sparse layers of published networks, beside dense ones and other sparse libraries, on one core");
+      "kernels", "sparse layers of published networks, beside dense ones and other sparse libraries");
   sparse->add_option("--network", layers->networks, "only this network (may be repeated)");
   sparse->add_option("--sparsity", layers->sparsities, "shares of weights that are zero")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  sparse->add_option("--threads", layers->threads, "threads of one layer (default: 1, and 2 where there are two CPUs)")
+      ->check(CLI::Range(1, 1024));
+  sparse->add_flag("--blocks", layers->blocks, "prune four neighbouring inputs of an output together");
   sparse->add_option("--rounds", layers->rounds, "timed runs of each")
       ->check(CLI::Range(3, 10'000))
       ->capture_default_str();

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <map>
+#include <numeric>
 #include <random>
 
 #include "apps/kernels/contenders.h"
@@ -25,8 +27,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The most that results may differ from the dense ones', relative to the largest of them.
-constexpr double kMostDifference = 1e-4;
+// The most that results may differ from the dense ones', relative to the largest of them. Quantized ones share their
+// levels, but OpenVINO rounds halves its own way.
+constexpr double kMostDifference = 1e-4, kMostInt8Difference = 0.008;
 
 /// Aligned numbers in -1..1.
 class Numbers {
@@ -41,35 +44,45 @@ class Numbers {
   std::size_t count_;
 };
 
-/// What one contender took, and how many times as long as ours.
+/// What one contender took, and how many times as long as ours of FP32 and of INT8.
 struct Timing {
   Quartiles<double> ms;
-  Quartiles<double> times_ours;
+  Quartiles<double> times_ours, times_ours_int8;
 };
 
 struct Measured {
   const Layer* layer;
   double sparsity;
+  int threads;
   std::map<std::string_view, Timing> timings;  // of contenders that have a kernel for the layer
-  double gflops = 0;                           // ours, on the non-zeros
-  double difference = 0;                       // from dense FP32
+  double gflops = 0;                           // ours of FP32, on the non-zeros
+  double difference = 0;                       // ours of FP32 from dense FP32
+  double int8_difference = 0;                  // and of INT8 from dense INT8
 };
 
-void prune(std::span<float> weights, double sparsity) {
-  std::vector<float> magnitudes;
-  for (const float w : weights) magnitudes.push_back(std::abs(w));
-  const auto keep = magnitudes.begin() + static_cast<std::ptrdiff_t>(sparsity * static_cast<double>(weights.size()));
-  if (keep == magnitudes.end()) return std::fill(weights.begin(), weights.end(), 0.0F);
-  std::nth_element(magnitudes.begin(), keep, magnitudes.end());
-  for (float& w : weights) w = std::abs(w) < *keep ? 0.0F : w;
+// Zeroes the smallest weights, one by one or `together` neighbouring ones of a row by the length of their vector.
+void prune(std::span<float> weights, std::size_t inputs, std::size_t together, double sparsity) {
+  std::vector<std::span<float>> blocks;
+  for (std::size_t row = 0; row < weights.size(); row += inputs) {
+    for (std::size_t i = 0; i < inputs; i += together) {
+      blocks.push_back(weights.subspan(row + i, std::min(together, inputs - i)));
+    }
+  }
+  const auto length = [](std::span<const float> block) {
+    return std::accumulate(block.begin(), block.end(), 0.0F, [](float sum, float w) { return sum + w * w; });
+  };
+  const auto keep = blocks.begin() + static_cast<std::ptrdiff_t>(sparsity * static_cast<double>(blocks.size()));
+  std::nth_element(blocks.begin(), keep, blocks.end(), [&](auto a, auto b) { return length(a) < length(b); });
+  std::for_each(blocks.begin(), keep, [](std::span<float> block) { std::fill(block.begin(), block.end(), 0.0F); });
 }
 
 struct Runner {
   std::string_view name;
   std::unique_ptr<Prepared> prepared;
-  std::vector<double> ms, ratio;
+  std::vector<double> ms, ratio, ratio_int8;
 };
 
+// The first two are ours.
 Status run_rounds(std::vector<Runner>& runners, int rounds) {
   constexpr int kWarmUp = 2;
   std::vector<double> ms(runners.size());
@@ -83,41 +96,51 @@ Status run_rounds(std::vector<Runner>& runners, int rounds) {
     if (round < 0) continue;
     for (std::size_t who = 0; who < runners.size(); ++who) {
       runners[who].ms.push_back(ms[who]);
-      runners[who].ratio.push_back(ms[who] / ms.front());
+      runners[who].ratio.push_back(ms[who] / ms[0]);
+      runners[who].ratio_int8.push_back(ms[who] / ms[1]);
     }
   }
   return {};
 }
 
-Result<Measured> time_layer(const Layer& layer, double sparsity, const Options& options) {
+// How much results differ, relative to the largest of `expected`; an error if by more than `most`.
+Result<double> difference(const Layer& layer, double sparsity, const Prepared& expected, const Prepared& actual,
+                          double most) {
+  const TensorSpec y{.name = "y", .type = ElementType::kF32, .shape = {static_cast<std::int64_t>(expected.y().size())}};
+  const double off = zoo::compare(y, std::as_bytes(expected.y()), std::as_bytes(actual.y())).max_rel;
+  if (off <= most) return off;
+  return error(Code::kInternal, "{} at {:.0f} % sparsity: results differ from the dense ones' by {}; allowed: {}",
+               layer.name, 100 * sparsity, off, most);
+}
+
+Result<Measured> time_layer(const Layer& layer, double sparsity, int threads, const Options& options) {
+  constexpr std::size_t kBlock = 4;
   std::mt19937 random(7);
   const backend::LayerShape& shape = layer.shape;
   Numbers weights(shape.outputs * shape.inputs(), random), bias(shape.outputs, random), x(shape.x_elements(), random);
-  prune(weights.all(), sparsity);
-  const LayerData data{shape, weights.all(), bias.all(), x.all()};
+  prune(weights.all(), shape.inputs(), options.blocks ? kBlock : 1, sparsity);
+  const LayerData data{shape, weights.all(), bias.all(), x.all(), threads};
   std::vector<Runner> runners;
-  std::span<const float> ours, dense;
   for (const Contender& contender : contenders()) {
     auto prepared = contender.prepare(data);
     if (!prepared.ok()) return prepared.status().with_context(layer.name);
-    if (*prepared == nullptr) continue;
-    runners.push_back({contender.name, std::move(prepared).value(), {}, {}});
-    if (contender.kind == Kind::kOurs) ours = runners.back().prepared->y();
-    if (contender.name == kDense) dense = runners.back().prepared->y();
+    if (*prepared != nullptr) runners.push_back({contender.name, std::move(prepared).value(), {}, {}, {}});
   }
   SL_RETURN_IF_ERROR(run_rounds(runners, options.rounds));
-  Measured result{.layer = &layer, .sparsity = sparsity, .timings = {}, .difference = 0};
-  const TensorSpec y{.name = "y", .type = ElementType::kF32, .shape = {static_cast<std::int64_t>(ours.size())}};
-  result.difference = zoo::compare(y, std::as_bytes(dense), std::as_bytes(ours)).max_rel;
-  if (!(result.difference <= kMostDifference)) {
-    return error(Code::kInternal, "{} at {:.0f} % sparsity: results differ from the dense ones' by {}; allowed: {}",
-                 layer.name, 100 * sparsity, result.difference, kMostDifference);
+  Measured result{.layer = &layer, .sparsity = sparsity, .threads = threads, .timings = {}};
+  const auto by_name = [&](std::string_view name) -> const Prepared& {
+    return *std::find_if(runners.begin(), runners.end(), [&](const Runner& r) { return r.name == name; })->prepared;
+  };
+  SL_ASSIGN_OR_RETURN(result.difference, difference(layer, sparsity, by_name(kDense), by_name(kOurs), kMostDifference));
+  SL_ASSIGN_OR_RETURN(result.int8_difference,
+                      difference(layer, sparsity, by_name(kDenseInt8), by_name(kOursInt8), kMostInt8Difference));
+  for (Runner& r : runners) {
+    result.timings[r.name] = {quartiles(std::move(r.ms)), quartiles(std::move(r.ratio)),
+                              quartiles(std::move(r.ratio_int8))};
   }
-  for (Runner& r : runners) result.timings[r.name] = {quartiles(std::move(r.ms)), quartiles(std::move(r.ratio))};
   const auto nonzeros = static_cast<double>(data.weights.size()) -
                         static_cast<double>(std::count(data.weights.begin(), data.weights.end(), 0.0F));
-  const double ms = result.timings.at(contenders().front().name).ms.median;
-  result.gflops = 2 * nonzeros * static_cast<double>(shape.positions()) / ms / 1e6;
+  result.gflops = 2 * nonzeros * static_cast<double>(shape.positions()) / result.timings.at(kOurs).ms.median / 1e6;
   return result;
 }
 
@@ -134,52 +157,76 @@ double peak_gflops() {
   return best;
 }
 
-std::string times(const Measured& result, std::string_view contender) {
-  const auto found = result.timings.find(contender);
-  return found == result.timings.end() ? "-" : fmt::format("{:.2f}", found->second.times_ours.median);
-}
-
 void print_layer(const Layer& layer, const std::vector<Measured>& results) {
-  fmt::print("{:<14}{:<34}{:>9.3f}{:>9.3f}", layer.network, layer.name, results.front().timings.at(kDense).ms.median,
-             results.front().timings.at(kDenseInt8).ms.median);
-  for (const Measured& r : results) fmt::print("{:>8}", times(r, kDense));
+  const auto& first = results.front().timings;
+  fmt::print("{:<14}{:<34}{:>9.3f}{:>9.3f}", layer.network, layer.name, first.at(kDense).ms.median,
+             first.at(kDenseInt8).ms.median);
+  for (const Measured& r : results) {
+    fmt::print("{:>12}", fmt::format("{:.2f} {:.2f}", r.timings.at(kDense).times_ours.median,
+                                     r.timings.at(kDenseInt8).times_ours_int8.median));
+  }
   fmt::print("\n");
   std::fflush(stdout);
 }
 
+/// A column of the summary: how many times as long as ours a contender takes.
+struct Column {
+  std::string title;
+  std::string key;  // in the JSON
+  std::string_view contender;
+  Quartiles<double> Timing::*ratio;
+};
+
+const std::vector<Column>& columns() {
+  static const std::vector<Column> all{
+      {"OpenVINO FP32", "OpenVINO FP32", kDense, &Timing::times_ours},
+      {"OpenVINO INT8 / ours INT8", "OpenVINO INT8 over sparseloom INT8", kDenseInt8, &Timing::times_ours_int8},
+      {"OpenVINO INT8", "OpenVINO INT8", kDenseInt8, &Timing::times_ours},
+      {"Eigen", "Eigen", "Eigen", &Timing::times_ours},
+      {"XNNPACK", "XNNPACK", "XNNPACK", &Timing::times_ours}};
+  return all;
+}
+
+using Condition = std::pair<double, int>;  // sparsity, threads
+
 // Over the layers that the contender has a kernel for.
-Quartiles<double> over_layers(const std::vector<Measured>& results, double sparsity, std::string_view contender) {
+Quartiles<double> over_layers(const std::vector<Measured>& results, const Condition& condition, const Column& column) {
   std::vector<double> ratios;
   for (const Measured& r : results) {
-    const auto found = r.timings.find(contender);
-    if (r.sparsity == sparsity && found != r.timings.end()) ratios.push_back(found->second.times_ours.median);
+    const auto found = r.timings.find(column.contender);
+    if (Condition(r.sparsity, r.threads) == condition && found != r.timings.end()) {
+      ratios.push_back((found->second.*column.ratio).median);
+    }
   }
   return quartiles(std::move(ratios));
 }
 
-void print_summary(const std::vector<Measured>& results, const Options& options, double peak) {
-  fmt::print("\nTimes as long as sparseloom's kernels, median over the layers [quartiles]:\n");
+void print_summary(const std::vector<Measured>& results, const Options& options, int threads, double peak) {
+  fmt::print(
+      "\nTimes as long as sparseloom's FP32 kernels (INT8 where it says so) on {} core(s), median over the layers "
+      "[quartiles]:\n",
+      threads);
   std::vector<std::string> header{"sparsity"};
-  for (const Contender& c : contenders().subspan(1)) header.emplace_back(c.name);
+  for (const Column& c : columns()) header.push_back(c.title);
   header.emplace_back("GFLOP/s on non-zeros");
-  header.emplace_back("of the core's peak");
+  header.emplace_back("of peak");
   Table table(header);
   for (const double sparsity : options.sparsities) {
     std::vector<std::string> row{fmt::format("{:.0f} %", 100 * sparsity)};
-    for (const Contender& c : contenders().subspan(1)) {
-      const Quartiles<double> q = over_layers(results, sparsity, c.name);
+    for (const Column& c : columns()) {
+      const Quartiles<double> q = over_layers(results, {sparsity, threads}, c);
       row.push_back(q.median == 0 ? "-" : fmt::format("{:.2f} [{:.2f}..{:.2f}]", q.median, q.q1, q.q3));
     }
     std::vector<double> rates;
     for (const Measured& r : results) {
-      if (r.sparsity == sparsity) rates.push_back(r.gflops);
+      if (r.sparsity == sparsity && r.threads == threads) rates.push_back(r.gflops);
     }
     const double rate = quartiles(std::move(rates)).median;
     row.push_back(fmt::format("{:.1f}", rate));
-    row.push_back(fmt::format("{:.0f} %", 100 * rate / peak));
+    row.push_back(fmt::format("{:.0f} %", 100 * rate / peak / threads));
     table.add(std::move(row));
   }
-  fmt::print("{}", table.text());
+  fmt::print("{}\n", table.text());
 }
 
 Json to_json(const std::vector<Measured>& results, const Options& options, double peak, bool complete) {
@@ -188,26 +235,29 @@ Json to_json(const std::vector<Measured>& results, const Options& options, doubl
     Json timings = Json::object();
     for (const auto& [name, timing] : r.timings) {
       timings[std::string(name)] = {{"ms", quartiles_json(timing.ms)},
-                                    {"times_ours", quartiles_json(timing.times_ours)}};
+                                    {"times_ours", quartiles_json(timing.times_ours)},
+                                    {"times_ours_int8", quartiles_json(timing.times_ours_int8)}};
     }
     layers.push_back({{"network", r.layer->network},
                       {"layer", r.layer->name},
                       {"count", r.layer->count},
                       {"sparsity", r.sparsity},
+                      {"threads", r.threads},
                       {"contenders", std::move(timings)},
                       {"gflops_on_nonzeros", r.gflops},
-                      {"max_rel_diff", r.difference}});
+                      {"max_rel_diff", r.difference},
+                      {"max_rel_diff_int8", r.int8_difference}});
   }
-  for (const double sparsity : options.sparsities) {
-    Json row{{"sparsity", sparsity}};
-    for (const Contender& c : contenders().subspan(1)) {
-      row[std::string(c.name)] = quartiles_json(over_layers(results, sparsity, c.name));
+  for (const int threads : options.threads) {
+    for (const double sparsity : options.sparsities) {
+      Json row{{"sparsity", sparsity}, {"threads", threads}};
+      for (const Column& c : columns()) row[c.key] = quartiles_json(over_layers(results, {sparsity, threads}, c));
+      medians.push_back(std::move(row));
     }
-    medians.push_back(std::move(row));
   }
   return {{"instruction_set", backend::sparse::kernels::instruction_set()},
-          {"threads", 1},
-          {"peak_gflops", peak},
+          {"pruned", options.blocks ? "blocks of 4 inputs" : "single weights"},
+          {"peak_gflops_per_core", peak},
           {"complete", complete},
           {"medians_over_layers", std::move(medians)},
           {"layers", std::move(layers)}};
@@ -231,40 +281,67 @@ Result<std::vector<Layer>> chosen_layers(const Options& options) {
   return layers;
 }
 
-}  // namespace
+Result<std::vector<int>> chosen_threads(const std::vector<int>& asked) {
+  const auto cpus = static_cast<int>(allowed_cpus().size());
+  for (const int threads : asked) {
+    if (threads > cpus) {
+      return error(Code::kInvalidArgument, "--threads {}: this process may use {} CPUs", threads, cpus);
+    }
+  }
+  if (!asked.empty()) return asked;
+  return cpus > 1 ? std::vector<int>{1, 2} : std::vector<int>{1};
+}
 
-Status bench_kernels(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_ASSIGN_OR_RETURN(const std::vector<Layer> layers, chosen_layers(options));
-  SL_RETURN_IF_ERROR(pin_this_thread({allowed_cpus().front()}));
-  interrupted();
-  const double peak = peak_gflops();
-  fmt::print(
-      "Sparse layers on one core, {} instructions, peak {:.1f} GFLOP/s. ms of the dense layer in FP32 and INT8, then "
-      "how "
-      "many\ntimes as long dense FP32 takes as sparseloom at each sparsity; medians of {} interleaved runs.\n\n",
-      backend::sparse::kernels::instruction_set(), peak, options.rounds);
+// Every layer at every sparsity; fewer if interrupted.
+Result<std::vector<Measured>> time_layers(const std::vector<Layer>& layers, int threads, const Options& options) {
   fmt::print("{:<14}{:<34}{:>9}{:>9}", "network", "layer (inputs->outputs, positions)", "FP32", "INT8");
-  for (const double sparsity : options.sparsities) fmt::print("{:>8}", fmt::format("{:.0f} %", 100 * sparsity));
+  for (const double sparsity : options.sparsities) fmt::print("{:>12}", fmt::format("{:.0f} %", 100 * sparsity));
   fmt::print("\n");
   std::vector<Measured> all;
   for (const Layer& layer : layers) {
     std::vector<Measured> results;
     for (const double sparsity : options.sparsities) {
-      if (interrupted()) break;
-      SL_ASSIGN_OR_RETURN(Measured result, time_layer(layer, sparsity, options));
+      if (interrupted()) return all;
+      SL_ASSIGN_OR_RETURN(Measured result, time_layer(layer, sparsity, threads, options));
       results.push_back(std::move(result));
     }
-    if (interrupted()) break;
     print_layer(layer, results);
     all.insert(all.end(), results.begin(), results.end());
   }
-  if (!all.empty()) {
-    print_summary(all, options, peak);
-    if (!options.json.empty()) {
-      const bool complete = all.size() == layers.size() * options.sparsities.size();
-      SL_RETURN_IF_ERROR(write_file(options.json, to_json(all, options, peak, complete).dump(2) + "\n"));
-    }
+  return all;
+}
+
+}  // namespace
+
+Status bench_kernels(const Options& asked) {
+  SL_RETURN_IF_ERROR(check_writable("--json", asked.json));
+  SL_ASSIGN_OR_RETURN(const std::vector<Layer> layers, chosen_layers(asked));
+  Options options = asked;
+  SL_ASSIGN_OR_RETURN(options.threads, chosen_threads(asked.threads));
+  const std::vector<CpuIndex> cpus = allowed_cpus();
+  interrupted();
+  std::vector<Measured> all;
+  double peak = 0;
+  // Most threads first: those that OpenVINO starts for good take over the cores of the thread that starts them.
+  std::vector<int> order = options.threads;
+  std::sort(order.begin(), order.end(), std::greater<>());
+  for (const int threads : order) {
+    SL_RETURN_IF_ERROR(pin_this_thread({cpus.begin(), cpus.begin() + threads}));
+    peak = std::max(peak, peak_gflops());
+    fmt::print(
+        "Sparse layers on {} core(s), {} instructions, peak {:.1f} GFLOP/s per core. ms of the dense layer in FP32 and "
+        "INT8; then, at\neach sparsity, how many times as long dense FP32 takes as sparseloom's FP32, and dense INT8 "
+        "as "
+        "its INT8. Medians of {}\ninterleaved runs; weights pruned {}.\n\n",
+        threads, backend::sparse::kernels::instruction_set(), peak, options.rounds,
+        options.blocks ? "in blocks of four inputs" : "one by one");
+    SL_ASSIGN_OR_RETURN(const std::vector<Measured> results, time_layers(layers, threads, options));
+    if (!results.empty()) print_summary(results, options, threads, peak);
+    all.insert(all.end(), results.begin(), results.end());
+  }
+  if (!all.empty() && !options.json.empty()) {
+    const bool complete = all.size() == layers.size() * options.sparsities.size() * options.threads.size();
+    SL_RETURN_IF_ERROR(write_file(options.json, to_json(all, options, peak, complete).dump(2) + "\n"));
   }
   return cancelled_if_interrupted();
 }

@@ -17,6 +17,7 @@ struct LayerData {
   std::span<const float> weights;  ///< outputs x inputs, most of them zero
   std::span<const float> bias;
   std::span<const float> x;
+  int threads = 1;
 };
 
 /// A layer made ready by one contender.
@@ -28,19 +29,18 @@ class Prepared {
   virtual std::span<const float> y() const = 0;
 };
 
-enum class Kind { kOurs, kDense, kSparse };
-
 struct Contender {
   std::string_view name;
-  Kind kind;
-  /// Null if it has no kernel for such a layer.
+  /// Null if it has no kernel for such a layer, or none that uses so many threads.
   Result<std::unique_ptr<Prepared>> (*prepare)(const LayerData& data);
 };
 
+inline constexpr std::string_view kOurs = "sparseloom FP32";
+inline constexpr std::string_view kOursInt8 = "sparseloom INT8";
 inline constexpr std::string_view kDense = "OpenVINO FP32";
 inline constexpr std::string_view kDenseInt8 = "OpenVINO INT8";
 
-/// sparseloom; OpenVINO's dense FP32 and INT8; Eigen's and XNNPACK's sparse kernels. Ours first.
+/// Ours; OpenVINO's dense ones; Eigen's and XNNPACK's sparse kernels, FP32.
 std::span<const Contender> contenders();
 
 Result<std::unique_ptr<Prepared>> prepare_eigen(const LayerData& data);

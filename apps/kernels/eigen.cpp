@@ -37,7 +37,7 @@ class EigenProduct final : public Prepared {
 }  // namespace
 
 Result<std::unique_ptr<Prepared>> prepare_eigen(const LayerData& data) {
-  if (!is_product(data.shape)) return std::unique_ptr<Prepared>();
+  if (!is_product(data.shape) || data.threads > 1) return std::unique_ptr<Prepared>();
   return std::unique_ptr<Prepared>(std::make_unique<EigenProduct>(data));
 }
 

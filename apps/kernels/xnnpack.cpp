@@ -1,3 +1,4 @@
+#include <pthreadpool.h>
 #include <xnnpack.h>
 
 #include <limits>
@@ -11,14 +12,19 @@ struct Delete {
   void operator()(xnn_operator_t op) const { xnn_delete_operator(op); }
 };
 using Operator = std::unique_ptr<xnn_operator, Delete>;
+struct Destroy {
+  void operator()(pthreadpool_t pool) const { pthreadpool_destroy(pool); }
+};
+using Threads = std::unique_ptr<pthreadpool, Destroy>;
 
 // XNNPACK multiplies by sparse weights in 1x1 convolutions over images that are stored channel by channel. A linear
 // layer is given to it as one, its tokens already transposed.
 class XnnpackProduct final : public Prepared {
  public:
-  XnnpackProduct(Operator op, std::vector<float> y) : op_(std::move(op)), y_(std::move(y)) {}
+  XnnpackProduct(Operator op, std::vector<float> y, Threads threads)
+      : op_(std::move(op)), y_(std::move(y)), threads_(std::move(threads)) {}
   Status run() override {
-    if (xnn_run_operator(op_.get(), nullptr) == xnn_status_success) return {};
+    if (xnn_run_operator(op_.get(), threads_.get()) == xnn_status_success) return {};
     return error(Code::kInternal, "XNNPACK: run failed");
   }
   std::span<const float> y() const override { return {}; }
@@ -26,6 +32,7 @@ class XnnpackProduct final : public Prepared {
  private:
   Operator op_;
   std::vector<float> y_;
+  Threads threads_;  // none for one
 };
 
 }  // namespace
@@ -42,9 +49,11 @@ Result<std::unique_ptr<Prepared>> prepare_xnnpack(const LayerData& data) {
   if (status != xnn_status_success) return std::unique_ptr<Prepared>();
   Operator op(made);
   std::vector<float> y(data.shape.y_elements());
-  status = xnn_setup_convolution2d_nchw_f32(op.get(), 1, 1, data.shape.positions(), data.x.data(), y.data(), nullptr);
+  Threads threads(data.threads > 1 ? pthreadpool_create(static_cast<std::size_t>(data.threads)) : nullptr);
+  status =
+      xnn_setup_convolution2d_nchw_f32(op.get(), 1, 1, data.shape.positions(), data.x.data(), y.data(), threads.get());
   if (status != xnn_status_success) return std::unique_ptr<Prepared>();
-  return std::unique_ptr<Prepared>(std::make_unique<XnnpackProduct>(std::move(op), std::move(y)));
+  return std::unique_ptr<Prepared>(std::make_unique<XnnpackProduct>(std::move(op), std::move(y), std::move(threads)));
 }
 
 }  // namespace sparseloom::apps::kernels

@@ -79,7 +79,7 @@ std::size_t LayerShape::x_elements() const {
 }
 
 QuantizedLayer quantize_layer(const LayerShape& shape, std::span<const float> weights) {
-  constexpr float kMost = 127;
+  constexpr float kMost = 63;
   constexpr std::uint32_t kLevels = 256;
   const bool linear = std::holds_alternative<sparse::LinearShape>(shape.of);
   QuantizedLayer layer{.integers = {}, .scales = {}, .x = {linear ? -2.0F : 0.0F, 4.0F / (kLevels - 1), kLevels}};
