@@ -199,6 +199,8 @@ std::function<Status()> add_bench(CLI::App& command) {
   CLI::App* model =
       command.add_subcommand("model", "a whole model with its pruned layers sparse, beside OpenVINO alone");
   model->add_option("model", whole->model, "model file")->required();
+  model->add_option("--reference", whole->reference,
+                    "model that answers exactly as this one should: both ways are compared with it too");
   model->add_option("--threads", whole->threads, "threads of one inference")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -8,6 +8,7 @@ namespace sparseloom::apps::kernels {
 
 struct ModelOptions {
   std::string model;
+  std::string reference;  ///< a model that answers exactly as this one should; empty: none
   int rounds = 15;
   int threads = 1;
   std::string json;

@@ -337,14 +337,17 @@ Result<std::pair<SparseLayer, std::filesystem::path>> keep(const SparseLayer& la
   return std::pair(std::move(again), file);
 }
 
-Status replace(const Candidate& candidate, const SparseLayer& layer, const SparseLayersWanted& wanted) {
+Status replace(const Candidate& candidate, const SparseLayer& layer, const SparseLayersWanted& wanted,
+               const ov::ParameterVector& unread) {
   const Tail tail = tail_of(candidate);
   const std::vector<float> bias = tail.bias.value_or(std::vector<float>(candidate.shape.outputs));
   ov::OutputVector inputs{candidate.x, Constant::create(ov::element::f32, {bias.size()}, bias)};
   if (tail.residual) inputs.push_back(*tail.residual);
   SL_ASSIGN_OR_RETURN(auto kept, keep(layer, wanted.folder));
-  const auto op =
-      std::make_shared<SparseOp>(inputs, std::move(kept.first), std::move(kept.second), tail.relu, wanted.threads);
+  if (!unread.empty()) inputs.push_back(unread.front());
+  const auto op = std::make_shared<SparseOp>(
+      inputs, std::move(kept.first),
+      SparseOp::Options{std::move(kept.second), tail.residual.has_value(), tail.relu, wanted.threads});
   op->set_friendly_name(tail.last->get_friendly_name());
   op->output(0).set_names(tail.last->output(0).get_names());
   ov::replace_node(tail.last, op);
@@ -354,9 +357,14 @@ Status replace(const Candidate& candidate, const SparseLayer& layer, const Spars
 }  // namespace
 
 Result<std::size_t> use_sparse_layers(ov::Model& model, const SparseLayersWanted& wanted) {
+  const auto nodes = model.get_ordered_ops();
+  const bool quantized = std::any_of(nodes.begin(), nodes.end(), [](const NodePtr& node) {
+    return ov::is_type<ov::op::v0::FakeQuantize>(node);  // low-precision passes will run: see SparseOp
+  });
+  const ov::ParameterVector unread = quantized ? model.get_parameters() : ov::ParameterVector();
   std::size_t replaced = 0;
   Measurement measurement(wanted.threads);
-  for (const NodePtr& node : model.get_ordered_ops()) {
+  for (const NodePtr& node : nodes) {
     auto candidate = linear_candidate(node);
     if (!candidate) candidate = convolution_candidate(node);
     if (!candidate || sparsity(candidate->weights.values) < kLeastSparsity) continue;
@@ -367,7 +375,7 @@ Result<std::size_t> use_sparse_layers(ov::Model& model, const SparseLayersWanted
       SL_ASSIGN_OR_RETURN(chosen, measurement.fastest(*candidate, layers));
     }
     if (!chosen) continue;
-    SL_RETURN_IF_ERROR(replace(*candidate, *chosen, wanted));
+    SL_RETURN_IF_ERROR(replace(*candidate, *chosen, wanted, unread));
     ++replaced;
   }
   return replaced;

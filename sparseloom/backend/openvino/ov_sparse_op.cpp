@@ -83,9 +83,8 @@ void SparseLayer::run(const float* x, const ov::Shape& shape, const sparse::kern
   }
 }
 
-SparseOp::SparseOp(const ov::OutputVector& inputs, SparseLayer layer, std::filesystem::path weights, bool relu,
-                   int threads)
-    : Op(inputs), layer_(std::move(layer)), weights_(std::move(weights)), relu_(relu), threads_(threads) {
+SparseOp::SparseOp(const ov::OutputVector& inputs, SparseLayer layer, Options options)
+    : Op(inputs), layer_(std::move(layer)), options_(std::move(options)) {
   constructor_validate_and_infer_types();
 }
 
@@ -105,7 +104,8 @@ void SparseOp::validate_and_infer_types() {
 // The digest stands for the weights: OpenVINO takes two operators of one type with equal inputs and equal attributes
 // for one.
 bool SparseOp::visit_attributes(ov::AttributeVisitor& visitor) {
-  std::string file = weights_.string(), digest;
+  std::string file = options_.weights.string(), digest;
+  std::int64_t threads = options_.threads;
   std::vector<std::int64_t> extents, quantization;
   if (layer_) {
     digest = layer_->weights().matrix().digest();
@@ -116,11 +116,13 @@ bool SparseOp::visit_attributes(ov::AttributeVisitor& visitor) {
   visitor.on_attribute("digest", digest);
   visitor.on_attribute("convolution", extents);
   visitor.on_attribute("quantization", quantization);
-  visitor.on_attribute("relu", relu_);
-  visitor.on_attribute("threads", threads_);
+  visitor.on_attribute("residual", options_.residual);
+  visitor.on_attribute("relu", options_.relu);
+  visitor.on_attribute("threads", threads);
   if (layer_) return true;
-  weights_ = file;
-  auto layer = open(weights_, extents, quantization);
+  options_.weights = file;
+  options_.threads = static_cast<int>(threads);
+  auto layer = open(file, extents, quantization);
   OPENVINO_ASSERT(layer.ok(), layer.status().message());
   OPENVINO_ASSERT(layer->weights().matrix().digest() == digest, file, ": other weights than these");
   layer_ = std::move(layer).value();
@@ -128,16 +130,16 @@ bool SparseOp::visit_attributes(ov::AttributeVisitor& visitor) {
 }
 
 std::shared_ptr<ov::Node> SparseOp::clone_with_new_inputs(const ov::OutputVector& inputs) const {
-  return std::make_shared<SparseOp>(inputs, *layer_, weights_, relu_, static_cast<int>(threads_));
+  return std::make_shared<SparseOp>(inputs, *layer_, options_);
 }
 
 bool SparseOp::evaluate(ov::TensorVector& outputs, const ov::TensorVector& inputs) const {
   outputs[0].set_shape(get_output_shape(0));
   const sparse::kernels::Epilogue epilogue{.bias = inputs[1].data<const float>(),
-                                           .residual = inputs.size() > 2 ? inputs[2].data<const float>() : nullptr,
-                                           .relu = relu_};
+                                           .residual = options_.residual ? inputs[2].data<const float>() : nullptr,
+                                           .relu = options_.relu};
   layer_->run(inputs[0].data<const float>(), inputs[0].get_shape(), epilogue, outputs[0].data<float>(),
-              static_cast<int>(threads_));
+              options_.threads);
   return true;
 }
 

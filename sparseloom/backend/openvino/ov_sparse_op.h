@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <openvino/op/op.hpp>
-#include <string>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -32,16 +32,24 @@ class SparseLayer {
   std::variant<std::shared_ptr<const sparse::Linear>, std::shared_ptr<const sparse::Convolution>> layer_;
 };
 
-/// The layer as an operator. Inputs: x; the bias, one number per output; maybe the residual, shaped like the output.
-/// All f32. A CPU plugin calls evaluate() for what it does not know, on the inferring thread.
+/// The layer as an operator. Inputs: x; the bias, one number per output; the residual if there is one, shaped like the
+/// output, all f32; and maybe one more, which is not read: an input of the model. (OpenVINO's low-precision passes search
+/// a node's ancestors for the nearest of those, and do not remember where they have been: in a residual network without
+/// such short cuts they would take for ever.) A CPU plugin calls evaluate() for what it does not know, on the inferring
+/// thread.
 class SparseOp final : public ov::op::Op {
  public:
   OPENVINO_OP("SparseLayer", "sparseloom")
 
   /// What a compiled graph is read from; visit_attributes() fills it and throws if the weights cannot be opened.
   SparseOp() = default;
-  /// `weights` is the file that holds the layer's weights, if there is one.
-  SparseOp(const ov::OutputVector& inputs, SparseLayer layer, std::filesystem::path weights, bool relu, int threads);
+  struct Options {
+    std::filesystem::path weights;  ///< the file that holds the layer's weights, if there is one
+    bool residual = false;
+    bool relu = false;
+    int threads = 1;
+  };
+  SparseOp(const ov::OutputVector& inputs, SparseLayer layer, Options options);
 
   void validate_and_infer_types() override;
   bool visit_attributes(ov::AttributeVisitor& visitor) override;
@@ -51,9 +59,7 @@ class SparseOp final : public ov::op::Op {
 
  private:
   std::optional<SparseLayer> layer_;
-  std::filesystem::path weights_;
-  bool relu_ = false;
-  std::int64_t threads_ = 1;
+  Options options_;
 };
 
 }  // namespace sparseloom::backend
