@@ -7,6 +7,7 @@
 #include "apps/commands.h"
 #include "apps/kernels/bench_kernels.h"
 #include "apps/kernels/bench_model.h"
+#include "apps/scratch_folder.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -36,29 +37,8 @@ Json spread_json(const run::Spread& s, double unit_per_second) {
           {"count", s.count}};
 }
 
-/// A scratch folder that vanishes with the object.
-class Scratch {
- public:
-  static Result<Scratch> make() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sparseloom-bench-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) return error(Code::kUnavailable, "{}: cannot make a folder", pattern);
-    return Scratch(pattern);
-  }
-  Scratch(Scratch&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  Scratch& operator=(Scratch&&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  explicit Scratch(std::filesystem::path path) : path_(std::move(path)) {}
-  std::filesystem::path path_;
-};
-
 Status bench_dispatch(const soc::Soc& soc, Json& document) {
-  SL_ASSIGN_OR_RETURN(const Scratch scratch, Scratch::make());
+  SL_ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::make());
   constexpr std::size_t kBatches = 200;
   fmt::print("\nEngine cost with a backend that does nothing (one task, three stages; median [quartiles]):\n");
   Json rows = Json::array();

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <optional>
 
+#include "apps/kernels/load_cost.h"
 #include "apps/quartiles_json.h"
+#include "apps/scratch_folder.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -29,21 +31,55 @@ bool is_quantized(const backend::Graph& graph) {
                      [](const backend::Node& node) { return node.op == "FakeQuantize"; });
 }
 
+/// Two ways of running a model: OpenVINO alone, and with sparse layers.
+template <typename T>
+struct Both {
+  T dense, sparse;
+};
+
+backend::CompileOptions compile_options(const ModelOptions& options, backend::SparseLayers layers,
+                                        const std::filesystem::path& cache) {
+  backend::CompileOptions compile;
+  compile.threads = options.threads;
+  compile.sparse_layers = layers;
+  compile.cache_dir = cache;
+  return compile;
+}
+
+struct Loading {
+  Both<LoadCost> first;             // compiles, and measures
+  Both<Quartiles<double>> again_s;  // from the cache
+  Both<Bytes> resident;             // after that
+};
+
+// In fresh processes, which take turns.
+Result<Loading> measure_loading(const Both<backend::CompileOptions>& compile, const ModelOptions& options) {
+  constexpr int kLoads = 5;
+  Loading loading{};
+  SL_ASSIGN_OR_RETURN(loading.first.dense, measure_load(options.model, compile.dense));
+  SL_ASSIGN_OR_RETURN(loading.first.sparse, measure_load(options.model, compile.sparse));
+  std::vector<double> dense_s, sparse_s;
+  for (int k = 0; k < kLoads && !interrupted(); ++k) {
+    SL_ASSIGN_OR_RETURN(const LoadCost dense, measure_load(options.model, compile.dense));
+    SL_ASSIGN_OR_RETURN(const LoadCost sparse, measure_load(options.model, compile.sparse));
+    dense_s.push_back(dense.time.count());
+    sparse_s.push_back(sparse.time.count());
+    loading.resident = {dense.resident, sparse.resident};
+  }
+  loading.again_s = {quartiles(std::move(dense_s)), quartiles(std::move(sparse_s))};
+  return loading;
+}
+
 struct Compiled {
   std::shared_ptr<backend::Executable> executable;
   zoo::Chain chain;
-  Seconds compile_time;
 };
 
-Result<Compiled> compile(const backend::Model& model, backend::SparseLayers layers, int threads) {
-  backend::CompileOptions options;
-  options.threads = threads;
-  options.sparse_layers = layers;
-  const auto start = Clock::now();
-  SL_ASSIGN_OR_RETURN(std::shared_ptr<backend::Executable> executable, model.compile(options));
-  const Seconds elapsed = Clock::now() - start;
+Result<Compiled> load(const backend::Runtime& runtime, const std::string& model,
+                      const backend::CompileOptions& options) {
+  SL_ASSIGN_OR_RETURN(std::shared_ptr<backend::Executable> executable, runtime.load(model, options));
   SL_ASSIGN_OR_RETURN(zoo::Chain chain, zoo::Chain::bind({executable}));
-  return Compiled{std::move(executable), std::move(chain), elapsed};
+  return Compiled{std::move(executable), std::move(chain)};
 }
 
 Result<double> run_ms(zoo::Chain& chain) {
@@ -71,6 +107,14 @@ Result<Times> measure(zoo::Chain& dense, zoo::Chain& sparse, int rounds) {
   return Times{quartiles(std::move(dense_ms)), quartiles(std::move(sparse_ms)), quartiles(std::move(ratio))};
 }
 
+void print_way(std::string_view name, const Quartiles<double>& ms, const LoadCost& first,
+               const Quartiles<double>& again_s, Bytes resident) {
+  constexpr double kMib = 1 << 20;
+  fmt::print("  {:<19}{:9.3f} ms [{:.3f}..{:.3f}]; loaded first in {:.2f} s, then in {:.3f} s [{:.3f}..{:.3f}]; {:.1f} MiB "
+             "resident\n", name, ms.median, ms.q1, ms.q3, first.time.count(), again_s.median, again_s.q1, again_s.q3,
+             static_cast<double>(resident.count) / kMib);
+}
+
 }  // namespace
 
 Status bench_model(const ModelOptions& options) {
@@ -79,12 +123,17 @@ Status bench_model(const ModelOptions& options) {
   if (static_cast<std::size_t>(options.threads) > allowed.size()) {
     return error(Code::kInvalidArgument, "--threads {}: this process may use {} CPUs", options.threads, allowed.size());
   }
+  interrupted();
+  SL_ASSIGN_OR_RETURN(const ScratchFolder cache, ScratchFolder::make());
+  const Both<backend::CompileOptions> compile{
+      compile_options(options, backend::SparseLayers::kNone, cache.path()),
+      compile_options(options, backend::SparseLayers::kWhereFaster, cache.path())};
+  SL_ASSIGN_OR_RETURN(const Loading loading, measure_loading(compile, options));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
   SL_ASSIGN_OR_RETURN(const auto model, runtime->read(options.model));
   SL_RETURN_IF_ERROR(pin_this_thread({allowed.begin(), allowed.begin() + options.threads}));
-  interrupted();
-  SL_ASSIGN_OR_RETURN(Compiled dense, compile(*model, backend::SparseLayers::kNone, options.threads));
-  SL_ASSIGN_OR_RETURN(Compiled sparse, compile(*model, backend::SparseLayers::kWhereFaster, options.threads));
+  SL_ASSIGN_OR_RETURN(Compiled dense, load(*runtime, options.model, compile.dense));
+  SL_ASSIGN_OR_RETURN(Compiled sparse, load(*runtime, options.model, compile.sparse));
   SL_ASSIGN_OR_RETURN(const zoo::ChainCheck check, check_chain(model->graph(), dense.chain, sparse.chain, kSeeds));
   if (!is_quantized(model->graph()) && !(check.difference.max_rel <= kMostDifference)) {
     return error(Code::kInternal, "{}: with sparse layers outputs differ by {} of their largest number; allowed: {}",
@@ -92,8 +141,7 @@ Status bench_model(const ModelOptions& options) {
   }
   std::optional<std::pair<double, double>> from_reference;  // dense, sparse
   if (!options.reference.empty()) {
-    SL_ASSIGN_OR_RETURN(const auto exact, runtime->read(options.reference));
-    SL_ASSIGN_OR_RETURN(Compiled reference, compile(*exact, backend::SparseLayers::kNone, options.threads));
+    SL_ASSIGN_OR_RETURN(Compiled reference, load(*runtime, options.reference, compile.dense));
     SL_ASSIGN_OR_RETURN(const auto of_dense, check_chain(model->graph(), reference.chain, dense.chain, kSeeds));
     SL_ASSIGN_OR_RETURN(const auto of_sparse, check_chain(model->graph(), reference.chain, sparse.chain, kSeeds));
     from_reference = {of_dense.difference.max_rel, of_sparse.difference.max_rel};
@@ -107,11 +155,14 @@ Status bench_model(const ModelOptions& options) {
     fmt::print("  from the reference differ: OpenVINO alone {:.1e}, with sparse layers {:.1e}\n", from_reference->first,
                from_reference->second);
   }
-  fmt::print("  OpenVINO alone    {:9.3f} ms [{:.3f}..{:.3f}], compiled in {:.2f} s\n", times.dense_ms.median,
-             times.dense_ms.q1, times.dense_ms.q3, dense.compile_time.count());
-  fmt::print("  with sparse layers{:9.3f} ms [{:.3f}..{:.3f}], compiled in {:.2f} s, measuring included\n",
-             times.sparse_ms.median, times.sparse_ms.q1, times.sparse_ms.q3, sparse.compile_time.count());
-  fmt::print("  {:.2f} times as fast [{:.2f}..{:.2f}]\n", times.ratio.median, times.ratio.q1, times.ratio.q3);
+  print_way("OpenVINO alone", times.dense_ms, loading.first.dense, loading.again_s.dense, loading.resident.dense);
+  print_way("with sparse layers", times.sparse_ms, loading.first.sparse, loading.again_s.sparse,
+            loading.resident.sparse);
+  fmt::print("  {:.2f} times as fast [{:.2f}..{:.2f}], {:.0f} % of the load time, {:.0f} % of the memory\n",
+             times.ratio.median, times.ratio.q1, times.ratio.q3,
+             100 * loading.again_s.sparse.median / loading.again_s.dense.median,
+             100 * static_cast<double>(loading.resident.sparse.count) /
+                 static_cast<double>(loading.resident.dense.count));
   if (!options.json.empty()) {
     Json document{{"model", options.model},
                         {"threads", options.threads},
@@ -119,7 +170,13 @@ Status bench_model(const ModelOptions& options) {
                         {"max_rel_diff", check.difference.max_rel},
                         {"dense_ms", quartiles_json(times.dense_ms)},
                         {"sparse_ms", quartiles_json(times.sparse_ms)},
-                        {"speed_up", quartiles_json(times.ratio)}};
+                        {"speed_up", quartiles_json(times.ratio)},
+                  {"first_load_s", {{"dense", loading.first.dense.time.count()},
+                                    {"sparse", loading.first.sparse.time.count()}}},
+                  {"load_s", {{"dense", quartiles_json(loading.again_s.dense)},
+                              {"sparse", quartiles_json(loading.again_s.sparse)}}},
+                  {"resident_bytes", {{"dense", loading.resident.dense.count},
+                                      {"sparse", loading.resident.sparse.count}}}};
     if (from_reference) {
       document["max_rel_diff_from_reference"] = {{"dense", from_reference->first}, {"sparse", from_reference->second}};
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <memory>
 #include <span>
 #include <variant>
@@ -14,6 +15,7 @@ namespace sparseloom::backend {
 struct LayerShape {
   std::variant<sparse::LinearShape, sparse::ConvolutionShape> of;
   std::size_t outputs = 1;
+  auto operator<=>(const LayerShape&) const = default;
 
   std::size_t inputs() const;      ///< weights per output
   std::size_t positions() const;   ///< results per output: tokens, or pixels of one image

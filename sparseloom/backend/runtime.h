@@ -33,8 +33,10 @@ enum class SparseLayers {
 struct CompileOptions {
   std::string device = "CPU";
   int threads = 1;                                   ///< CPU only: threads that one inference uses
-  SparseLayers sparse_layers = SparseLayers::kNone;  ///< CPU only; with any other value nothing is kept in cache_dir
-  std::filesystem::path cache_dir;  ///< compiled blobs are kept here between processes; empty = not kept
+  SparseLayers sparse_layers = SparseLayers::kNone;  ///< CPU only
+  /// What Runtime::load() compiled is kept here between processes, with sparse layers in what was measured too; empty:
+  /// not kept.
+  std::filesystem::path cache_dir;
 };
 
 /// One thread's handle for running a compiled subgraph. Not thread-safe; sessions of one executable may be run by

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <xxhash.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,6 +162,11 @@ Status write_folder(const fs::path& path, const std::function<Status(const fs::p
   std::error_code ignored;
   fs::remove_all(temporary, ignored);
   return status;
+}
+
+std::string checksum(std::string_view content) {
+  const XXH128_hash_t hash = XXH3_128bits(content.data(), content.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
 std::string sha256(std::string_view content) {

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <openvino/core/op_extension.hpp>
 #include <openvino/core/version.hpp>
 #include <openvino/frontend/manager.hpp>
 #include <openvino/op/util/variable.hpp>
@@ -10,6 +11,8 @@
 
 #include "sparseloom/backend/openvino/ov_executable.h"
 #include "sparseloom/backend/openvino/ov_model.h"
+#include "sparseloom/backend/openvino/ov_sparse_compile.h"
+#include "sparseloom/backend/openvino/ov_sparse_op.h"
 #include "sparseloom/backend/openvino/ov_support.h"
 
 namespace sparseloom::backend {
@@ -132,6 +135,12 @@ Result<std::shared_ptr<ov::Model>> read_openvino(ov::Core& core, const fs::path&
   return model;
 }
 
+std::shared_ptr<ov::Core> core_with_sparse_layers() {
+  auto core = std::make_shared<ov::Core>();
+  core->add_extension(std::make_shared<ov::OpExtension<SparseOp>>());
+  return core;
+}
+
 class OpenVinoRuntime final : public Runtime {
  public:
   std::string name() const override { return "openvino"; }
@@ -155,11 +164,14 @@ class OpenVinoRuntime final : public Runtime {
     });
   }
 
-  Result<std::unique_ptr<Executable>> load(const fs::path& path, const CompileOptions& options) const override {
+  Result<std::unique_ptr<Executable>> load(const fs::path& path, const CompileOptions& asked) const override {
+    CompileOptions options = asked;
     const std::string doing = fmt::format("{}: compile for {}", path.string(), options.device);
-    if (options.sparse_layers != SparseLayers::kNone) {
-      SL_ASSIGN_OR_RETURN(const auto model, read(path, {}));
-      return model->compile(options);
+    SL_RETURN_IF_ERROR(check_is_file(path));
+    if (options.sparse_layers != SparseLayers::kNone && options.device == "CPU") {
+      SL_ASSIGN_OR_RETURN(SparseModel sparse, guarded(Code::kInternal, doing, [&] { return sparse_model(path, options); }));
+      if (sparse.layers > 0) return make_executable(std::move(sparse.compiled), path.string(), sparse.layers);
+      options.sparse_layers = SparseLayers::kNone;
     }
     if (options.cache_dir.empty()) {
       SL_ASSIGN_OR_RETURN(const auto model, read_openvino(*core_, path, {}));
@@ -167,14 +179,35 @@ class OpenVinoRuntime final : public Runtime {
         return make_executable(core_->compile_model(model, options.device, properties(options)), path.string());
       });
     }
-    SL_RETURN_IF_ERROR(check_is_file(path));
     return guarded(Code::kInternal, doing, [&] {
       return make_executable(core_->compile_model(path, options.device, properties(options)), path.string());
     });
   }
 
  private:
-  std::shared_ptr<ov::Core> core_ = std::make_shared<ov::Core>();
+  Result<SparseModel> sparse_model(const fs::path& path, const CompileOptions& options) const {
+    std::optional<SparseCache> cache;
+    if (!options.cache_dir.empty()) {
+      cache.emplace(*core_, path, options);
+      if (auto found = cache->find()) return std::move(*found);
+      std::error_code failure;
+      fs::create_directories(options.cache_dir, failure);
+      if (failure) return error(Code::kUnavailable, "{}: {}", options.cache_dir.string(), failure.message());
+    }
+    SparseModel sparse;
+    {
+      SL_ASSIGN_OR_RETURN(const auto model, read_openvino(*core_, path, {}));
+      SL_ASSIGN_OR_RETURN(sparse, compile_sparse(*core_, model, options, cache ? cache->folder() : fs::path()));
+    }
+    if (!cache) return sparse;
+    SL_RETURN_IF_ERROR(cache->keep(sparse));
+    sparse = {};  // what is kept is mapped and takes less memory: go on with that
+    if (auto found = cache->find()) return std::move(*found);
+    return error(Code::kInternal, "{}: cannot load what was just compiled into {}", path.string(),
+                 options.cache_dir.string());
+  }
+
+  std::shared_ptr<ov::Core> core_ = core_with_sparse_layers();
 };
 
 }  // namespace

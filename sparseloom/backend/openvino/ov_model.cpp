@@ -13,7 +13,7 @@
 #include <openvino/pass/serialize.hpp>
 
 #include "sparseloom/backend/openvino/ov_executable.h"
-#include "sparseloom/backend/openvino/ov_sparse.h"
+#include "sparseloom/backend/openvino/ov_sparse_compile.h"
 #include "sparseloom/backend/openvino/ov_support.h"
 
 namespace sparseloom::backend {
@@ -205,13 +205,11 @@ Result<std::unique_ptr<Executable>> OpenVinoModel::compile(const CompileOptions&
   return guarded(
       Code::kInternal, fmt::format("{}: compile for {}", where_, options.device),
       [&]() -> Result<std::unique_ptr<Executable>> {
-        std::shared_ptr<ov::Model> model = model_;
-        std::size_t sparse_layers = 0;
         if (options.sparse_layers != SparseLayers::kNone && options.device == "CPU") {
-          model = model_->clone();
-          SL_ASSIGN_OR_RETURN(sparse_layers, use_sparse_layers(*model, {options.sparse_layers, options.threads, {}}));
+          SL_ASSIGN_OR_RETURN(const SparseModel sparse, compile_sparse(*core_, model_->clone(), options, {}));
+          if (sparse.layers > 0) return make_executable(sparse.compiled, where_, sparse.layers);
         }
-        return make_executable(core_->compile_model(model, options.device, properties(options)), where_, sparse_layers);
+        return make_executable(core_->compile_model(model_, options.device, properties(options)), where_);
       });
 }
 

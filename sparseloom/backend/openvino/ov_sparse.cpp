@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <openvino/core/graph_util.hpp>
 #include <openvino/op/add.hpp>
 #include <openvino/op/constant.hpp>
@@ -269,28 +270,18 @@ class Measurement {
 
   /// The fastest of `layers`, if one is faster than the dense layer.
   Result<std::optional<SparseLayer>> fastest(const Candidate& candidate, const std::vector<SparseLayer>& layers) {
-    const LayerShape& shape = candidate.shape;
-    HostBuffer x(shape.x_elements() * sizeof(float)), y(shape.y_elements() * sizeof(float));
-    const std::vector<float> bias(shape.outputs);
-    CompileOptions options;
-    options.threads = threads_;
-    const auto precision = candidate.weights.integers.empty() ? LayerPrecision::kF32 : LayerPrecision::kI8;
-    SL_ASSIGN_OR_RETURN(const auto dense,
-                        compile_dense_layer(shape, candidate.weights.values, bias, precision, options));
-    SL_ASSIGN_OR_RETURN(const auto session, dense->new_session());
-    SL_RETURN_IF_ERROR(session->bind_input(0, x.span()));
-    SL_RETURN_IF_ERROR(session->bind_output(0, y.span()));
-    const auto* in = reinterpret_cast<const float*>(x.data());
-    auto* out = reinterpret_cast<float*>(y.data());
+    SL_ASSIGN_OR_RETURN(Dense * dense, dense_of(candidate));
+    const auto* in = reinterpret_cast<const float*>(dense->x.data());
+    auto* out = reinterpret_cast<float*>(dense->y.data());
     const ov::Shape in_shape = candidate.x.get_shape();
     std::vector<std::vector<double>> ratios(layers.size());
     for (int round = -1; round < kRounds; ++round) {
       const auto start = Clock::now();
-      SL_RETURN_IF_ERROR(session->run());
+      SL_RETURN_IF_ERROR(dense->session->run());
       auto last = Clock::now();
       const Seconds taken_dense = last - start;
       for (std::size_t k = 0; k < layers.size(); ++k) {
-        arena_.execute([&] { layers[k].run(in, in_shape, {.bias = bias.data()}, out, threads_); });
+        arena_.execute([&] { layers[k].run(in, in_shape, {.bias = dense->bias.data()}, out, threads_); });
         const auto end = Clock::now();
         if (round >= 0) ratios[k].push_back(Seconds(end - last) / taken_dense);
         last = end;
@@ -314,8 +305,38 @@ class Measurement {
   // activation that only OpenVINO fuses.
   static constexpr double kMostRatio = 0.8;
 
+  /// A dense layer, ready to run on zeros.
+  struct Dense {
+    HostBuffer x, y;
+    std::vector<float> bias;
+    std::unique_ptr<Executable> executable;
+    std::unique_ptr<Session> session;
+  };
+
+  // Compiled once for all layers of a shape: what the weights are makes no difference to it.
+  Result<Dense*> dense_of(const Candidate& candidate) {
+    const auto precision = candidate.weights.integers.empty() || !candidate.quantization ? LayerPrecision::kF32
+                                                                                         : LayerPrecision::kI8;
+    const LayerShape& shape = candidate.shape;
+    Dense& dense = dense_[{shape, precision}];
+    if (dense.session != nullptr) return &dense;
+    dense.x = HostBuffer(shape.x_elements() * sizeof(float));
+    dense.y = HostBuffer(shape.y_elements() * sizeof(float));
+    dense.bias.resize(shape.outputs);
+    CompileOptions options;
+    options.threads = threads_;
+    SL_ASSIGN_OR_RETURN(dense.executable,
+                        compile_dense_layer(shape, candidate.weights.values, dense.bias, precision, options));
+    SL_ASSIGN_OR_RETURN(auto session, dense.executable->new_session());
+    SL_RETURN_IF_ERROR(session->bind_input(0, dense.x.span()));
+    SL_RETURN_IF_ERROR(session->bind_output(0, dense.y.span()));
+    dense.session = std::move(session);
+    return &dense;
+  }
+
   int threads_;
   tbb::task_arena arena_;
+  std::map<std::pair<LayerShape, LayerPrecision>, Dense> dense_;
 };
 
 // A layer whose weights are mapped from `folder`, where they are written if they are not there.

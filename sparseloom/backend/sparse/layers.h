@@ -35,6 +35,7 @@ class Weights {
 /// A linear layer applied to each of some positions (the tokens of all sequences of a batch).
 struct LinearShape {
   std::size_t inputs = 1, positions = 1;
+  auto operator<=>(const LinearShape&) const = default;
 };
 
 /// y = x·Wᵀ, with bias, residual and ReLU. Immutable, thread-safe.
@@ -61,6 +62,7 @@ struct ConvolutionShape {
   std::size_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
 
   std::size_t out_height() const { return extent(height, kernel_height, pad_top + pad_bottom); }
+  auto operator<=>(const ConvolutionShape&) const = default;
   std::size_t out_width() const { return extent(width, kernel_width, pad_left + pad_right); }
 
  private:

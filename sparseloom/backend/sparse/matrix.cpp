@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::array<char, 8> kMagic{'S', 'L', 'S', 'P', 'A', 'R', 'S', 'E'};
 constexpr std::uint32_t kVersion = 2;
-constexpr std::size_t kDigest = 64;  // SHA-256 in hexadecimal
+constexpr std::size_t kDigest = 32;  // checksum()
 constexpr std::size_t kMostExtent = std::size_t{1} << 31;
 
 // Sections follow in this order: blocks, groups, entries, scales and row sums (kI8), offsets, slack. `digest` is over
@@ -28,11 +28,11 @@ struct Header {
   std::uint32_t panel_width, pair_limit;
   std::uint64_t outputs, inputs, blocks, groups, entries;
 };
-constexpr std::size_t kSigned = offsetof(Header, version);
+constexpr std::size_t kChecked = offsetof(Header, version);
 
 std::string digest_of(std::span<const std::byte> bytes) {
-  const auto content = bytes.subspan(kSigned);
-  return sha256({reinterpret_cast<const char*>(content.data()), content.size()});
+  const auto content = bytes.subspan(kChecked);
+  return checksum({reinterpret_cast<const char*>(content.data()), content.size()});
 }
 
 std::size_t scaled_rows(const Header& h) { return h.kind == Entries::kI8 ? h.outputs : 0; }
@@ -252,7 +252,7 @@ Status Matrix::read(std::span<const std::byte> bytes, const Layout& layout) {
                  h.panel_width, h.pair_limit, layout.panel_width, layout.pair_limit);
   }
   if (bytes_of(h) != bytes.size()) return damaged("truncated, or longer than its parts");
-  if (digest_of(bytes) != std::string_view(h.digest.data(), kDigest)) return damaged("its hash does not match");
+  if (digest_of(bytes) != std::string_view(h.digest.data(), kDigest)) return damaged("its checksum does not match");
   std::size_t at = sizeof h;
   blocks_ = section<Block>(bytes, at, h.blocks);
   groups_ = section<Group>(bytes, at, h.groups);

@@ -82,7 +82,7 @@ class Matrix {
   const Layout& layout() const { return layout_; }
   /// All memory it takes.
   Bytes size() const { return Bytes{bytes_.size()}; }
-  /// The same for two matrices exactly if they hold the same weights for the same layout. 64 characters.
+  /// The same for two matrices exactly if they hold the same weights for the same layout. 32 characters.
   std::string_view digest() const;
   /// What save() writes.
   std::span<const std::byte> bytes() const { return bytes_; }
