@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup zoo-data build demo test bench lint tidy layers asan tsan fuzz zoo clean
+.PHONY: help setup zoo-data build demo test bench lint tidy layers asan tsan neon fuzz zoo clean
 
 JOBS ?= $(shell nproc)
 BIN := build/release/bin/sparseloom
@@ -50,6 +50,9 @@ asan: $(STAMP) ## unit tests under the address and undefined-behaviour sanitizer
 tsan: $(STAMP) ## unit tests under the thread sanitizer
 	cmake --preset tsan && cmake --build --preset tsan -j $(JOBS) --target unit_tests
 	cd build/tsan && $(CTEST) -L unit
+
+neon: ## cross-compile the sparse kernels for ARM and run their unit tests on NEON under emulation
+	tools/neon_test.sh $(JOBS)
 
 fuzz: $(STAMP) ## run every fuzzer for FUZZ_SECONDS (default 60)
 	cmake --preset fuzz && cmake --build --preset fuzz -j $(JOBS)

@@ -2,7 +2,9 @@
 add_library(sparseloom_options INTERFACE)
 target_include_directories(sparseloom_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(sparseloom_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
-target_link_options(sparseloom_options INTERFACE -fuse-ld=mold)
+if(NOT CMAKE_CROSSCOMPILING)  # a cross compiler looks for a mold named after its target
+  target_link_options(sparseloom_options INTERFACE -fuse-ld=mold)
+endif()
 
 if(SPARSELOOM_SANITIZE)
   target_compile_options(sparseloom_options INTERFACE -fsanitize=${SPARSELOOM_SANITIZE} -fno-sanitize-recover=all)
