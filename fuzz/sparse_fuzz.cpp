@@ -82,8 +82,8 @@ void check_convolution(Bytes& bytes) {
   }
 }
 
-// A file carries a checksum, so that damage is noticed; here it is renewed after the damage, and what is not refused then
-// must still be safe.
+// A file carries a checksum, so that damage is noticed; here it is renewed after the damage, and what is not refused
+// then must still be safe.
 void check_file(Bytes& bytes) {
   constexpr std::size_t kDigestAt = 8, kDigest = 32;
   const std::size_t outputs = 1 + bytes.below(9), inputs = 1 + bytes.below(255);

@@ -110,9 +110,11 @@ Result<Times> measure(zoo::Chain& dense, zoo::Chain& sparse, int rounds) {
 void print_way(std::string_view name, const Quartiles<double>& ms, const LoadCost& first,
                const Quartiles<double>& again_s, Bytes resident) {
   constexpr double kMib = 1 << 20;
-  fmt::print("  {:<19}{:9.3f} ms [{:.3f}..{:.3f}]; loaded first in {:.2f} s, then in {:.3f} s [{:.3f}..{:.3f}]; {:.1f} MiB "
-             "resident\n", name, ms.median, ms.q1, ms.q3, first.time.count(), again_s.median, again_s.q1, again_s.q3,
-             static_cast<double>(resident.count) / kMib);
+  fmt::print(
+      "  {:<19}{:9.3f} ms [{:.3f}..{:.3f}]; loaded first in {:.2f} s, then in {:.3f} s [{:.3f}..{:.3f}]; {:.1f} MiB "
+      "resident\n",
+      name, ms.median, ms.q1, ms.q3, first.time.count(), again_s.median, again_s.q1, again_s.q3,
+      static_cast<double>(resident.count) / kMib);
 }
 
 }  // namespace
@@ -158,25 +160,24 @@ Status bench_model(const ModelOptions& options) {
   print_way("OpenVINO alone", times.dense_ms, loading.first.dense, loading.again_s.dense, loading.resident.dense);
   print_way("with sparse layers", times.sparse_ms, loading.first.sparse, loading.again_s.sparse,
             loading.resident.sparse);
-  fmt::print("  {:.2f} times as fast [{:.2f}..{:.2f}], {:.0f} % of the load time, {:.0f} % of the memory\n",
-             times.ratio.median, times.ratio.q1, times.ratio.q3,
-             100 * loading.again_s.sparse.median / loading.again_s.dense.median,
-             100 * static_cast<double>(loading.resident.sparse.count) /
-                 static_cast<double>(loading.resident.dense.count));
+  fmt::print(
+      "  {:.2f} times as fast [{:.2f}..{:.2f}], {:.0f} % of the load time, {:.0f} % of the memory\n",
+      times.ratio.median, times.ratio.q1, times.ratio.q3,
+      100 * loading.again_s.sparse.median / loading.again_s.dense.median,
+      100 * static_cast<double>(loading.resident.sparse.count) / static_cast<double>(loading.resident.dense.count));
   if (!options.json.empty()) {
-    Json document{{"model", options.model},
-                        {"threads", options.threads},
-                        {"sparse_layers", sparse.executable->sparse_layers()},
-                        {"max_rel_diff", check.difference.max_rel},
-                        {"dense_ms", quartiles_json(times.dense_ms)},
-                        {"sparse_ms", quartiles_json(times.sparse_ms)},
-                        {"speed_up", quartiles_json(times.ratio)},
-                  {"first_load_s", {{"dense", loading.first.dense.time.count()},
-                                    {"sparse", loading.first.sparse.time.count()}}},
-                  {"load_s", {{"dense", quartiles_json(loading.again_s.dense)},
-                              {"sparse", quartiles_json(loading.again_s.sparse)}}},
-                  {"resident_bytes", {{"dense", loading.resident.dense.count},
-                                      {"sparse", loading.resident.sparse.count}}}};
+    Json document{
+        {"model", options.model},
+        {"threads", options.threads},
+        {"sparse_layers", sparse.executable->sparse_layers()},
+        {"max_rel_diff", check.difference.max_rel},
+        {"dense_ms", quartiles_json(times.dense_ms)},
+        {"sparse_ms", quartiles_json(times.sparse_ms)},
+        {"speed_up", quartiles_json(times.ratio)},
+        {"first_load_s", {{"dense", loading.first.dense.time.count()}, {"sparse", loading.first.sparse.time.count()}}},
+        {"load_s",
+         {{"dense", quartiles_json(loading.again_s.dense)}, {"sparse", quartiles_json(loading.again_s.sparse)}}},
+        {"resident_bytes", {{"dense", loading.resident.dense.count}, {"sparse", loading.resident.sparse.count}}}};
     if (from_reference) {
       document["max_rel_diff_from_reference"] = {{"dense", from_reference->first}, {"sparse", from_reference->second}};
     }

@@ -26,9 +26,8 @@ Result<LoadCost> load(const std::filesystem::path& model, const backend::Compile
   const Bytes before = profile::memory_in_use(mapped);
   const auto start = std::chrono::steady_clock::now();
   SL_ASSIGN_OR_RETURN(std::shared_ptr<backend::Executable> executable, runtime->load(model, options));
-  LoadCost cost{.time = std::chrono::steady_clock::now() - start,
-                .resident = {},
-                .sparse_layers = executable->sparse_layers()};
+  LoadCost cost{
+      .time = std::chrono::steady_clock::now() - start, .resident = {}, .sparse_layers = executable->sparse_layers()};
   SL_ASSIGN_OR_RETURN(zoo::Chain chain, zoo::Chain::bind({executable}));
   SL_RETURN_IF_ERROR(chain.run());
   cost.resident = profile::growth(before, profile::memory_in_use(mapped));
@@ -78,9 +77,9 @@ Result<LoadCost> measure_load(const std::filesystem::path& model, const backend:
   ::close(ends[0]);
   if (child < 0) return error(Code::kUnavailable, "cannot start a process: {}", std::strerror(errno));
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (bytes.empty()) return error(Code::kInternal, "{}: the process that loads it died (status {})", model.string(), status);
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  if (bytes.empty())
+    return error(Code::kInternal, "{}: the process that loads it died (status {})", model.string(), status);
   if (bytes[0] == '\0') return Status(Code::kUnavailable, bytes.substr(1));
   LoadCost cost;
   if (bytes.size() != 1 + sizeof cost) return error(Code::kInternal, "{}: no figures of the load", model.string());

@@ -25,9 +25,9 @@ struct LayerShape {
 
 enum class LayerPrecision { kF32, kI8 };
 
-/// How the dense INT8 layer is quantized: weights to integers times a scale per output, the input to 256 levels. Weights
-/// use half of their range: on a CPU without dot-product instructions OpenVINO's dense layers add products in 16 bits
-/// and saturate beyond it.
+/// How the dense INT8 layer is quantized: weights to integers times a scale per output, the input to 256 levels.
+/// Weights use half of their range: on a CPU without dot-product instructions OpenVINO's dense layers add products in
+/// 16 bits and saturate beyond it.
 struct QuantizedLayer {
   std::vector<std::int8_t> integers;  ///< outputs x inputs, -63..63
   std::vector<float> scales;

@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <xxhash.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <array>
 #include <atomic>

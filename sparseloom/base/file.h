@@ -34,8 +34,8 @@ Status write_folder(const std::filesystem::path& path, const std::function<Statu
 std::string sha256(std::string_view content);
 Result<std::string> sha256_file(const std::filesystem::path& path);
 
-/// 32 lower-case hexadecimal digits that notice damage at the speed of memory: XXH3, 128 bits. For files of our own that
-/// can be made anew; it does not withstand intent.
+/// 32 lower-case hexadecimal digits that notice damage at the speed of memory: XXH3, 128 bits. For files of our own
+/// that can be made anew; it does not withstand intent.
 std::string checksum(std::string_view content);
 
 /// Per-user cache folder for sparseloom: $SPARSELOOM_CACHE_DIR, else $XDG_CACHE_HOME/sparseloom, else

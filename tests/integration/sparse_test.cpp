@@ -8,6 +8,7 @@
 #include <random>
 
 #include "sparseloom/backend/layer_model.h"
+#include "sparseloom/base/file.h"
 #include "sparseloom/zoo/cut_check.h"
 #include "sparseloom/zoo/dataset.h"
 #include "sparseloom/zoo/zoo.h"
@@ -15,9 +16,21 @@
 #include "tests/support/tiny_ir.h"
 
 namespace sparseloom::backend {
+
+/// How tests are listed.
+void PrintTo(const LayerShape& shape, std::ostream* out) {
+  if (const auto* linear = std::get_if<sparse::LinearShape>(&shape.of)) {
+    *out << "linear " << linear->inputs << "->" << shape.outputs << ", " << linear->positions;
+    return;
+  }
+  const auto& c = std::get<sparse::ConvolutionShape>(shape.of);
+  *out << c.kernel_height << "x" << c.kernel_width << " " << c.channels << "->" << shape.outputs << ", " << c.height
+       << "x" << c.width << " stride " << c.stride << " dilation " << c.dilation;
+}
+
 namespace {
 
-constexpr double kMostRelativeDifference = 1e-4;
+constexpr double kMostRelativeDifference = 1e-4, kMostInt8Difference = 0.008;
 
 /// 64-byte aligned numbers in -1..1, a share of them zero.
 class Numbers {
@@ -54,29 +67,47 @@ INSTANTIATE_TEST_SUITE_P(
                       LayerShape{sparse::ConvolutionShape{32, 1, 99, 1, 3, 2}, 16},
                       LayerShape{sparse::ConvolutionShape{8, 20, 20, 3, 3, 1, 2, 2, 2, 2, 2}, 8}));
 
+/// What OpenVINO's dense layer makes of x.
+HostBuffer run_dense(const LayerShape& shape, Numbers& weights, Numbers& bias, Numbers& x, LayerPrecision precision) {
+  HostBuffer y(shape.y_elements() * sizeof(float));
+  const auto executable = compile_dense_layer(shape, weights.all(), bias.all(), precision, {}).value();
+  const auto session = executable->new_session().value();
+  EXPECT_TRUE(session->bind_input(0, x.buffer().span()).ok());
+  EXPECT_TRUE(session->bind_output(0, y.span()).ok());
+  EXPECT_TRUE(session->run().ok());
+  EXPECT_GT(std::abs(*reinterpret_cast<const float*>(y.data())), 0);
+  return y;
+}
+
+std::vector<float> run_sparse(const LayerShape& shape, sparse::Weights weights, Numbers& bias, Numbers& x) {
+  std::vector<float> y(shape.y_elements());
+  if (const auto* linear = std::get_if<sparse::LinearShape>(&shape.of)) {
+    sparse::Linear(std::move(weights)).run(x.all().data(), linear->positions, {.bias = bias.all().data()}, y.data());
+  } else {
+    sparse::Convolution::make(std::move(weights), std::get<sparse::ConvolutionShape>(shape.of))
+        ->run(x.all().data(), 1, {.bias = bias.all().data()}, y.data());
+  }
+  return y;
+}
+
 TEST_P(SparseAgainstDense, Agrees) {
   const LayerShape& shape = GetParam();
   Numbers weights(shape.outputs * shape.inputs(), 1, 80), bias(shape.outputs, 2, 0), x(shape.x_elements(), 3, 0);
-  HostBuffer dense(shape.y_elements() * sizeof(float));
-  const auto executable = compile_dense_layer(shape, weights.all(), bias.all(), LayerPrecision::kF32, {}).value();
-  const auto session = executable->new_session().value();
-  ASSERT_TRUE(session->bind_input(0, x.buffer().span()).ok());
-  ASSERT_TRUE(session->bind_output(0, dense.span()).ok());
-  ASSERT_TRUE(session->run().ok());
-
-  std::vector<float> y(shape.y_elements());
   auto matrix =
       sparse::Matrix::compress(weights.all(), shape.outputs, shape.inputs(), sparse::kernels::layout()).value();
-  if (const auto* linear = std::get_if<sparse::LinearShape>(&shape.of)) {
-    sparse::Linear(sparse::Weights::make(std::move(matrix)).value())
-        .run(x.all().data(), linear->positions, {.bias = bias.all().data()}, y.data());
-  } else {
-    const auto& convolution = std::get<sparse::ConvolutionShape>(shape.of);
-    sparse::Convolution::make(sparse::Weights::make(std::move(matrix)).value(), convolution)
-        ->run(x.all().data(), 1, {.bias = bias.all().data()}, y.data());
-  }
-  EXPECT_GT(std::abs(*reinterpret_cast<const float*>(dense.data())), 0);
-  EXPECT_LE(difference(y, dense.span()), kMostRelativeDifference);
+  const auto y = run_sparse(shape, sparse::Weights::make(std::move(matrix)).value(), bias, x);
+  EXPECT_LE(difference(y, run_dense(shape, weights, bias, x, LayerPrecision::kF32).span()), kMostRelativeDifference);
+}
+
+TEST_P(SparseAgainstDense, AgreesWhenQuantized) {
+  const LayerShape& shape = GetParam();
+  Numbers weights(shape.outputs * shape.inputs(), 1, 80), bias(shape.outputs, 2, 0), x(shape.x_elements(), 3, 0);
+  const QuantizedLayer layer = quantize_layer(shape, weights.all());
+  auto matrix =
+      sparse::Matrix::compress(layer.integers, layer.scales, shape.outputs, shape.inputs(), sparse::kernels::layout())
+          .value();
+  const auto y = run_sparse(shape, sparse::Weights::make(std::move(matrix), layer.x).value(), bias, x);
+  EXPECT_LE(difference(y, run_dense(shape, weights, bias, x, LayerPrecision::kI8).span()), kMostInt8Difference);
 }
 
 TEST(DenseLayer, RefusesNumbersThatDoNotMatchItsShape) {
@@ -85,31 +116,101 @@ TEST(DenseLayer, RefusesNumbersThatDoNotMatchItsShape) {
   EXPECT_EQ(layer.status().message(), "layer: 10 weights, 10 biases; it has 2 x 3 and 2");
 }
 
-// Two layers that differ in nothing but their weights: OpenVINO once took them for one.
-TEST(SparseModels, LayersThatReadTheSameInputStayApart) {
-  sparseloom::testing::TinyIr ir;
-  const int x = ir.parameter("x", {2, 32});
-  std::vector<int> layers;
-  for (const std::string name : {"query", "key"}) {
-    const int weights = ir.constant(name + "/w", {32, 32}, nullptr, 3);
-    layers.push_back(
-        ir.add(name, "MatMul", "opset1", R"(<data transpose_a="false" transpose_b="false"/>)", {x, weights}, {2, 32}));
+/// Two layers that read the same input and differ in nothing but their weights; their difference is the output.
+class SparseModel : public ::testing::Test {
+ protected:
+  SparseModel() {
+    sparseloom::testing::TinyIr ir;
+    const int x = ir.parameter("x", {2, 32});
+    std::vector<int> layers;
+    for (const std::string name : {"query", "key"}) {
+      const int weights = ir.constant(name + "/w", {32, 32}, nullptr, 3);
+      layers.push_back(ir.add(name, "MatMul", "opset1", R"(<data transpose_a="false" transpose_b="false"/>)",
+                              {x, weights}, {2, 32}));
+    }
+    ir.result(ir.add("y", "Subtract", "opset1", R"(<data auto_broadcast="numpy"/>)", layers, {2, 32}));
+    model_ = ir.write(folder_.path() / "m.xml");
+    options_.sparse_layers = SparseLayers::kAll;
+    options_.cache_dir = folder_.path() / "cache";
   }
-  ir.result(ir.add("y", "Subtract", "opset1", R"(<data auto_broadcast="numpy"/>)", layers, {2, 32}));
-  const sparseloom::testing::TemporaryFolder folder;
-  const auto model = ir.write(folder.path() / "m.xml");
-  const auto runtime = make_runtime("openvino").value();
-  CompileOptions options;
-  options.sparse_layers = SparseLayers::kAll;
-  const auto executable = runtime->load(model, options).value();
-  EXPECT_EQ(executable->sparse_layers(), 2U);
-  const auto session = executable->new_session().value();
-  HostBuffer in(2 * 32 * sizeof(float)), out(2 * 32 * sizeof(float));
-  std::fill_n(reinterpret_cast<float*>(in.data()), 2 * 32, 1.0F);
-  ASSERT_TRUE(session->bind_input(0, in.span()).ok());
-  ASSERT_TRUE(session->bind_output(0, out.span()).ok());
-  ASSERT_TRUE(session->run().ok());
-  EXPECT_NE(*reinterpret_cast<const float*>(out.data()), 0.0F);
+
+  std::vector<float> answer() {
+    auto executable = runtime_->load(model_, options_);
+    EXPECT_TRUE(executable.ok()) << executable.status().message();
+    EXPECT_EQ((*executable)->sparse_layers(), 2U);
+    const auto session = (*executable)->new_session().value();
+    HostBuffer in(2 * 32 * sizeof(float)), out(2 * 32 * sizeof(float));
+    std::fill_n(reinterpret_cast<float*>(in.data()), 2 * 32, 1.0F);
+    EXPECT_TRUE(session->bind_input(0, in.span()).ok());
+    EXPECT_TRUE(session->bind_output(0, out.span()).ok());
+    EXPECT_TRUE(session->run().ok());
+    const auto* numbers = reinterpret_cast<const float*>(out.data());
+    return {numbers, numbers + 2 * 32};
+  }
+
+  /// What is kept: a compiled model, and two files of weights.
+  std::vector<std::filesystem::path> kept(const std::string& ending) const {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(options_.cache_dir)) {
+      if (entry.path().extension() == ending) files.push_back(entry.path());
+    }
+    return files;
+  }
+
+  sparseloom::testing::TemporaryFolder folder_;
+  std::filesystem::path model_;
+  std::unique_ptr<Runtime> runtime_ = make_runtime("openvino").value();
+  CompileOptions options_;
+};
+
+// OpenVINO once took the two for one.
+TEST_F(SparseModel, LayersThatReadTheSameInputStayApart) {
+  options_.cache_dir.clear();
+  EXPECT_NE(answer()[0], 0.0F);
+}
+
+TEST_F(SparseModel, AnswersAlikeFromTheCache) {
+  const auto first = answer();
+  ASSERT_EQ(kept(".model").size(), 1U);
+  EXPECT_EQ(kept(".weights").size(), 2U);
+  const auto written = std::filesystem::last_write_time(kept(".model")[0]);
+  EXPECT_EQ(answer(), first);
+  EXPECT_EQ(std::filesystem::last_write_time(kept(".model")[0]), written);
+}
+
+TEST_F(SparseModel, IsCompiledAnewWhereTheCacheIsDamaged) {
+  const auto first = answer();
+  for (const std::string ending : {".model", ".weights"}) {
+    const auto file = kept(ending)[0];
+    const std::string whole = read_file(file).value();
+    std::string altered = whole;
+    altered[whole.size() - 20] = static_cast<char>(altered[whole.size() - 20] ^ 1);
+    for (const std::string& content : {std::string(), whole.substr(0, whole.size() / 2), altered}) {
+      SCOPED_TRACE(ending + " of " + std::to_string(content.size()) + " bytes");
+      ASSERT_TRUE(write_file(file, content).ok());
+      EXPECT_EQ(answer(), first);
+      EXPECT_TRUE(read_file(file).value() != content);  // OpenVINO's names differ from time to time
+    }
+    std::filesystem::remove(file);
+    EXPECT_EQ(answer(), first);
+  }
+}
+
+TEST_F(SparseModel, OfAnotherCpuIsCompiledAnew) {
+  sparse::kernels::use_instruction_set("SCALAR");
+  const auto first = answer();
+  sparse::kernels::use_instruction_set("");
+  const auto second = answer();
+  EXPECT_LE(difference(second, std::as_bytes(std::span(first))), kMostRelativeDifference);
+  EXPECT_EQ(kept(".model").size(), 2U);
+}
+
+TEST_F(SparseModel, NeedsAFolderThatCanBeWritten) {
+  ASSERT_TRUE(write_file(folder_.path() / "file", "").ok());
+  options_.cache_dir = folder_.path() / "file" / "cache";
+  const auto executable = runtime_->load(model_, options_);
+  EXPECT_EQ(executable.status().code(), Code::kUnavailable);
+  EXPECT_THAT(executable.status().message(), ::testing::HasSubstr("file/cache"));
 }
 
 // The demo zoo's most pruned variants, each whole, with every layer that can be sparse so.

@@ -169,7 +169,8 @@ class OpenVinoRuntime final : public Runtime {
     const std::string doing = fmt::format("{}: compile for {}", path.string(), options.device);
     SL_RETURN_IF_ERROR(check_is_file(path));
     if (options.sparse_layers != SparseLayers::kNone && options.device == "CPU") {
-      SL_ASSIGN_OR_RETURN(SparseModel sparse, guarded(Code::kInternal, doing, [&] { return sparse_model(path, options); }));
+      SL_ASSIGN_OR_RETURN(SparseModel sparse,
+                          guarded(Code::kInternal, doing, [&] { return sparse_model(path, options); }));
       if (sparse.layers > 0) return make_executable(std::move(sparse.compiled), path.string(), sparse.layers);
       options.sparse_layers = SparseLayers::kNone;
     }

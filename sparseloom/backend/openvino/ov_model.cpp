@@ -202,15 +202,15 @@ Status OpenVinoModel::save(const std::filesystem::path& path) const {
 }
 
 Result<std::unique_ptr<Executable>> OpenVinoModel::compile(const CompileOptions& options) const {
-  return guarded(
-      Code::kInternal, fmt::format("{}: compile for {}", where_, options.device),
-      [&]() -> Result<std::unique_ptr<Executable>> {
-        if (options.sparse_layers != SparseLayers::kNone && options.device == "CPU") {
-          SL_ASSIGN_OR_RETURN(const SparseModel sparse, compile_sparse(*core_, model_->clone(), options, {}));
-          if (sparse.layers > 0) return make_executable(sparse.compiled, where_, sparse.layers);
-        }
-        return make_executable(core_->compile_model(model_, options.device, properties(options)), where_);
-      });
+  return guarded(Code::kInternal, fmt::format("{}: compile for {}", where_, options.device),
+                 [&]() -> Result<std::unique_ptr<Executable>> {
+                   if (options.sparse_layers != SparseLayers::kNone && options.device == "CPU") {
+                     SL_ASSIGN_OR_RETURN(const SparseModel sparse,
+                                         compile_sparse(*core_, model_->clone(), options, {}));
+                     if (sparse.layers > 0) return make_executable(sparse.compiled, where_, sparse.layers);
+                   }
+                   return make_executable(core_->compile_model(model_, options.device, properties(options)), where_);
+                 });
 }
 
 }  // namespace sparseloom::backend

@@ -315,8 +315,8 @@ class Measurement {
 
   // Compiled once for all layers of a shape: what the weights are makes no difference to it.
   Result<Dense*> dense_of(const Candidate& candidate) {
-    const auto precision = candidate.weights.integers.empty() || !candidate.quantization ? LayerPrecision::kF32
-                                                                                         : LayerPrecision::kI8;
+    const auto precision =
+        candidate.weights.integers.empty() || !candidate.quantization ? LayerPrecision::kF32 : LayerPrecision::kI8;
     const LayerShape& shape = candidate.shape;
     Dense& dense = dense_[{shape, precision}];
     if (dense.session != nullptr) return &dense;

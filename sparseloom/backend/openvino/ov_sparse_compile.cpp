@@ -79,7 +79,8 @@ std::string identity_of(const fs::path& file) {
   std::error_code failure;
   const auto size = fs::file_size(file, failure);
   const auto written = fs::last_write_time(file, failure);
-  return fmt::format("{} {} {}", fs::weakly_canonical(file, failure).string(), size, written.time_since_epoch().count());
+  return fmt::format("{} {} {}", fs::weakly_canonical(file, failure).string(), size,
+                     written.time_since_epoch().count());
 }
 
 }  // namespace
@@ -99,11 +100,10 @@ Result<SparseModel> compile_sparse(ov::Core& core, const std::shared_ptr<ov::Mod
 
 SparseCache::SparseCache(ov::Core& core, const fs::path& model, const CompileOptions& options)
     : core_(core), options_(options) {
-  const std::string key =
-      fmt::format("{}\n{}\n{} {} {}\n{}\n{} {}", identity_of(model), identity_of(fs::path(model).replace_extension(".bin")),
-                  options.device, options.threads, static_cast<int>(options.sparse_layers),
-                  ov::get_openvino_version().buildNumber, core.get_property(options.device, ov::device::full_name),
-                  sparse::kernels::instruction_set());
+  const std::string key = fmt::format(
+      "{}\n{}\n{} {} {}\n{}\n{} {}", identity_of(model), identity_of(fs::path(model).replace_extension(".bin")),
+      options.device, options.threads, static_cast<int>(options.sparse_layers), ov::get_openvino_version().buildNumber,
+      core.get_property(options.device, ov::device::full_name), sparse::kernels::instruction_set());
   file_ = options.cache_dir / (sha256(key).substr(0, 32) + ".model");
 }
 

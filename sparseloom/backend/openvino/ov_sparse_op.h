@@ -33,10 +33,10 @@ class SparseLayer {
 };
 
 /// The layer as an operator. Inputs: x; the bias, one number per output; the residual if there is one, shaped like the
-/// output, all f32; and maybe one more, which is not read: an input of the model. (OpenVINO's low-precision passes search
-/// a node's ancestors for the nearest of those, and do not remember where they have been: in a residual network without
-/// such short cuts they would take for ever.) A CPU plugin calls evaluate() for what it does not know, on the inferring
-/// thread.
+/// output, all f32; and maybe one more, which is not read: an input of the model. (OpenVINO's low-precision passes
+/// search a node's ancestors for the nearest of those, and do not remember where they have been: in a residual network
+/// without such short cuts they would take for ever.) A CPU plugin calls evaluate() for what it does not know, on the
+/// inferring thread.
 class SparseOp final : public ov::op::Op {
  public:
   OPENVINO_OP("SparseLayer", "sparseloom")
