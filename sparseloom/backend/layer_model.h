@@ -15,6 +15,8 @@ namespace sparseloom::backend {
 struct LayerShape {
   std::variant<sparse::LinearShape, sparse::ConvolutionShape> of;
   std::size_t outputs = 1;
+  /// Of a convolution: outputs and channels are cut into so many parts, and an output reads its part of the channels.
+  std::size_t groups = 1;
   auto operator<=>(const LayerShape&) const = default;
 
   std::size_t inputs() const;      ///< weights per output

@@ -25,7 +25,7 @@ void PrintTo(const LayerShape& shape, std::ostream* out) {
   }
   const auto& c = std::get<sparse::ConvolutionShape>(shape.of);
   *out << c.kernel_height << "x" << c.kernel_width << " " << c.channels << "->" << shape.outputs << ", " << c.height
-       << "x" << c.width << " stride " << c.stride << " dilation " << c.dilation;
+       << "x" << c.width << " stride " << c.stride << " dilation " << c.dilation << " groups " << shape.groups;
 }
 
 namespace {
@@ -65,7 +65,8 @@ INSTANTIATE_TEST_SUITE_P(
                       LayerShape{sparse::ConvolutionShape{16, 15, 17, 3, 3, 1, 1, 1, 1, 1, 1}, 20},
                       LayerShape{sparse::ConvolutionShape{16, 28, 28, 3, 3, 2, 1, 1, 1, 1, 1}, 20},
                       LayerShape{sparse::ConvolutionShape{32, 1, 99, 1, 3, 2}, 16},
-                      LayerShape{sparse::ConvolutionShape{8, 20, 20, 3, 3, 1, 2, 2, 2, 2, 2}, 8}));
+                      LayerShape{sparse::ConvolutionShape{8, 20, 20, 3, 3, 1, 2, 2, 2, 2, 2}, 8},
+                      LayerShape{sparse::ConvolutionShape{24, 12, 12, 3, 3, 1, 1, 1, 1, 1, 1}, 16, 4}));
 
 /// What OpenVINO's dense layer makes of x.
 HostBuffer run_dense(const LayerShape& shape, Numbers& weights, Numbers& bias, Numbers& x, LayerPrecision precision) {
@@ -93,8 +94,9 @@ std::vector<float> run_sparse(const LayerShape& shape, sparse::Weights weights, 
 TEST_P(SparseAgainstDense, Agrees) {
   const LayerShape& shape = GetParam();
   Numbers weights(shape.outputs * shape.inputs(), 1, 80), bias(shape.outputs, 2, 0), x(shape.x_elements(), 3, 0);
-  auto matrix =
-      sparse::Matrix::compress(weights.all(), shape.outputs, shape.inputs(), sparse::kernels::layout()).value();
+  auto matrix = sparse::Matrix::compress(weights.all(), shape.outputs, shape.inputs() * shape.groups,
+                                         sparse::kernels::layout(), shape.groups)
+                    .value();
   const auto y = run_sparse(shape, sparse::Weights::make(std::move(matrix)).value(), bias, x);
   EXPECT_LE(difference(y, run_dense(shape, weights, bias, x, LayerPrecision::kF32).span()), kMostRelativeDifference);
 }
@@ -103,9 +105,9 @@ TEST_P(SparseAgainstDense, AgreesWhenQuantized) {
   const LayerShape& shape = GetParam();
   Numbers weights(shape.outputs * shape.inputs(), 1, 80), bias(shape.outputs, 2, 0), x(shape.x_elements(), 3, 0);
   const QuantizedLayer layer = quantize_layer(shape, weights.all());
-  auto matrix =
-      sparse::Matrix::compress(layer.integers, layer.scales, shape.outputs, shape.inputs(), sparse::kernels::layout())
-          .value();
+  auto matrix = sparse::Matrix::compress(layer.integers, layer.scales, shape.outputs, shape.inputs() * shape.groups,
+                                         sparse::kernels::layout(), shape.groups)
+                    .value();
   const auto y = run_sparse(shape, sparse::Weights::make(std::move(matrix), layer.x).value(), bias, x);
   EXPECT_LE(difference(y, run_dense(shape, weights, bias, x, LayerPrecision::kI8).span()), kMostInt8Difference);
 }

@@ -5,6 +5,7 @@
 #include <openvino/op/convert.hpp>
 #include <openvino/op/convolution.hpp>
 #include <openvino/op/fake_quantize.hpp>
+#include <openvino/op/group_conv.hpp>
 #include <openvino/op/matmul.hpp>
 #include <openvino/op/multiply.hpp>
 #include <openvino/op/parameter.hpp>
@@ -28,9 +29,10 @@ Tensor quantized_input(const Tensor& x, const sparse::kernels::Quantization& to)
   return std::make_shared<ov::op::v0::FakeQuantize>(x, low, high, low, high, to.levels);
 }
 
-Tensor quantized_weights(const QuantizedLayer& layer, const ov::Shape& shape) {
+// `outputs` leading axes of the shape stand for outputs.
+Tensor quantized_weights(const QuantizedLayer& layer, const ov::Shape& shape, std::size_t outputs) {
   ov::Shape per_output(shape.size(), 1);
-  per_output.front() = shape.front();
+  std::copy_n(shape.begin(), outputs, per_output.begin());
   const auto stored = Constant::create(ov::element::i8, shape, layer.integers);
   return std::make_shared<ov::op::v1::Multiply>(std::make_shared<ov::op::v0::Convert>(stored, ov::element::f32),
                                                 Constant::create(ov::element::f32, per_output, layer.scales));
@@ -53,9 +55,21 @@ LayerParts convolution(const sparse::ConvolutionShape& s, const Tensor& weights,
   const auto x = std::make_shared<ov::op::v0::Parameter>(ov::element::f32, ov::Shape{1, s.channels, s.height, s.width});
   const Tensor in = to ? quantized_input(x, *to) : Tensor(x);
   const auto signed_of = [](std::size_t extent) { return static_cast<std::ptrdiff_t>(extent); };
-  return {x, std::make_shared<ov::op::v1::Convolution>(
-                 in, weights, ov::Strides(2, s.stride), ov::CoordinateDiff{signed_of(s.pad_top), signed_of(s.pad_left)},
-                 ov::CoordinateDiff{signed_of(s.pad_bottom), signed_of(s.pad_right)}, ov::Strides(2, s.dilation))};
+  const ov::Strides strides(2, s.stride), dilations(2, s.dilation);
+  const ov::CoordinateDiff begin{signed_of(s.pad_top), signed_of(s.pad_left)};
+  const ov::CoordinateDiff end{signed_of(s.pad_bottom), signed_of(s.pad_right)};
+  constexpr std::size_t kGroupedRank = 5;
+  if (weights.get_shape().size() == kGroupedRank) {
+    return {x, std::make_shared<ov::op::v1::GroupConvolution>(in, weights, strides, begin, end, dilations)};
+  }
+  return {x, std::make_shared<ov::op::v1::Convolution>(in, weights, strides, begin, end, dilations)};
+}
+
+ov::Shape filter_of(const LayerShape& shape) {
+  const auto* c = std::get_if<sparse::ConvolutionShape>(&shape.of);
+  if (c == nullptr) return {shape.outputs, shape.inputs()};
+  if (shape.groups == 1) return {shape.outputs, c->channels, c->kernel_height, c->kernel_width};
+  return {shape.groups, shape.outputs / shape.groups, c->channels / shape.groups, c->kernel_height, c->kernel_width};
 }
 
 }  // namespace
@@ -63,7 +77,7 @@ LayerParts convolution(const sparse::ConvolutionShape& s, const Tensor& weights,
 std::size_t LayerShape::inputs() const {
   if (const auto* l = std::get_if<sparse::LinearShape>(&of)) return l->inputs;
   const auto& c = std::get<sparse::ConvolutionShape>(of);
-  return c.channels * c.kernel_height * c.kernel_width;
+  return c.channels / groups * c.kernel_height * c.kernel_width;
 }
 
 std::size_t LayerShape::positions() const {
@@ -104,13 +118,12 @@ Result<std::unique_ptr<Executable>> compile_dense_layer(const LayerShape& shape,
   }
   return guarded(Code::kInternal, "layer", [&]() -> Result<std::unique_ptr<Executable>> {
     const auto* c = std::get_if<sparse::ConvolutionShape>(&shape.of);
-    const ov::Shape filter = c == nullptr ? ov::Shape{shape.outputs, shape.inputs()}
-                                          : ov::Shape{shape.outputs, c->channels, c->kernel_height, c->kernel_width};
+    const ov::Shape filter = filter_of(shape);
     Tensor w;
     InputQuantization quantization;
     if (precision == LayerPrecision::kI8) {
       const QuantizedLayer quantized = quantize_layer(shape, weights);
-      w = quantized_weights(quantized, filter);
+      w = quantized_weights(quantized, filter, shape.groups > 1 ? 2 : 1);
       quantization = quantized.x;
     } else {
       w = Constant::create(ov::element::f32, filter, std::vector<float>(weights.begin(), weights.end()));

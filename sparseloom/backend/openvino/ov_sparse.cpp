@@ -13,9 +13,11 @@
 #include <openvino/op/convert.hpp>
 #include <openvino/op/convolution.hpp>
 #include <openvino/op/fake_quantize.hpp>
+#include <openvino/op/group_conv.hpp>
 #include <openvino/op/matmul.hpp>
 #include <openvino/op/multiply.hpp>
 #include <openvino/op/relu.hpp>
+#include <openvino/op/util/convolution_base.hpp>
 #include <optional>
 
 #include "sparseloom/backend/layer_model.h"
@@ -47,21 +49,30 @@ struct LayerWeights {
   std::vector<float> scales;
 };
 
-// i8 values times a scale per output, which is the first or the last axis of the weights.
-std::optional<LayerWeights> quantized_weights_of(const ov::Output<ov::Node>& value, std::size_t output_axis) {
+/// Which axes of a layer's weights stand for its outputs.
+struct OutputAxes {
+  std::size_t first = 0, count = 1;
+};
+
+// i8 values times a scale per output.
+std::optional<LayerWeights> quantized_weights_of(const ov::Output<ov::Node>& value, const OutputAxes& axes) {
   const auto* product = ov::as_type<const ov::op::v1::Multiply>(value.get_node());
   if (product == nullptr || !ov::is_type<ov::op::v0::Convert>(product->get_input_node_ptr(0))) return std::nullopt;
   const auto* integers = ov::as_type<const Constant>(product->get_input_node_ptr(0)->get_input_node_ptr(0));
   const auto scales = constant_of(product->input_value(1));
   if (integers == nullptr || integers->get_element_type() != ov::element::i8 || !scales) return std::nullopt;
   const ov::Shape &shape = integers->get_shape(), &scale_shape = product->get_input_shape(1);
-  const std::size_t outputs = shape[output_axis];
-  const bool per_output = scale_shape.size() == shape.size() && scale_shape[output_axis] == outputs;
+  std::size_t outputs = 1;
+  bool per_output = scale_shape.size() == shape.size();
+  for (std::size_t axis = axes.first; axis < axes.first + axes.count; ++axis) {
+    outputs *= shape[axis];
+    per_output = per_output && scale_shape[axis] == shape[axis];
+  }
   if (scales->size() != 1 && !(per_output && scales->size() == outputs)) return std::nullopt;
   LayerWeights weights;
   weights.integers = integers->cast_vector<std::int8_t>();
   weights.scales = scales->size() == 1 ? std::vector<float>(outputs, scales->front()) : *scales;
-  const std::size_t behind = output_axis == 0 ? weights.integers.size() / outputs : 1;
+  const std::size_t behind = axes.first == 0 ? weights.integers.size() / outputs : 1;
   weights.values.reserve(weights.integers.size());
   for (std::size_t k = 0; k < weights.integers.size(); ++k) {
     weights.values.push_back(weights.scales[k / behind % outputs] * static_cast<float>(weights.integers[k]));
@@ -69,9 +80,9 @@ std::optional<LayerWeights> quantized_weights_of(const ov::Output<ov::Node>& val
   return weights;
 }
 
-std::optional<LayerWeights> weights_of(const ov::Output<ov::Node>& value, std::size_t output_axis) {
+std::optional<LayerWeights> weights_of(const ov::Output<ov::Node>& value, const OutputAxes& axes) {
   if (value.get_partial_shape().is_dynamic() || ov::shape_size(value.get_shape()) == 0) return std::nullopt;
-  if (auto quantized = quantized_weights_of(value, output_axis)) return quantized;
+  if (auto quantized = quantized_weights_of(value, axes)) return quantized;
   auto values = constant_of(value);
   if (!values) return std::nullopt;
   return LayerWeights{std::move(*values), {}, {}};
@@ -110,7 +121,7 @@ std::optional<Candidate> linear_candidate(const NodePtr& node) {
   const ov::PartialShape& x = product->get_input_partial_shape(0);
   if (w.is_dynamic() || x.is_dynamic() || w.size() != 2 || x.size() < 2) return std::nullopt;
   const bool outputs_first = product->get_transpose_b();
-  auto weights = weights_of(product->input_value(1), outputs_first ? 0 : 1);
+  auto weights = weights_of(product->input_value(1), {outputs_first ? std::size_t{0} : std::size_t{1}, 1});
   if (!weights) return std::nullopt;
   const std::size_t outputs = w.to_shape()[outputs_first ? 0 : 1], inputs = w.to_shape()[outputs_first ? 1 : 0];
   if (!outputs_first) {
@@ -120,13 +131,15 @@ std::optional<Candidate> linear_candidate(const NodePtr& node) {
   const std::size_t positions = ov::shape_size(x.to_shape()) / inputs;
   return Candidate{node,
                    product->input_value(0),
-                   {sparse::LinearShape{inputs, positions}, outputs},
+                   {sparse::LinearShape{inputs, positions}, outputs, 1},
                    std::move(*weights),
                    x.size() - 1};
 }
 
 std::optional<Candidate> convolution_candidate(const NodePtr& node) {
-  const auto conv = ov::as_type_ptr<ov::op::v1::Convolution>(node);
+  const bool grouped = ov::is_type<ov::op::v1::GroupConvolution>(node);
+  if (!grouped && !ov::is_type<ov::op::v1::Convolution>(node)) return std::nullopt;
+  const auto conv = ov::as_type_ptr<ov::op::util::ConvolutionFwdPropBase>(node);
   if (conv == nullptr || conv->get_output_element_type(0) != ov::element::f32) return std::nullopt;
   const ov::PartialShape &x = conv->get_input_partial_shape(0), &w = conv->get_input_partial_shape(1);
   if (x.is_dynamic() || w.is_dynamic() || (x.size() != 3 && x.size() != 4)) return std::nullopt;
@@ -143,7 +156,7 @@ std::optional<Candidate> convolution_candidate(const NodePtr& node) {
       std::any_of(end.begin(), end.end(), negative)) {
     return std::nullopt;
   }
-  auto weights = weights_of(conv->input_value(1), 0);
+  auto weights = weights_of(conv->input_value(1), {0, grouped ? std::size_t{2} : std::size_t{1}});
   if (!weights) return std::nullopt;
   const ov::Shape in = x.to_shape(), filter = w.to_shape();
   const auto pad = [&](const ov::CoordinateDiff& pads, std::size_t axis) {
@@ -152,7 +165,7 @@ std::optional<Candidate> convolution_candidate(const NodePtr& node) {
   const sparse::ConvolutionShape shape{.channels = in[1],
                                        .height = flat ? 1 : in[2],
                                        .width = in.back(),
-                                       .kernel_height = flat ? 1 : filter[2],
+                                       .kernel_height = flat ? 1 : filter[filter.size() - 2],
                                        .kernel_width = filter.back(),
                                        .stride = conv->get_strides().back(),
                                        .dilation = conv->get_dilations().back(),
@@ -160,7 +173,8 @@ std::optional<Candidate> convolution_candidate(const NodePtr& node) {
                                        .pad_left = pad(begin, 1),
                                        .pad_bottom = pad(end, 0),
                                        .pad_right = pad(end, 1)};
-  return Candidate{node, conv->input_value(0), {shape, filter[0]}, std::move(*weights), 1};
+  const std::size_t groups = grouped ? filter[0] : 1, outputs = grouped ? filter[0] * filter[1] : filter[0];
+  return Candidate{node, conv->input_value(0), {shape, outputs, groups}, std::move(*weights), 1};
 }
 
 // The one operator that reads the result of `node`, if there is one.
@@ -251,13 +265,14 @@ Result<std::vector<SparseLayer>> compress(const Candidate& candidate) {
     return SparseLayer::make(std::move(weights), convolution);
   };
   const LayerWeights& w = candidate.weights;
+  const std::size_t inputs = shape.inputs() * shape.groups;
   std::vector<SparseLayer> layers;
-  SL_ASSIGN_OR_RETURN(auto floats, sparse::Matrix::compress(w.values, shape.outputs, shape.inputs(), layout));
+  SL_ASSIGN_OR_RETURN(auto floats, sparse::Matrix::compress(w.values, shape.outputs, inputs, layout, shape.groups));
   SL_ASSIGN_OR_RETURN(SparseLayer of_floats, layer_of(std::move(floats)));
   layers.push_back(std::move(of_floats));
   if (w.integers.empty() || !candidate.quantization || candidate.quantization->levels > 256) return layers;
   SL_ASSIGN_OR_RETURN(auto bytes,
-                      sparse::Matrix::compress(w.integers, w.scales, shape.outputs, shape.inputs(), layout));
+                      sparse::Matrix::compress(w.integers, w.scales, shape.outputs, inputs, layout, shape.groups));
   auto of_bytes = layer_of(std::move(bytes));
   if (of_bytes.ok()) layers.push_back(std::move(of_bytes).value());  // else no byte stands for the 0 that pads
   return layers;

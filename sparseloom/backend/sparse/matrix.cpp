@@ -69,10 +69,16 @@ std::span<const T> section(std::span<const std::byte> bytes, std::size_t& at, st
 
 Status damaged(std::string_view what) { return error(Code::kDataLoss, "sparse weights: {}", what); }
 
-Status check_extents(std::size_t weights, std::size_t outputs, std::size_t inputs, const Layout& layout) {
-  if (outputs < 1 || inputs < 1 || outputs > kMostExtent || inputs > kMostExtent || weights != outputs * inputs) {
+Status check_extents(std::size_t weights, std::size_t outputs, std::size_t inputs, const Layout& layout,
+                     std::size_t groups) {
+  if (groups < 1 || outputs % groups != 0 || inputs % groups != 0) {
+    return error(Code::kInvalidArgument, "sparse weights: {} outputs x {} inputs in {} groups", outputs, inputs,
+                 groups);
+  }
+  if (outputs < 1 || inputs < 1 || outputs > kMostExtent || inputs > kMostExtent ||
+      weights != outputs * (inputs / groups)) {
     return error(Code::kInvalidArgument, "sparse weights: {} outputs x {} inputs from {} values; extents are 1..2^31",
-                 outputs, inputs, weights);
+                 outputs, inputs / groups, weights);
   }
   if (layout.panel_width < 1 || lines_per_block(layout.panel_width) < 1) {
     return error(Code::kInvalidArgument, "sparse weights: panel of {} positions; allowed: 1..{}", layout.panel_width,
@@ -80,6 +86,22 @@ Status check_extents(std::size_t weights, std::size_t outputs, std::size_t input
   }
   return {};
 }
+
+/// Weights of which an output has those for its group's inputs alone.
+template <typename T>
+class Grouped {
+ public:
+  Grouped(std::span<const T> dense, std::size_t outputs, std::size_t inputs, std::size_t groups)
+      : dense_(dense), rows_(outputs / groups), inputs_(inputs / groups) {}
+  T at(std::size_t row, std::size_t input) const {
+    const std::size_t within = input - row / rows_ * inputs_;  // wraps around in front of the group
+    return within < inputs_ ? dense_[row * inputs_ + within] : T{};
+  }
+
+ private:
+  std::span<const T> dense_;
+  std::size_t rows_, inputs_;  // of a group
+};
 
 }  // namespace
 
@@ -200,27 +222,29 @@ class Matrix::Builder {
 };
 
 Result<Matrix> Matrix::compress(std::span<const float> dense, std::size_t outputs, std::size_t inputs,
-                                const Layout& layout) {
-  SL_RETURN_IF_ERROR(check_extents(dense.size(), outputs, inputs, layout));
+                                const Layout& layout, std::size_t groups) {
+  SL_RETURN_IF_ERROR(check_extents(dense.size(), outputs, inputs, layout, groups));
   Builder builder(Entries::kF32, outputs, inputs, layout);
+  const Grouped<float> weights(dense, outputs, inputs, groups);
   builder.add_blocks([&](std::size_t row, std::size_t input, std::size_t line, std::vector<Entry>& entries) {
-    const float weight = dense[row * inputs + input];
+    const float weight = weights.at(row, input);
     if (weight != 0.0F) entries.push_back({static_cast<std::uint32_t>(line), std::bit_cast<std::uint32_t>(weight)});
   });
   return builder.finish();
 }
 
 Result<Matrix> Matrix::compress(std::span<const std::int8_t> dense, std::span<const float> scales, std::size_t outputs,
-                                std::size_t inputs, const Layout& layout) {
-  SL_RETURN_IF_ERROR(check_extents(dense.size(), outputs, inputs, layout));
+                                std::size_t inputs, const Layout& layout, std::size_t groups) {
+  SL_RETURN_IF_ERROR(check_extents(dense.size(), outputs, inputs, layout, groups));
   if (scales.size() != outputs) {
     return error(Code::kInvalidArgument, "sparse weights: {} scales for {} outputs", scales.size(), outputs);
   }
   Builder builder(Entries::kI8, outputs, inputs, layout);
+  const Grouped<std::int8_t> weights(dense, outputs, inputs, groups);
   builder.add_blocks([&](std::size_t row, std::size_t quad, std::size_t line, std::vector<Entry>& entries) {
-    const std::size_t first = quad * sizeof(Quad), count = std::min(sizeof(Quad), inputs - first);
     Quad together{}, apart{};
-    std::memcpy(together.data(), dense.data() + row * inputs + first, count);
+    const std::size_t first = quad * together.size();
+    for (std::size_t k = 0; k < together.size() && first + k < inputs; ++k) together[k] = weights.at(row, first + k);
     for (const std::size_t pair : {0, 2}) {
       if (!fits(together, pair, layout.pair_limit)) std::swap(together[pair + 1], apart[pair + 1]);
     }
@@ -230,8 +254,8 @@ Result<Matrix> Matrix::compress(std::span<const std::int8_t> dense, std::span<co
   });
   std::vector<std::int32_t> row_sums(outputs);
   for (std::size_t row = 0; row < outputs; ++row) {
-    const auto weights = dense.subspan(row * inputs, inputs);
-    row_sums[row] = std::accumulate(weights.begin(), weights.end(), std::int32_t{0});
+    const auto of_row = dense.subspan(row * (inputs / groups), inputs / groups);
+    row_sums[row] = std::accumulate(of_row.begin(), of_row.end(), std::int32_t{0});
   }
   builder.set_scales(scales, std::move(row_sums));
   return builder.finish();

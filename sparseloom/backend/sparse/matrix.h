@@ -60,14 +60,16 @@ class Matrix {
     std::uint32_t first_line, lines;
   };
 
-  /// Compresses `dense` (row-major, outputs x inputs); NaN and infinities are kept as any non-zero.
-  /// O(outputs·inputs). kInvalidArgument: a zero extent, more than 2^31 of one, a size that does not match.
+  /// Compresses `dense` (row-major, outputs x inputs); NaN and infinities are kept as any non-zero. With `groups` > 1
+  /// outputs and inputs are cut into as many equal parts, an output has weights for its part of the inputs alone, and
+  /// `dense` is outputs x inputs / groups. O(outputs·inputs). kInvalidArgument: a zero extent, more than 2^31 of one,
+  /// numbers that do not match.
   static Result<Matrix> compress(std::span<const float> dense, std::size_t outputs, std::size_t inputs,
-                                 const Layout& layout);
+                                 const Layout& layout, std::size_t groups = 1);
   /// The same for quantized weights, whose values are dense[o, i]·scales[o]. A quad whose weights exceed the layout's
   /// pair_limit becomes two entries.
   static Result<Matrix> compress(std::span<const std::int8_t> dense, std::span<const float> scales, std::size_t outputs,
-                                 std::size_t inputs, const Layout& layout);
+                                 std::size_t inputs, const Layout& layout, std::size_t groups = 1);
 
   /// Maps what save() wrote. kDataLoss if it is truncated, altered or not such a file, kFailedPrecondition if written
   /// by another release or for a CPU with another layout; kNotFound, kUnavailable.

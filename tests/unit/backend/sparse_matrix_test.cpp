@@ -53,6 +53,13 @@ TEST(SparseMatrix, HoldsEveryWeightAndTakesSixBytesForEach) {
   EXPECT_LT(static_cast<double>(weights.size().count), 0.18 * 4 * 1024 * 1024);
 }
 
+TEST(SparseMatrix, AnOutputOfAGroupHasItsInputsAlone) {
+  const std::vector<float> dense{1, 2, 3, 4};  // two outputs, two groups of two inputs
+  EXPECT_EQ(expand(Matrix::compress(dense, 2, 4, kLayout, 2).value()), (std::vector<float>{1, 2, 0, 0, 0, 0, 3, 4}));
+  EXPECT_EQ(Matrix::compress(dense, 2, 4, kLayout, 3).status().message(),
+            "sparse weights: 2 outputs x 4 inputs in 3 groups");
+}
+
 TEST(SparseMatrix, HoldsQuantizedWeightsFourAtATime) {
   // Two rows of six inputs: the first quad of row 0 is empty, a pair of row 1 is too large for 16-bit sums.
   const std::vector<std::int8_t> dense{0, 0, 0, 0, 5, -6, 100, 90, 1, -1, 0, 0};
