@@ -27,7 +27,7 @@ std::optional<Seconds> best_latency(const profile::TaskProfile& task, zoo::Varia
   for (std::size_t i = 0; i < task.stages(); ++i) {
     std::optional<Seconds> best;
     for (std::size_t p = 0; p < task.processors(); ++p) {
-      const profile::Latency& latency = task.latency(v, zoo::StageId(i), soc::ProcessorId(p));
+      const profile::Latency& latency = task.latency(v, zoo::StageId(i), soc::ProcessorId(p), soc::Backend::kOpenVino);
       if (latency.count > 0 && (!best || latency.median < *best)) best = latency.median;
     }
     if (!best) return std::nullopt;

@@ -43,7 +43,8 @@ Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, cons
   for (std::size_t v = 0; v < costs.variants_; ++v) {
     for (std::size_t i = 0; i < costs.stages_; ++i) {
       for (std::size_t p = 0; p < costs.processors_; ++p) {
-        const profile::Latency& latency = measured.latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p));
+        const profile::Latency& latency = measured.latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p),
+                                                           soc.processors[p].backends.front());
         if (latency.count == 0) {
           return error(Code::kFailedPrecondition,
                        "profile: task '{}', variant '{}', stage {}, processor '{}': latency not measured (run: "
@@ -229,7 +230,9 @@ Seconds plan_latency(const Problem& problem, zoo::TaskId task, const zoo::Sigma&
 Seconds stage_time(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement,
                    zoo::StageId stage) {
   const std::size_t i = stage.index();
-  const Seconds run = problem.profile.task(task).latency(sigma[i], stage, placement[i]).median;
+  const Seconds run = problem.profile.task(task)
+                          .latency(sigma[i], stage, placement[i], problem.soc.processor(placement[i]).backends.front())
+                          .median;
   if (i == 0) return run;
   const double moved = transfer_seconds(problem.soc, problem.profile, task, i, placement[i - 1], placement[i]);
   return run + Seconds(std::max(moved, 0.0));
@@ -251,7 +254,9 @@ Bytes resident_bytes(const profile::Profile& profile, const Plan& plan) {
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
     const TaskPlan& task = plan.tasks[t];
     for (std::size_t i = 0; i < task.sigma.size(); ++i) {
-      sum += profile.task(zoo::TaskId(t)).latency(task.sigma[i], zoo::StageId(i), task.placement[i]).resident;
+      sum += profile.task(zoo::TaskId(t))
+                 .latency(task.sigma[i], zoo::StageId(i), task.placement[i], soc::Backend::kOpenVino)
+                 .resident;
     }
   }
   return sum;

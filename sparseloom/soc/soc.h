@@ -25,7 +25,7 @@ enum class Backend {
   kSparse,    ///< OpenVINO too, but pruned layers by sparseloom's sparse kernels where those are faster
   kScripted,  ///< the runtime that runs no model
 };
-constexpr std::array kBackends{Backend::kOpenVino, Backend::kSparse, Backend::kScripted};
+inline constexpr std::array kBackends{Backend::kOpenVino, Backend::kSparse, Backend::kScripted};
 /// "openvino", "sparse", "scripted".
 std::string_view to_string(Backend backend);
 /// kInvalidArgument lists the names.

@@ -39,7 +39,7 @@ inline World world_of(std::size_t processors) {
 }
 
 inline void set_ms(World& world, std::size_t t, std::size_t v, std::size_t i, std::size_t p, double ms) {
-  world.profile.tasks[t].set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p),
+  world.profile.tasks[t].set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), soc::Backend::kOpenVino,
                                      {from_ms(ms), from_ms(ms), from_ms(ms), 10, {}});
 }
 
