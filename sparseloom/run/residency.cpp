@@ -26,19 +26,17 @@ Residency::Residency(const soc::Soc& soc, CompileSubgraph compile)
 
 Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
                      std::filesystem::path compile_cache)
-    : Residency(
-          soc,
-          [&runtime, &soc, &pieces, cache = std::move(compile_cache),
-           pools = soc::find_pools(soc)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
-            SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, pieces.piece(key.task, key.variant, key.stage));
-            const auto& pool = pools.members[pools.of[key.processor.index()]];
-            SL_ASSIGN_OR_RETURN(
-                auto executable,
-                runtime.load(piece,
-                             profile::compile_options(soc, pool, soc.processor(pool.front()).backends.front(), cache)));
-            SL_RETURN_IF_ERROR(warm_up(*executable));
-            return executable;
-          }) {}
+    : Residency(soc,
+                [&runtime, &soc, &pieces, cache = std::move(compile_cache),
+                 pools = soc::find_pools(soc)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
+                  SL_ASSIGN_OR_RETURN(const std::filesystem::path piece,
+                                      pieces.piece(key.task, key.variant, key.stage));
+                  const auto& pool = pools.members[pools.of[key.processor.index()]];
+                  SL_ASSIGN_OR_RETURN(auto executable,
+                                      runtime.load(piece, profile::compile_options(soc, pool, key.backend, cache)));
+                  SL_RETURN_IF_ERROR(warm_up(*executable));
+                  return executable;
+                }) {}
 
 SubgraphKey Residency::canonical(SubgraphKey key) const {
   key.processor = pools_.members[pools_.of[key.processor.index()]].front();
