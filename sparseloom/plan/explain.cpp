@@ -119,7 +119,7 @@ std::string placement_legend(const std::vector<std::string>& placements) {
                        [&](const auto& p) { return p.find(sign) != std::string::npos; });
   };
   std::string text;
-  if (occurs("(sparse)")) text += "(sparse) pruned layers run in sparse kernels\n";
+  if (occurs("(sparse)")) text += "(sparse) pruned layers run in sparse kernels where those are faster\n";
   if (occurs("*")) text += "* or on another processor of the same kind, if that is free first\n";
   return text;
 }

@@ -168,7 +168,7 @@ TEST(Report, SaysWhichStagesRunSparse) {
   c.plan.tasks[0].backends[2] = soc::Backend::kSparse;
   const std::string text = format_report(c.report());
   EXPECT_THAT(text, ::testing::HasSubstr("cpu0|cpu1|cpu0(sparse) "));
-  EXPECT_THAT(text, ::testing::HasSubstr("\n(sparse) pruned layers run in sparse kernels\n"));
+  EXPECT_THAT(text, ::testing::HasSubstr("\n(sparse) pruned layers run in sparse kernels where those are faster\n"));
   EXPECT_EQ(report_json("C5", "m", {c.report()}, true)["systems"][0]["tasks"][0]["backend"],
             (Json{"openvino", "openvino", "sparse"}));
 }
