@@ -255,7 +255,7 @@ void print_backends(const Stage& stage, const std::vector<std::string>& configs,
     table.add(std::move(row));
   }
   fmt::print("\nStages of {} that run in sparse kernels{}:\n{}", ours,
-             stage.rival ? ", beside a plan that may not" : "", table.text());
+             stage.rival ? ", beside " + all.front()[1].name : "", table.text());
 }
 
 void print_one_config(const Stage& stage, const Played& played, const plan::Plan& ours) {
