@@ -5,10 +5,12 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "apps/commands.h"
 #include "apps/missed.h"
 #include "apps/setup.h"
+#include "apps/table.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/plan/predict.h"
@@ -29,13 +31,31 @@ struct DemoOptions {
   std::size_t repeats = 5;
   double saturated_s = 2.0;
   bool late_binding = true;
+  std::vector<std::string> backends;
+  std::string compare_backend;
 };
+
+// Backends, as the options name them.
+struct Backends {
+  std::vector<soc::Backend> allowed;  // --backend; none: all that processors offer
+  std::vector<soc::Backend> rival;    // --compare-backend; none: no rival
+};
+
+Result<Backends> parse_all_backends(const DemoOptions& options) {
+  Backends backends;
+  SL_ASSIGN_OR_RETURN(backends.allowed, parse_backends("--backend", options.backends));
+  if (options.compare_backend.empty()) return backends;
+  SL_ASSIGN_OR_RETURN(backends.rival, parse_backends("--compare-backend", {options.compare_backend}));
+  return backends;
+}
 
 // What all SLO configurations of one call share.
 struct Stage {
   const Setup& setup;
   const profile::Profile& profile;
   const DemoOptions& options;
+  soc::Soc soc;                   // with the backends that plans may use
+  std::optional<soc::Soc> rival;  // the same, for a second plan by sparseloom
   std::vector<plan::GridRange> ranges;
   std::vector<run::TaskSamples> samples;
   run::Residency& residency;
@@ -63,12 +83,17 @@ Result<std::vector<std::pair<std::string, std::pair<int, int>>>> configs_named(c
 
 Result<std::vector<run::Contender>> plan_all(const Stage& stage, const plan::SloConfig& slo) {
   std::vector<run::Contender> contenders;
-  const plan::Problem problem{stage.setup.zoo, stage.setup.soc, stage.profile, slo};
+  const auto add = [&](std::string name, const plan::Planner& planner, const soc::Soc& soc) -> Status {
+    SL_ASSIGN_OR_RETURN(plan::Plan plan, planner.plan({stage.setup.zoo, soc, stage.profile, slo}));
+    contenders.push_back({std::move(name), std::make_shared<const plan::Plan>(std::move(plan))});
+    return {};
+  };
   const plan::SparseloomPlanner ours({.late_binding = stage.options.late_binding});
   for (const plan::Planner* planner : plan::planners()) {
-    if (planner->name() == ours.name()) planner = &ours;
-    SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan(problem));
-    contenders.push_back({std::string(planner->name()), std::make_shared<const plan::Plan>(std::move(plan))});
+    const bool is_ours = planner->name() == ours.name();
+    SL_RETURN_IF_ERROR(add(std::string(planner->name()), is_ours ? ours : *planner, stage.soc));
+    if (!is_ours || !stage.rival) continue;
+    SL_RETURN_IF_ERROR(add(fmt::format("{}, {} only", ours.name(), stage.options.compare_backend), ours, *stage.rival));
   }
   return contenders;
 }
@@ -135,11 +160,16 @@ void print_introduction(const Stage& stage) {
       plan::episode_orders(zoo.tasks.size()).size(), drawn ? " drawn from a fixed seed" : "", stage.options.repeats);
 }
 
+// Wide enough for a system's name and for figures.
+std::size_t column_of(const std::string& name) { return std::max<std::size_t>(name.size() + 2, 12); }
+
 void print_systems(const std::vector<run::SystemReport>& reports) {
-  fmt::print("{:<12}{:>12}{:>20}{:>11}{:>12}{:>11}{:>14}\n", "system", "violations", "95 % interval", "late",
+  std::size_t width = 0;
+  for (const run::SystemReport& r : reports) width = std::max(width, column_of(r.name));
+  fmt::print("{:<{}}{:>12}{:>20}{:>11}{:>12}{:>11}{:>14}\n", "system", width, "violations", "95 % interval", "late",
              "inaccurate", "both", "requests/s");
   for (const run::SystemReport& r : reports) {
-    fmt::print("{:<12}{:>14}{:>20}{:>10}{:>12}{:>8}{:>16.1f}\n", r.name, percent(r.violation_rate.value),
+    fmt::print("{:<{}}{:>14}{:>20}{:>10}{:>12}{:>8}{:>16.1f}\n", r.name, width, percent(r.violation_rate.value),
                fmt::format("{:.2f} .. {:.2f} %", r.violation_rate.low * 100, r.violation_rate.high * 100),
                percent(r.violations.latency), percent(r.violations.accuracy), percent(r.violations.both),
                r.throughput_qps);
@@ -164,10 +194,75 @@ void print_losses(const std::vector<run::SystemReport>& reports) {
              losses.empty() ? "nothing" : fmt::format("{}", fmt::join(losses, "; ")));
 }
 
+// "image 0 2, speech 1": the stages that run sparse.
+std::string sparse_stages(const run::SystemReport& report) {
+  std::vector<std::string> tasks;
+  for (const run::TaskReport& t : report.tasks) {
+    std::string stages;
+    for (std::size_t i = 0; i < t.backend.size(); ++i) {
+      if (t.backend[i] == soc::to_string(soc::Backend::kSparse)) stages += fmt::format(" {}", i);
+    }
+    if (!stages.empty()) tasks.push_back(t.task + stages);
+  }
+  return tasks.empty() ? "none" : fmt::format("{}", fmt::join(tasks, ", "));
+}
+
+// "5 of 12".
+std::string sparse_count(const run::SystemReport& report) {
+  std::ptrdiff_t sparse = 0;
+  std::size_t all = 0;
+  for (const run::TaskReport& t : report.tasks) {
+    sparse += std::count(t.backend.begin(), t.backend.end(), soc::to_string(soc::Backend::kSparse));
+    all += t.backend.size();
+  }
+  return fmt::format("{} of {}", sparse, all);
+}
+
+// The tasks that two systems serve by different variants, processors or backends.
+std::string served_differently(const run::SystemReport& a, const run::SystemReport& b) {
+  std::vector<std::string> tasks;
+  for (std::size_t t = 0; t < a.tasks.size(); ++t) {
+    const run::TaskReport& x = a.tasks[t];
+    const run::TaskReport& y = b.tasks[t];
+    if (x.variant != y.variant || x.where != y.where) tasks.push_back(x.task);
+  }
+  return tasks.empty() ? "none" : fmt::format("{}", fmt::join(tasks, ", "));
+}
+
+// "5.83 % (3.8 .. 8.8)", with the 95 % interval.
+std::string rate_text(const run::Rate& rate) {
+  return fmt::format("{} ({:.1f} .. {:.1f})", percent(rate.value), 100 * rate.low, 100 * rate.high);
+}
+
+// Per configuration, how many stages run sparse and what that changes.
+void print_backends(const Stage& stage, const std::vector<std::string>& configs,
+                    const std::vector<std::vector<run::SystemReport>>& all) {
+  const std::string& ours = all.front()[0].name;
+  std::vector<std::string> header{"", "sparse stages", "which", "violations"};
+  if (stage.rival) {
+    const std::string only = stage.options.compare_backend + " only";
+    header.insert(header.end(), {only + ": violations", "requests/s", only + ": requests/s", "served differently"});
+  }
+  Table table(std::move(header));
+  for (std::size_t c = 0; c < all.size(); ++c) {
+    const run::SystemReport& r = all[c][0];
+    std::vector<std::string> row{configs[c], sparse_count(r), sparse_stages(r), rate_text(r.violation_rate)};
+    if (stage.rival) {
+      const run::SystemReport& other = all[c][1];
+      row.insert(row.end(), {rate_text(other.violation_rate), fmt::format("{:.1f}", r.throughput_qps),
+                             fmt::format("{:.1f}", other.throughput_qps), served_differently(r, other)});
+    }
+    table.add(std::move(row));
+  }
+  fmt::print("\nStages of {} that run in sparse kernels{}:\n{}", ours,
+             stage.rival ? ", beside " + all.front()[1].name : "", table.text());
+}
+
 void print_one_config(const Stage& stage, const Played& played, const plan::Plan& ours) {
   const std::vector<run::SystemReport>& reports = played.reports;
   fmt::print("\nWhat {} served (accuracy of the answers given; throughput under saturation):\n{}", reports.front().name,
              run::format_report(reports.front()));
+  if (stage.rival) fmt::print("\nWhat {} served:\n{}", reports[1].name, run::format_report(reports[1]));
   fmt::print(
       "\nThe same requests served by systems without stitching (np: each task whole on one processor; p: stages in "
       "turn):\n");
@@ -204,16 +299,16 @@ std::vector<Mean> means(const std::vector<std::vector<run::SystemReport>>& all) 
 // Several configurations: a table of violation rates, one row each, and the means.
 void print_row(const std::string& name, const std::vector<run::SystemReport>& reports) {
   fmt::print("{:<8}", name);
-  for (const run::SystemReport& r : reports) fmt::print("{:>12}", percent(r.violation_rate.value));
+  for (const run::SystemReport& r : reports) fmt::print("{:>{}}", percent(r.violation_rate.value), column_of(r.name));
   fmt::print("\n");
   std::fflush(stdout);
 }
 
 void print_means(const std::vector<Mean>& all) {
   fmt::print("{:<8}", "mean");
-  for (const Mean& m : all) fmt::print("{:>12}", percent(m.violation_rate));
+  for (const Mean& m : all) fmt::print("{:>{}}", percent(m.violation_rate), column_of(m.name));
   fmt::print("\n{:<8}", "req./s");
-  for (const Mean& m : all) fmt::print("{:>12.1f}", m.throughput_qps);
+  for (const Mean& m : all) fmt::print("{:>{}.1f}", m.throughput_qps, column_of(m.name));
   fmt::print("\n");
 }
 
@@ -246,6 +341,7 @@ Result<AllPlayed> play_all(const Stage& stage) {
   AllPlayed result;
   std::vector<Json> documents;
   std::vector<std::vector<run::SystemReport>> all;
+  std::vector<std::string> names;       // of the configurations in `all`
   std::unique_ptr<run::Player> player;  // one for all configurations, hence one clock for the trace
   for (const auto& [name, indices] : configs) {
     plan::SloConfig slo = plan::grid_config(stage.ranges, indices.first, indices.second);
@@ -253,7 +349,7 @@ Result<AllPlayed> play_all(const Stage& stage) {
     SL_ASSIGN_OR_RETURN(const auto contenders, plan_all(stage, slo));
     if (several && all.empty()) {
       fmt::print("\nViolation rates ({} configurations):\n{:<8}", configs.size(), "");
-      for (const run::Contender& c : contenders) fmt::print("{:>12}", c.name);
+      for (const run::Contender& c : contenders) fmt::print("{:>{}}", c.name, column_of(c.name));
       fmt::print("\n");
     }
     if (!several) fmt::print("{}", describe_missed(stage.setup.zoo, *contenders.front().plan, slo.slos));
@@ -267,9 +363,11 @@ Result<AllPlayed> play_all(const Stage& stage) {
     several ? print_row(name, played.reports) : print_one_config(stage, played, *contenders.front().plan);
     documents.push_back(run::report_json(name, stage.setup.soc.name, played.reports, played.complete));
     all.push_back(std::move(played.reports));
+    names.push_back(name);
   }
   if (all.empty()) return result;
   if (several) print_means(means(all));
+  print_backends(stage, names, all);
   result.document = several
                         ? several_json(documents, means(all), stage.options.slo_config, all.size() == configs.size())
                         : documents.front();
@@ -290,9 +388,15 @@ Status demo(const DemoOptions& options) {
   SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
   SL_RETURN_IF_ERROR(sched::make_policy(options.policy, 1).status());
   SL_RETURN_IF_ERROR(configs_named(options.slo_config).status());
+  SL_ASSIGN_OR_RETURN(const Backends backends, parse_all_backends(options));
   interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+  SL_ASSIGN_OR_RETURN(soc::Soc soc, confined_to(setup->soc, backends.allowed));
+  std::optional<soc::Soc> rival;
+  if (!backends.rival.empty()) {
+    SL_ASSIGN_OR_RETURN(rival, confined_to(setup->soc, backends.rival));
+  }
   profile::EnsureOptions ensure;
   ensure.compile_cache = setup->compile_cache;
   ensure.control = {progress_line(), &interrupted()};
@@ -305,6 +409,8 @@ Status demo(const DemoOptions& options) {
   Stage stage{.setup = *setup,
               .profile = profile,
               .options = options,
+              .soc = std::move(soc),
+              .rival = std::move(rival),
               .ranges = std::move(ranges),
               .samples = {},
               .residency = residency,
@@ -341,6 +447,9 @@ std::function<Status()> add_demo(CLI::App& command) {
   command.add_flag("--late-binding,!--no-late-binding", options->late_binding,
                    "sparseloom's stages run on whichever like processor is free first (default), or stay bound as the "
                    "baselines' do");
+  command.add_option("--backend", options->backends, kBackendHelp);
+  command.add_option("--compare-backend", options->compare_backend,
+                     "add a second system to the comparison: sparseloom planning with this backend alone");
   command.add_option("--json", options->json, "write the report here");
   command.add_option("--trace", options->trace, "write a Chrome/Perfetto trace here, one track per processor");
   return [options] { return demo(*options); };

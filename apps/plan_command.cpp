@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <chrono>
 #include <memory>
@@ -22,6 +21,7 @@ struct Options {
   std::string slo = "C5";
   std::string planner = "sparseloom";
   std::string objective = "responses";
+  std::vector<std::string> backends;
   std::string json;
   bool explain = false;
 };
@@ -60,6 +60,12 @@ std::vector<std::string> processor_names(const soc::Soc& soc, const plan::Placem
   return names;
 }
 
+std::vector<std::string_view> backend_names(const std::vector<soc::Backend>& backends) {
+  std::vector<std::string_view> names;
+  for (const soc::Backend b : backends) names.push_back(soc::to_string(b));
+  return names;
+}
+
 double throughput_qps(const plan::Plan& plan) {
   return static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
 }
@@ -71,6 +77,7 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
     Json row{{"task", setup.zoo.tasks[t].name},
              {"variant", variant_names(setup.zoo.tasks[t], task.sigma)},
              {"placement", processor_names(setup.soc, task.placement)},
+             {"backend", backend_names(task.backends)},
              {"late_binding", task.late_binding},
              {"latency_ms", to_ms(task.latency)},
              {"latency_bound_ms", to_ms(slo.slos[t].latency)},
@@ -102,22 +109,19 @@ std::string proof_text(const plan::Plan& plan) {
 }
 
 void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcome) {
-  bool late_binding = false;
+  std::vector<std::string> placements;
   Table table({"task", "variant per stage", "placement", "latency ms", "bound ms", "accuracy %", "bound %", "met"});
   for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
     const plan::TaskPlan& task = outcome.plan.tasks[t];
-    late_binding = late_binding || task.late_binding;
-    table.add(
-        {setup.zoo.tasks[t].name, zoo::describe(setup.zoo.tasks[t], task.sigma),
-         fmt::format("{}{}", fmt::join(processor_names(setup.soc, task.placement), "|"), task.late_binding ? "*" : ""),
-         fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
-         fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
-         task.meets_slo() ? "yes" : "no: " + missed_bounds(task)});
+    placements.push_back(plan::describe_placement(setup.soc, task));
+    table.add({setup.zoo.tasks[t].name, zoo::describe(setup.zoo.tasks[t], task.sigma), placements.back(),
+               fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
+               fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
+               task.meets_slo() ? "yes" : "no: " + missed_bounds(task)});
   }
-  fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n\n{}\n",
-             outcome.plan.planner, slo.name, setup.soc.name, table.text());
+  fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n\n{}{}\n",
+             outcome.plan.planner, slo.name, setup.soc.name, table.text(), plan::placement_legend(placements));
   const std::string proof = proof_text(outcome.plan);
-  if (late_binding) fmt::print("* or on another processor of the same kind, if that is free first\n");
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
              to_ms(outcome.plan.bottleneck), proof, throughput_qps(outcome.plan));
   fmt::print("episodes (predicted): {:.1f} % of requests violate; the slowest takes {:.2f} of its bound\n",
@@ -135,9 +139,11 @@ Status run(const Options& options) {
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
   SL_ASSIGN_OR_RETURN(const auto throughput, throughput_planner(options));
   if (throughput != nullptr) planner = throughput.get();
+  SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
 
   const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
   SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup->soc, backends));
   profile::EnsureOptions ensure;
   ensure.compile_cache = setup->compile_cache;
   ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
@@ -145,7 +151,7 @@ Status run(const Options& options) {
                       profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   const plan::SloConfig slo = plan::grid_config(ranges, indices.first, indices.second);
-  const plan::Problem problem{setup->zoo, setup->soc, profile, slo};
+  const plan::Problem problem{setup->zoo, soc, profile, slo};
 
   Outcome outcome;
   const auto start = std::chrono::steady_clock::now();
@@ -173,6 +179,7 @@ std::function<Status()> add_plan(CLI::App& command) {
   command.add_option("--planner", options->planner, "which rule makes the plan (default: sparseloom)");
   command.add_option("--objective", options->objective,
                      "planner sparseloom only: responses (fewest late requests, default) or throughput");
+  command.add_option("--backend", options->backends, kBackendHelp);
   command.add_flag("--explain", options->explain, "say for every task which bound decides and what it excludes");
   command.add_option("--json", options->json, "also write the plan to this file");
   return [options] { return run(*options); };

@@ -59,28 +59,45 @@ Result<profile::MeasureOptions> measure_options(const Options& options, const Se
 }
 
 struct Counts {
-  std::size_t subgraphs = 0;  // latency entries measured, of variants x stages x processors
+  std::size_t subgraphs = 0;  // latency entries measured, of variants x stages x processors x backends
   std::size_t all_subgraphs = 0;
   std::size_t on_profile = 0;
   std::size_t on_test = 0;
-  double resident_mib = 0;     // all subgraphs, on their first processor
+  double resident_mib = 0;     // all subgraphs, by the first backend of the first processor
   double relative_spread = 0;  // median over entries of (q3-q1)/median
 };
 
-Counts count(const profile::TaskProfile& task) {
-  Counts counts;
-  std::vector<double> spreads;
+// One place in a profile for a latency.
+struct Entry {
+  std::size_t variant, stage, processor;
+  soc::Backend backend;
+  const profile::Latency& latency;  // count 0: not measured
+};
+
+std::vector<Entry> entries_of(const soc::Soc& soc, const profile::TaskProfile& task) {
+  std::vector<Entry> entries;
   for (std::size_t v = 0; v < task.variants(); ++v) {
     for (std::size_t s = 0; s < task.stages(); ++s) {
       for (std::size_t p = 0; p < task.processors(); ++p) {
-        const profile::Latency& l = task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p));
-        ++counts.all_subgraphs;
-        if (l.count == 0) continue;
-        ++counts.subgraphs;
-        spreads.push_back((l.q3 - l.q1) / l.median);
-        if (p == 0) counts.resident_mib += to_mib(l.resident);
+        for (const soc::Backend b : soc.processors[p].backends) {
+          entries.push_back({v, s, p, b, task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), b)});
+        }
       }
     }
+  }
+  return entries;
+}
+
+Counts count(const soc::Soc& soc, const profile::TaskProfile& task) {
+  Counts counts;
+  std::vector<double> spreads;
+  for (const Entry& e : entries_of(soc, task)) {
+    const profile::Latency& l = e.latency;
+    ++counts.all_subgraphs;
+    if (l.count == 0) continue;
+    ++counts.subgraphs;
+    spreads.push_back((l.q3 - l.q1) / l.median);
+    if (e.processor == 0 && e.backend == soc.processors[0].backends.front()) counts.resident_mib += to_mib(l.resident);
   }
   for (std::size_t i = 0; i < task.stitched(); ++i) {
     counts.on_profile += task.accuracy(task.sigma_at(i)).samples > 0 ? 1 : 0;
@@ -92,23 +109,20 @@ Counts count(const profile::TaskProfile& task) {
 
 Json task_json(const Setup& setup, const zoo::Task& task, const profile::TaskProfile& measured) {
   Json latencies = Json::array();
-  for (std::size_t v = 0; v < measured.variants(); ++v) {
-    for (std::size_t s = 0; s < measured.stages(); ++s) {
-      for (std::size_t p = 0; p < measured.processors(); ++p) {
-        const profile::Latency& l = measured.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p));
-        if (l.count == 0) continue;
-        latencies.push_back({{"variant", task.variants[v].name},
-                             {"stage", s},
-                             {"processor", setup.soc.processors[p].name},
-                             {"median_ms", to_ms(l.median)},
-                             {"q1_ms", to_ms(l.q1)},
-                             {"q3_ms", to_ms(l.q3)},
-                             {"count", l.count},
-                             {"resident_bytes", l.resident.count}});
-      }
-    }
+  for (const Entry& e : entries_of(setup.soc, measured)) {
+    const profile::Latency& l = e.latency;
+    if (l.count == 0) continue;
+    latencies.push_back({{"variant", task.variants[e.variant].name},
+                         {"stage", e.stage},
+                         {"processor", setup.soc.processors[e.processor].name},
+                         {"backend", soc::to_string(e.backend)},
+                         {"median_ms", to_ms(l.median)},
+                         {"q1_ms", to_ms(l.q1)},
+                         {"q3_ms", to_ms(l.q3)},
+                         {"count", l.count},
+                         {"resident_bytes", l.resident.count}});
   }
-  const Counts counts = count(measured);
+  const Counts counts = count(setup.soc, measured);
   return {{"task", task.name},
           {"stitched", measured.stitched()},
           {"accuracy_measured", counts.on_profile},
@@ -121,7 +135,7 @@ Json to_json(const Options& options, const Setup& setup, const profile::Measured
   std::size_t all = 0;
   Json tasks = Json::array();
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
-    known += count(measured.profile.tasks[t]).on_profile;
+    known += count(setup.soc, measured.profile.tasks[t]).on_profile;
     all += measured.profile.tasks[t].stitched();
     tasks.push_back(task_json(setup, setup.zoo.tasks[t], measured.profile.tasks[t]));
   }
@@ -146,7 +160,7 @@ void print(const Setup& setup, const profile::Measured& measured) {
   Table table({"task", "subgraphs timed", "spread %", "resident MiB", "accuracy: profile", "test", "ships"});
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const profile::TaskProfile& task = measured.profile.tasks[t];
-    const Counts counts = count(task);
+    const Counts counts = count(setup.soc, task);
     const auto shipped = measured.shipped[t];
     table.add({setup.zoo.tasks[t].name, fmt::format("{}/{}", counts.subgraphs, counts.all_subgraphs),
                fmt::format("{:.1f}", 100 * counts.relative_spread), fmt::format("{:.1f}", counts.resident_mib),

@@ -15,6 +15,7 @@ namespace {
 
 struct RunOptions {
   std::string zoo, workload, planner, policy, json, trace;
+  std::vector<std::string> backends;
   std::size_t slots = 4;
 };
 
@@ -44,11 +45,13 @@ Result<Data> load_data(const zoo::Zoo& zoo) {
 Status run_workload(const RunOptions& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
+  SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
   interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
   SL_ASSIGN_OR_RETURN(sched::Workload workload, sched::load_workload(options.workload, setup->zoo));
   SL_RETURN_IF_ERROR(apply(options, workload));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup->soc, backends));
   profile::EnsureOptions ensure;
   ensure.compile_cache = setup->compile_cache;
   ensure.control = {progress_line(), &interrupted()};
@@ -57,7 +60,7 @@ Status run_workload(const RunOptions& options) {
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, sched::workload_slos(workload, ranges));
   SL_ASSIGN_OR_RETURN(const plan::Planner* const planner, plan::find_planner(workload.planner));
-  SL_ASSIGN_OR_RETURN(plan::Plan chosen, planner->plan({setup->zoo, setup->soc, profile, slo}));
+  SL_ASSIGN_OR_RETURN(plan::Plan chosen, planner->plan({setup->zoo, soc, profile, slo}));
   const auto plan = std::make_shared<const plan::Plan>(std::move(chosen));
   SL_ASSIGN_OR_RETURN(const Data data, load_data(setup->zoo));
 
@@ -111,6 +114,7 @@ std::function<Status()> add_run(CLI::App& command) {
   command.add_option("--zoo", options->zoo, "folder of the zoo to serve (default: zoos/demo)");
   command.add_option("--workload", options->workload, "workload file (docs/workload-format.md)")->required();
   command.add_option("--planner", options->planner, "planner, instead of the workload's");
+  command.add_option("--backend", options->backends, kBackendHelp);
   command.add_option("--policy", options->policy, "scheduling policy, instead of the workload's: fcfs or edf");
   command
       .add_option("--slots", options->slots, "requests of one task that may be inside at once; more wait at the door")

@@ -52,6 +52,20 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path)
   return setup;
 }
 
+Result<std::vector<soc::Backend>> parse_backends(std::string_view option, const std::vector<std::string>& names) {
+  std::vector<soc::Backend> backends;
+  for (const std::string& name : names) {
+    const auto backend = soc::find_backend(name);
+    if (!backend.ok()) return backend.status().with_context(option);
+    backends.push_back(*backend);
+  }
+  return backends;
+}
+
+Result<soc::Soc> confined_to(const soc::Soc& soc, const std::vector<soc::Backend>& backends) {
+  return backends.empty() ? Result<soc::Soc>(soc) : soc::confined(soc, backends);
+}
+
 std::filesystem::path default_zoo() {
   const std::filesystem::path here = "zoos/demo";
   std::error_code ignored;

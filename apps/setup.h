@@ -30,6 +30,16 @@ struct Setup {
 /// Loads the zoo at `zoo_path`, discovers the host's processors and opens the caches.
 Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path);
 
+/// Backends by their names. kInvalidArgument names `option` and what is allowed.
+Result<std::vector<soc::Backend>> parse_backends(std::string_view option, const std::vector<std::string>& names);
+
+/// `soc` with no backends but these (soc::confined); as it is if there are none.
+Result<soc::Soc> confined_to(const soc::Soc& soc, const std::vector<soc::Backend>& backends);
+
+/// What --backend does, for its help.
+inline constexpr const char* kBackendHelp =
+    "plan with this backend alone: openvino or sparse; may be repeated (default: all that the processors offer)";
+
 /// The zoo folder that --zoo stands for when it is not given: zoos/demo below the working directory, else below the
 /// source tree this program was built from.
 std::filesystem::path default_zoo();

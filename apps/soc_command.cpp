@@ -18,6 +18,12 @@ struct Options {
   int cores_per_processor = 0;
 };
 
+std::vector<std::string_view> backend_names(const std::vector<soc::Backend>& backends) {
+  std::vector<std::string_view> names;
+  for (const soc::Backend backend : backends) names.push_back(soc::to_string(backend));
+  return names;
+}
+
 Json to_json(const soc::Soc& soc) {
   Json processors = Json::array();
   for (const soc::Processor& p : soc.processors) {
@@ -25,6 +31,7 @@ Json to_json(const soc::Soc& soc) {
                           {"runtime", p.runtime},
                           {"device", p.device},
                           {"cores", p.cores},
+                          {"backends", backend_names(p.backends)},
                           {"memory_domain", p.memory_domain},
                           {"kind", p.kind}});
   }
@@ -41,9 +48,10 @@ Status run(const Options& options) {
   if (options.cores_per_processor != 0) discover.cores_per_processor = options.cores_per_processor;
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::discover(*runtime, discover));
   if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, to_json(soc).dump(2) + "\n"));
-  Table table({"processor", "device", "cores", "kind", "memory domain"});
+  Table table({"processor", "device", "cores", "backends", "kind", "memory domain"});
   for (const soc::Processor& p : soc.processors) {
-    table.add({p.name, p.device, fmt::format("{}", fmt::join(p.cores, ",")), p.kind, p.memory_domain});
+    table.add({p.name, p.device, fmt::format("{}", fmt::join(p.cores, ",")),
+               fmt::format("{}", fmt::join(backend_names(p.backends), ", ")), p.kind, p.memory_domain});
   }
   fmt::print("{}\nfingerprint {} ({} {})\n\n{}", soc.name, soc.fingerprint, runtime->name(), runtime->version(),
              table.text());

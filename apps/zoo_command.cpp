@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "apps/commands.h"
@@ -20,20 +22,31 @@ struct Options {
   bool list = false;
 };
 
-using Latencies = std::vector<std::vector<std::optional<Seconds>>>;  // [task][variant]
-
-std::optional<Seconds> best_latency(const profile::TaskProfile& task, zoo::VariantId v) {
+// What a variant takes alone, each stage where and by what it is fastest.
+struct BestLatency {
   Seconds sum{0};
+  std::vector<soc::Backend> backends;  // by stage
+};
+using Latencies = std::vector<std::vector<std::optional<BestLatency>>>;  // [task][variant]
+
+std::optional<BestLatency> best_latency(const soc::Soc& soc, const profile::TaskProfile& task, zoo::VariantId v) {
+  BestLatency result;
   for (std::size_t i = 0; i < task.stages(); ++i) {
     std::optional<Seconds> best;
+    soc::Backend by{};
     for (std::size_t p = 0; p < task.processors(); ++p) {
-      const profile::Latency& latency = task.latency(v, zoo::StageId(i), soc::ProcessorId(p));
-      if (latency.count > 0 && (!best || latency.median < *best)) best = latency.median;
+      for (const soc::Backend b : soc.processors[p].backends) {
+        const profile::Latency& latency = task.latency(v, zoo::StageId(i), soc::ProcessorId(p), b);
+        if (latency.count == 0 || (best && *best <= latency.median)) continue;
+        best = latency.median;
+        by = b;
+      }
     }
     if (!best) return std::nullopt;
-    sum += *best;
+    result.sum += *best;
+    result.backends.push_back(by);
   }
-  return sum;
+  return result;
 }
 
 // What this machine's profile knows already; nothing is measured for a list.
@@ -47,7 +60,7 @@ Result<Latencies> known_latencies(const Setup& setup) {
   SL_RETURN_IF_ERROR(database.read(profile));
   for (const profile::TaskProfile& task : profile.tasks) {
     auto& row = latencies.emplace_back();
-    for (std::size_t v = 0; v < task.variants(); ++v) row.push_back(best_latency(task, zoo::VariantId(v)));
+    for (std::size_t v = 0; v < task.variants(); ++v) row.push_back(best_latency(setup.soc, task, zoo::VariantId(v)));
   }
   return latencies;
 }
@@ -60,8 +73,21 @@ Latencies latencies_if_any(const Setup& setup) {
   return {};
 }
 
-std::optional<Seconds> at(const Latencies& latencies, std::size_t t, std::size_t v) {
+std::optional<BestLatency> at(const Latencies& latencies, std::size_t t, std::size_t v) {
   return t < latencies.size() ? latencies[t][v] : std::nullopt;
+}
+
+std::vector<std::string_view> backend_names(const BestLatency& latency) {
+  std::vector<std::string_view> names;
+  for (const soc::Backend b : latency.backends) names.push_back(soc::to_string(b));
+  return names;
+}
+
+// Nothing where every stage is OpenVINO's.
+std::string other_backends(const BestLatency& latency) {
+  const bool openvino = std::all_of(latency.backends.begin(), latency.backends.end(),
+                                    [](soc::Backend b) { return b == soc::Backend::kOpenVino; });
+  return openvino ? "" : fmt::format("{}", fmt::join(backend_names(latency), "|"));
 }
 
 Json list_json(const Setup& setup, const Latencies& latencies) {
@@ -80,7 +106,8 @@ Json list_json(const Setup& setup, const Latencies& latencies) {
                           {"bytes", zoo::model_bytes(setup.zoo, task, zoo::VariantId(v)).count},
                           {"parameters", variant.parameters},
                           {"weight_sparsity", variant.weight_sparsity},
-                          {"latency_ms", latency ? Json(to_ms(*latency)) : Json(nullptr)}});
+                          {"latency_ms", latency ? Json(to_ms(latency->sum)) : Json(nullptr)},
+                          {"backend", latency ? Json(backend_names(*latency)) : Json(nullptr)}});
     }
     tasks.push_back({{"task", task.name}, {"parts", task.stages()}, {"variants", std::move(variants)}});
   }
@@ -96,7 +123,7 @@ Status list(const Options& options) {
     SL_RETURN_IF_ERROR(write_file(options.json, list_json(*setup, latencies).dump(2) + "\n"));
   }
   Table table({"task", "variant", "kind", "level", "accuracy %", "test %", "size KiB", "parameters", "sparsity %",
-               "latency ms"});
+               "latency ms", "backend per stage"});
   for (std::size_t t = 0; t < setup->zoo.tasks.size(); ++t) {
     const zoo::Task& task = setup->zoo.tasks[t];
     for (std::size_t v = 0; v < task.variants.size(); ++v) {
@@ -107,12 +134,12 @@ Status list(const Options& options) {
                  fmt::format("{:.1f}", 100 * variant.accuracy_profile),
                  fmt::format("{:.1f}", 100 * variant.accuracy_test), fmt::format("{:.0f}", kib),
                  fmt::format("{}", variant.parameters), fmt::format("{:.1f}", 100 * variant.weight_sparsity),
-                 latency ? fmt::format("{:.2f}", to_ms(*latency)) : "-"});
+                 latency ? fmt::format("{:.2f}", to_ms(latency->sum)) : "-", latency ? other_backends(*latency) : ""});
     }
   }
   fmt::print(
-      "zoo {} ({}), {}\naccuracy: on the profile split; latency: sum of the stages, each on its best processor"
-      "{}\n\n{}",
+      "zoo {} ({}), {}\naccuracy: on the profile split; latency: sum of the stages, each on its best processor "
+      "by its\nbest backend, named where that is not openvino{}\n\n{}",
       setup->zoo.name, path.string(), setup->soc.name,
       latencies.empty() ? " (none known: sparseloom profile --latency measures them)" : "", table.text());
   return {};
@@ -145,7 +172,10 @@ Status verify(const Options& options) {
   SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
   Json checks = Json::array();
   zoo::VerifyOptions verifying;
-  verifying.latencies = latencies_if_any(*setup);
+  for (const auto& task : latencies_if_any(*setup)) {
+    auto& sums = verifying.latencies.emplace_back();
+    for (const auto& latency : task) sums.push_back(latency ? std::optional(latency->sum) : std::nullopt);
+  }
   verifying.on_check = [&](const zoo::Check& check) {
     fmt::print("{:<4} {:<10} {:<30} {}\n", check.passed ? "ok" : "FAIL", check.group, check.subject, check.detail);
     checks.push_back(

@@ -22,7 +22,63 @@ double transfer_seconds(const soc::Soc& soc, const profile::Profile& profile, zo
   return profile.transfer_latency.count() + bytes * profile.transfer_seconds_per_byte;
 }
 
+/// The processors of a pool and what they offer to run one subgraph with.
+struct Offer {
+  const std::vector<soc::ProcessorId>& members;
+  const std::vector<soc::Backend>& backends;
+};
+
+/// The backend with the least mean over the members; of those within a tie of it the first.
+soc::Backend fastest(const Offer& offer, const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
+  std::vector<double> sums;
+  for (const soc::Backend b : offer.backends) {
+    double sum = 0;
+    for (const soc::ProcessorId p : offer.members) sum += measured.latency(v, i, p, b).median.count();
+    sums.push_back(sum);
+  }
+  const double least = *std::min_element(sums.begin(), sums.end());
+  const auto first = std::find_if(sums.begin(), sums.end(), [&](double s) { return within(s, least * (1 + kTie)); });
+  return offer.backends[static_cast<std::size_t>(first - sums.begin())];
+}
+
+/// kFailedPrecondition if a latency of the subgraph is missing.
+Status check_measured(const soc::Soc& soc, const Offer& offer, const zoo::Task& task,
+                      const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
+  for (const soc::ProcessorId p : offer.members) {
+    for (const soc::Backend b : offer.backends) {
+      if (measured.latency(v, i, p, b).count > 0) continue;
+      return error(Code::kFailedPrecondition,
+                   "profile: task '{}', variant '{}', stage {}, processor '{}', backend {}: latency not measured (run: "
+                   "sparseloom profile)",
+                   task.name, task.variants[v.index()].name, i.index(), soc.processor(p).name, soc::to_string(b));
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+Status TaskCosts::choose_backends(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured) {
+  run_.resize(variants_ * stages_ * processors_);
+  backend_.resize(run_.size());
+  for (const auto& members : soc::find_pools(soc).members) {
+    const Offer offer{members, soc.processor(members.front()).backends};
+    for (std::size_t v = 0; v < variants_; ++v) {
+      for (std::size_t i = 0; i < stages_; ++i) {
+        const zoo::VariantId variant(v);
+        const zoo::StageId stage(i);
+        SL_RETURN_IF_ERROR(check_measured(soc, offer, task, measured, variant, stage));
+        const soc::Backend chosen = fastest(offer, measured, variant, stage);
+        for (const soc::ProcessorId p : members) {
+          const std::size_t entry = (v * stages_ + i) * processors_ + p.index();
+          run_[entry] = measured.latency(variant, stage, p, chosen).median.count();
+          backend_[entry] = chosen;
+        }
+      }
+    }
+  }
+  return {};
+}
 
 Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
                                   zoo::TaskId task) {
@@ -40,20 +96,7 @@ Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, cons
   costs.stages_ = measured.stages();
   costs.processors_ = measured.processors();
   costs.members_.assign(costs.processors_, 1.0);
-  for (std::size_t v = 0; v < costs.variants_; ++v) {
-    for (std::size_t i = 0; i < costs.stages_; ++i) {
-      for (std::size_t p = 0; p < costs.processors_; ++p) {
-        const profile::Latency& latency = measured.latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p));
-        if (latency.count == 0) {
-          return error(Code::kFailedPrecondition,
-                       "profile: task '{}', variant '{}', stage {}, processor '{}': latency not measured (run: "
-                       "sparseloom profile)",
-                       t.name, t.variants[v].name, i, soc.processors[p].name);
-        }
-        costs.run_.push_back(latency.median.count());
-      }
-    }
-  }
+  SL_RETURN_IF_ERROR(costs.choose_backends(t, soc, measured));
   for (std::size_t i = 1; i < costs.stages_; ++i) {
     for (std::size_t from = 0; from < costs.processors_; ++from) {
       for (std::size_t to = 0; to < costs.processors_; ++to) {
@@ -86,6 +129,7 @@ TaskCosts TaskCosts::pooled(const soc::Pools& pools) const {
     for (std::size_t i = 0; i < stages_; ++i) {
       for (const auto& members : pools.members) {
         result.run_.push_back(mean(members, [&](std::size_t p) { return run(v, i, p); }));
+        result.backend_.push_back(backend(v, i, members.front().index()));
       }
     }
   }
@@ -108,7 +152,10 @@ TaskCosts TaskCosts::of_members(const soc::Pools& pools) const {
   result.members_.assign(result.processors_, 1.0);
   for (std::size_t v = 0; v < variants_; ++v) {
     for (std::size_t i = 0; i < stages_; ++i) {
-      for (const std::size_t pool : pools.of) result.run_.push_back(run(v, i, pool));
+      for (const std::size_t pool : pools.of) {
+        result.run_.push_back(run(v, i, pool));
+        result.backend_.push_back(backend(v, i, pool));
+      }
     }
   }
   for (std::size_t i = 1; i < stages_; ++i) {
@@ -209,6 +256,9 @@ Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, 
   plan.accuracy = accuracy;
   plan.meets_latency = within(plan.latency.count(), slo.latency.count());
   plan.meets_accuracy = within(slo.accuracy, accuracy);
+  for (std::size_t i = 0; i < sigma.size(); ++i) {
+    plan.backends.push_back(costs.backend(sigma[i].index(), i, placement[i].index()));
+  }
   plan.sigma = std::move(sigma);
   plan.placement = std::move(placement);
   return plan;
@@ -218,20 +268,19 @@ Seconds bottleneck_of(const std::vector<Seconds>& busy) {
   return busy.empty() ? Seconds(0) : *std::max_element(busy.begin(), busy.end());
 }
 
-Seconds plan_latency(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement) {
+Seconds plan_latency(const Problem& problem, zoo::TaskId task, const TaskPlan& plan) {
   Seconds sum{0};
-  for (std::size_t i = 0; i < sigma.size(); ++i) {
-    sum += stage_time(problem, task, sigma, placement, zoo::StageId(i));
-  }
+  for (std::size_t i = 0; i < plan.sigma.size(); ++i) sum += stage_time(problem, task, plan, zoo::StageId(i));
   return sum;
 }
 
-Seconds stage_time(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement,
-                   zoo::StageId stage) {
+Seconds stage_time(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, zoo::StageId stage) {
   const std::size_t i = stage.index();
-  const Seconds run = problem.profile.task(task).latency(sigma[i], stage, placement[i]).median;
+  const auto& measured = problem.profile.task(task);
+  const Seconds run = measured.latency(plan.sigma[i], stage, plan.placement[i], plan.backends[i]).median;
   if (i == 0) return run;
-  const double moved = transfer_seconds(problem.soc, problem.profile, task, i, placement[i - 1], placement[i]);
+  const double moved =
+      transfer_seconds(problem.soc, problem.profile, task, i, plan.placement[i - 1], plan.placement[i]);
   return run + Seconds(std::max(moved, 0.0));
 }
 
@@ -239,8 +288,7 @@ std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPl
   std::vector<Seconds> busy(problem.soc.processors.size(), Seconds(0));
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
-      busy[tasks[t].placement[i].index()] +=
-          stage_time(problem, zoo::TaskId(t), tasks[t].sigma, tasks[t].placement, zoo::StageId(i));
+      busy[tasks[t].placement[i].index()] += stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i));
     }
   }
   return busy;
@@ -251,7 +299,9 @@ Bytes resident_bytes(const profile::Profile& profile, const Plan& plan) {
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
     const TaskPlan& task = plan.tasks[t];
     for (std::size_t i = 0; i < task.sigma.size(); ++i) {
-      sum += profile.task(zoo::TaskId(t)).latency(task.sigma[i], zoo::StageId(i), task.placement[i]).resident;
+      sum += profile.task(zoo::TaskId(t))
+                 .latency(task.sigma[i], zoo::StageId(i), task.placement[i], task.backends[i])
+                 .resident;
     }
   }
   return sum;

@@ -17,10 +17,14 @@ inline bool within(double value, double bound) { return value <= bound * (1 + 1e
 /// Two numbers that differ by rounding alone.
 inline bool about(double a, double b) { return within(a, b) && within(b, a); }
 
-/// One task's costs as planners read them: plain seconds in flat arrays, checked to be complete.
+/// One task's costs as planners read them: plain seconds in flat arrays, checked to be complete. They are those of the
+/// backend that is fastest for each subgraph, so planners need not look at backends at all: all give the same answers,
+/// so on one processor a faster one is better in every way.
 class TaskCosts {
  public:
-  /// kFailedPrecondition names the measurement that `problem`'s profile lacks.
+  /// Of the backends that a pool offers, a subgraph takes the one with the least mean over the pool's members (they
+  /// share what is compiled); of those within kTie of it, the one offered first. kFailedPrecondition names the
+  /// measurement that the profile lacks.
   static Result<TaskCosts> read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
                                 zoo::TaskId task);
 
@@ -36,6 +40,10 @@ class TaskCosts {
 
   /// Seconds that stage i of variant v takes on processor p, its inputs being there.
   double run(std::size_t v, std::size_t i, std::size_t p) const { return run_[(v * stages_ + i) * processors_ + p]; }
+  /// The backend that those seconds are of.
+  soc::Backend backend(std::size_t v, std::size_t i, std::size_t p) const {
+    return backend_[(v * stages_ + i) * processors_ + p];
+  }
   /// Seconds that moving the inputs of stage i > 0 from one processor to the next takes.
   double transfer(std::size_t i, std::size_t from, std::size_t to) const {
     return transfer_[((i - 1) * processors_ + from) * processors_ + to];
@@ -51,8 +59,11 @@ class TaskCosts {
   Placement best_placement(const zoo::Sigma& sigma) const;
 
  private:
+  Status choose_backends(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured);
+
   std::size_t variants_ = 0, stages_ = 0, processors_ = 0;
   std::vector<double> run_;
+  std::vector<soc::Backend> backend_;
   std::vector<double> transfer_;
   std::vector<double> members_;  // by processor: how many it stands for
 };
@@ -70,7 +81,7 @@ Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profil
 /// kInvalidArgument if there is not one SLO per task.
 Status check_slos(const Problem& problem);
 
-/// The plan of one task with latency, accuracy and what it misses filled in.
+/// The plan of one task with backends, latency, accuracy and what it misses filled in.
 Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, zoo::TaskId task, zoo::Sigma sigma,
                                 Placement placement);
 

@@ -1,5 +1,7 @@
 #include "sparseloom/plan/explain.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -74,15 +76,63 @@ std::string describe_choices(const TaskExplanation& e, const Slo& slo, const Tas
   return text + missed_bounds(e, slo, plan);
 }
 
+/// What a stage takes by a backend: the mean over the pool that it is placed in, as planners see it.
+Seconds stage_latency(const Problem& problem, const soc::Pools& pools, zoo::TaskId task, const TaskPlan& plan,
+                      std::size_t i, soc::Backend backend) {
+  const auto& members = pools.members[pools.of[plan.placement[i].index()]];
+  Seconds sum{0};
+  for (const soc::ProcessorId p : members) {
+    sum += problem.profile.task(task).latency(plan.sigma[i], zoo::StageId(i), p, backend).median;
+  }
+  return sum / static_cast<double>(members.size());
+}
+
+/// The stages that do not run by what their processor offers first.
+std::string describe_backends(const Problem& problem, const soc::Pools& pools, zoo::TaskId task, const TaskPlan& plan) {
+  std::vector<std::string> stages;
+  for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
+    const soc::Backend first = problem.soc.processor(plan.placement[i]).backends.front();
+    const soc::Backend chosen = plan.backends[i];
+    if (chosen == first) continue;
+    stages.push_back(fmt::format("stage {} is {} ({:.2f} ms; {}: {:.2f} ms)", i, soc::to_string(chosen),
+                                 to_ms(stage_latency(problem, pools, task, plan, i, chosen)), soc::to_string(first),
+                                 to_ms(stage_latency(problem, pools, task, plan, i, first))));
+  }
+  return stages.empty() ? "" : fmt::format(" Where another backend is faster: {}.", fmt::join(stages, ", "));
+}
+
 }  // namespace
+
+std::string describe_placement(const soc::Soc& soc, const TaskPlan& plan) {
+  std::string text;
+  for (std::size_t i = 0; i < plan.placement.size(); ++i) {
+    if (i > 0) text += "|";
+    text += soc.processor(plan.placement[i]).name;
+    if (plan.backends[i] != soc::Backend::kOpenVino) text += fmt::format("({})", soc::to_string(plan.backends[i]));
+  }
+  return plan.late_binding ? text + "*" : text;
+}
+
+std::string placement_legend(const std::vector<std::string>& placements) {
+  const auto occurs = [&](std::string_view sign) {
+    return std::any_of(placements.begin(), placements.end(),
+                       [&](const auto& p) { return p.find(sign) != std::string::npos; });
+  };
+  std::string text;
+  if (occurs("(sparse)")) text += "(sparse) pruned layers run in sparse kernels where those are faster\n";
+  if (occurs("*")) text += "* or on another processor of the same kind, if that is free first\n";
+  return text;
+}
 
 Result<std::vector<TaskExplanation>> explain(const Problem& problem, const Plan& plan) {
   SL_RETURN_IF_ERROR(check_slos(problem));
   SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
+  const soc::Pools pools = soc::find_pools(problem.soc);
   std::vector<TaskExplanation> all;
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
     SL_ASSIGN_OR_RETURN(TaskExplanation e, count_choices(problem, costs[t], zoo::TaskId(t)));
-    e.text = describe_choices(e, problem.slo.slos[t], plan.tasks[t]);
+    e.text = describe_choices(e, problem.slo.slos[t], plan.tasks[t]) +
+             describe_backends(problem, pools, zoo::TaskId(t), plan.tasks[t]);
     all.push_back(std::move(e));
   }
   return all;

@@ -7,6 +7,12 @@
 
 namespace sparseloom::plan {
 
+/// Where the stages run, for people: "cpu0(sparse)|cpu0|cpu1*". A backend is named unless it is OpenVINO; a star means
+/// late binding.
+std::string describe_placement(const soc::Soc& soc, const TaskPlan& plan);
+/// What the signs in such texts mean: a line for each that occurs in `placements`.
+std::string placement_legend(const std::vector<std::string>& placements);
+
 /// What stood between a task and a faster or more accurate choice. Latencies are alone, at the best placement.
 struct TaskExplanation {
   std::size_t stitched = 0;  ///< V^S
@@ -23,7 +29,7 @@ struct TaskExplanation {
   /// The latency bound excludes something more accurate.
   bool latency_binds = false;
 
-  /// One or two sentences for people.
+  /// One to three sentences for people.
   std::string text;
 };
 

@@ -16,6 +16,7 @@ using Placement = std::vector<soc::ProcessorId>;
 struct TaskPlan {
   zoo::Sigma sigma;
   Placement placement;
+  std::vector<soc::Backend> backends;  ///< one per stage, offered by every processor of the placed one's pool
   /// A stage runs on whichever processor of its placed one's pool (soc::find_pools) is free first: the placed one if
   /// it is, else the one that ran the stage before if that is. Costs no memory: processors of a pool share their
   /// compiled subgraphs.
@@ -36,7 +37,8 @@ struct Plan {
   double gap = 0;        ///< otherwise: (bottleneck - proven lower bound) / bottleneck
 };
 
-/// What planning needs; the referenced objects must outlive the call.
+/// What planning needs; the referenced objects must outlive the call. With soc::confined() the SoC offers some backends
+/// only, and the profile may be of all of them.
 struct Problem {
   const zoo::Zoo& zoo;
   const soc::Soc& soc;
@@ -59,11 +61,10 @@ const std::vector<const Planner*>& planners();
 /// kInvalidArgument lists the names.
 Result<const Planner*> find_planner(std::string_view name);
 
-/// Time that stage i of σ occupies its processor: the transfer of its inputs (the receiver pays for it), then the run.
-Seconds stage_time(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement,
-                   zoo::StageId stage);
+/// Time that a stage occupies its processor: the transfer of its inputs (the receiver pays for it), then the run.
+Seconds stage_time(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, zoo::StageId stage);
 /// L(σ,π): the sum of its stage times.
-Seconds plan_latency(const Problem& problem, zoo::TaskId task, const zoo::Sigma& sigma, const Placement& placement);
+Seconds plan_latency(const Problem& problem, zoo::TaskId task, const TaskPlan& plan);
 /// By processor: time per round of one request for each task, when every stage runs where it is placed.
 std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPlan>& tasks);
 

@@ -122,8 +122,7 @@ Prediction predict_episodes(const Problem& problem, const Plan& plan, const Pred
   std::vector<const EpisodeModel::Stages*> pointers;
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
-      stages[t].seconds.push_back(
-          stage_time(problem, zoo::TaskId(t), tasks[t].sigma, tasks[t].placement, zoo::StageId(i)).count());
+      stages[t].seconds.push_back(stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i)).count());
     }
     stages[t].processor = tasks[t].placement;
     stages[t].late_binding = tasks[t].late_binding;

@@ -11,14 +11,14 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kFormatVersion = 2;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE latency (
-  task TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL,
+  task TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL, backend TEXT NOT NULL,
   median_s REAL NOT NULL, q1_s REAL NOT NULL, q3_s REAL NOT NULL, runs INTEGER NOT NULL, resident_bytes INTEGER NOT NULL,
-  PRIMARY KEY (task, variant, stage, processor)) WITHOUT ROWID;
+  PRIMARY KEY (task, variant, stage, processor, backend)) WITHOUT ROWID;
 CREATE TABLE accuracy (
   task TEXT NOT NULL, split TEXT NOT NULL, sigma TEXT NOT NULL, correct INTEGER NOT NULL, samples INTEGER NOT NULL,
   PRIMARY KEY (task, split, sigma)) WITHOUT ROWID;
@@ -85,6 +85,13 @@ std::optional<std::size_t> stage_in(const zoo::Task& task, std::int64_t stage) {
   return static_cast<std::size_t>(stage);
 }
 
+std::optional<soc::Backend> backend_in(const soc::Processor& processor, std::string_view name) {
+  for (const soc::Backend offered : processor.backends) {
+    if (soc::to_string(offered) == name) return offered;
+  }
+  return std::nullopt;
+}
+
 std::optional<zoo::Sigma> sigma_in(const zoo::Task& task, std::string_view text) {
   zoo::Sigma sigma;
   for (std::size_t start = 0; start <= text.size();) {
@@ -131,8 +138,8 @@ class Database::Impl {
   }
 
   Status read_latencies(Profile& profile) const {
-    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, variant, stage, processor, median_s, q1_s, q3_s, "
-                                                    "runs, resident_bytes FROM latency"));
+    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, variant, stage, processor, backend, median_s, "
+                                                    "q1_s, q3_s, runs, resident_bytes FROM latency"));
     for (;;) {
       SL_ASSIGN_OR_RETURN(const bool more, rows.step());
       if (!more) return {};
@@ -141,12 +148,15 @@ class Database::Impl {
       if (!task.ok() || !processor.ok()) return bad_row(db_, "latency", rows.text(0) + " " + rows.text(3));
       const auto variant = zoo_.task(*task).variant(rows.text(1));
       const auto stage = stage_in(zoo_.task(*task), rows.integer(2));
-      const Latency latency{Seconds(rows.number(4)), Seconds(rows.number(5)), Seconds(rows.number(6)), rows.integer(7),
-                            Bytes{static_cast<std::uint64_t>(rows.integer(8))}};
+      const auto backend = backend_in(soc_.processor(*processor), rows.text(4));
+      const Latency latency{Seconds(rows.number(5)), Seconds(rows.number(6)), Seconds(rows.number(7)), rows.integer(8),
+                            Bytes{static_cast<std::uint64_t>(rows.integer(9))}};
       const bool sane = std::isfinite(latency.median.count()) && latency.median.count() > 0 && latency.count > 0 &&
-                        rows.integer(8) >= 0;
-      if (!variant.ok() || !stage || !sane) return bad_row(db_, "latency", rows.text(0) + " " + rows.text(1));
-      profile.tasks[task->index()].set_latency(*variant, zoo::StageId(*stage), *processor, latency);
+                        rows.integer(9) >= 0;
+      if (!variant.ok() || !stage || !backend || !sane) {
+        return bad_row(db_, "latency", fmt::format("{} {} {}", rows.text(0), rows.text(1), rows.text(4)));
+      }
+      profile.tasks[task->index()].set_latency(*variant, zoo::StageId(*stage), *processor, *backend, latency);
     }
   }
 
@@ -177,11 +187,12 @@ class Database::Impl {
     SL_RETURN_IF_ERROR(insert.bind(2, task.variants[entry.variant.index()].name));
     SL_RETURN_IF_ERROR(insert.bind(3, static_cast<std::int64_t>(entry.stage.index())));
     SL_RETURN_IF_ERROR(insert.bind(4, soc_.processor(entry.processor).name));
-    SL_RETURN_IF_ERROR(insert.bind(5, l.median.count()));
-    SL_RETURN_IF_ERROR(insert.bind(6, l.q1.count()));
-    SL_RETURN_IF_ERROR(insert.bind(7, l.q3.count()));
-    SL_RETURN_IF_ERROR(insert.bind(8, l.count));
-    SL_RETURN_IF_ERROR(insert.bind(9, to_signed(l.resident.count)));
+    SL_RETURN_IF_ERROR(insert.bind(5, soc::to_string(entry.backend)));
+    SL_RETURN_IF_ERROR(insert.bind(6, l.median.count()));
+    SL_RETURN_IF_ERROR(insert.bind(7, l.q1.count()));
+    SL_RETURN_IF_ERROR(insert.bind(8, l.q3.count()));
+    SL_RETURN_IF_ERROR(insert.bind(9, l.count));
+    SL_RETURN_IF_ERROR(insert.bind(10, to_signed(l.resident.count)));
     return insert.step().status();
   }
 
@@ -236,7 +247,7 @@ Status Database::read(Profile& profile) const {
 }
 
 Status Database::write(std::span<const LatencyEntry> entries) {
-  return impl_->write("INSERT OR REPLACE INTO latency VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", entries);
+  return impl_->write("INSERT OR REPLACE INTO latency VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries);
 }
 
 Status Database::write(std::span<const AccuracyEntry> entries) {

@@ -19,6 +19,7 @@ struct LatencyEntry {
   zoo::VariantId variant;
   zoo::StageId stage;
   soc::ProcessorId processor;
+  soc::Backend backend = soc::Backend::kOpenVino;
   Latency latency;
 };
 
@@ -29,7 +30,7 @@ struct AccuracyEntry {
   Accuracy accuracy;
 };
 
-/// Measurements of one zoo on one machine, in one SQLite file (format_version 1; tables meta, latency, accuracy; names
+/// Measurements of one zoo on one machine, in one SQLite file (format_version 2; tables meta, latency, accuracy; names
 /// as text, durations in seconds). Every batch is one transaction and the journal is write-ahead, so a process killed
 /// at any moment leaves a file with all batches that had been written and no part of another. Several processes may use
 /// one file; one object must not be used by two threads at the same time.

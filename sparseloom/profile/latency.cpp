@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <map>
+#include <optional>
 #include <random>
 
 #include "sparseloom/base/statistics.h"
@@ -35,12 +35,36 @@ using Pool = std::vector<soc::ProcessorId>;
 struct Subject {
   zoo::VariantId variant;
   zoo::StageId stage;
+  std::vector<soc::Backend> backends;  // more than one: they compile it to the same
   std::shared_ptr<backend::Executable> executable;
   std::unique_ptr<backend::Session> session;
   Bytes resident;
 };
 
-// Measures one task: subgraphs x processors.
+// The subgraphs of a task that lack a latency on some processor of a pool by some backend. All that a pool offers for
+// one is measured at once: backends are compared, so their rounds must be interleaved.
+struct Subgraph {
+  zoo::VariantId variant;
+  zoo::StageId stage;
+};
+
+std::vector<Subgraph> missing_subgraphs(const TaskProfile& known, const soc::Soc& soc, const Pool& pool) {
+  std::vector<Subgraph> missing;
+  for (std::size_t v = 0; v < known.variants(); ++v) {
+    for (std::size_t s = 0; s < known.stages(); ++s) {
+      const bool any = std::any_of(pool.begin(), pool.end(), [&](soc::ProcessorId p) {
+        const auto& offered = soc.processor(p).backends;
+        return std::any_of(offered.begin(), offered.end(), [&](soc::Backend b) {
+          return known.latency(zoo::VariantId(v), zoo::StageId(s), p, b).count == 0;
+        });
+      });
+      if (any) missing.push_back({zoo::VariantId(v), zoo::StageId(s)});
+    }
+  }
+  return missing;
+}
+
+// Measures one task: subgraphs x processors x backends.
 class TaskMeasurement {
  public:
   TaskMeasurement(const zoo::Zoo& zoo, const soc::Soc& soc, zoo::TaskId task, const LatencyOptions& options)
@@ -99,21 +123,23 @@ class TaskMeasurement {
     return {};
   }
 
-  bool missing(const TaskProfile& known, const Pool& pool, zoo::VariantId v, zoo::StageId s) const {
-    return std::any_of(pool.begin(), pool.end(), [&](soc::ProcessorId p) { return known.latency(v, s, p).count == 0; });
-  }
-
   Result<std::vector<Subject>> prepare(const backend::Runtime& runtime, zoo::PieceStore& pieces,
                                        const TaskProfile& known, const Pool& pool, Progress& progress,
                                        const OnProgress& tick) {
     std::vector<Subject> subjects;
-    for (std::size_t v = 0; v < known.variants(); ++v) {
-      for (std::size_t s = 0; s < known.stages(); ++s) {
-        if (!missing(known, pool, zoo::VariantId(v), zoo::StageId(s))) continue;
+    for (const auto& [v, s] : missing_subgraphs(known, soc_, pool)) {
+      std::optional<std::size_t> openvino;
+      for (const soc::Backend backend : soc_.processor(pool.front()).backends) {
         if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
-        SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, pool, zoo::VariantId(v), zoo::StageId(s)));
-        subjects.push_back(std::move(subject));
-        ++progress.done;
+        SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, pool, v, s, backend));
+        if (backend == soc::Backend::kOpenVino) openvino = subjects.size();
+        const bool same = backend == soc::Backend::kSparse && openvino && subject.executable->sparse_layers() == 0;
+        if (same) {
+          subjects[*openvino].backends.push_back(backend);
+        } else {
+          subjects.push_back(std::move(subject));
+        }
+        progress.done += same ? 1 + static_cast<std::size_t>(options_.rounds) : 1;  // its rounds need not be run
         tick(progress);
       }
     }
@@ -121,12 +147,12 @@ class TaskMeasurement {
   }
 
   Result<Subject> load(const backend::Runtime& runtime, zoo::PieceStore& pieces, const Pool& pool, zoo::VariantId v,
-                       zoo::StageId s) {
+                       zoo::StageId s, soc::Backend backend) {
     SL_RETURN_IF_ERROR(pieces.piece(task_, v, s).status());  // cutting must not count as memory of the subgraph
     const Bytes before = memory_in_use(options_.mapped_folders);
-    Subject subject{.variant = v, .stage = s, .executable = {}, .session = {}, .resident = {}};
-    SL_ASSIGN_OR_RETURN(subject.executable,
-                        load_stage(runtime, pieces, task_, v, s, compile_options(soc_, pool, options_.compile_cache)));
+    Subject subject{.variant = v, .stage = s, .backends = {backend}, .executable = {}, .session = {}, .resident = {}};
+    SL_ASSIGN_OR_RETURN(subject.executable, load_stage(runtime, pieces, task_, v, s,
+                                                       compile_options(soc_, pool, backend, options_.compile_cache)));
     SL_ASSIGN_OR_RETURN(subject.session, subject.executable->new_session());
     const Status bound = bind(*subject.session, s.index());
     if (!bound.ok()) return bound.with_context(where(v, s));
@@ -168,10 +194,11 @@ class TaskMeasurement {
     std::vector<LatencyEntry> entries;
     for (std::size_t i = 0; i < subjects.size(); ++i) {
       for (std::size_t p = 0; p < processors; ++p) {
-        LatencyEntry entry{task_, subjects[i].variant, subjects[i].stage, pool[p],
-                           summarize(std::move(runs[i * processors + p]))};
-        entry.latency.resident = subjects[i].resident;
-        entries.push_back(entry);
+        Latency latency = summarize(std::move(runs[i * processors + p]));
+        latency.resident = subjects[i].resident;
+        for (const soc::Backend backend : subjects[i].backends) {
+          entries.push_back({task_, subjects[i].variant, subjects[i].stage, pool[p], backend, latency});
+        }
       }
     }
     return entries;
@@ -186,27 +213,24 @@ class TaskMeasurement {
   std::vector<std::vector<HostBuffer>> at_;
 };
 
-std::size_t missing_subgraphs(const TaskProfile& task) {
-  std::size_t missing = 0;
-  for (std::size_t v = 0; v < task.variants(); ++v) {
-    for (std::size_t s = 0; s < task.stages(); ++s) {
-      bool any = false;
-      for (std::size_t p = 0; p < task.processors(); ++p) {
-        any = any || task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p)).count == 0;
-      }
-      missing += any ? 1 : 0;
-    }
+// Subgraphs to compile, each once per pool and backend.
+std::size_t missing_work(const TaskProfile& known, const soc::Soc& soc) {
+  std::size_t work = 0;
+  for (const Pool& pool : soc::find_pools(soc).members) {
+    work += missing_subgraphs(known, soc, pool).size() * soc.processor(pool.front()).backends.size();
   }
-  return missing;
+  return work;
 }
 
 }  // namespace
 
 backend::CompileOptions compile_options(const soc::Soc& soc, const std::vector<soc::ProcessorId>& pool,
-                                        const std::filesystem::path& cache) {
+                                        soc::Backend backend, const std::filesystem::path& cache) {
   const soc::Processor& processor = soc.processor(pool.front());
   return {.device = processor.device,
           .threads = static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)),
+          .sparse_layers =
+              backend == soc::Backend::kSparse ? backend::SparseLayers::kWhereFaster : backend::SparseLayers::kNone,
           .cache_dir = cache};
 }
 
@@ -228,7 +252,7 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
     const bool wanted = options.tasks.empty() ||
                         std::find(options.tasks.begin(), options.tasks.end(), zoo::TaskId(t)) != options.tasks.end();
-    const std::size_t missing = missing_subgraphs(profile.tasks[t]);
+    const std::size_t missing = missing_work(profile.tasks[t], soc);
     if (!wanted || missing == 0) continue;
     tasks.emplace_back(t);
     progress.total += missing * static_cast<std::size_t>(options.rounds + 1);  // loading counts as one

@@ -12,7 +12,7 @@ namespace sparseloom::profile {
 
 struct LatencyOptions {
   std::vector<zoo::TaskId> tasks;  ///< empty: all
-  int rounds = 30;                 ///< timed runs per subgraph and processor
+  int rounds = 30;                 ///< timed runs per subgraph, processor and backend
   /// After this long per task, no further round is begun once there are `least_rounds`.
   Seconds task_budget{12};
   int least_rounds = 9;
@@ -24,11 +24,13 @@ struct LatencyOptions {
 /// Takes a task's finished measurements (one batch). A failure ends the measurement.
 using OnLatencies = std::function<Status(std::span<const LatencyEntry>)>;
 
-/// Runs every subgraph that `profile` has no latency for on every processor and hands over median, quartiles, count and
-/// bytes resident, task by task. Rounds are interleaved over processors and, in a seeded order that changes from round
-/// to round, over the task's subgraphs, so that a disturbance spreads over all of them. The calling thread is pinned to
-/// the processor under measurement and gets its cores back at the end. Inputs are the tensors that the dense variant
-/// passes on for the first profile sample. Processors of one kind and number of cores share a compiled executable.
+/// Runs every subgraph that `profile` lacks a latency of, on every processor by every backend that it offers, and hands
+/// over median, quartiles, count and bytes resident, task by task. Rounds are interleaved over processors and, in a
+/// seeded order that changes from round to round, over the task's subgraphs and their backends, so that a disturbance
+/// spreads over all of them. A subgraph in which the sparse backend replaces no layer is the same as OpenVINO's: it is
+/// run once, and handed over for both. The calling thread is pinned to the processor under measurement and gets its
+/// cores back at the end. Inputs are the tensors that the dense variant passes on for the first profile sample.
+/// Processors of a pool share a compiled executable.
 Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                          zoo::PieceStore& pieces, const Profile& profile, const LatencyOptions& options,
                          const OnLatencies& on_latencies);
@@ -36,8 +38,8 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
 /// Median and quartiles of `runs`, which must not be empty; `resident` is left 0.
 Latency summarize(std::vector<Seconds> runs);
 
-/// The options that the subgraphs of a pool's processors are compiled with: once for all members.
+/// The options that a subgraph is compiled with for a pool's processors, once for all members, to be run by `backend`.
 backend::CompileOptions compile_options(const soc::Soc& soc, const std::vector<soc::ProcessorId>& pool,
-                                        const std::filesystem::path& cache);
+                                        soc::Backend backend, const std::filesystem::path& cache);
 
 }  // namespace sparseloom::profile

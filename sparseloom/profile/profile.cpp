@@ -15,16 +15,22 @@ TaskProfile::TaskProfile(std::size_t variants, std::size_t stages, std::size_t p
     : variants_(variants),
       stages_(stages),
       processors_(processors),
-      latency_(variants * stages * processors),
+      latency_(variants * stages * processors * soc::kBackends.size()),
       accuracy_profile_(power(variants, stages)),
       accuracy_test_(accuracy_profile_.size()) {}
 
-const Latency& TaskProfile::latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p) const {
-  return latency_[(v.index() * stages_ + i.index()) * processors_ + p.index()];
+std::size_t TaskProfile::index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
+  const std::size_t on_processor = (v.index() * stages_ + i.index()) * processors_ + p.index();
+  return on_processor * soc::kBackends.size() + static_cast<std::size_t>(b);
 }
 
-void TaskProfile::set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, const Latency& latency) {
-  latency_[(v.index() * stages_ + i.index()) * processors_ + p.index()] = latency;
+const Latency& TaskProfile::latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
+  return latency_[index_of(v, i, p, b)];
+}
+
+void TaskProfile::set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b,
+                              const Latency& latency) {
+  latency_[index_of(v, i, p, b)] = latency;
 }
 
 const Accuracy& TaskProfile::accuracy(const zoo::Sigma& sigma) const { return accuracy_profile_[index_of(sigma)]; }

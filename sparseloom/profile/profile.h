@@ -15,7 +15,7 @@
 
 namespace sparseloom::profile {
 
-/// One subgraph on one processor, alone.
+/// One subgraph on one processor by one of its backends, alone.
 struct Latency {
   Seconds median{0};
   Seconds q1{0};
@@ -42,8 +42,8 @@ class TaskProfile {
   /// V^S.
   std::size_t stitched() const { return accuracy_profile_.size(); }
 
-  const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p) const;
-  void set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, const Latency& latency);
+  const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const;
+  void set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b, const Latency& latency);
 
   /// Accuracy on the profile split (what plans use) and on the test split (what reports call accuracy_test).
   const Accuracy& accuracy(const zoo::Sigma& sigma) const;
@@ -56,6 +56,8 @@ class TaskProfile {
   zoo::Sigma sigma_at(std::size_t index) const;
 
  private:
+  std::size_t index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const;
+
   std::size_t variants_, stages_, processors_;
   std::vector<Latency> latency_;
   std::vector<Accuracy> accuracy_profile_, accuracy_test_;

@@ -136,8 +136,10 @@ class Chains {
     const std::size_t pool = pools_.of[p.index()];
     auto& known = executables_[{s, pool}];
     if (known == nullptr) {
-      SL_ASSIGN_OR_RETURN(known, load_stage(runtime_, pieces_, task_, sigma_[s], zoo::StageId(s),
-                                            compile_options(soc_, pools_.members[pool], options_.compile_cache)));
+      SL_ASSIGN_OR_RETURN(known,
+                          load_stage(runtime_, pieces_, task_, sigma_[s], zoo::StageId(s),
+                                     compile_options(soc_, pools_.members[pool], soc_.processor(p).backends.front(),
+                                                     options_.compile_cache)));
     }
     return known;
   }

@@ -32,8 +32,9 @@ struct PlacementOptions {
   Control control;
 };
 
-/// Measures every placement (P^S of them) in interleaved rounds, with real chained runs: one thread per processor,
-/// pinned to its cores; each runs its stages and hands the chain to the thread of the next.
+/// Measures every placement (P^S of them), every stage by its processor's first backend, in interleaved rounds, with
+/// real chained runs: one thread per processor, pinned to its cores; each runs its stages and hands the chain to the
+/// thread of the next.
 Result<std::vector<PlacementLatency>> measure_placements(const soc::Soc& soc, const backend::Runtime& runtime,
                                                          zoo::PieceStore& pieces, zoo::TaskId task,
                                                          const zoo::Sigma& sigma, const zoo::Dataset& data,

@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace sparseloom::run {
 namespace {
 
@@ -36,17 +38,26 @@ Status Activator::check_fits(const plan::Plan& plan) const {
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
     const zoo::Task& task = zoo_.tasks[t];
     const plan::TaskPlan& chosen = plan.tasks[t];
-    if (chosen.sigma.size() != task.stages() || chosen.placement.size() != task.stages()) {
-      return error(Code::kInvalidArgument, "plan '{}': task '{}': {} variants and {} processors; it has {} stages",
-                   plan.planner, task.name, chosen.sigma.size(), chosen.placement.size(), task.stages());
+    if (chosen.sigma.size() != task.stages() || chosen.placement.size() != task.stages() ||
+        chosen.backends.size() != task.stages()) {
+      return error(Code::kInvalidArgument,
+                   "plan '{}': task '{}': {} variants, {} processors and {} backends; it has {} stages", plan.planner,
+                   task.name, chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(), task.stages());
     }
     for (std::size_t i = 0; i < task.stages(); ++i) {
-      if (chosen.sigma[i].index() < task.variants.size() && chosen.placement[i].index() < soc_.processors.size())
+      if (chosen.sigma[i].index() >= task.variants.size() || chosen.placement[i].index() >= soc_.processors.size()) {
+        return error(Code::kInvalidArgument,
+                     "plan '{}': task '{}' stage {}: variant {} on processor {}; there are {} and {}", plan.planner,
+                     task.name, i, chosen.sigma[i].index(), chosen.placement[i].index(), task.variants.size(),
+                     soc_.processors.size());
+      }
+      const soc::Processor& processor = soc_.processor(chosen.placement[i]);
+      if (std::find(processor.backends.begin(), processor.backends.end(), chosen.backends[i]) !=
+          processor.backends.end()) {
         continue;
-      return error(Code::kInvalidArgument,
-                   "plan '{}': task '{}' stage {}: variant {} on processor {}; there are {} and {}", plan.planner,
-                   task.name, i, chosen.sigma[i].index(), chosen.placement[i].index(), task.variants.size(),
-                   soc_.processors.size());
+      }
+      return error(Code::kInvalidArgument, "plan '{}': task '{}' stage {}: backend {}, which '{}' does not offer",
+                   plan.planner, task.name, i, soc::to_string(chosen.backends[i]), processor.name);
     }
   }
   return {};
@@ -58,7 +69,7 @@ Result<std::shared_ptr<const ActivePlan>> Activator::activate(std::shared_ptr<co
   for (std::size_t t = 0; t < plan->tasks.size(); ++t) {
     const plan::TaskPlan& chosen = plan->tasks[t];
     for (std::size_t i = 0; i < chosen.sigma.size(); ++i) {
-      const SubgraphKey key{zoo::TaskId(t), chosen.sigma[i], zoo::StageId(i), chosen.placement[i]};
+      const SubgraphKey key{zoo::TaskId(t), chosen.sigma[i], zoo::StageId(i), chosen.placement[i], chosen.backends[i]};
       SL_ASSIGN_OR_RETURN(auto executable, residency_.get(key));
       loaded.emplace_back(key, std::move(executable));
     }

@@ -124,14 +124,15 @@ zoo::Task task_of(std::string name, std::size_t stages, std::vector<TensorSpec> 
   return task;
 }
 
-std::shared_ptr<plan::Plan> plan_in_turn(const zoo::Zoo& zoo, std::size_t processors) {
+std::shared_ptr<plan::Plan> plan_in_turn(const zoo::Zoo& zoo, const soc::Soc& soc) {
   auto plan = std::make_shared<plan::Plan>();
   plan->planner = "bench";
   for (const zoo::Task& task : zoo.tasks) {
     plan::TaskPlan& chosen = plan->tasks.emplace_back();
     for (std::size_t i = 0; i < task.stages(); ++i) {
       chosen.sigma.emplace_back(0);
-      chosen.placement.emplace_back(i % processors);
+      chosen.placement.emplace_back(i % soc.processors.size());
+      chosen.backends.push_back(soc.processor(chosen.placement.back()).backends.front());
     }
   }
   return plan;
@@ -211,7 +212,7 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   Residency slow(part, [&](const SubgraphKey&) { return runtime->load(slow_file, {}); });
   zoo::Zoo zoo;
   zoo.tasks.push_back(task_of("nothing", kStages, {tensor}, result));
-  const auto plan = plan_in_turn(zoo, processors);
+  const auto plan = plan_in_turn(zoo, part);
 
   constexpr std::size_t kRequests = 500, kOutstanding = 8;
   DispatchCost cost{.processors = processors, .per_dispatch = {}, .hand_off = {}};
@@ -285,7 +286,7 @@ Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, cons
   zoo.tasks.push_back(task_of("model", 1, executable->inputs(), executable->outputs().front()));
   Load load(zoo);
   SL_ASSIGN_OR_RETURN(const auto engine,
-                      Engine::start(zoo, part, residency, plan_in_turn(zoo, 1), {.slots_per_task = 1},
+                      Engine::start(zoo, part, residency, plan_in_turn(zoo, part), {.slots_per_task = 1},
                                     [&](const Completion& c) { load.on_complete(c); }));
   load.attach(*engine);
   const RestoreCores restore;

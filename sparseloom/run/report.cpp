@@ -9,6 +9,7 @@
 
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/plan/costs.h"
+#include "sparseloom/plan/explain.h"
 
 namespace sparseloom::run {
 namespace {
@@ -70,7 +71,9 @@ TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally
   report.task = task.name;
   for (const zoo::VariantId v : chosen.sigma) report.variant.push_back(task.variants[v.index()].name);
   for (const soc::ProcessorId p : chosen.placement) report.placement.push_back(in.soc.processor(p).name);
+  for (const soc::Backend b : chosen.backends) report.backend.emplace_back(soc::to_string(b));
   report.late_binding = chosen.late_binding;
+  report.where = plan::describe_placement(in.soc, chosen);
   report.requests = tally.requests;
   report.violations = misses_accuracy(in, id) ? tally.requests : tally.late;
   report.accuracy = chosen.accuracy;
@@ -101,6 +104,7 @@ Json to_json(const TaskReport& t) {
   return {{"task", t.task},
           {"variant", t.variant},
           {"placement", t.placement},
+          {"backend", t.backend},
           {"late_binding", t.late_binding},
           {"requests", t.requests},
           {"violations", t.violations},
@@ -201,16 +205,14 @@ Bytes peak_resident_bytes() {
 }
 
 std::string format_report(const SystemReport& report) {
-  bool late_binding = false;
   std::vector<std::string> variants, placements;
   std::size_t task_width = 4, variant_width = 17, placement_width = 9;
   for (const TaskReport& t : report.tasks) {
     variants.push_back(fmt::format("{}", fmt::join(t.variant, "|")));
-    placements.push_back(fmt::format("{}", fmt::join(t.placement, "|")));
-    if (t.late_binding) placements.back() += "*", late_binding = true;
+    placements.push_back(t.where);
     task_width = std::max(task_width, t.task.size());
     variant_width = std::max(variant_width, variants.back().size());
-    placement_width = std::max(placement_width, placements.back().size());
+    placement_width = std::max(placement_width, t.where.size());
   }
   constexpr const char* kRow = "{:<{}}  {:<{}}  {:<{}}  {:>8}  {:>10}  {:>12}  {:>14}  {:>10}  {:>8}  {:>8}  {:>8}\n";
   std::string text = fmt::format(kRow, "task", task_width, "variant per stage", variant_width, "placement",
@@ -219,11 +221,11 @@ std::string format_report(const SystemReport& report) {
   for (std::size_t t = 0; t < report.tasks.size(); ++t) {
     const TaskReport& row = report.tasks[t];
     text +=
-        fmt::format(kRow, row.task, task_width, variants[t], variant_width, placements[t], placement_width,
-                    row.requests, row.violations, percent_text(row.accuracy_served), percent_text(row.bound.accuracy),
+        fmt::format(kRow, row.task, task_width, variants[t], variant_width, row.where, placement_width, row.requests,
+                    row.violations, percent_text(row.accuracy_served), percent_text(row.bound.accuracy),
                     ms_text(row.bound.latency), ms_text(row.p50), ms_text(row.p95), ms_text(row.p99));
   }
-  if (late_binding) text += "* or on another processor of the same kind, if that is free first\n";
+  text += plan::placement_legend(placements);
   const auto pct = [](double v) { return fmt::format("{:.2f} %", v * 100); };
   text += fmt::format(
       "{}: {} requests, {} violate (95 % interval {}..{}): {} late, {} inaccurate, {} both; {:.1f} served per second\n",

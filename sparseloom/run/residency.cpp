@@ -32,7 +32,8 @@ Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::
                   SL_ASSIGN_OR_RETURN(const std::filesystem::path piece,
                                       pieces.piece(key.task, key.variant, key.stage));
                   const auto& pool = pools.members[pools.of[key.processor.index()]];
-                  SL_ASSIGN_OR_RETURN(auto executable, runtime.load(piece, profile::compile_options(soc, pool, cache)));
+                  SL_ASSIGN_OR_RETURN(auto executable,
+                                      runtime.load(piece, profile::compile_options(soc, pool, key.backend, cache)));
                   SL_RETURN_IF_ERROR(warm_up(*executable));
                   return executable;
                 }) {}

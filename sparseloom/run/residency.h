@@ -13,12 +13,13 @@
 
 namespace sparseloom::run {
 
-/// One compiled subgraph: variant v of stage i of task t, for processor p.
+/// One compiled subgraph: variant v of stage i of task t, for processor p by one of its backends.
 struct SubgraphKey {
   zoo::TaskId task;
   zoo::VariantId variant;
   zoo::StageId stage;
   soc::ProcessorId processor;
+  soc::Backend backend = soc::Backend::kOpenVino;
   friend auto operator<=>(const SubgraphKey&, const SubgraphKey&) = default;
 };
 
@@ -26,7 +27,7 @@ struct SubgraphKey {
 using CompileSubgraph = std::function<Result<std::unique_ptr<backend::Executable>>(const SubgraphKey&)>;
 
 /// Which compiled subgraphs are in memory. Thread-safe. The processors of a pool (soc::find_pools) share one compiled
-/// subgraph.
+/// subgraph per backend.
 class Residency {
  public:
   /// Compiles pieces of a zoo and runs each once on zeros, so that no request pays for a first inference; everything

@@ -17,6 +17,18 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::vector<Backend> backends_of(const std::string& runtime, const std::string& device) {
+  if (runtime == "scripted") return {Backend::kScripted};
+  if (device == "CPU") return {Backend::kOpenVino, Backend::kSparse};
+  return {Backend::kOpenVino};
+}
+
+std::string names_of(std::span<const Backend> backends) {
+  std::vector<std::string_view> names;
+  for (const Backend backend : backends) names.push_back(to_string(backend));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 Processor cpu_processor(std::size_t index, const std::vector<CpuIndex>& cores, const std::vector<LogicalCpu>& cpus,
                         const std::string& runtime) {
   Processor processor;
@@ -26,6 +38,7 @@ Processor cpu_processor(std::size_t index, const std::vector<CpuIndex>& cores, c
   processor.cores = cores;
   processor.memory_domain = "host";
   processor.kind = fmt::format("{} x{}", core_kind(cpus, cores.front()), cores.size());
+  processor.backends = backends_of(runtime, processor.device);
   return processor;
 }
 
@@ -41,6 +54,7 @@ Processor device_processor(const backend::Device& device, const std::vector<CpuI
   processor.cores = driver_cores;
   processor.memory_domain = processor.name;
   processor.kind = device.description.empty() ? device.name : device.description;
+  processor.backends = backends_of(runtime, processor.device);
   return processor;
 }
 
@@ -48,12 +62,28 @@ std::string fingerprint_of(const Soc& soc, const CpuIdentity& identity, const ba
   std::string text =
       fmt::format("{}\n{}\n{} {}\n", identity.model, fmt::join(identity.flags, " "), runtime.name(), runtime.version());
   for (const Processor& p : soc.processors) {
-    text += fmt::format("{} {} {} {}\n", p.name, p.device, p.kind, fmt::join(p.cores, ","));
+    text += fmt::format("{} {} {} {} {}\n", p.name, p.device, p.kind, fmt::join(p.cores, ","), names_of(p.backends));
   }
   return sha256(text).substr(0, 16);
 }
 
 }  // namespace
+
+std::string_view to_string(Backend backend) {
+  switch (backend) {
+    case Backend::kOpenVino: return "openvino";
+    case Backend::kSparse: return "sparse";
+    case Backend::kScripted: break;
+  }
+  return "scripted";
+}
+
+Result<Backend> find_backend(std::string_view name) {
+  for (const Backend backend : kBackends) {
+    if (to_string(backend) == name) return backend;
+  }
+  return error(Code::kInvalidArgument, "backend '{}': not known; there are: {}", name, names_of(kBackends));
+}
 
 Result<ProcessorId> Soc::find(std::string_view processor_name) const {
   std::vector<std::string_view> names;
@@ -65,10 +95,23 @@ Result<ProcessorId> Soc::find(std::string_view processor_name) const {
                fmt::join(names, ", "));
 }
 
+Result<Soc> confined(const Soc& soc, std::span<const Backend> backends) {
+  Soc result = soc;
+  for (Processor& p : result.processors) {
+    const std::string offered = names_of(p.backends);
+    std::erase_if(p.backends,
+                  [&](Backend b) { return std::find(backends.begin(), backends.end(), b) == backends.end(); });
+    if (!p.backends.empty()) continue;
+    return error(Code::kInvalidArgument, "processor '{}': cannot be confined to {}; it offers: {}", p.name,
+                 names_of(backends), offered);
+  }
+  return result;
+}
+
 Pools find_pools(const Soc& soc) {
   const auto traits = [&](ProcessorId id) {
     const Processor& p = soc.processor(id);
-    return std::tuple(p.runtime, p.device, p.kind, p.cores.size(), p.memory_domain);
+    return std::tuple(p.runtime, p.device, p.kind, p.cores.size(), p.memory_domain, p.backends);
   };
   Pools pools;
   for (std::size_t i = 0; i < soc.processors.size(); ++i) {

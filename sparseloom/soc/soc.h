@@ -1,9 +1,12 @@
 // soc: which processors exist and which device and cores each one is. Schedules nothing.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
@@ -16,6 +19,18 @@ namespace sparseloom::soc {
 struct ProcessorTag;
 using ProcessorId = StrongId<ProcessorTag>;
 
+/// A way to run a subgraph on a processor. All give the same answers; which is faster, the profile says.
+enum class Backend {
+  kOpenVino,  ///< every layer by OpenVINO's own kernels
+  kSparse,    ///< OpenVINO too, but pruned layers by sparseloom's sparse kernels where those are faster
+  kScripted,  ///< the runtime that runs no model
+};
+inline constexpr std::array kBackends{Backend::kOpenVino, Backend::kSparse, Backend::kScripted};
+/// "openvino", "sparse", "scripted".
+std::string_view to_string(Backend backend);
+/// kInvalidArgument lists the names.
+Result<Backend> find_backend(std::string_view name);
+
 /// Runs one subgraph at a time.
 struct Processor {
   std::string name;             ///< "cpu0", "gpu0"
@@ -24,19 +39,26 @@ struct Processor {
   std::vector<CpuIndex> cores;  ///< cores of a CPU processor, and those the driving thread of another device may use
   std::string memory_domain;    ///< processors of one domain exchange tensors without a transfer
   std::string kind;             ///< processors of one kind are interchangeable by design, e.g. "cpu x1"
+  std::vector<Backend> backends{Backend::kOpenVino};  ///< those it offers; of equally fast ones the earlier is used
 };
 
 struct Soc {
   std::string name;  ///< for people: CPU model and what else there is
   std::vector<Processor> processors;
-  bool modelled = false;    ///< described in a file, not discovered
-  std::string fingerprint;  ///< identifies machine and runtime version: a profile of another one is refused
+  bool modelled = false;  ///< described in a file, not discovered
+  /// Identifies machine, backends and runtime version: a profile of another one is refused.
+  std::string fingerprint;
 
   const Processor& processor(ProcessorId id) const { return processors[id.index()]; }
   Result<ProcessorId> find(std::string_view processor_name) const;
 };
 
-/// Processors sorted into pools of interchangeable ones: same runtime, device, kind, number of cores and memory domain.
+/// The same machine (and fingerprint) with its processors offering only those of `backends` that they offered before:
+/// plans for it use no other. kInvalidArgument names a processor that none is left of.
+Result<Soc> confined(const Soc& soc, std::span<const Backend> backends);
+
+/// Processors sorted into pools of interchangeable ones: same runtime, device, kind, number of cores, memory domain and
+/// backends.
 struct Pools {
   std::vector<std::vector<ProcessorId>> members;  ///< by pool; pools in the order of their first members
   std::vector<std::size_t> of;                    ///< by processor: its pool
@@ -56,7 +78,7 @@ struct DiscoverOptions {
 };
 
 /// The host's processors: the CPUs this process may use (one logical CPU per physical core), then the GPU and NPU
-/// devices that `runtime` offers. Deterministic order.
+/// devices that `runtime` offers. Deterministic order. Of OpenVINO's, a CPU also offers the sparse backend.
 Result<Soc> discover(const backend::Runtime& runtime, const DiscoverOptions& options = {});
 
 }  // namespace sparseloom::soc

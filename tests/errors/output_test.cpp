@@ -71,6 +71,13 @@ INSTANTIATE_TEST_SUITE_P(
                       Command{"zoo_verify", {"zoo", "verify", "--zoo", kZoo}}),
     [](const auto& command) { return command.param.name; });
 
+TEST(DemoErrors, UnknownBackend) {
+  for (const char* option : {"--backend", "--compare-backend"}) {
+    expect_one_line_error(run_cli({"demo", "--zoo", kZoo, option, "dense"}), 2,
+                          {option, "'dense'", "openvino, sparse"});
+  }
+}
+
 TEST(DemoErrors, UnknownPolicy) {
   expect_one_line_error(run_cli({"demo", "--zoo", kZoo, "--policy", "lifo"}), 2, {"no policy 'lifo'", "fcfs, edf"});
 }

@@ -26,6 +26,14 @@ TEST(PlanErrors, ObjectiveForAPlannerThatHasNone) {
   expect_one_line_error(plan({"--objective", "throughput", "--planner", "av-np"}), 2, {"'av-np'", "sparseloom"});
 }
 
+TEST(PlanErrors, UnknownBackend) {
+  expect_one_line_error(plan({"--backend", "dense"}), 2, {"--backend", "'dense'", "openvino, sparse"});
+}
+
+TEST(PlanErrors, ABackendThatNoProcessorOffers) {
+  expect_one_line_error(plan({"--backend", "scripted"}), 2, {"processor 'cpu0'", "scripted", "openvino, sparse"});
+}
+
 TEST(PlanErrors, NoZoo) {
   const TemporaryFolder nothing;
   expect_one_line_error(run_cli({"plan", "--zoo", nothing.path().string()}), 1, {nothing.path().string(), "zoo.json"});

@@ -30,6 +30,10 @@ TEST(RunErrors, UnknownPolicy) {
   expect_one_line_error(Workload().run({"--policy", "lifo"}), 2, {"no policy 'lifo'", "fcfs, edf"});
 }
 
+TEST(RunErrors, UnknownBackend) {
+  expect_one_line_error(Workload().run({"--backend", "dense"}), 2, {"--backend", "'dense'", "openvino, sparse"});
+}
+
 TEST(RunErrors, NoSlots) { expect_one_line_error(Workload().run({"--slots", "0"}), 2, {"--slots", "1 to 1024"}); }
 
 TEST(RunErrors, NoFolderForOutput) {

@@ -116,6 +116,35 @@ TEST(RunCommand, CtrlCDrainsAndStillReports) {
   EXPECT_EQ(json["complete"], false);
 }
 
+TEST(DemoCommand, ComparesWithAPlanOfOneBackend) {
+  const TemporaryFolder folder;
+  const auto report = folder.path() / "r.json";
+  const CliResult demo = run_cli({"demo", "--zoo", demo_zoo(), "--slo-config", "C6", "--repeats", "1", "--saturated",
+                                  "0", "--compare-backend", "openvino", "--json", report},
+                                 shared_cache());
+  ASSERT_EQ(demo.status, 0) << demo.err;
+  EXPECT_NE(demo.out.find("sparseloom, openvino only"), std::string::npos) << demo.out;
+  EXPECT_NE(demo.out.find(" of 12 "), std::string::npos) << "how many stages run sparse:\n" << demo.out;
+  const Json json = read_json(report).value();
+  ASSERT_EQ(json["systems"].size(), 8U);
+  EXPECT_EQ(json["systems"][0]["name"], "sparseloom");
+  EXPECT_EQ(json["systems"][1]["name"], "sparseloom, openvino only");
+  for (const Json& task : json["systems"][0]["tasks"]) EXPECT_EQ(task["backend"].size(), 3U);
+  for (const Json& task : json["systems"][1]["tasks"]) {
+    EXPECT_EQ(task["backend"], (Json{"openvino", "openvino", "openvino"})) << task["task"];
+  }
+}
+
+TEST(PlanCommand, ServesByOneBackendAlone) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "p.json";
+  const CliResult plan = run_cli({"plan", "--zoo", demo_zoo(), "--backend", "sparse", "--json", file}, shared_cache());
+  ASSERT_EQ(plan.status, 0) << plan.err;
+  EXPECT_NE(plan.out.find("(sparse)|"), std::string::npos) << plan.out;
+  const Json json = read_json(file).value();
+  for (const Json& task : json["tasks"]) EXPECT_EQ(task["backend"], (Json{"sparse", "sparse", "sparse"}));
+}
+
 TEST(DemoCommand, CtrlCBeforeEverySystemHasPlayedReportsNothing) {
   const TemporaryFolder folder;
   const auto report = folder.path() / "r.json", trace = folder.path() / "t.json";

@@ -2,6 +2,7 @@
 // plans while it serves loses nothing and mixes nothing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <thread>
@@ -27,8 +28,9 @@ struct DemoZoo {
       samples.push_back(samples_of(*data.back(), task.inputs.size()));
     }
   }
-  // Stage i of every task: variant (first + i * step) mod V on processor (i + shift) mod P.
-  std::shared_ptr<const plan::Plan> plan(std::size_t first, std::size_t step, std::size_t shift) const {
+  // Stage i of every task: variant (first + i * step) mod V on processor (i + shift) mod P, by a backend it offers.
+  std::shared_ptr<const plan::Plan> plan(std::size_t first, std::size_t step, std::size_t shift,
+                                         soc::Backend backend = soc::Backend::kOpenVino) const {
     auto plan = std::make_shared<plan::Plan>();
     for (const zoo::Task& task : zoo.tasks) {
       plan::TaskPlan& chosen = plan->tasks.emplace_back();
@@ -36,18 +38,22 @@ struct DemoZoo {
       for (std::size_t i = 0; i < task.stages(); ++i) {
         chosen.sigma.emplace_back((first + i * step) % task.variants.size());
         chosen.placement.emplace_back((i + shift) % soc.processors.size());
+        const auto& offered = soc.processor(chosen.placement.back()).backends;
+        chosen.backends.push_back(
+            std::find(offered.begin(), offered.end(), backend) != offered.end() ? backend : offered.front());
       }
     }
     return plan;
   }
-  /// The output of σ for one sample, its pieces run one after another on this thread.
-  Bytes_ by_hand(std::size_t task, const zoo::Sigma& sigma, std::size_t sample) {
+  /// A task's output for one sample under a plan, its pieces run one after another on this thread.
+  Bytes_ by_hand(std::size_t task, const plan::TaskPlan& plan, std::size_t sample) {
     std::vector<HostBuffer> tensors;
     for (const auto& input : samples[task].inputs[sample]) {
       std::memcpy(tensors.emplace_back(input.size()).data(), input.data(), input.size());
     }
-    for (std::size_t i = 0; i < sigma.size(); ++i) {
-      auto executable = residency.get({zoo::TaskId(task), sigma[i], zoo::StageId(i), soc::ProcessorId(0)}).value();
+    for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
+      const SubgraphKey key{zoo::TaskId(task), plan.sigma[i], zoo::StageId(i), plan.placement[i], plan.backends[i]};
+      auto executable = residency.get(key).value();
       auto session = executable->new_session().value();
       std::vector<HostBuffer> outputs;
       for (std::size_t k = 0; k < tensors.size(); ++k) EXPECT_TRUE(session->bind_input(k, tensors[k].span()).ok());
@@ -73,7 +79,8 @@ struct DemoZoo {
 
 TEST(EngineWithRealModels, SwitchingUnderLoadAnswersEveryRequestAsItsOwnPlanWould) {
   DemoZoo demo;
-  const std::vector<std::shared_ptr<const plan::Plan>> plans{demo.plan(0, 0, 0), demo.plan(1, 1, 1)};
+  const std::vector<std::shared_ptr<const plan::Plan>> plans{demo.plan(0, 0, 0),
+                                                             demo.plan(3, 1, 1, soc::Backend::kSparse)};
   struct Answer {
     std::size_t task, sample, plan;
     Bytes_ output;
@@ -104,7 +111,7 @@ TEST(EngineWithRealModels, SwitchingUnderLoadAnswersEveryRequestAsItsOwnPlanWoul
   std::map<std::tuple<std::size_t, std::size_t, std::size_t>, Bytes_> expected;
   for (const Answer& a : answers) {
     Bytes_& want = expected[{a.task, a.sample, a.plan}];
-    if (want.empty()) want = demo.by_hand(a.task, plans[a.plan]->tasks[a.task].sigma, a.sample);
+    if (want.empty()) want = demo.by_hand(a.task, plans[a.plan]->tasks[a.task], a.sample);
     EXPECT_EQ(a.output, want) << demo.zoo.tasks[a.task].name << " sample " << a.sample << " plan " << a.plan;
   }
 }

@@ -38,8 +38,9 @@ inline World world_of(std::size_t processors) {
   return world;
 }
 
-inline void set_ms(World& world, std::size_t t, std::size_t v, std::size_t i, std::size_t p, double ms) {
-  world.profile.tasks[t].set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p),
+inline void set_ms(World& world, std::size_t t, std::size_t v, std::size_t i, std::size_t p, double ms,
+                   soc::Backend backend = soc::Backend::kOpenVino) {
+  world.profile.tasks[t].set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), backend,
                                      {from_ms(ms), from_ms(ms), from_ms(ms), 10, {}});
 }
 
@@ -113,6 +114,15 @@ inline Placement placement(const std::vector<std::size_t>& processors) {
   Placement result;
   for (const std::size_t p : processors) result.emplace_back(p);
   return result;
+}
+
+/// σ on π, every stage by OpenVINO.
+inline TaskPlan dense_plan(const zoo::Sigma& sigma, const Placement& placement) {
+  TaskPlan plan;
+  plan.sigma = sigma;
+  plan.placement = placement;
+  plan.backends.assign(sigma.size(), soc::Backend::kOpenVino);
+  return plan;
 }
 
 /// "dense|int8": what a plan serves a task with.

@@ -69,7 +69,8 @@ std::vector<BruteOption> brute_options(const World& world, std::size_t t) {
     const zoo::Sigma sigma = measured.sigma_at(s);
     if (measured.accuracy(sigma).fraction() < floor) continue;
     for (const Placement& placement : all_placements(measured.stages(), measured.processors())) {
-      accurate.push_back({sigma, placement, plan_latency(world.problem(), zoo::TaskId(t), sigma, placement)});
+      accurate.push_back(
+          {sigma, placement, plan_latency(world.problem(), zoo::TaskId(t), testing::dense_plan(sigma, placement))});
       least = std::min(least, accurate.back().latency);
     }
   }
@@ -87,9 +88,7 @@ double least_bottleneck(const World& world, const std::vector<std::vector<BruteO
   }
   double least = kInfinity;
   for (const BruteOption& option : options[t]) {
-    tasks.emplace_back();
-    tasks.back().sigma = option.sigma;
-    tasks.back().placement = option.placement;
+    tasks.push_back(testing::dense_plan(option.sigma, option.placement));
     least = std::min(least, least_bottleneck(world, options, t + 1, tasks));
     tasks.pop_back();
   }
@@ -102,9 +101,9 @@ void drop_pointless(const World& world, std::size_t t, std::vector<BruteOption>&
   std::vector<std::vector<Seconds>> busy;
   for (const BruteOption& o : options) {
     std::vector<Seconds> added(world.soc.processors.size(), Seconds(0));
+    const TaskPlan plan = testing::dense_plan(o.sigma, o.placement);
     for (std::size_t i = 0; i < o.sigma.size(); ++i) {
-      added[o.placement[i].index()] +=
-          stage_time(world.problem(), zoo::TaskId(t), o.sigma, o.placement, zoo::StageId(i));
+      added[o.placement[i].index()] += stage_time(world.problem(), zoo::TaskId(t), plan, zoo::StageId(i));
     }
     busy.push_back(added);
   }

@@ -26,6 +26,7 @@ class DatabaseTest : public ::testing::Test {
     soc_.processors.resize(2);
     soc_.processors[0].name = "cpu0";
     soc_.processors[1].name = "cpu1";
+    soc_.processors[1].backends = {soc::Backend::kOpenVino, soc::Backend::kSparse};
   }
   std::filesystem::path path() const { return folder_.path() / "profiles" / "p.sqlite"; }
   Result<Database> open() const { return Database::open(path(), zoo_, soc_); }
@@ -57,6 +58,7 @@ const LatencyEntry kLatency{
     zoo::VariantId(1),
     zoo::StageId(2),
     soc::ProcessorId(1),
+    soc::Backend::kSparse,
     {.median = Seconds(1.25e-3), .q1 = Seconds(1e-3), .q3 = Seconds(1.5e-3), .count = 30, .resident = {4096}}};
 
 TEST_F(DatabaseTest, GivesBackWhatWasWritten) {
@@ -68,7 +70,11 @@ TEST_F(DatabaseTest, GivesBackWhatWasWritten) {
     ASSERT_TRUE(database.write(accuracies).ok());
   }
   const Profile profile = read(open().value());
-  const Latency& l = profile.tasks[0].latency(zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(1));
+  const auto latency = [&](soc::Backend backend) {
+    return profile.tasks[0].latency(zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(1), backend);
+  };
+  EXPECT_EQ(latency(soc::Backend::kOpenVino).count, 0);
+  const Latency l = latency(soc::Backend::kSparse);
   EXPECT_EQ(l.median, kLatency.latency.median);
   EXPECT_EQ(l.q3, kLatency.latency.q3);
   EXPECT_EQ(l.count, 30);
@@ -111,10 +117,12 @@ TEST_F(DatabaseTest, ForeignDamagedAndFutureFilesAreRefusedByName) {
 
   std::filesystem::remove(path());
   ASSERT_TRUE(open().ok());
-  execute("PRAGMA user_version = 7");
-  status = open().status();
-  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-  EXPECT_THAT(status.message(), HasSubstr("format_version 7"));
+  for (const std::string version : {"1", "7"}) {
+    execute("PRAGMA user_version = " + version);
+    status = open().status();
+    EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2; delete it"));
+  }
 }
 
 TEST_F(DatabaseTest, TruncatedFileIsDataLoss) {
@@ -132,6 +140,15 @@ TEST_F(DatabaseTest, RowsThatFitNoVariantAreDataLoss) {
   const Status status = open().value().read(profile);
   EXPECT_EQ(status.code(), Code::kDataLoss);
   EXPECT_THAT(status.message(), HasSubstr("int3"));
+}
+
+TEST_F(DatabaseTest, RowsOfABackendThatTheProcessorDoesNotOfferAreDataLoss) {
+  ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
+  soc_.processors[1].backends = {soc::Backend::kOpenVino};
+  Profile profile = empty_profile(zoo_, soc_);
+  const Status status = open().value().read(profile);
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("'toy int8 sparse'"));
 }
 
 TEST_F(DatabaseTest, WhatAKilledCreatorLeftIsTakenOver) {

@@ -20,13 +20,15 @@ TEST(TaskProfile, EnumeratesStitchedVariantsLastStageFastest) {
 
 TEST(TaskProfile, KeepsWhatIsSetApart) {
   TaskProfile task(2, 2, 2);
-  for (std::size_t n = 0; n < 8; ++n) {
-    task.set_latency(zoo::VariantId(n / 4), zoo::StageId(n / 2 % 2), soc::ProcessorId(n % 2),
+  const auto backend = [](std::size_t n) { return n / 8 == 0 ? soc::Backend::kOpenVino : soc::Backend::kSparse; };
+  for (std::size_t n = 0; n < 16; ++n) {
+    task.set_latency(zoo::VariantId(n / 4 % 2), zoo::StageId(n / 2 % 2), soc::ProcessorId(n % 2), backend(n),
                      {.median = Seconds(static_cast<double>(n)), .q1 = {}, .q3 = {}, .count = 1, .resident = {}});
   }
-  for (std::size_t n = 0; n < 8; ++n) {
-    EXPECT_EQ(task.latency(zoo::VariantId(n / 4), zoo::StageId(n / 2 % 2), soc::ProcessorId(n % 2)).median.count(),
-              static_cast<double>(n));
+  for (std::size_t n = 0; n < 16; ++n) {
+    const Latency& kept =
+        task.latency(zoo::VariantId(n / 4 % 2), zoo::StageId(n / 2 % 2), soc::ProcessorId(n % 2), backend(n));
+    EXPECT_EQ(kept.median.count(), static_cast<double>(n));
   }
   task.set_accuracy(task.sigma_at(2), {3, 4});
   task.set_accuracy_test(task.sigma_at(1), {1, 4});

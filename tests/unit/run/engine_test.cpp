@@ -120,6 +120,26 @@ TEST(Engine, SwitchingBackCompilesAndBindsNothing) {
   EXPECT_EQ(world.counts.sessions, sessions);
 }
 
+TEST(Engine, SwitchingToAnotherBackendServesFromThatOnesSubgraphs) {
+  FakeWorld world;
+  std::atomic<int> sparse_runs{0};
+  world.on_run = [&](const SubgraphKey& key, auto, auto) {
+    sparse_runs += key.backend == soc::Backend::kSparse ? 1 : 0;
+    return Status();
+  };
+  const Inputs inputs(2);
+  Log log;
+  const auto engine = world.start(world.plan_of(1), log.callback());
+  ASSERT_TRUE(engine->submit(request(0), inputs[0]).ok());
+  engine->drain();
+  EXPECT_EQ(sparse_runs, 0);
+  ASSERT_TRUE(engine->switch_plan(world.plan_of(1, soc::Backend::kSparse)).ok());
+  ASSERT_TRUE(engine->submit(request(1), inputs[1]).ok());
+  engine->drain();
+  EXPECT_EQ(sparse_runs, 3);
+  EXPECT_THAT(log.ids(), ElementsAre(0, 1));
+}
+
 TEST(Engine, SwitchingToAResidentPlanDoesNotWaitForOneThatLoads) {
   FakeWorld world;
   testing::Gate loading;
@@ -170,6 +190,10 @@ TEST(Engine, APlanThatDoesNotFitLeavesTheActiveOne) {
   EXPECT_EQ(engine->switch_plan(short_plan).message(), "plan 'fake': 1 tasks; the zoo has 2");
   auto far_plan = std::make_shared<plan::Plan>(*world.plan_of(0));
   far_plan->tasks[1].placement[2] = soc::ProcessorId(7);
+  const auto elsewhere = std::make_shared<plan::Plan>(*world.plan_of(0));
+  elsewhere->tasks[1].backends[2] = soc::Backend::kScripted;
+  EXPECT_EQ(engine->switch_plan(elsewhere).message(),
+            "plan 'fake': task 'b' stage 2: backend scripted, which 'cpu0' does not offer");
   EXPECT_EQ(engine->switch_plan(far_plan).message(),
             "plan 'fake': task 'b' stage 2: variant 0 on processor 7; there are 4 and 2");
   EXPECT_EQ(engine->plan_version(), 0U);

@@ -96,13 +96,14 @@ struct FakeWorld {
       processor.name = "cpu" + std::to_string(p);
       processor.runtime = "fake";
       processor.device = "CPU";  // without cores: its worker is not pinned
+      processor.backends = {soc::Backend::kOpenVino, soc::Backend::kSparse};
     }
     return soc;
   }
 
   /// All tasks use variant `v` at every stage; stage i runs on processor i mod P, or, of every other task, on whichever
-  /// is free first.
-  std::shared_ptr<const plan::Plan> plan_of(std::size_t v) const {
+  /// is free first. All by one backend.
+  std::shared_ptr<const plan::Plan> plan_of(std::size_t v, soc::Backend backend = soc::Backend::kOpenVino) const {
     auto plan = std::make_shared<plan::Plan>();
     plan->planner = "fake";
     for (const zoo::Task& task : zoo.tasks) {
@@ -111,6 +112,7 @@ struct FakeWorld {
       for (std::size_t i = 0; i < task.stages(); ++i) {
         chosen.sigma.emplace_back(v);
         chosen.placement.emplace_back(i % soc.processors.size());
+        chosen.backends.push_back(backend);
       }
     }
     return plan;

@@ -128,6 +128,7 @@ TEST(Report, WritesTheKeysThatOtherProgramsRead) {
   EXPECT_EQ(served["task"], "a");
   EXPECT_EQ(served["variant"], (Json{"v1", "v1", "v1"}));
   EXPECT_EQ(served["placement"], (Json{"cpu0", "cpu1", "cpu0"}));
+  EXPECT_EQ(served["backend"], (Json{"openvino", "openvino", "openvino"}));
   EXPECT_EQ(served["requests"], 1);
   EXPECT_EQ(served["accuracy"], 0.9);
   EXPECT_EQ(served["accuracy_test"], 0.8);
@@ -160,6 +161,16 @@ TEST(Report, IsAnAlignedTable) {
   EXPECT_EQ(lengths[0], lengths[1]);
   EXPECT_EQ(lengths[1], lengths[2]);
   EXPECT_THAT(text, ::testing::HasSubstr("2 requests, 50.00 % violate"));
+}
+
+TEST(Report, SaysWhichStagesRunSparse) {
+  Case c;
+  c.plan.tasks[0].backends[2] = soc::Backend::kSparse;
+  const std::string text = format_report(c.report());
+  EXPECT_THAT(text, ::testing::HasSubstr("cpu0|cpu1|cpu0(sparse) "));
+  EXPECT_THAT(text, ::testing::HasSubstr("\n(sparse) pruned layers run in sparse kernels where those are faster\n"));
+  EXPECT_EQ(report_json("C5", "m", {c.report()}, true)["systems"][0]["tasks"][0]["backend"],
+            (Json{"openvino", "openvino", "sparse"}));
 }
 
 TEST(Report, CountsServedPerSecond) {

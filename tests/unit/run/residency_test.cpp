@@ -23,6 +23,17 @@ TEST(Residency, AlikeProcessorsShareOneCompiledSubgraph) {
   EXPECT_EQ(residency.size(), 2U);
 }
 
+TEST(Residency, EachBackendHasItsOwn) {
+  testing::FakeWorld world(1);
+  SubgraphKey sparse = key(0, 0);
+  sparse.backend = soc::Backend::kSparse;
+  const auto kept = world.residency.get(key(0, 0)).value();
+  EXPECT_NE(world.residency.get(sparse).value(), kept);
+  EXPECT_EQ(world.counts.compiled, 2);
+  world.residency.evict(sparse);
+  EXPECT_EQ(world.residency.get(key(0, 1)).value(), kept);
+}
+
 TEST(Residency, EvictingForgetsButKeepsWhatIsInUse) {
   testing::FakeWorld world(1);
   const std::shared_ptr<backend::Executable> used = world.residency.get(key(1, 0)).value();

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <fstream>
 #include <numeric>
 
@@ -137,6 +138,63 @@ TEST(Pools, HoldProcessorsThatDifferInTheirCoresAlone) {
   EXPECT_THAT(pools.of, ElementsAre(0, 1, 0, 2, 3));
   ASSERT_THAT(pools.members, SizeIs(4));
   EXPECT_THAT(pools.members[0], ElementsAre(ProcessorId(0), ProcessorId(2)));
+}
+
+TEST(Pools, ShareCompiledSubgraphsSoTheirMembersOfferTheSameBackends) {
+  Soc soc;
+  soc.processors = {{"cpu0", "openvino", "CPU", {0}, "host", "cpu x1", {Backend::kOpenVino, Backend::kSparse}},
+                    {"cpu1", "openvino", "CPU", {1}, "host", "cpu x1", {Backend::kOpenVino, Backend::kSparse}},
+                    {"cpu2", "openvino", "CPU", {2}, "host", "cpu x1"}};
+  EXPECT_THAT(find_pools(soc).of, ElementsAre(0, 0, 1));
+}
+
+TEST(Backends, AreKnownByName) {
+  for (const Backend backend : kBackends) EXPECT_EQ(find_backend(to_string(backend)).value(), backend);
+  EXPECT_THAT(find_backend("dense").status().message(), HasSubstr("'dense': not known; there are: openvino, sparse"));
+}
+
+TEST(Backends, ConfinedProcessorsOfferNoOthers) {
+  Soc soc;
+  soc.processors = {{"cpu0", "openvino", "CPU", {0}, "host", "cpu x1", {Backend::kOpenVino, Backend::kSparse}},
+                    {"gpu0", "openvino", "GPU.0", {0}, "gpu0", "Arc"}};
+  EXPECT_THAT(soc.processors[1].backends, ElementsAre(Backend::kOpenVino))
+      << "what a processor offers if nothing is said";
+  const Soc dense = confined(soc, std::array{Backend::kOpenVino}).value();
+  EXPECT_THAT(dense.processors[0].backends, ElementsAre(Backend::kOpenVino));
+  const Status none_left = confined(soc, std::array{Backend::kSparse}).status();
+  EXPECT_EQ(none_left.code(), Code::kInvalidArgument);
+  EXPECT_EQ(none_left.message(), "processor 'gpu0': cannot be confined to sparse; it offers: openvino");
+}
+
+// A runtime by another name, with devices.
+class Devices final : public backend::Runtime {
+ public:
+  std::string name() const override { return "openvino"; }
+  std::string version() const override { return "1"; }
+  std::vector<backend::Device> devices() const override { return {{"CPU", "Some CPU"}, {"GPU", "Arc"}}; }
+  Result<std::unique_ptr<backend::Model>> read(const std::filesystem::path&,
+                                               const std::map<std::string, Shape>&) const override {
+    return Status(Code::kInternal, "not used");
+  }
+  Result<std::unique_ptr<backend::Executable>> load(const std::filesystem::path&,
+                                                    const backend::CompileOptions&) const override {
+    return Status(Code::kInternal, "not used");
+  }
+};
+
+TEST(Discover, OnlyACpuOfOpenVinoRunsSparseLayers) {
+  const Sysfs sysfs;
+  sysfs.add(0, 0, "0", 3000);
+  DiscoverOptions options;
+  options.sysfs = sysfs.root();
+  options.cpuinfo = sysfs.cpuinfo("model name\t: Some CPU\n");
+  options.allowed = {0};
+  const Soc openvino = discover(Devices(), options).value();
+  ASSERT_THAT(openvino.processors, SizeIs(2));
+  EXPECT_THAT(openvino.processors[0].backends, ElementsAre(Backend::kOpenVino, Backend::kSparse));
+  EXPECT_THAT(openvino.processors[1].backends, ElementsAre(Backend::kOpenVino));
+  const Soc scripted = discover(*backend::make_scripted_runtime(), options).value();
+  EXPECT_THAT(scripted.processors[0].backends, ElementsAre(Backend::kScripted));
 }
 
 TEST(Discover, NamesProcessorsAndFingerprintsTheMachine) {
