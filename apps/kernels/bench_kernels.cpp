@@ -12,6 +12,7 @@
 #include <random>
 
 #include "apps/kernels/contenders.h"
+#include "apps/kernels/pinning.h"
 #include "apps/quartiles_json.h"
 #include "apps/setup.h"
 #include "apps/table.h"
@@ -92,6 +93,7 @@ Status run_rounds(std::vector<Runner>& runners, int rounds) {
       const auto start = Clock::now();
       SL_RETURN_IF_ERROR(runners[who].prepared->run());
       ms[who] = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+      runners[who].prepared->rest();
     }
     if (round < 0) continue;
     for (std::size_t who = 0; who < runners.size(); ++who) {
@@ -281,15 +283,9 @@ Result<std::vector<Layer>> chosen_layers(const Options& options) {
   return layers;
 }
 
-Result<std::vector<int>> chosen_threads(const std::vector<int>& asked) {
-  const auto cpus = static_cast<int>(allowed_cpus().size());
-  for (const int threads : asked) {
-    if (threads > cpus) {
-      return error(Code::kInvalidArgument, "--threads {}: this process may use {} CPUs", threads, cpus);
-    }
-  }
+std::vector<int> chosen_threads(const std::vector<int>& asked) {
   if (!asked.empty()) return asked;
-  return cpus > 1 ? std::vector<int>{1, 2} : std::vector<int>{1};
+  return allowed_cpus().size() > 1 ? std::vector<int>{1, 2} : std::vector<int>{1};
 }
 
 // Every layer at every sparsity; fewer if interrupted.
@@ -317,16 +313,13 @@ Status bench_kernels(const Options& asked) {
   SL_RETURN_IF_ERROR(check_writable("--json", asked.json));
   SL_ASSIGN_OR_RETURN(const std::vector<Layer> layers, chosen_layers(asked));
   Options options = asked;
-  SL_ASSIGN_OR_RETURN(options.threads, chosen_threads(asked.threads));
-  const std::vector<CpuIndex> cpus = allowed_cpus();
+  options.threads = chosen_threads(asked.threads);
   interrupted();
   std::vector<Measured> all;
   double peak = 0;
-  // Most threads first: those that OpenVINO starts for good take over the cores of the thread that starts them.
-  std::vector<int> order = options.threads;
-  std::sort(order.begin(), order.end(), std::greater<>());
-  for (const int threads : order) {
-    SL_RETURN_IF_ERROR(pin_this_thread({cpus.begin(), cpus.begin() + threads}));
+  std::sort(options.threads.begin(), options.threads.end(), std::greater<>());  // see pin_threads()
+  for (const int threads : options.threads) {
+    SL_RETURN_IF_ERROR(pin_threads(threads));
     peak = std::max(peak, peak_gflops());
     fmt::print(
         "Sparse layers on {} core(s), {} instructions, peak {:.1f} GFLOP/s per core. ms of the dense layer in FP32 and "

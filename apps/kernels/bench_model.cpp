@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "apps/kernels/load_cost.h"
+#include "apps/kernels/pinning.h"
 #include "apps/quartiles_json.h"
 #include "apps/scratch_folder.h"
 #include "apps/setup.h"
@@ -121,9 +122,9 @@ void print_way(std::string_view name, const Quartiles<double>& ms, const LoadCos
 
 Status bench_model(const ModelOptions& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  const std::vector<CpuIndex> allowed = allowed_cpus();
-  if (static_cast<std::size_t>(options.threads) > allowed.size()) {
-    return error(Code::kInvalidArgument, "--threads {}: this process may use {} CPUs", options.threads, allowed.size());
+  const std::size_t cpus = allowed_cpus().size();
+  if (static_cast<std::size_t>(options.threads) > cpus) {
+    return error(Code::kInvalidArgument, "--threads {}: this process may use {} CPUs", options.threads, cpus);
   }
   interrupted();
   SL_ASSIGN_OR_RETURN(const ScratchFolder cache, ScratchFolder::make());
@@ -133,7 +134,7 @@ Status bench_model(const ModelOptions& options) {
   SL_ASSIGN_OR_RETURN(const Loading loading, measure_loading(compile, options));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
   SL_ASSIGN_OR_RETURN(const auto model, runtime->read(options.model));
-  SL_RETURN_IF_ERROR(pin_this_thread({allowed.begin(), allowed.begin() + options.threads}));
+  SL_RETURN_IF_ERROR(pin_threads(options.threads));
   SL_ASSIGN_OR_RETURN(Compiled dense, load(*runtime, options.model, compile.dense));
   SL_ASSIGN_OR_RETURN(Compiled sparse, load(*runtime, options.model, compile.sparse));
   SL_ASSIGN_OR_RETURN(const zoo::ChainCheck check, check_chain(model->graph(), dense.chain, sparse.chain, kSeeds));

@@ -25,6 +25,8 @@ class Prepared {
  public:
   virtual ~Prepared() = default;
   virtual Status run() = 0;
+  /// Called after a run, outside its time: threads that would go on spinning stop, so that others can use their CPUs.
+  virtual void rest() {}
   /// What the last run computed, in the layout of sparse::Linear or sparse::Convolution; empty if in another.
   virtual std::span<const float> y() const = 0;
 };

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "apps/kernels/contenders.h"
+#include "apps/kernels/pinning.h"
 
 namespace sparseloom::apps::kernels {
 namespace {
@@ -17,6 +18,17 @@ struct Destroy {
 };
 using Threads = std::unique_ptr<pthreadpool, Destroy>;
 
+// None for one.
+Threads make_threads(int count) {
+  if (count == 1) return {};
+  Threads threads(pthreadpool_create(static_cast<std::size_t>(count)));
+  Places places(count);
+  pthreadpool_parallelize_1d(
+      threads.get(), [](void* context, std::size_t place) { static_cast<Places*>(context)->take(place); }, &places,
+      static_cast<std::size_t>(count), 0);
+  return threads;
+}
+
 // XNNPACK multiplies by sparse weights in 1x1 convolutions over images that are stored channel by channel. A linear
 // layer is given to it as one, its tokens already transposed.
 class XnnpackProduct final : public Prepared {
@@ -26,6 +38,12 @@ class XnnpackProduct final : public Prepared {
   Status run() override {
     if (xnn_run_operator(op_.get(), threads_.get()) == xnn_status_success) return {};
     return error(Code::kInternal, "XNNPACK: run failed");
+  }
+  void rest() override {
+    if (threads_ == nullptr) return;
+    pthreadpool_parallelize_1d(
+        threads_.get(), [](void*, std::size_t) {}, nullptr, pthreadpool_get_threads_count(threads_.get()),
+        PTHREADPOOL_FLAG_YIELD_WORKERS);
   }
   std::span<const float> y() const override { return {}; }
 
@@ -49,7 +67,7 @@ Result<std::unique_ptr<Prepared>> prepare_xnnpack(const LayerData& data) {
   if (status != xnn_status_success) return std::unique_ptr<Prepared>();
   Operator op(made);
   std::vector<float> y(data.shape.y_elements());
-  Threads threads(data.threads > 1 ? pthreadpool_create(static_cast<std::size_t>(data.threads)) : nullptr);
+  Threads threads = make_threads(data.threads);
   status =
       xnn_setup_convolution2d_nchw_f32(op.get(), 1, 1, data.shape.positions(), data.x.data(), y.data(), threads.get());
   if (status != xnn_status_success) return std::unique_ptr<Prepared>();
