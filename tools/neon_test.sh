@@ -8,8 +8,8 @@ folder=$PWD/build/neon
 
 tools/install_packages.sh ccache cmake g++-aarch64-linux-gnu ninja-build qemu-user
 
-libraries="libfmt-dev libfmt9 libgmock-dev libgtest-dev libhwy-dev libhwy1 libssl-dev libssl3 libtbb-dev"
-libraries+=" libtbb12 libtbbbind-2-5 libtbbmalloc2 libxxhash-dev libxxhash0 nlohmann-json3-dev"
+libraries="libfmt-dev libfmt9 libgmock-dev libgtest-dev libhwy-dev libhwy1 libssl-dev libssl3"
+libraries+=" libxxhash-dev libxxhash0 nlohmann-json3-dev"
 if [ "$(cat "$folder/sysroot/.libraries" 2>/dev/null)" != "$libraries" ]; then
   echo "Unpacking ARM libraries into $folder/sysroot"
   rm -rf "$folder"

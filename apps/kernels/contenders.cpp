@@ -25,14 +25,18 @@ class Sparseloom final : public Prepared {
     return std::unique_ptr<Prepared>(std::make_unique<Sparseloom>(data, std::move(layer)));
   }
   Sparseloom(const LayerData& data, std::variant<sparse::Linear, sparse::Convolution> layer)
-      : data_(data), layer_(std::move(layer)), y_(data.shape.y_elements()), arena_(data.threads) {}
+      : data_(data),
+        layer_(std::move(layer)),
+        y_(data.shape.y_elements()),
+        arena_(data.threads),
+        for_each_(backend::for_each_on(data.threads)) {}
   Status run() override {
     const sparse::kernels::Epilogue epilogue{.bias = data_.bias.data()};
     const auto run = [&] {
       if (const auto* linear = std::get_if<sparse::Linear>(&layer_)) {
-        linear->run(data_.x.data(), data_.shape.positions(), epilogue, y_.data(), data_.threads);
+        linear->run(data_.x.data(), data_.shape.positions(), epilogue, y_.data(), for_each_);
       } else {
-        std::get<sparse::Convolution>(layer_).run(data_.x.data(), 1, epilogue, y_.data(), data_.threads);
+        std::get<sparse::Convolution>(layer_).run(data_.x.data(), 1, epilogue, y_.data(), for_each_);
       }
     };
     data_.threads > 1 ? arena_.execute(run) : run();
@@ -45,6 +49,7 @@ class Sparseloom final : public Prepared {
   std::variant<sparse::Linear, sparse::Convolution> layer_;
   std::vector<float> y_;
   tbb::task_arena arena_;
+  sparse::ForEach for_each_;
 };
 
 Result<std::unique_ptr<Prepared>> prepare_sparseloom(const LayerData& data) {

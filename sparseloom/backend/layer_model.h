@@ -27,6 +27,9 @@ struct LayerShape {
 
 enum class LayerPrecision { kF32, kI8 };
 
+/// Shares tasks among the threads of the caller's TBB arena, as OpenVINO's layers do; empty for one thread.
+sparse::ForEach for_each_on(int threads);
+
 /// How the dense INT8 layer is quantized: weights to integers times a scale per output, the input to 256 levels.
 /// Weights use half of their range: on a CPU without dot-product instructions OpenVINO's dense layers add products in
 /// 16 bits and saturate beyond it.

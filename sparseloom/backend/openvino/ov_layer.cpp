@@ -1,3 +1,6 @@
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
 #include <algorithm>
 #include <cmath>
 #include <openvino/op/add.hpp>
@@ -90,6 +93,14 @@ std::size_t LayerShape::x_elements() const {
   if (const auto* l = std::get_if<sparse::LinearShape>(&of)) return l->inputs * l->positions;
   const auto& c = std::get<sparse::ConvolutionShape>(of);
   return c.channels * c.height * c.width;
+}
+
+sparse::ForEach for_each_on(int threads) {
+  if (threads == 1) return {};
+  return [](std::size_t count, const std::function<void(std::size_t)>& task) {
+    // Isolated: a thread that waits here takes up nothing else.
+    tbb::this_task_arena::isolate([&] { tbb::parallel_for(std::size_t{0}, count, task, tbb::static_partitioner()); });
+  };
 }
 
 QuantizedLayer quantize_layer(const LayerShape& shape, std::span<const float> weights) {

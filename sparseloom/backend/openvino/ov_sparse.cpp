@@ -281,7 +281,7 @@ Result<std::vector<SparseLayer>> compress(const Candidate& candidate) {
 // Measures layers as they would run alone, dense and sparse in turn.
 class Measurement {
  public:
-  explicit Measurement(int threads) : threads_(threads), arena_(threads) {}
+  explicit Measurement(int threads) : threads_(threads), arena_(threads), for_each_(for_each_on(threads)) {}
 
   /// The fastest of `layers`, if one is faster than the dense layer.
   Result<std::optional<SparseLayer>> fastest(const Candidate& candidate, const std::vector<SparseLayer>& layers) {
@@ -296,7 +296,7 @@ class Measurement {
       auto last = Clock::now();
       const Seconds taken_dense = last - start;
       for (std::size_t k = 0; k < layers.size(); ++k) {
-        arena_.execute([&] { layers[k].run(in, in_shape, {.bias = dense->bias.data()}, out, threads_); });
+        arena_.execute([&] { layers[k].run(in, in_shape, {.bias = dense->bias.data()}, out, for_each_); });
         const auto end = Clock::now();
         if (round >= 0) ratios[k].push_back(Seconds(end - last) / taken_dense);
         last = end;
@@ -351,6 +351,7 @@ class Measurement {
 
   int threads_;
   tbb::task_arena arena_;
+  sparse::ForEach for_each_;
   std::map<std::pair<LayerShape, LayerPrecision>, Dense> dense_;
 };
 

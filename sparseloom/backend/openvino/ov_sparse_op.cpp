@@ -4,6 +4,8 @@
 #include <bit>
 #include <openvino/core/except.hpp>
 
+#include "sparseloom/backend/layer_model.h"
+
 namespace sparseloom::backend {
 namespace {
 
@@ -75,16 +77,16 @@ const ConvolutionShape* SparseLayer::convolution() const {
 }
 
 void SparseLayer::run(const float* x, const ov::Shape& shape, const sparse::kernels::Epilogue& epilogue, float* y,
-                      int threads) const {
+                      const sparse::ForEach& for_each) const {
   if (const auto* linear = std::get_if<std::shared_ptr<const sparse::Linear>>(&layer_)) {
-    (*linear)->run(x, ov::shape_size(shape) / shape.back(), epilogue, y, threads);
+    (*linear)->run(x, ov::shape_size(shape) / shape.back(), epilogue, y, for_each);
   } else {
-    std::get<std::shared_ptr<const sparse::Convolution>>(layer_)->run(x, shape.front(), epilogue, y, threads);
+    std::get<std::shared_ptr<const sparse::Convolution>>(layer_)->run(x, shape.front(), epilogue, y, for_each);
   }
 }
 
 SparseOp::SparseOp(const ov::OutputVector& inputs, SparseLayer layer, Options options)
-    : Op(inputs), layer_(std::move(layer)), options_(std::move(options)) {
+    : Op(inputs), layer_(std::move(layer)), options_(std::move(options)), for_each_(for_each_on(options_.threads)) {
   constructor_validate_and_infer_types();
 }
 
@@ -122,6 +124,7 @@ bool SparseOp::visit_attributes(ov::AttributeVisitor& visitor) {
   if (layer_) return true;
   options_.weights = file;
   options_.threads = static_cast<int>(threads);
+  for_each_ = for_each_on(options_.threads);
   auto layer = open(file, extents, quantization);
   OPENVINO_ASSERT(layer.ok(), layer.status().message());
   OPENVINO_ASSERT(layer->weights().matrix().digest() == digest, file, ": other weights than these");
@@ -138,8 +141,7 @@ bool SparseOp::evaluate(ov::TensorVector& outputs, const ov::TensorVector& input
   const sparse::kernels::Epilogue epilogue{.bias = inputs[1].data<const float>(),
                                            .residual = options_.residual ? inputs[2].data<const float>() : nullptr,
                                            .relu = options_.relu};
-  layer_->run(inputs[0].data<const float>(), inputs[0].get_shape(), epilogue, outputs[0].data<float>(),
-              options_.threads);
+  layer_->run(inputs[0].data<const float>(), inputs[0].get_shape(), epilogue, outputs[0].data<float>(), for_each_);
   return true;
 }
 

@@ -24,7 +24,7 @@ class SparseLayer {
   /// x as OpenVINO has it: any leading dimensions, then the inputs; or images x channels x height x width, or images x
   /// channels x width.
   void run(const float* x, const ov::Shape& shape, const sparse::kernels::Epilogue& epilogue, float* y,
-           int threads) const;
+           const sparse::ForEach& for_each) const;
 
  private:
   template <typename Layer>
@@ -60,6 +60,7 @@ class SparseOp final : public ov::op::Op {
  private:
   std::optional<SparseLayer> layer_;
   Options options_;
+  sparse::ForEach for_each_;
 };
 
 }  // namespace sparseloom::backend

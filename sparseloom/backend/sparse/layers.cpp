@@ -1,8 +1,5 @@
 #include "sparseloom/backend/sparse/layers.h"
 
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -32,8 +29,8 @@ float* at_least(HostBuffer& buffer, std::size_t words) {
 
 // Panel by panel: `pack` puts a block of lines into the panel, `unpack` takes the finished sums.
 template <typename Pack, typename Unpack>
-void multiply_all(const Matrix& matrix, const float* bias, std::size_t positions, int threads, const Pack& pack,
-                  const Unpack& unpack) {
+void multiply_all(const Matrix& matrix, const float* bias, std::size_t positions, const ForEach& for_each,
+                  const Pack& pack, const Unpack& unpack) {
   const std::size_t width = matrix.layout().panel_width, panels = (positions + width - 1) / width;
   const auto run = [&](std::size_t index) {
     float* panel = at_least(workspace().panel, lines_per_block(width) * width);
@@ -45,12 +42,8 @@ void multiply_all(const Matrix& matrix, const float* bias, std::size_t positions
     }
     unpack(sums, first, count);
   };
-  if (threads > 1 && panels > 1) {
-    // Isolated: a thread that waits here must not take up another layer, whose input would go where this one's lies.
-    tbb::this_task_arena::isolate([&] { tbb::parallel_for(std::size_t{0}, panels, run, tbb::static_partitioner()); });
-  } else {
-    for (std::size_t index = 0; index < panels; ++index) run(index);
-  }
+  if (for_each && panels > 1) return for_each(panels, run);
+  for (std::size_t index = 0; index < panels; ++index) run(index);
 }
 
 // The same for results that lie `by` numbers further on.
@@ -123,14 +116,14 @@ kernels::Finish Weights::finish(const kernels::Epilogue& epilogue, float* bias) 
 }
 
 void Linear::run(const float* x, std::size_t positions, const kernels::Epilogue& epilogue, float* y,
-                 int threads) const {
+                 const ForEach& for_each) const {
   const Matrix& matrix = weights_.matrix();
   const std::size_t outputs = matrix.outputs(), per_line = inputs_per_line(matrix.kind());
   const std::size_t words = (matrix.inputs() + per_line - 1) / per_line;  // of a position
   if (weights_.quantization()) x = quantized(x, positions);
   const kernels::Finish finish = weights_.finish(epilogue, at_least(workspace().bias, outputs));
   multiply_all(
-      matrix, finish.epilogue.bias, positions, threads,
+      matrix, finish.epilogue.bias, positions, for_each,
       [&](const Matrix::Block& block, std::size_t first, std::size_t count, float* panel) {
         kernels::pack_from_positions(x + first * words + block.first_line, words, block.lines, count, panel);
       },
@@ -204,16 +197,16 @@ Convolution::Convolution(Weights weights, const ConvolutionShape& shape)
 }
 
 void Convolution::run(const float* x, std::size_t images, const kernels::Epilogue& epilogue, float* y,
-                      int threads) const {
+                      const ForEach& for_each) const {
   const std::size_t outputs = weights_.matrix().outputs(), out = outputs * shape_.out_height() * shape_.out_width();
   const std::size_t in = shape_.channels * shape_.height * shape_.width;
   const kernels::Finish finish = weights_.finish(epilogue, at_least(workspace().bias, outputs));
   for (std::size_t image = 0; image < images && out > 0; ++image) {
-    run_image(x + image * in, shifted(finish, image * out), y + image * out, threads);
+    run_image(x + image * in, shifted(finish, image * out), y + image * out, for_each);
   }
 }
 
-void Convolution::run_image(const float* x, const kernels::Finish& finish, float* y, int threads) const {
+void Convolution::run_image(const float* x, const kernels::Finish& finish, float* y, const ForEach& for_each) const {
   const Matrix& matrix = weights_.matrix();
   if (weights_.quantization()) x = quantized(x);
   if (!pointwise_) x = phases(x);
@@ -221,7 +214,7 @@ void Convolution::run_image(const float* x, const kernels::Finish& finish, float
   // Pixels between the rows of a phase count too.
   const std::size_t positions = (shape_.out_height() - 1) * pitch_ + shape_.out_width();
   multiply_all(
-      matrix, finish.epilogue.bias, positions, threads,
+      matrix, finish.epilogue.bias, positions, for_each,
       [&](const Matrix::Block& block, std::size_t first, std::size_t count, float* panel) {
         if (weights_.of_bytes()) {
           const std::size_t input = std::size_t{4} * block.first_line;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -32,6 +33,10 @@ class Weights {
   std::vector<float> scales_, offsets_;
 };
 
+/// Runs task(0), ..., task(count - 1) on the calling thread and any others, and returns when all are done. While it
+/// waits it runs nothing else on the calling thread. Empty: one after the other, on the calling thread alone.
+using ForEach = std::function<void(std::size_t count, const std::function<void(std::size_t)>& task)>;
+
 /// A linear layer applied to each of some positions (the tokens of all sequences of a batch).
 struct LinearShape {
   std::size_t inputs = 1, positions = 1;
@@ -43,10 +48,10 @@ class Linear {
  public:
   explicit Linear(Weights weights) : weights_(std::move(weights)) {}
 
-  /// x is positions x inputs, y and the residual positions x outputs, row-major. y overlaps neither. With `threads` > 1
-  /// panels are shared among the threads of the caller's TBB arena. Each thread keeps the memory that it works in.
-  /// O(non-zeros · positions).
-  void run(const float* x, std::size_t positions, const kernels::Epilogue& epilogue, float* y, int threads = 1) const;
+  /// x is positions x inputs, y and the residual positions x outputs, row-major. y overlaps neither. Panels are the
+  /// tasks of `for_each`; each thread keeps the memory that it works in. O(non-zeros · positions).
+  void run(const float* x, std::size_t positions, const kernels::Epilogue& epilogue, float* y,
+           const ForEach& for_each = {}) const;
   const Weights& weights() const { return weights_; }
 
  private:
@@ -81,14 +86,15 @@ class Convolution {
   static Result<Convolution> make(Weights weights, const ConvolutionShape& shape);
 
   /// x is images x channels x height x width, y and the residual images x outputs x out_height x out_width. y overlaps
-  /// neither. `threads` as for Linear. O(non-zeros · output pixels).
-  void run(const float* x, std::size_t images, const kernels::Epilogue& epilogue, float* y, int threads = 1) const;
+  /// neither. `for_each` as for Linear. O(non-zeros · output pixels).
+  void run(const float* x, std::size_t images, const kernels::Epilogue& epilogue, float* y,
+           const ForEach& for_each = {}) const;
   const Weights& weights() const { return weights_; }
   const ConvolutionShape& shape() const { return shape_; }
 
  private:
   Convolution(Weights weights, const ConvolutionShape& shape);
-  void run_image(const float* x, const kernels::Finish& finish, float* y, int threads) const;
+  void run_image(const float* x, const kernels::Finish& finish, float* y, const ForEach& for_each) const;
   const float* quantized(const float* image) const;
   const float* phases(const float* image) const;
   void fill_phase(const float* channel, std::size_t row, std::size_t column, float* to) const;

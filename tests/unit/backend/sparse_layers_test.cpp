@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <thread>
 
 #include "sparseloom/backend/sparse/layers.h"
 
@@ -258,7 +259,11 @@ TEST_P(SparseLayers, ThreadsShareThePanels) {
   const Linear layer = linear(weights, 40, 300);
   std::vector<float> alone(500 * 40), shared(alone.size());
   layer.run(x.data(), 500, {}, alone.data());
-  layer.run(x.data(), 500, {}, shared.data(), 4);
+  const ForEach on_threads = [](std::size_t count, const std::function<void(std::size_t)>& task) {
+    std::vector<std::jthread> threads;
+    for (std::size_t k = 0; k < count; ++k) threads.emplace_back([&task, k] { task(k); });
+  };
+  layer.run(x.data(), 500, {}, shared.data(), on_threads);
   EXPECT_EQ(shared, alone);
 }
 
