@@ -57,6 +57,34 @@ void check_linear(Bytes& bytes) {
   }
 }
 
+// Levels are the numbers themselves, so that every sum is exact; weights reach the ends of i8.
+void check_quantized(Bytes& bytes) {
+  constexpr kernels::Quantization kWhole{.low = 0, .step = 1, .levels = 256};
+  const std::size_t outputs = 1 + bytes.below(20), inputs = 1 + bytes.below(255), positions = bytes.below(80);
+  std::vector<std::int8_t> weights(outputs * inputs);
+  std::vector<float> values, x(positions * inputs), y(positions * outputs);
+  for (std::int8_t& w : weights) {
+    const std::size_t kind = bytes.below(256);
+    w = kind < 150 ? std::int8_t{0} : static_cast<std::int8_t>(kind < 200 ? 127 - 255 * (kind % 2) : kind);
+    values.push_back(w);
+  }
+  for (float& number : x) number = static_cast<float>(bytes.below(256));
+  const std::vector<float> scales(outputs, 1.0F);
+  const Layout layout = kernels::layout();
+  for (const bool as_bytes : {false, true}) {
+    Matrix matrix = as_bytes ? Matrix::compress(weights, scales, outputs, inputs, layout).value()
+                             : Matrix::compress(values, outputs, inputs, layout).value();
+    Linear(Weights::make(std::move(matrix), kWhole).value()).run(x.data(), positions, {}, y.data());
+    for (std::size_t p = 0; p < positions; ++p) {
+      for (std::size_t o = 0; o < outputs; ++o) {
+        float sum = 0;
+        for (std::size_t i = 0; i < inputs; ++i) sum += values[o * inputs + i] * x[p * inputs + i];
+        expect(y[p * outputs + o] == sum);
+      }
+    }
+  }
+}
+
 void check_convolution(Bytes& bytes) {
   ConvolutionShape s{1 + bytes.below(4), 1 + bytes.below(12), 1 + bytes.below(40), 1 + bytes.below(4),
                      1 + bytes.below(4), 1 + bytes.below(3),  1 + bytes.below(2),  bytes.below(3),
@@ -88,7 +116,12 @@ void check_file(Bytes& bytes) {
   constexpr std::size_t kDigestAt = 8, kDigest = 32;
   const std::size_t outputs = 1 + bytes.below(9), inputs = 1 + bytes.below(255);
   const Layout layout = kernels::layout();
-  const Matrix whole = Matrix::compress(bytes.numbers(outputs * inputs), outputs, inputs, layout).value();
+  const auto numbers = bytes.numbers(outputs * inputs);
+  const bool as_bytes = bytes.below(2) == 1;
+  const Matrix whole = as_bytes ? Matrix::compress(std::vector<std::int8_t>(numbers.begin(), numbers.end()),
+                                                   std::vector<float>(outputs, 1.0F), outputs, inputs, layout)
+                                      .value()
+                                : Matrix::compress(numbers, outputs, inputs, layout).value();
   std::vector<std::uint64_t> aligned((whole.bytes().size() + 7) / 8);
   const std::span<std::byte> file(reinterpret_cast<std::byte*>(aligned.data()), whole.bytes().size());
   std::memcpy(file.data(), whole.bytes().data(), file.size());
@@ -100,7 +133,9 @@ void check_file(Bytes& bytes) {
   std::memcpy(file.data() + kDigestAt, digest.data(), kDigest);
   const auto matrix = Matrix::view(file, layout);
   if (!matrix.ok()) return expect(!matrix.status().message().empty());
-  const Linear layer(Weights::make(Matrix::view(file, layout).value()).value());
+  auto weights = Weights::make(Matrix::view(file, layout).value(), kernels::Quantization{});
+  if (!weights.ok()) return expect(!weights.status().message().empty());
+  const Linear layer(std::move(weights).value());
   if (matrix->outputs() > 4096 || matrix->inputs() > 4096) return;
   const std::vector<float> x(matrix->inputs(), 1.0F);
   std::vector<float> y(matrix->outputs());
@@ -111,9 +146,10 @@ void check_file(Bytes& bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Bytes bytes(data, size);
-  switch (bytes.below(3)) {
+  switch (bytes.below(4)) {
     case 0: check_linear(bytes); break;
     case 1: check_convolution(bytes); break;
+    case 2: check_quantized(bytes); break;
     default: check_file(bytes);
   }
   return 0;

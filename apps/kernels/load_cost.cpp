@@ -22,7 +22,7 @@ Result<LoadCost> load(const std::filesystem::path& model, const backend::Compile
   SL_RETURN_IF_ERROR(pin_this_thread({cpus.begin(), cpus.begin() + options.threads}));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
   runtime->devices();  // starts the plugin
-  const std::vector<std::filesystem::path> mapped{options.cache_dir, model.parent_path()};
+  const std::vector<std::filesystem::path> mapped{options.cache_dir, std::filesystem::absolute(model).parent_path()};
   const Bytes before = profile::memory_in_use(mapped);
   const auto start = std::chrono::steady_clock::now();
   SL_ASSIGN_OR_RETURN(std::shared_ptr<backend::Executable> executable, runtime->load(model, options));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <random>
 
 #include "sparseloom/backend/layer_model.h"
@@ -29,6 +30,8 @@ void PrintTo(const LayerShape& shape, std::ostream* out) {
 }
 
 namespace {
+
+using sparseloom::testing::TinyIr;
 
 constexpr double kMostRelativeDifference = 1e-4, kMostInt8Difference = 0.008;
 
@@ -213,6 +216,137 @@ TEST_F(SparseModel, NeedsAFolderThatCanBeWritten) {
   const auto executable = runtime_->load(model_, options_);
   EXPECT_EQ(executable.status().code(), Code::kUnavailable);
   EXPECT_THAT(executable.status().message(), ::testing::HasSubstr("file/cache"));
+}
+
+/// What the pass meets in graphs, one thing each.
+struct GraphCase {
+  std::string name;
+  std::size_t sparse_layers;
+  std::function<void(TinyIr&)> build;
+};
+
+void PrintTo(const GraphCase& c, std::ostream* out) { *out << c.name; }
+
+constexpr const char* kMatMul = R"(<data transpose_a="false" transpose_b="false"/>)";
+constexpr const char* kSum = R"(<data auto_broadcast="numpy"/>)";
+constexpr const char* kConvolution =
+    R"(<data strides="1,1" dilations="1,1" pads_begin="1,1" pads_end="1,1" auto_pad="explicit"/>)";
+
+// Every `keep`-th weight is not zero.
+int convolution(TinyIr& ir, const std::string& name, int x, std::int64_t batch, std::size_t keep = 4) {
+  const int w = ir.constant(name + "/w", {16, 16, 3, 3}, nullptr, keep);
+  return ir.add(name, "Convolution", "opset1", kConvolution, {x, w}, {batch, 16, 12, 12});
+}
+
+int linear(TinyIr& ir, const std::string& name, int x) {
+  const int w = ir.constant(name + "/w", {32, 32}, nullptr, 4);
+  return ir.add(name, "MatMul", "opset1", kMatMul, {x, w}, {8, 32});
+}
+
+int fake_quantize(TinyIr& ir, int x, const TinyIr::Dims& range) {
+  const float low = -1, high = 1;
+  const int a = ir.constant("low", range, &low), b = ir.constant("high", range, &high);
+  return ir.add("quantized", "FakeQuantize", "opset1", R"(<data levels="256" auto_broadcast="numpy"/>)",
+                {x, a, b, a, b}, {8, 32});
+}
+
+class SparseGraphs : public ::testing::TestWithParam<GraphCase> {
+ protected:
+  std::vector<float> answer(SparseLayers layers, std::size_t* sparse_layers = nullptr) {
+    CompileOptions options;
+    options.sparse_layers = layers;
+    auto executable = runtime_->load(model_, options);
+    EXPECT_TRUE(executable.ok()) << executable.status().message();
+    if (sparse_layers != nullptr) *sparse_layers = (*executable)->sparse_layers();
+    const auto session = (*executable)->new_session().value();
+    std::vector<Numbers> inputs;
+    for (std::size_t k = 0; k < (*executable)->inputs().size(); ++k) {
+      inputs.emplace_back((*executable)->inputs()[k].bytes() / sizeof(float), static_cast<unsigned>(k), 0);
+      EXPECT_TRUE(session->bind_input(k, inputs.back().buffer().span()).ok());
+    }
+    std::vector<HostBuffer> outputs;
+    for (std::size_t k = 0; k < (*executable)->outputs().size(); ++k) {
+      outputs.emplace_back((*executable)->outputs()[k].bytes());
+      EXPECT_TRUE(session->bind_output(k, outputs.back().span()).ok());
+    }
+    EXPECT_TRUE(session->run().ok());
+    std::vector<float> all;
+    for (const HostBuffer& y : outputs) {
+      const auto* numbers = reinterpret_cast<const float*>(y.data());
+      all.insert(all.end(), numbers, numbers + y.size() / sizeof(float));
+    }
+    return all;
+  }
+
+  sparseloom::testing::TemporaryFolder folder_;
+  std::filesystem::path model_;
+  std::unique_ptr<Runtime> runtime_ = make_runtime("openvino").value();
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    , SparseGraphs,
+    ::testing::Values(
+        GraphCase{"batch of images, bias, residual and ReLU", 2,
+                  [](TinyIr& ir) {
+                    const int x = ir.parameter("x", {3, 16, 12, 12});
+                    const int first = convolution(ir, "first", x, 3);
+                    const int bias = ir.constant("bias", {1, 16, 1, 1});
+                    const int biased = ir.add("biased", "Add", "opset1", kSum,
+                                              {convolution(ir, "second", first, 3), bias}, {3, 16, 12, 12});
+                    const int sum = ir.add("sum", "Add", "opset1", kSum, {biased, first}, {3, 16, 12, 12});
+                    ir.result(ir.add("y", "ReLU", "opset1", "", {sum}, {3, 16, 12, 12}));
+                  }},
+        GraphCase{"a result that others read too", 1,
+                  [](TinyIr& ir) {
+                    const int x = ir.parameter("x", {8, 32});
+                    const int y = linear(ir, "layer", x);
+                    ir.result(y);
+                    ir.result(ir.add("sum", "Add", "opset1", kSum, {y, x}, {8, 32}));
+                  }},
+        GraphCase{"a layer added to itself", 1,
+                  [](TinyIr& ir) {
+                    const int y = linear(ir, "layer", ir.parameter("x", {8, 32}));
+                    ir.result(ir.add("sum", "Add", "opset1", kSum, {y, y}, {8, 32}));
+                  }},
+        GraphCase{
+            "one quantization of two inputs", 2,
+            [](TinyIr& ir) {
+              const int x = fake_quantize(ir, ir.parameter("x", {8, 32}), {});
+              ir.result(ir.add("y", "Subtract", "opset1", kSum, {linear(ir, "a", x), linear(ir, "b", x)}, {8, 32}));
+            }},
+        GraphCase{"a range per channel", 1,
+                  [](TinyIr& ir) {
+                    ir.result(linear(ir, "layer", fake_quantize(ir, ir.parameter("x", {8, 32}), {1, 32})));
+                  }},
+        GraphCase{"groups", 1,
+                  [](TinyIr& ir) {
+                    const int x = ir.parameter("x", {2, 16, 12, 12}), w = ir.constant("w", {4, 4, 4, 3, 3}, nullptr, 3);
+                    ir.result(ir.add("y", "GroupConvolution", "opset1", kConvolution, {x, w}, {2, 16, 12, 12}));
+                  }},
+        GraphCase{"sound", 1,
+                  [](TinyIr& ir) {
+                    const int x = ir.parameter("x", {2, 8, 50}), w = ir.constant("w", {16, 8, 3}, nullptr, 3);
+                    ir.result(
+                        ir.add("y", "Convolution", "opset1",
+                               R"(<data strides="2" dilations="1" pads_begin="1" pads_end="0" auto_pad="explicit"/>)",
+                               {x, w}, {2, 16, 25}));
+                  }},
+        GraphCase{"nothing pruned", 0,
+                  [](TinyIr& ir) {
+                    ir.result(convolution(ir, "y", ir.parameter("x", {1, 16, 12, 12}), 1, 1));
+                  }}),
+    [](const auto& each) { return std::to_string(each.index); });
+
+TEST_P(SparseGraphs, AnswerAsTheDenseOnesDo) {
+  TinyIr ir;
+  GetParam().build(ir);
+  model_ = ir.write(folder_.path() / "m.xml");
+  const auto dense = answer(SparseLayers::kNone);
+  std::size_t sparse_layers = 0;
+  const auto sparse = answer(SparseLayers::kAll, &sparse_layers);
+  EXPECT_EQ(sparse_layers, GetParam().sparse_layers);
+  EXPECT_LE(difference(sparse, std::as_bytes(std::span(dense))), kMostInt8Difference);
+  EXPECT_LE(difference(answer(SparseLayers::kWhereFaster), std::as_bytes(std::span(dense))), kMostInt8Difference);
 }
 
 // The demo zoo's most pruned variants, each whole, with every layer that can be sparse so.

@@ -188,7 +188,8 @@ class OpenVinoRuntime final : public Runtime {
  private:
   Result<SparseModel> sparse_model(const fs::path& path, const CompileOptions& options) const {
     std::optional<SparseCache> cache;
-    if (!options.cache_dir.empty()) {
+    // An IR is two files. Other formats may have weights anywhere, whose change nobody would notice.
+    if (!options.cache_dir.empty() && path.extension() == ".xml") {
       cache.emplace(*core_, path, options);
       if (auto found = cache->find()) return std::move(*found);
       std::error_code failure;
@@ -202,10 +203,8 @@ class OpenVinoRuntime final : public Runtime {
     }
     if (!cache) return sparse;
     SL_RETURN_IF_ERROR(cache->keep(sparse));
-    sparse = {};  // what is kept is mapped and takes less memory: go on with that
-    if (auto found = cache->find()) return std::move(*found);
-    return error(Code::kInternal, "{}: cannot load what was just compiled into {}", path.string(),
-                 options.cache_dir.string());
+    if (auto found = cache->find()) return std::move(*found);  // mapped: it takes less memory
+    return sparse;
   }
 
   std::shared_ptr<ov::Core> core_ = core_with_sparse_layers();

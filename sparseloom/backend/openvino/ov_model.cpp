@@ -209,7 +209,9 @@ Result<std::unique_ptr<Executable>> OpenVinoModel::compile(const CompileOptions&
                                          compile_sparse(*core_, model_->clone(), options, {}));
                      if (sparse.layers > 0) return make_executable(sparse.compiled, where_, sparse.layers);
                    }
-                   return make_executable(core_->compile_model(model_, options.device, properties(options)), where_);
+                   CompileOptions dense = options;
+                   dense.sparse_layers = SparseLayers::kNone;
+                   return make_executable(core_->compile_model(model_, options.device, properties(dense)), where_);
                  });
 }
 

@@ -62,6 +62,7 @@ std::optional<LayerWeights> quantized_weights_of(const ov::Output<ov::Node>& val
   const auto scales = constant_of(product->input_value(1));
   if (integers == nullptr || integers->get_element_type() != ov::element::i8 || !scales) return std::nullopt;
   const ov::Shape &shape = integers->get_shape(), &scale_shape = product->get_input_shape(1);
+  if (product->get_output_shape(0) != shape) return std::nullopt;
   std::size_t outputs = 1;
   bool per_output = scale_shape.size() == shape.size();
   for (std::size_t axis = axes.first; axis < axes.first + axes.count; ++axis) {
@@ -249,7 +250,9 @@ void take_quantization(Candidate& candidate) {
   const auto& [low, high, out_low, out_high] = range;
   const float step = (high - low) / static_cast<float>(fake->get_levels() - 1);
   const auto same = [&](float a, float b) { return std::abs(a - b) <= 1e-4F * step; };
-  if (!(step > 0) || !same(low, out_low) || !same(high, out_high)) return;
+  constexpr std::size_t kMostLevels = std::size_t{1} << 24;  // whole numbers that a float can tell apart
+  if (!(step > 0) || !std::isfinite(step) || fake->get_levels() > kMostLevels) return;
+  if (!same(low, out_low) || !same(high, out_high)) return;
   candidate.quantization = {low, step, static_cast<std::uint32_t>(fake->get_levels())};
   candidate.x = fake->input_value(0);
 }
@@ -271,10 +274,11 @@ Result<std::vector<SparseLayer>> compress(const Candidate& candidate) {
   SL_ASSIGN_OR_RETURN(SparseLayer of_floats, layer_of(std::move(floats)));
   layers.push_back(std::move(of_floats));
   if (w.integers.empty() || !candidate.quantization || candidate.quantization->levels > 256) return layers;
-  SL_ASSIGN_OR_RETURN(auto bytes,
-                      sparse::Matrix::compress(w.integers, w.scales, shape.outputs, inputs, layout, shape.groups));
-  auto of_bytes = layer_of(std::move(bytes));
-  if (of_bytes.ok()) layers.push_back(std::move(of_bytes).value());  // else no byte stands for the 0 that pads
+  // Not if sums might overflow, or no byte stands for the 0 that pads.
+  auto bytes = sparse::Matrix::compress(w.integers, w.scales, shape.outputs, inputs, layout, shape.groups);
+  if (!bytes.ok()) return layers;
+  auto of_bytes = layer_of(std::move(bytes).value());
+  if (of_bytes.ok()) layers.push_back(std::move(of_bytes).value());
   return layers;
 }
 
@@ -288,7 +292,8 @@ class Measurement {
     SL_ASSIGN_OR_RETURN(Dense * dense, dense_of(candidate));
     const auto* in = reinterpret_cast<const float*>(dense->x.data());
     auto* out = reinterpret_cast<float*>(dense->y.data());
-    const ov::Shape in_shape = candidate.x.get_shape();
+    ov::Shape in_shape = candidate.x.get_shape();
+    if (layers.front().convolution() != nullptr) in_shape.front() = 1;  // the dense layer has one image too
     std::vector<std::vector<double>> ratios(layers.size());
     for (int round = -1; round < kRounds; ++round) {
       const auto start = Clock::now();
@@ -362,7 +367,7 @@ Result<std::pair<SparseLayer, std::filesystem::path>> keep(const SparseLayer& la
   const sparse::Weights& weights = layer.weights();
   const std::filesystem::path file = folder / fmt::format("{}.weights", weights.matrix().digest());
   auto mapped = sparse::Matrix::open(file, sparse::kernels::layout());
-  if (!mapped.ok()) {  // absent or damaged
+  if (!mapped.ok() || mapped->digest() != weights.matrix().digest()) {  // absent, damaged or another layer's
     SL_RETURN_IF_ERROR(weights.matrix().save(file));
     mapped = sparse::Matrix::open(file, sparse::kernels::layout());
     if (!mapped.ok()) return mapped.status();
@@ -406,10 +411,14 @@ Result<std::size_t> use_sparse_layers(ov::Model& model, const SparseLayersWanted
     if (!candidate) candidate = convolution_candidate(node);
     if (!candidate || sparsity(candidate->weights.values) < kLeastSparsity) continue;
     take_quantization(*candidate);
-    SL_ASSIGN_OR_RETURN(const std::vector<SparseLayer> layers, compress(*candidate));
-    std::optional<SparseLayer> chosen = layers.back();
+    const bool runs_as_integers =
+        !candidate->weights.integers.empty() && ov::is_type<ov::op::v0::FakeQuantize>(candidate->x.get_node());
+    if (runs_as_integers) continue;  // quantized in a way that sparse layers do not know
+    const auto layers = compress(*candidate);
+    if (!layers.ok()) continue;  // too large
+    std::optional<SparseLayer> chosen = layers->back();
     if (wanted.which == SparseLayers::kWhereFaster) {
-      SL_ASSIGN_OR_RETURN(chosen, measurement.fastest(*candidate, layers));
+      SL_ASSIGN_OR_RETURN(chosen, measurement.fastest(*candidate, *layers));
     }
     if (!chosen) continue;
     SL_RETURN_IF_ERROR(replace(*candidate, *chosen, wanted, unread));

@@ -73,6 +73,10 @@ struct Header {
 constexpr std::array<char, 8> kMagic{'S', 'L', 'M', 'O', 'D', 'E', 'L', '1'};
 constexpr std::size_t kChecked = offsetof(Header, layers), kContent = 4096;
 
+/// Raise it whenever the same model would be compiled to something else: another choice of layers, other weights, other
+/// attributes of the operator.
+constexpr int kRecipe = 1;
+
 std::string digest_of(std::string_view file) { return checksum(file.substr(kChecked)); }
 
 std::string identity_of(const fs::path& file) {
@@ -100,11 +104,12 @@ Result<SparseModel> compile_sparse(ov::Core& core, const std::shared_ptr<ov::Mod
 
 SparseCache::SparseCache(ov::Core& core, const fs::path& model, const CompileOptions& options)
     : core_(core), options_(options) {
+  options_.cache_dir = fs::absolute(options.cache_dir);  // graphs name their files of weights
   const std::string key = fmt::format(
       "{}\n{}\n{} {} {}\n{}\n{} {}", identity_of(model), identity_of(fs::path(model).replace_extension(".bin")),
       options.device, options.threads, static_cast<int>(options.sparse_layers), ov::get_openvino_version().buildNumber,
       core.get_property(options.device, ov::device::full_name), sparse::kernels::instruction_set());
-  file_ = options.cache_dir / (sha256(key).substr(0, 32) + ".model");
+  file_ = options_.cache_dir / (sha256(key).substr(0, 32) + ".model");
 }
 
 Result<SparseModel> SparseCache::open() const {

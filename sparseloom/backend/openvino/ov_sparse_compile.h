@@ -22,9 +22,10 @@ Result<SparseModel> compile_sparse(ov::Core& core, const std::shared_ptr<ov::Mod
                                    const CompileOptions& options, const std::filesystem::path& folder);
 
 /// Compiled models with sparse layers, kept in CompileOptions::cache_dir: a file per model, named by a hash of where
-/// and when the model was written, options, release, OpenVINO and CPU; beside it a file of weights per layer, named by
-/// its digest, so that models share layers. Files carry checksums: what is damaged, or was made elsewhere, is made
-/// anew. Several processes may use one folder.
+/// and when the model was written, options, how models are compiled, OpenVINO and CPU; beside it a file of weights per
+/// layer, named by its digest, so that models share layers. Files carry checksums: what is damaged, or was made
+/// elsewhere, is made anew. Several processes may use one folder. Nothing is ever removed from it, but all of it may
+/// be.
 class SparseCache {
  public:
   /// The entry of one model file. `core` must outlive it.

@@ -92,14 +92,22 @@ SparseOp::SparseOp(const ov::OutputVector& inputs, SparseLayer layer, Options op
 
 void SparseOp::validate_and_infer_types() {
   ov::Shape shape = get_input_shape(0);
-  const std::size_t outputs = layer_->weights().matrix().outputs();
+  const sparse::Matrix& matrix = layer_->weights().matrix();
+  const std::size_t outputs = matrix.outputs();
+  OPENVINO_ASSERT(get_input_shape(1) == ov::Shape{outputs}, "sparse layer: a bias of another length");
   if (const ConvolutionShape* convolution = layer_->convolution()) {
+    const bool fits =
+        (shape.size() == 4 && shape[2] == convolution->height) || (shape.size() == 3 && convolution->height == 1);
+    OPENVINO_ASSERT(fits && shape[1] == convolution->channels && shape.back() == convolution->width,
+                    "sparse layer: an image of another shape");
     shape[1] = outputs;
     shape.back() = convolution->out_width();
     if (shape.size() == 4) shape[2] = convolution->out_height();
   } else {
+    OPENVINO_ASSERT(!shape.empty() && shape.back() == matrix.inputs(), "sparse layer: another number of inputs");
     shape.back() = outputs;
   }
+  OPENVINO_ASSERT(!options_.residual || get_input_shape(2) == shape, "sparse layer: a residual of another shape");
   set_output_type(0, ov::element::f32, shape);
 }
 

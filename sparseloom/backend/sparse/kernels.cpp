@@ -212,9 +212,13 @@ struct F32 {
   static HWY_INLINE Vector MultiplyAdd(Vector weight, Vector x, Vector sum) { return hn::MulAdd(weight, x, sum); }
 };
 
-#if HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX3_ZEN4
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3_DL
 #define SPARSELOOM_DOT 1
-HWY_INLINE __m512i AddDot(__m512i sum, __m512i x, __m512i weights) { return _mm512_dpbusd_epi32(sum, x, weights); }
+// In assembly, because Highway 1.0 does not name AVX-512 VNNI to the compiler, though it asks the CPU for it.
+HWY_INLINE __m512i AddDot(__m512i sum, __m512i x, __m512i weights) {
+  asm("vpdpbusd %[weights], %[x], %[sum]" : [sum] "+v"(sum) : [x] "v"(x), [weights] "vm"(weights));
+  return sum;
+}
 #elif HWY_TARGET == HWY_AVX3
 #define SPARSELOOM_DOT 1
 HWY_INLINE __m512i AddDot(__m512i sum, __m512i x, __m512i weights) {
@@ -273,7 +277,7 @@ struct I8 {
 };
 
 // Two products of a byte and an i8, added in 16 bits with saturation, limit the weights of a pair.
-#if SPARSELOOM_DOT && HWY_TARGET != HWY_AVX3_DL && HWY_TARGET != HWY_AVX3_ZEN4
+#if SPARSELOOM_DOT && HWY_TARGET > HWY_AVX3_DL
 constexpr std::size_t kPairLimit = 32767 / 255;
 #else
 constexpr std::size_t kPairLimit = Layout{}.pair_limit;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <numeric>
@@ -58,6 +59,15 @@ bool fits(const Quad& quad, std::size_t first, std::size_t limit) {
   const int a = quad[first], b = quad[first + 1];
   const auto most = static_cast<int>(limit);
   return std::max(a, 0) + std::max(b, 0) <= most && std::min(a, 0) + std::min(b, 0) >= -most;
+}
+
+// The most that the weights of an output may add up to, signs aside: bytes times that stay in 32 bits.
+constexpr std::uint64_t kMostWeight = std::numeric_limits<std::int32_t>::max() / 255;
+
+std::uint64_t weight_of(const Quad& quad) {
+  return std::accumulate(quad.begin(), quad.end(), std::uint64_t{0}, [](std::uint64_t sum, std::int8_t w) {
+    return sum + static_cast<std::uint64_t>(std::abs(w));
+  });
 }
 
 template <typename T>
@@ -255,6 +265,12 @@ Result<Matrix> Matrix::compress(std::span<const std::int8_t> dense, std::span<co
   std::vector<std::int32_t> row_sums(outputs);
   for (std::size_t row = 0; row < outputs; ++row) {
     const auto of_row = dense.subspan(row * (inputs / groups), inputs / groups);
+    std::uint64_t weight = 0;
+    for (const std::int8_t w : of_row) weight += static_cast<std::uint64_t>(std::abs(w));
+    if (weight > kMostWeight) {
+      return error(Code::kInvalidArgument, "sparse weights: those of output {} add up to {}; allowed: {}", row, weight,
+                   kMostWeight);
+    }
     row_sums[row] = std::accumulate(of_row.begin(), of_row.end(), std::int32_t{0});
   }
   builder.set_scales(scales, std::move(row_sums));
@@ -298,6 +314,7 @@ Status Matrix::check() const {
   const std::size_t per_line = inputs_per_line(kind_), lines = (inputs_ + per_line - 1) / per_line;
   std::size_t group = 0, entry = 0, line = 0;
   std::vector<bool> set(outputs_);
+  std::vector<std::uint64_t> weight(kind_ == Entries::kI8 ? outputs_ : 0);  // signs aside
   for (const Block& block : blocks_) {
     const std::size_t groups = std::size_t{block.triples} + block.singles;
     const bool follows = block.first_group == group && block.first_entry == entry && block.first_line == line;
@@ -312,6 +329,14 @@ Status Matrix::check() const {
       }
       entry += width * rows.entries;
       if (entry > entries_.size()) return damaged("a group's entries");
+      for (std::size_t k = 0; kind_ == Entries::kI8 && k < width * rows.entries; ++k) {
+        const auto quad = std::bit_cast<Quad>(entries_[entry - width * rows.entries + k]);
+        std::uint64_t& sum = weight[rows.rows[k % width]];
+        sum += weight_of(quad);
+        if (!fits(quad, 0, layout_.pair_limit) || !fits(quad, 2, layout_.pair_limit) || sum > kMostWeight) {
+          return damaged("its weights");
+        }
+      }
     }
     const std::size_t step = layout_.panel_width * sizeof(float), end = block.lines * step;
     for (std::size_t e = block.first_entry; e < entry; ++e) {
@@ -322,11 +347,6 @@ Status Matrix::check() const {
   }
   if (group != groups_.size() || entry != entries_.size() || line != lines) return damaged("its parts' sizes");
   if (std::find(set.begin(), set.end(), false) != set.end()) return damaged("a row is missing");
-  if (kind_ == Entries::kF32) return {};
-  for (const std::uint32_t weights : entries_) {
-    const auto quad = std::bit_cast<Quad>(weights);
-    if (!fits(quad, 0, layout_.pair_limit) || !fits(quad, 2, layout_.pair_limit)) return damaged("a pair of weights");
-  }
   return {};
 }
 

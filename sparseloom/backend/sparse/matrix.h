@@ -67,7 +67,8 @@ class Matrix {
   static Result<Matrix> compress(std::span<const float> dense, std::size_t outputs, std::size_t inputs,
                                  const Layout& layout, std::size_t groups = 1);
   /// The same for quantized weights, whose values are dense[o, i]·scales[o]. A quad whose weights exceed the layout's
-  /// pair_limit becomes two entries.
+  /// pair_limit becomes two entries. kInvalidArgument too if an output's weights add up to more than 2^31 / 255, signs
+  /// aside: its sums could overflow.
   static Result<Matrix> compress(std::span<const std::int8_t> dense, std::span<const float> scales, std::size_t outputs,
                                  std::size_t inputs, const Layout& layout, std::size_t groups = 1);
 

@@ -86,6 +86,12 @@ TEST(SparseMatrix, RefusesWhatIsNoMatrix) {
   EXPECT_EQ(Matrix::compress(bytes, five, 1, 5, kLayout).status().message(), "sparse weights: 5 scales for 1 outputs");
 }
 
+TEST(SparseMatrix, RefusesWeightsWhoseSumsCouldOverflow) {
+  const std::vector<std::int8_t> dense(70'000, 127);
+  EXPECT_EQ(Matrix::compress(dense, std::vector<float>{1}, 1, dense.size(), kLayout).status().message(),
+            "sparse weights: those of output 0 add up to 8890000; allowed: 8421504");
+}
+
 class SparseMatrixFile : public ::testing::Test {
  protected:
   SparseMatrixFile() { EXPECT_TRUE(Matrix::compress(dense_, 20, 500, kLayout).value().save(path_).ok()); }
