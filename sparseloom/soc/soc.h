@@ -19,7 +19,8 @@ namespace sparseloom::soc {
 struct ProcessorTag;
 using ProcessorId = StrongId<ProcessorTag>;
 
-/// A way to run a subgraph on a processor. All give the same answers; which is faster, the profile says.
+/// A way to run a subgraph on a processor. All give the same answers, up to
+/// rounding; which is faster, the profile says.
 enum class Backend {
   kOpenVino,  ///< every layer by OpenVINO's own kernels
   kSparse,    ///< OpenVINO too, but pruned layers by sparseloom's sparse kernels where those are faster
