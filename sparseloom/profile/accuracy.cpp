@@ -16,6 +16,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kSamplesBetweenChecks = 32;
 
+// A prefix and the last stages that are wanted behind it: at least one.
+struct Unit {
+  zoo::Sigma prefix;
+  std::vector<zoo::VariantId> last;
+};
+
 // Shared by the workers of one measurement.
 struct Shared {
   Shared(const AccuracyJob& its_job, const AccuracyOptions& its_options, const OnAccuracies& taker)
@@ -24,7 +30,8 @@ struct Shared {
   const AccuracyJob& job;
   const AccuracyOptions& options;
   const OnAccuracies& on_accuracies;
-  std::vector<zoo::Sigma> prefixes;  // of length S-1, in lexicographic order: neighbours share most of their stages
+  std::vector<Unit> units;  // prefixes in lexicographic order: neighbours share most of their stages
+  std::size_t wanted = 0;   // stitched variants, over all units
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -73,10 +80,10 @@ class Worker {
       std::size_t unit = 0;
       {
         const std::scoped_lock lock(shared_.mutex);
-        if (shared_.next == shared_.prefixes.size() || shared_.should_stop()) return;
+        if (shared_.next == shared_.units.size() || shared_.should_stop()) return;
         unit = shared_.next++;
       }
-      if (Status status = evaluate(shared_.prefixes[unit]); !status.ok()) {
+      if (Status status = evaluate(shared_.units[unit]); !status.ok()) {
         if (status.code() != Code::kCancelled) shared_.fail(std::move(status));
         return;
       }
@@ -159,17 +166,17 @@ class Worker {
     return {};
   }
 
-  Status evaluate(const zoo::Sigma& prefix) {
-    SL_RETURN_IF_ERROR(follow(prefix));
+  Status evaluate(const Unit& unit) {
+    SL_RETURN_IF_ERROR(follow(unit.prefix));
     const std::size_t last = sessions_.size() - 1;
     std::vector<AccuracyEntry> entries;
-    const std::size_t variants = job_.stages.size();
-    for (std::size_t k = 0; k < variants; ++k) {
-      const std::size_t v = (k + index_) % variants;  // workers that meet on one executable would take turns
-      AccuracyEntry entry{job_.task, job_.split, prefix, {}};
-      entry.sigma.emplace_back(v);
+    for (std::size_t k = 0; k < unit.last.size(); ++k) {
+      // Workers that meet on one executable would take turns.
+      const zoo::VariantId v = unit.last[(k + index_) % unit.last.size()];
+      AccuracyEntry entry{job_.task, job_.split, unit.prefix, {}};
+      entry.sigma.push_back(v);
       entry.accuracy.samples = static_cast<std::int64_t>(job_.data.size());
-      SL_RETURN_IF_ERROR(pass(last, zoo::VariantId(v), [&](std::size_t n) {
+      SL_RETURN_IF_ERROR(pass(last, v, [&](std::size_t n) {
         if (zoo::top1(at_[last + 1].front().span()) == job_.data.label(n)) ++entry.accuracy.correct;
         shared_.samples_done.fetch_add(1, std::memory_order_relaxed);
       }));
@@ -190,25 +197,27 @@ class Worker {
   std::vector<std::vector<std::unique_ptr<backend::Session>>> sessions_;  // [s][v]
 };
 
-std::vector<zoo::Sigma> missing_prefixes(std::size_t variants, std::size_t stages,
-                                         const std::function<bool(const zoo::Sigma&)>& known) {
+std::vector<Unit> missing_units(std::size_t variants, std::size_t stages,
+                                const std::function<bool(const zoo::Sigma&)>& known) {
   const TaskProfile enumeration(variants, stages, 0);
-  std::vector<zoo::Sigma> prefixes;
+  std::vector<Unit> units;
   for (std::size_t start = 0; start < enumeration.stitched(); start += variants) {
-    bool all_known = true;
-    for (std::size_t v = 0; v < variants && all_known; ++v) all_known = known(enumeration.sigma_at(start + v));
-    if (all_known) continue;
-    zoo::Sigma prefix = enumeration.sigma_at(start);
-    prefix.pop_back();
-    prefixes.push_back(std::move(prefix));
+    Unit unit;
+    for (std::size_t v = 0; v < variants; ++v) {
+      if (!known(enumeration.sigma_at(start + v))) unit.last.emplace_back(v);
+    }
+    if (unit.last.empty()) continue;
+    unit.prefix = enumeration.sigma_at(start);
+    unit.prefix.pop_back();
+    units.push_back(std::move(unit));
   }
-  return prefixes;
+  return units;
 }
 
 Progress progress_of(const Shared& shared, Clock::time_point start) {
   Progress progress;
   progress.done = shared.samples_done;
-  progress.total = shared.prefixes.size() * shared.job.stages.size() * shared.job.data.size();
+  progress.total = shared.wanted * shared.job.data.size();
   progress.elapsed = Clock::now() - start;
   progress.unit = "stitched samples";
   if (progress.done > 0 && progress.elapsed.count() > 0) {
@@ -242,8 +251,9 @@ Result<AccuracyRun> measure_accuracies(const AccuracyJob& job, const std::functi
                                        const AccuracyOptions& options, const OnAccuracies& on_accuracies) {
   const auto start = Clock::now();
   Shared shared(job, options, on_accuracies);
-  shared.prefixes = missing_prefixes(job.stages.size(), job.stages.front().size(), known);
-  shared.running = std::clamp<std::size_t>(options.threads, 1, std::max<std::size_t>(shared.prefixes.size(), 1));
+  shared.units = missing_units(job.stages.size(), job.stages.front().size(), known);
+  for (const Unit& unit : shared.units) shared.wanted += unit.last.size();
+  shared.running = std::clamp<std::size_t>(options.threads, 1, std::max<std::size_t>(shared.units.size(), 1));
   {
     std::vector<std::jthread> workers;
     for (std::size_t i = shared.running; i-- > 0;) workers.emplace_back([&shared, i] { run_worker(shared, i); });
@@ -257,7 +267,7 @@ Result<AccuracyRun> measure_accuracies(const AccuracyJob& job, const std::functi
     }
   }
   if (!shared.failure.ok()) return shared.failure;
-  if (shared.stitched < shared.prefixes.size() * job.stages.size()) return cancelled();
+  if (shared.stitched < shared.wanted) return cancelled();
   return AccuracyRun{shared.stitched, shared.stage_passes, Clock::now() - start};
 }
 

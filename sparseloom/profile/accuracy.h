@@ -34,15 +34,15 @@ struct AccuracyRun {
   Seconds elapsed{0};
 };
 
-/// Takes the finished σ of one prefix (all that share the first S-1 stages). Calls never overlap. A failure ends the
+/// Takes the finished σ of one prefix (those that share the first S-1 stages). Calls never overlap. A failure ends the
 /// measurement.
 using OnAccuracies = std::function<Status(std::span<const AccuracyEntry>)>;
 
 /// Counts the correct answers of every stitched variant exactly, by the tree of prefixes: the outputs of a stage are
 /// kept for all samples while everything below that prefix is evaluated, so V + V² + ... + V^S passes through a stage
-/// suffice instead of S·V^S (with n workers, up to (n-1)(V + ... + V^(S-2)) more). Prefixes for which `known` says true
-/// for every last stage are skipped. Memory: samples x boundary bytes per stage and worker. Does nothing per sample but
-/// copy and run.
+/// suffice instead of S·V^S (with n workers, up to (n-1)(V + ... + V^(S-2)) more). A σ for which `known` says true is
+/// skipped, and so is a prefix behind which every σ is known. Memory: samples x boundary bytes per stage and worker.
+/// Does nothing per sample but copy and run.
 /// kCancelled when stopped: every σ handed to `on_accuracies` by then is complete.
 Result<AccuracyRun> measure_accuracies(const AccuracyJob& job, const std::function<bool(const zoo::Sigma&)>& known,
                                        const AccuracyOptions& options, const OnAccuracies& on_accuracies);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <map>
 
 #include "sparseloom/zoo/chain.h"
@@ -78,6 +79,21 @@ TEST_F(AccuracyTree, RunsEachPrefixOnce) {
   EXPECT_EQ(run.stitched, 64U);
   EXPECT_EQ(run.stage_passes, 4U + 16U + 64U);
   EXPECT_EQ(runs_.load(), (4 + 16 + 64) * MadeUpZoo::kSamples);
+}
+
+TEST_F(AccuracyTree, RunsOnlyTheMissingLastStages) {
+  const StageTable table = turning_stages(4, 3, runs_);
+  const auto unchanged = [](const zoo::Sigma& sigma) {
+    return std::ranges::find(sigma, zoo::VariantId(3)) == sigma.end();
+  };
+  Counts counts;
+  const AccuracyRun run = measure(table, counts, {}, unchanged).value();
+  EXPECT_EQ(run.stitched, 64U - 27U);
+  EXPECT_EQ(run.stage_passes, 4U + 16U + (64U - 27U));
+  for (const auto& [sigma, correct] : counts) {
+    EXPECT_FALSE(unchanged(sigma));
+    EXPECT_EQ(correct, brute_force(table, sigma));
+  }
 }
 
 TEST_F(AccuracyTree, GoesOnWhereAnotherRunStopped) {
