@@ -10,8 +10,8 @@
 namespace sparseloom::zoo {
 namespace {
 
-constexpr std::array<std::string_view, 6> kCompressionKinds{"dense",        "fp16",       "int8",
-                                                            "unstructured", "structured", "structured+int8"};
+constexpr std::array<std::string_view, 8> kCompressionKinds{
+    "dense", "fp16", "int8", "unstructured", "unstructured+int8", "block4", "structured", "structured+int8"};
 
 // Asked before anything else, so that a file of another release is refused as such and not for its keys.
 Status check_version(JsonObject& object) {

@@ -27,7 +27,7 @@ using StageId = StrongId<StageTag>;  ///< 0 .. S-1
 using Sigma = std::vector<VariantId>;
 
 struct Compression {
-  std::string kind;  ///< dense, fp16, int8, unstructured, structured, structured+int8
+  std::string kind;  ///< as docs/zoo-format.md lists them, e.g. unstructured+int8
   double level = 0;  ///< share removed, 0..1
 };
 
