@@ -79,7 +79,8 @@ Result<std::unique_ptr<Prepared>> prepare_sparseloom_int8(const LayerData& data)
   const std::size_t outputs = shape.outputs, inputs = shape.inputs();
   const backend::QuantizedLayer quantized = backend::quantize_layer(shape, data.weights);
   std::vector<float> values(quantized.integers.size());
-  for (std::size_t k = 0; k < values.size(); ++k) values[k] = quantized.scales[k / inputs] * quantized.integers[k];
+  for (std::size_t k = 0; k < values.size(); ++k)
+    values[k] = quantized.scales[k / inputs] * static_cast<float>(quantized.integers[k]);
   const sparse::Layout layout = sparse::kernels::layout();
   std::vector<sparse::Matrix> matrices;
   SL_ASSIGN_OR_RETURN(auto floats, sparse::Matrix::compress(values, outputs, inputs, layout));

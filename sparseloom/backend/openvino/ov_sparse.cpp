@@ -51,7 +51,7 @@ struct LayerWeights {
 
 /// Which axes of a layer's weights stand for its outputs.
 struct OutputAxes {
-  std::size_t first = 0, count = 1;
+  std::ptrdiff_t first = 0, count = 1;
 };
 
 // i8 values times a scale per output.
@@ -65,7 +65,7 @@ std::optional<LayerWeights> quantized_weights_of(const ov::Output<ov::Node>& val
   if (product->get_output_shape(0) != shape) return std::nullopt;
   std::size_t outputs = 1;
   bool per_output = scale_shape.size() == shape.size();
-  for (std::size_t axis = axes.first; axis < axes.first + axes.count; ++axis) {
+  for (std::ptrdiff_t axis = axes.first; axis < axes.first + axes.count; ++axis) {
     outputs *= shape[axis];
     per_output = per_output && scale_shape[axis] == shape[axis];
   }
@@ -122,7 +122,7 @@ std::optional<Candidate> linear_candidate(const NodePtr& node) {
   const ov::PartialShape& x = product->get_input_partial_shape(0);
   if (w.is_dynamic() || x.is_dynamic() || w.size() != 2 || x.size() < 2) return std::nullopt;
   const bool outputs_first = product->get_transpose_b();
-  auto weights = weights_of(product->input_value(1), {outputs_first ? std::size_t{0} : std::size_t{1}, 1});
+  auto weights = weights_of(product->input_value(1), {outputs_first ? 0 : 1, 1});
   if (!weights) return std::nullopt;
   const std::size_t outputs = w.to_shape()[outputs_first ? 0 : 1], inputs = w.to_shape()[outputs_first ? 1 : 0];
   if (!outputs_first) {
@@ -157,7 +157,7 @@ std::optional<Candidate> convolution_candidate(const NodePtr& node) {
       std::any_of(end.begin(), end.end(), negative)) {
     return std::nullopt;
   }
-  auto weights = weights_of(conv->input_value(1), {0, grouped ? std::size_t{2} : std::size_t{1}});
+  auto weights = weights_of(conv->input_value(1), {0, grouped ? 2 : 1});
   if (!weights) return std::nullopt;
   const ov::Shape in = x.to_shape(), filter = w.to_shape();
   const auto pad = [&](const ov::CoordinateDiff& pads, std::size_t axis) {
@@ -166,7 +166,7 @@ std::optional<Candidate> convolution_candidate(const NodePtr& node) {
   const sparse::ConvolutionShape shape{.channels = in[1],
                                        .height = flat ? 1 : in[2],
                                        .width = in.back(),
-                                       .kernel_height = flat ? 1 : filter[filter.size() - 2],
+                                       .kernel_height = flat ? 1 : *(filter.end() - 2),
                                        .kernel_width = filter.back(),
                                        .stride = conv->get_strides().back(),
                                        .dilation = conv->get_dilations().back(),

@@ -105,10 +105,11 @@ Result<SparseModel> compile_sparse(ov::Core& core, const std::shared_ptr<ov::Mod
 SparseCache::SparseCache(ov::Core& core, const fs::path& model, const CompileOptions& options)
     : core_(core), options_(options) {
   options_.cache_dir = fs::absolute(options.cache_dir);  // graphs name their files of weights
-  const std::string key = fmt::format(
-      "{}\n{}\n{} {} {}\n{}\n{} {}", identity_of(model), identity_of(fs::path(model).replace_extension(".bin")),
-      options.device, options.threads, static_cast<int>(options.sparse_layers), ov::get_openvino_version().buildNumber,
-      core.get_property(options.device, ov::device::full_name), sparse::kernels::instruction_set());
+  const std::string key =
+      fmt::format("{}\n{}\n{}\n{} {} {}\n{}\n{} {}", kRecipe, identity_of(model),
+                  identity_of(fs::path(model).replace_extension(".bin")), options.device, options.threads,
+                  static_cast<int>(options.sparse_layers), ov::get_openvino_version().buildNumber,
+                  core.get_property(options.device, ov::device::full_name), sparse::kernels::instruction_set());
   file_ = options_.cache_dir / (sha256(key).substr(0, 32) + ".model");
 }
 

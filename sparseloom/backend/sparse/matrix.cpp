@@ -56,7 +56,7 @@ using Quad = std::array<std::int8_t, 4>;
 
 // A pair's products with bytes can be added in 16 bits if its weights of one sign stay below the limit.
 bool fits(const Quad& quad, std::size_t first, std::size_t limit) {
-  const int a = quad[first], b = quad[first + 1];
+  const int a{quad[first]}, b{quad[first + 1]};
   const auto most = static_cast<int>(limit);
   return std::max(a, 0) + std::max(b, 0) <= most && std::min(a, 0) + std::min(b, 0) >= -most;
 }
@@ -255,7 +255,7 @@ Result<Matrix> Matrix::compress(std::span<const std::int8_t> dense, std::span<co
     Quad together{}, apart{};
     const std::size_t first = quad * together.size();
     for (std::size_t k = 0; k < together.size() && first + k < inputs; ++k) together[k] = weights.at(row, first + k);
-    for (const std::size_t pair : {0, 2}) {
+    for (const std::size_t pair : {std::size_t{0}, std::size_t{2}}) {
       if (!fits(together, pair, layout.pair_limit)) std::swap(together[pair + 1], apart[pair + 1]);
     }
     for (const Quad& part : {together, apart}) {
