@@ -33,7 +33,7 @@ void quantize(const float* x, std::size_t count, const Quantization& to, float* 
 void quantize_to_levels(const float* x, std::size_t count, const Quantization& to, std::int32_t* y);
 void quantize_to_levels(const float* x, std::size_t count, const Quantization& to, std::uint8_t* y);
 
-/// Fills `panel`, lines x panel_width() words of 4 bytes, with `positions` columns (at most the width; the rest of the
+/// Fills `panel`, lines x panel_width words of 4 bytes, with `positions` columns (at most the width; the rest of the
 /// last vector they reach is zeroed or filled with anything finite, what lies behind it left alone).
 /// from_positions: x[p·stride + i], word i of position p (tokens, each with its features).
 /// from_inputs:    x[i·stride + p] (channels, each with its pixels).
