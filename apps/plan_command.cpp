@@ -60,12 +60,6 @@ std::vector<std::string> processor_names(const soc::Soc& soc, const plan::Placem
   return names;
 }
 
-std::vector<std::string_view> backend_names(const std::vector<soc::Backend>& backends) {
-  std::vector<std::string_view> names;
-  for (const soc::Backend b : backends) names.push_back(soc::to_string(b));
-  return names;
-}
-
 double throughput_qps(const plan::Plan& plan) {
   return static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
 }

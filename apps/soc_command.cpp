@@ -18,12 +18,6 @@ struct Options {
   int cores_per_processor = 0;
 };
 
-std::vector<std::string_view> backend_names(const std::vector<soc::Backend>& backends) {
-  std::vector<std::string_view> names;
-  for (const soc::Backend backend : backends) names.push_back(soc::to_string(backend));
-  return names;
-}
-
 Json to_json(const soc::Soc& soc) {
   Json processors = Json::array();
   for (const soc::Processor& p : soc.processors) {

@@ -77,17 +77,11 @@ std::optional<BestLatency> at(const Latencies& latencies, std::size_t t, std::si
   return t < latencies.size() ? latencies[t][v] : std::nullopt;
 }
 
-std::vector<std::string_view> backend_names(const BestLatency& latency) {
-  std::vector<std::string_view> names;
-  for (const soc::Backend b : latency.backends) names.push_back(soc::to_string(b));
-  return names;
-}
-
 // Nothing where every stage is OpenVINO's.
 std::string other_backends(const BestLatency& latency) {
   const bool openvino = std::all_of(latency.backends.begin(), latency.backends.end(),
                                     [](soc::Backend b) { return b == soc::Backend::kOpenVino; });
-  return openvino ? "" : fmt::format("{}", fmt::join(backend_names(latency), "|"));
+  return openvino ? "" : fmt::format("{}", fmt::join(backend_names(latency.backends), "|"));
 }
 
 Json list_json(const Setup& setup, const Latencies& latencies) {
@@ -107,7 +101,7 @@ Json list_json(const Setup& setup, const Latencies& latencies) {
                           {"parameters", variant.parameters},
                           {"weight_sparsity", variant.weight_sparsity},
                           {"latency_ms", latency ? Json(to_ms(latency->sum)) : Json(nullptr)},
-                          {"backend", latency ? Json(backend_names(*latency)) : Json(nullptr)}});
+                          {"backend", latency ? Json(backend_names(latency->backends)) : Json(nullptr)}});
     }
     tasks.push_back({{"task", task.name}, {"parts", task.stages()}, {"variants", std::move(variants)}});
   }
