@@ -7,7 +7,8 @@ useless otherwise. For `sparseloom bench model`.
     .venv/bin/python tools/prune_model.py model.xml pruned.xml --sparsity 0.9
 
 Reads anything that OpenVINO reads, writes an OpenVINO IR. Quantized weights
-(i8) stay quantized. Layers that read an image (three inputs) stay dense.
+(i8) stay quantized, but with --floats: then they are the floats that they
+stand for, which makes an exact `--reference`. Layers that read an image (three inputs) stay dense.
 """
 import argparse
 
@@ -45,12 +46,27 @@ def outputs_first(layer, weights):
     return axes
 
 
+def as_floats(model):
+    """Replaces i8 weights and their scales by the numbers that they stand for."""
+    for product in model.get_ordered_ops():
+        if product.get_type_name() != "Multiply":
+            continue
+        converted, scale = (product.input_value(k).get_node() for k in range(2))
+        if converted.get_type_name() != "Convert" or scale.get_type_name() != "Constant":
+            continue
+        integers = converted.input_value(0).get_node()
+        if integers.get_type_name() == "Constant" and integers.get_element_type().get_type_name() == "i8":
+            values = integers.get_data().astype(numpy.float32) * scale.get_data()
+            product.output(0).replace(opset13.constant(values.astype(numpy.float32)).output(0))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("out")
     parser.add_argument("--sparsity", type=float, default=0.9)
     parser.add_argument("--blocks", action="store_true", help="four neighbouring inputs of an output together")
+    parser.add_argument("--floats", action="store_true", help="write quantized weights as the floats they stand for")
     options = parser.parse_args()
     if not 0 <= options.sparsity <= 1:
         parser.error(f"--sparsity {options.sparsity}: allowed are 0..1")
@@ -69,6 +85,8 @@ def main():
         new.set_friendly_name(constant.get_friendly_name())
         constant.output(0).replace(new.output(0))
         layers += 1
+    if options.floats:
+        as_floats(model)
     openvino.save_model(model, options.out, compress_to_fp16=False)
     print(f"{options.out}: {layers} layers pruned")
 
