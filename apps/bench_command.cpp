@@ -58,26 +58,12 @@ Status bench_dispatch(const soc::Soc& soc, Json& document) {
   return {};
 }
 
-// Every task as variant `v` (or its last, if it has fewer), stage i on processor (i + shift) mod P.
-plan::Plan uniform_plan(const zoo::Zoo& zoo, const soc::Soc& soc, std::size_t v, std::size_t shift) {
-  plan::Plan plan;
-  plan.planner = "bench";
-  for (const zoo::Task& task : zoo.tasks) {
-    plan::TaskPlan& chosen = plan.tasks.emplace_back();
-    for (std::size_t i = 0; i < task.stages(); ++i) {
-      chosen.sigma.emplace_back(std::min(v, task.variants.size() - 1));
-      chosen.placement.emplace_back((i + shift) % soc.processors.size());
-    }
-  }
-  return plan;
-}
-
 Status bench_switch(const Setup& setup, std::size_t repetitions, Json& document) {
   run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
   SL_ASSIGN_OR_RETURN(
       const run::SwitchCost cost,
-      run::measure_switch_cost(setup.zoo, setup.soc, residency, uniform_plan(setup.zoo, setup.soc, 0, 0),
-                               uniform_plan(setup.zoo, setup.soc, 2, 1), repetitions));
+      run::measure_switch_cost(setup.zoo, setup.soc, residency, run::uniform_plan(setup.zoo, setup.soc, 0, 0),
+                               run::uniform_plan(setup.zoo, setup.soc, 2, 1), repetitions));
   fmt::print("\nHot plan switch, {} tasks of zoo '{}', all subgraphs of both plans other ones (median [quartiles]):\n",
              setup.zoo.tasks.size(), setup.zoo.name);
   for (const auto& [what, s] : {std::pair("idle", cost.idle), std::pair("serving, saturated", cost.loaded)}) {

@@ -12,6 +12,13 @@ namespace sparseloom::plan {
 /// One processor per stage.
 using Placement = std::vector<soc::ProcessorId>;
 
+/// What a scheduler knows of one stage before it runs.
+struct StageEstimate {
+  Seconds latency{0};        ///< time it occupies its processor: of this variant, hence of its sparsity pattern
+  Seconds model_latency{0};  ///< the same, the mean over the task's variants: all that a policy blind to sparsity knows
+  double sparsity = 0;       ///< mean share of zeros that the sparsity monitor sees; less than 1
+};
+
 /// What is chosen for one task.
 struct TaskPlan {
   zoo::Sigma sigma;
@@ -21,8 +28,9 @@ struct TaskPlan {
   /// it is, else the one that ran the stage before if that is. Costs no memory: processors of a pool share their
   /// compiled subgraphs.
   bool late_binding = false;
-  Seconds latency{0};   ///< L(σ,π): run alone, transfers included, predicted from the profile
-  double accuracy = 0;  ///< on the profile split
+  std::vector<StageEstimate> estimates;  ///< one per stage
+  Seconds latency{0};                    ///< L(σ,π): run alone, transfers included, predicted from the profile
+  double accuracy = 0;                   ///< on the profile split
   bool meets_latency = true;
   bool meets_accuracy = true;
   bool meets_slo() const { return meets_latency && meets_accuracy; }

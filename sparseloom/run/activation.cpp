@@ -38,11 +38,13 @@ Status Activator::check_fits(const plan::Plan& plan) const {
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
     const zoo::Task& task = zoo_.tasks[t];
     const plan::TaskPlan& chosen = plan.tasks[t];
-    if (chosen.sigma.size() != task.stages() || chosen.placement.size() != task.stages() ||
-        chosen.backends.size() != task.stages()) {
+    for (const std::size_t given :
+         {chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(), chosen.estimates.size()}) {
+      if (given == task.stages()) continue;
       return error(Code::kInvalidArgument,
-                   "plan '{}': task '{}': {} variants, {} processors and {} backends; it has {} stages", plan.planner,
-                   task.name, chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(), task.stages());
+                   "plan '{}': task '{}': {} variants, {} processors, {} backends and {} estimates; it has {} stages",
+                   plan.planner, task.name, chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(),
+                   chosen.estimates.size(), task.stages());
     }
     for (std::size_t i = 0; i < task.stages(); ++i) {
       if (chosen.sigma[i].index() >= task.variants.size() || chosen.placement[i].index() >= soc_.processors.size()) {

@@ -1,5 +1,7 @@
 #include "sparseloom/run/engine.h"
 
+#include <fmt/ranges.h>
+
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -139,6 +141,10 @@ Status Engine::Impl::start(std::shared_ptr<const plan::Plan> plan) {
   }
   soc::Pools pools = soc::find_pools(soc_);
   SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(options_.policy, sched::Dispatcher::queue_count(pools)));
+  if (policy->knowledge() == sched::Knowledge::kTruth) {
+    return error(Code::kInvalidArgument, "policy '{}' knows the future, which only a simulation does; allowed: {}",
+                 options_.policy, fmt::join(sched::causal_policy_names(), ", "));
+  }
   SL_ASSIGN_OR_RETURN(active_, activator_.activate(plan));
   dispatcher_.emplace(std::move(plan), std::move(pools), std::move(policy));
   doors_.resize(zoo_.tasks.size());

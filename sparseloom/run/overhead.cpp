@@ -125,17 +125,7 @@ zoo::Task task_of(std::string name, std::size_t stages, std::vector<TensorSpec> 
 }
 
 std::shared_ptr<plan::Plan> plan_in_turn(const zoo::Zoo& zoo, const soc::Soc& soc) {
-  auto plan = std::make_shared<plan::Plan>();
-  plan->planner = "bench";
-  for (const zoo::Task& task : zoo.tasks) {
-    plan::TaskPlan& chosen = plan->tasks.emplace_back();
-    for (std::size_t i = 0; i < task.stages(); ++i) {
-      chosen.sigma.emplace_back(0);
-      chosen.placement.emplace_back(i % soc.processors.size());
-      chosen.backends.push_back(soc.processor(chosen.placement.back()).backends.front());
-    }
-  }
-  return plan;
+  return std::make_shared<plan::Plan>(uniform_plan(zoo, soc, 0, 0));
 }
 
 // From each stage's end to its successor's start, requests served one at a time.
@@ -240,6 +230,21 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   }
   cost.hand_off = spread_of(hand_offs(trace, processors));
   return cost;
+}
+
+plan::Plan uniform_plan(const zoo::Zoo& zoo, const soc::Soc& soc, std::size_t variant, std::size_t shift) {
+  plan::Plan plan;
+  plan.planner = "bench";
+  for (const zoo::Task& task : zoo.tasks) {
+    plan::TaskPlan& chosen = plan.tasks.emplace_back();
+    for (std::size_t i = 0; i < task.stages(); ++i) {
+      chosen.sigma.emplace_back(std::min(variant, task.variants.size() - 1));
+      chosen.placement.emplace_back((i + shift) % soc.processors.size());
+      chosen.backends.push_back(soc.processor(chosen.placement.back()).backends.front());
+      chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1)});  // fcfs and edf ignore it
+    }
+  }
+  return plan;
 }
 
 Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,

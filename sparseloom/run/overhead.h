@@ -35,6 +35,10 @@ struct DispatchCost {
 Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t processors, std::size_t batches,
                                            const std::filesystem::path& folder);
 
+/// Every task as `variant` (or its last, if it has fewer), stage i on processor (i + shift) mod P, by the backend that
+/// this one offers first.
+plan::Plan uniform_plan(const zoo::Zoo& zoo, const soc::Soc& soc, std::size_t variant, std::size_t shift);
+
 /// How long switch_plan() takes when both plans are resident.
 struct SwitchCost {
   Spread idle;    ///< nothing is being served

@@ -1,39 +1,35 @@
 #include "sparseloom/sched/dispatcher.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace sparseloom::sched {
 
 Dispatcher::Dispatcher(std::shared_ptr<const plan::Plan> plan, soc::Pools pools, std::unique_ptr<Policy> policy)
-    : policy_(std::move(policy)),
-      pools_(std::move(pools)),
-      busy_(pools_.of.size(), false),
-      pool_(std::make_unique<std::pmr::unsynchronized_pool_resource>()),
-      requests_(pool_.get()) {
-  plans_.push_back({std::move(plan)});
+    : policy_(std::move(policy)), pools_(std::move(pools)), busy_(pools_.of.size(), false) {
+  plans_.push_back(in_use(std::move(plan)));
   for (std::size_t p = 0; p < pools_.of.size(); ++p) {
     serves_.push_back({QueueId(p), QueueId(pools_.of.size() + pools_.of[p])});
   }
 }
 
+Dispatcher::PlanInUse Dispatcher::in_use(std::shared_ptr<const plan::Plan> plan) {
+  PlanInUse used{std::move(plan), {}};
+  for (const plan::TaskPlan& task : used.plan->tasks) used.outlooks.emplace_back(task);
+  return used;
+}
+
 void Dispatcher::switch_plan(std::shared_ptr<const plan::Plan> plan) {
-  plans_.push_back({std::move(plan)});
+  plans_.push_back(in_use(std::move(plan)));
   for (PlanInUse& old : plans_) {  // a plan that nobody is inside of is let go at once
-    if (&old != &plans_.back() && old.requests == 0) old.plan.reset();
+    if (&old != &plans_.back() && old.requests == 0) old = {};
   }
-  while (plans_.front().plan == nullptr) {
-    plans_.pop_front();
-    ++oldest_version_;
-  }
+  drop_old_plans();
 }
 
 std::size_t Dispatcher::plans_in_use() const {
   return static_cast<std::size_t>(
       std::count_if(plans_.begin(), plans_.end(), [](const PlanInUse& p) { return p.plan != nullptr; }));
-}
-
-const plan::TaskPlan& Dispatcher::task_plan(const Admitted& admitted) const {
-  return plans_.at(admitted.plan_version - oldest_version_).plan->tasks.at(admitted.request.task.index());
 }
 
 QueueId Dispatcher::queue_of(const plan::TaskPlan& plan, zoo::StageId stage) const {
@@ -42,23 +38,48 @@ QueueId Dispatcher::queue_of(const plan::TaskPlan& plan, zoo::StageId stage) con
 }
 
 void Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatch>& out) {
-  const auto [entry, inserted] = requests_.try_emplace(request.id, Admitted{request, plan_version()});
-  if (!inserted) throw std::out_of_range(fmt::format("request {} is already in flight", request.id.index()));
-  ++plans_.back().requests;
-  make_ready(entry->second, zoo::StageId(0), now);
-  start_idle(task_plan(entry->second).placement.at(0), now, out);
+  PlanInUse& active = plans_.back();
+  const plan::TaskPlan& plan = active.plan->tasks.at(request.task.index());
+  const Outlook& outlook = active.outlooks.at(request.task.index());
+  const bool oracle = policy_->knowledge() == Knowledge::kTruth;
+  const StageTimes* times = oracle ? request.truth : &outlook.times(policy_->knowledge());
+  if (times == nullptr) throw std::out_of_range("an oracle's request without its truth");
+  const SlotIndex slot = free_slot();
+  admitted_[slot] = {
+      .request = request, .plan_version = plan_version(), .plan = &plan, .outlook = &outlook, .times = times};
+  ++active.requests;
+  make_ready(slot, now);
+  start_idle(plan.placement.at(0), now, out);
 }
 
-bool Dispatcher::finish(const Dispatch& finished, Seconds now, std::vector<Dispatch>& out) {
+SlotIndex Dispatcher::free_slot() {
+  if (free_.empty()) {
+    free_.push_back(static_cast<SlotIndex>(admitted_.size()));
+    admitted_.emplace_back();
+    free_.reserve(admitted_.capacity());
+  }
+  const SlotIndex slot = free_.back();
+  free_.pop_back();
+  return slot;
+}
+
+bool Dispatcher::finish(const Dispatch& finished, Seconds now, std::vector<Dispatch>& out,
+                        std::optional<double> sparsity) {
   busy_.at(finished.processor.index()) = false;
-  const Admitted& admitted = requests_.at(finished.request);
+  Admitted& admitted = admitted_.at(finished.slot);
+  if (sparsity && policy_->knowledge() == Knowledge::kMonitored) {
+    admitted.gamma_sum += admitted.outlook->gamma_term(finished.stage.index(), *sparsity);
+    ++admitted.gamma_terms;
+  }
   const std::size_t next = finished.stage.index() + 1;
-  const bool last = next == task_plan(admitted).sigma.size();
+  const bool last = next == admitted.plan->sigma.size();
   if (last) {
-    leave(finished.request);
+    leave(finished.slot);
   } else {
-    make_ready(admitted, zoo::StageId(next), now);
-    start(task_plan(admitted).placement[next], now, out);
+    const soc::ProcessorId placed = admitted.plan->placement[next];
+    admitted.stage = zoo::StageId(next);
+    make_ready(finished.slot, now);
+    start(placed, now, out);
   }
   start_idle(finished.processor, now, out);
   return last;
@@ -66,24 +87,26 @@ bool Dispatcher::finish(const Dispatch& finished, Seconds now, std::vector<Dispa
 
 void Dispatcher::abandon(const Dispatch& failed, Seconds now, std::vector<Dispatch>& out) {
   busy_.at(failed.processor.index()) = false;
-  leave(failed.request);
+  leave(failed.slot);
   start_idle(failed.processor, now, out);
 }
 
-void Dispatcher::make_ready(const Admitted& admitted, zoo::StageId stage, Seconds now) {
-  const plan::TaskPlan& chosen = task_plan(admitted);
-  // The plan predicts a request's latency as a whole; each stage counts for an equal share of it.
-  const double share =
-      static_cast<double>(chosen.sigma.size() - stage.index()) / static_cast<double>(chosen.sigma.size());
+void Dispatcher::make_ready(SlotIndex slot, Seconds last_run) {
+  const Admitted& admitted = admitted_[slot];
   const Request& r = admitted.request;
-  policy_->push({.request = r.id,
+  const double gamma = admitted.gamma();
+  policy_->push({.slot = slot,
+                 .queue = queue_of(*admitted.plan, admitted.stage),
+                 .request = r.id,
                  .task = r.task,
-                 .stage = stage,
-                 .queue = queue_of(chosen, stage),
+                 .stage = admitted.stage,
                  .arrival = r.arrival,
                  .deadline = r.deadline,
-                 .ready_since = now,
-                 .remaining = chosen.latency * share});
+                 .last_run = last_run,
+                 .next = gamma * admitted.times->next[admitted.stage.index()],
+                 .remaining = gamma * admitted.times->remaining[admitted.stage.index()],
+                 .isolated = admitted.times->remaining.front(),
+                 .priority = r.priority});
 }
 
 /// `first` has the first pick: it holds what the event left in its caches, or is where the stage is placed.
@@ -93,25 +116,29 @@ void Dispatcher::start_idle(soc::ProcessorId first, Seconds now, std::vector<Dis
 }
 
 void Dispatcher::start(soc::ProcessorId processor, Seconds now, std::vector<Dispatch>& out) {
-  if (busy_.at(processor.index())) return;
-  const std::optional<ReadyStage> stage = policy_->next(serves_[processor.index()], now);
-  if (!stage) return;
+  if (busy_.at(processor.index()) || policy_->waiting() == 0) return;
+  const std::optional<SlotIndex> slot = policy_->next(serves_[processor.index()], {now, in_flight()});
+  if (!slot) return;
   busy_[processor.index()] = true;
-  const Admitted& admitted = requests_.at(stage->request);
-  out.push_back({.request = stage->request,
-                 .task = stage->task,
-                 .stage = stage->stage,
-                 .variant = task_plan(admitted).sigma[stage->stage.index()],
+  const Admitted& admitted = admitted_[*slot];
+  out.push_back({.request = admitted.request.id,
+                 .task = admitted.request.task,
+                 .stage = admitted.stage,
+                 .variant = admitted.plan->sigma[admitted.stage.index()],
                  .processor = processor,
-                 .plan_version = admitted.plan_version});
+                 .plan_version = admitted.plan_version,
+                 .slot = *slot});
 }
 
-void Dispatcher::leave(RequestId request) {
-  const auto entry = requests_.find(request);
-  PlanInUse& used = plans_.at(entry->second.plan_version - oldest_version_);
-  requests_.erase(entry);
+void Dispatcher::leave(SlotIndex slot) {
+  PlanInUse& used = plans_.at(admitted_[slot].plan_version - oldest_version_);
+  free_.push_back(slot);
   if (--used.requests > 0 || &used == &plans_.back()) return;
-  used.plan.reset();
+  used = {};
+  drop_old_plans();
+}
+
+void Dispatcher::drop_old_plans() {
   while (plans_.front().plan == nullptr) {
     plans_.pop_front();
     ++oldest_version_;

@@ -2,9 +2,7 @@
 
 #include <deque>
 #include <memory>
-#include <memory_resource>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "sparseloom/sched/policy.h"
@@ -12,10 +10,11 @@
 
 namespace sparseloom::sched {
 
-/// Events in, dispatches out. Keeps which processors are busy, which stage each request has reached and which plan it
-/// was admitted under. A host calls it with events in the order of its clock and carries out what it returns; it never
-/// blocks. Not thread-safe: the host serialises. Every call costs O(processors + log waiting) and, once its tables have
-/// grown to the load, allocates nothing. Breaking a precondition is a bug of the host (std::out_of_range).
+/// Events in, dispatches out. Keeps which processors are busy, which stage each request has reached, which plan it was
+/// admitted under and what the sparsity monitor saw of it. A host calls it with events in the order of its clock and
+/// carries out what it returns; it never blocks. Not thread-safe: the host serialises. Besides what its policy costs,
+/// every call is O(processors) and, once its tables have grown to the load, allocates nothing. Breaking a precondition
+/// is a bug of the host (std::out_of_range).
 class Dispatcher {
  public:
   /// `policy` keeps queue_count(pools) queues: one of each processor, then one of each pool, which holds what late
@@ -30,47 +29,61 @@ class Dispatcher {
   /// Plans that are active or still have requests inside.
   std::size_t plans_in_use() const;
 
-  /// A request arrives. Appends what can start now to `out` (at most one dispatch per idle processor). Its id must
-  /// differ from those of the requests in flight and its task must be in the plan.
+  /// A request arrives. Appends what can start now to `out` (at most one dispatch per idle processor). Its task must be
+  /// in the plan, and its truth known if the policy wants it.
   void arrive(const Request& request, Seconds now, std::vector<Dispatch>& out);
 
-  /// `finished` has run. Appends what can start now. Returns true if that was the request's last stage.
-  bool finish(const Dispatch& finished, Seconds now, std::vector<Dispatch>& out);
+  /// `finished` has run; `sparsity` is the share of zeros that the sparsity monitor saw in it, if it looked. Appends
+  /// what can start now. Returns true if that was the request's last stage.
+  bool finish(const Dispatch& finished, Seconds now, std::vector<Dispatch>& out, std::optional<double> sparsity = {});
 
   /// `failed` has run without a usable result: its request leaves, the processor is free again. Appends what can start
   /// now.
   void abandon(const Dispatch& failed, Seconds now, std::vector<Dispatch>& out);
 
-  std::size_t in_flight() const { return requests_.size(); }
+  /// The request of a dispatch that has not been finished yet.
+  const Request& request(const Dispatch& dispatch) const { return admitted_.at(dispatch.slot).request; }
+
+  std::size_t in_flight() const { return admitted_.size() - free_.size(); }
   /// Stages that are ready and wait for a processor.
   std::size_t waiting() const { return policy_->waiting(); }
 
  private:
   struct PlanInUse {
     std::shared_ptr<const plan::Plan> plan;
+    std::vector<Outlook> outlooks;  // by task
     std::size_t requests = 0;
   };
   struct Admitted {
     Request request;
     std::size_t plan_version = 0;
+    // Of its plan, which stays while the request is inside.
+    const plan::TaskPlan* plan = nullptr;
+    const Outlook* outlook = nullptr;
+    const StageTimes* times = nullptr;
+    zoo::StageId stage{};  // that waits or runs
+    double gamma_sum = 0;
+    std::size_t gamma_terms = 0;
+    double gamma() const { return gamma_terms == 0 ? 1 : gamma_sum / static_cast<double>(gamma_terms); }
   };
 
-  const plan::TaskPlan& task_plan(const Admitted& admitted) const;
-  void make_ready(const Admitted& admitted, zoo::StageId stage, Seconds now);
+  static PlanInUse in_use(std::shared_ptr<const plan::Plan> plan);
+  SlotIndex free_slot();
+  void make_ready(SlotIndex slot, Seconds last_run);
   QueueId queue_of(const plan::TaskPlan& plan, zoo::StageId stage) const;
   void start_idle(soc::ProcessorId first, Seconds now, std::vector<Dispatch>& out);
   void start(soc::ProcessorId processor, Seconds now, std::vector<Dispatch>& out);
-  void leave(RequestId request);
+  void leave(SlotIndex slot);
+  void drop_old_plans();
 
   std::unique_ptr<Policy> policy_;
   soc::Pools pools_;
   std::vector<std::vector<QueueId>> serves_;  // by processor
   std::vector<bool> busy_;                    // by processor
-  std::deque<PlanInUse> plans_;
-  std::size_t oldest_version_ = 0;  // of plans_.front()
-  // The pool hands freed entries out again, so that a steady load allocates nothing.
-  std::unique_ptr<std::pmr::unsynchronized_pool_resource> pool_;
-  std::pmr::unordered_map<RequestId, Admitted> requests_;
+  std::deque<PlanInUse> plans_;               // an old one without requests is empty
+  std::size_t oldest_version_ = 0;            // of plans_.front()
+  std::vector<Admitted> admitted_;            // by slot
+  std::vector<SlotIndex> free_;               // slots without a request
 };
 
 }  // namespace sparseloom::sched

@@ -9,13 +9,23 @@ namespace {
 
 struct PolicyRow {
   std::string_view name;
-  std::unique_ptr<Policy> (*make)(std::size_t queues);
+  Knowledge knowledge;
+  std::unique_ptr<Policy> (*make)(const PolicySpec& spec);
 };
 
 // A new policy is a file and a line here.
 constexpr std::array kPolicies{
-    PolicyRow{"fcfs", make_fcfs},
-    PolicyRow{"edf", make_edf},
+    PolicyRow{"fcfs", Knowledge::kModel, make_fcfs},
+    PolicyRow{"edf", Knowledge::kModel, make_edf},
+    PolicyRow{"sjf", Knowledge::kModel, make_sjf},
+    PolicyRow{"sjf_sparse", Knowledge::kMonitored, make_sjf},
+    PolicyRow{"prema", Knowledge::kModel, make_prema},
+    PolicyRow{"planaria", Knowledge::kModel, make_planaria},
+    PolicyRow{"sdrm3", Knowledge::kModel, make_sdrm3},
+    PolicyRow{"sdrm3_sparse", Knowledge::kMonitored, make_sdrm3},
+    PolicyRow{"dysta_naive", Knowledge::kModel, make_dysta},
+    PolicyRow{"dysta", Knowledge::kMonitored, make_dysta},
+    PolicyRow{"dysta_oracle", Knowledge::kTruth, make_dysta},
 };
 
 }  // namespace
@@ -26,9 +36,17 @@ std::vector<std::string_view> policy_names() {
   return names;
 }
 
+std::vector<std::string_view> causal_policy_names() {
+  std::vector<std::string_view> names;
+  for (const PolicyRow& row : kPolicies) {
+    if (row.knowledge != Knowledge::kTruth) names.push_back(row.name);
+  }
+  return names;
+}
+
 Result<std::unique_ptr<Policy>> make_policy(std::string_view name, std::size_t queues) {
   for (const PolicyRow& row : kPolicies) {
-    if (row.name == name) return row.make(queues);
+    if (row.name == name) return row.make({row.name, row.knowledge, queues});
   }
   return error(Code::kInvalidArgument, "no policy '{}'; known: {}", name, fmt::join(policy_names(), ", "));
 }

@@ -2,12 +2,13 @@
 // Deterministic: a policy keeps state fed by events alone. No clocks, locks, threads or I/O.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "sparseloom/base/ids.h"
 #include "sparseloom/base/units.h"
-#include "sparseloom/plan/planner.h"
+#include "sparseloom/sched/outlook.h"
 
 namespace sparseloom::sched {
 
@@ -16,27 +17,40 @@ using RequestId = StrongId<RequestTag>;
 
 /// One query for one task. Times are since the run's start.
 struct Request {
-  RequestId id;  ///< position in the order of arrival
+  RequestId id;  ///< position in the order of arrival; ids of requests in flight differ, they break ties
   zoo::TaskId task;
   Seconds arrival{0};
   Seconds deadline{0};     ///< arrival + latency bound
   std::size_t sample = 0;  ///< which sample of the task's data it carries
+  double priority = 1;     ///< more than 0; a larger one is more urgent to the policies that look at it
+  /// Times that its stages will really take, for policies that know the future; not owned, outlives the request. Only
+  /// a simulator has them.
+  const StageTimes* truth = nullptr;
 };
 
 struct QueueTag;
 /// Ready stages that the same processors may run stand in one queue.
 using QueueId = StrongId<QueueTag>;
 
-/// A stage of a request that can run now: its predecessor has finished.
+/// Where a Dispatcher keeps a request: of those in flight no two have the same, and it is smaller than the most that
+/// were in flight at once.
+using SlotIndex = std::uint32_t;
+
+/// A stage of a request that can run now: its predecessor has finished. Its times are as good as the policy's
+/// Knowledge.
 struct ReadyStage {
+  SlotIndex slot = 0;
+  QueueId queue;
   RequestId request;
   zoo::TaskId task;
   zoo::StageId stage;
-  QueueId queue;
   Seconds arrival{0};
   Seconds deadline{0};
-  Seconds ready_since{0};
-  Seconds remaining{0};  ///< estimated time its stages still need, this one included
+  Seconds last_run{0};   ///< when the request's last stage finished; its admission before the first
+  Seconds next{0};       ///< estimated time of this stage
+  Seconds remaining{0};  ///< estimated time of this stage and all after it
+  Seconds isolated{0};   ///< estimated time of all its stages, at its arrival
+  double priority = 1;
 };
 
 /// What a host must do next: run `stage` of `request` on `processor`.
@@ -47,6 +61,7 @@ struct Dispatch {
   zoo::VariantId variant;
   soc::ProcessorId processor;
   std::size_t plan_version = 0;  ///< the plan the request was admitted under
+  SlotIndex slot = 0;
   friend bool operator==(const Dispatch&, const Dispatch&) = default;
 };
 

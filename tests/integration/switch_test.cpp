@@ -41,6 +41,7 @@ struct DemoZoo {
         const auto& offered = soc.processor(chosen.placement.back()).backends;
         chosen.backends.push_back(
             std::find(offered.begin(), offered.end(), backend) != offered.end() ? backend : offered.front());
+        chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1)});
       }
     }
     return plan;

@@ -113,6 +113,7 @@ struct FakeWorld {
         chosen.sigma.emplace_back(v);
         chosen.placement.emplace_back(i % soc.processors.size());
         chosen.backends.push_back(backend);
+        chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1)});
       }
     }
     return plan;

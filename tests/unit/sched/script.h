@@ -37,6 +37,7 @@ inline std::shared_ptr<const plan::Plan> made_up_plan(const std::vector<Row>& ro
     for (const std::size_t v : row.sigma) task.sigma.emplace_back(v);
     for (const std::size_t p : row.placement) task.placement.emplace_back(p);
     task.backends.assign(row.sigma.size(), soc::Backend::kOpenVino);
+    task.estimates.assign(row.sigma.size(), {.latency = Seconds(1), .model_latency = Seconds(1)});
     task.late_binding = late_binding;
     task.latency = Seconds(static_cast<double>(row.sigma.size()));
   }
@@ -66,8 +67,11 @@ class Script {
       : dispatcher_(std::move(plan), pools, policy_for(policy, pools)), running_(pools.of.size()) {}
 
   std::string arrive(std::size_t request, std::size_t task, double arrival, double deadline) {
-    dispatcher_.arrive({RequestId(request), zoo::TaskId(task), Seconds(arrival), Seconds(deadline)}, Seconds(arrival),
-                       out_);
+    const Request r{.id = RequestId(request),
+                    .task = zoo::TaskId(task),
+                    .arrival = Seconds(arrival),
+                    .deadline = Seconds(deadline)};
+    dispatcher_.arrive(r, Seconds(arrival), out_);
     return answer();
   }
 
