@@ -19,6 +19,7 @@ std::function<Status()> add_demo(CLI::App& command);
 std::function<Status()> add_plan(CLI::App& command);
 std::function<Status()> add_profile(CLI::App& command);
 std::function<Status()> add_run(CLI::App& command);
+std::function<Status()> add_simulate(CLI::App& command);
 std::function<Status()> add_soc(CLI::App& command);
 std::function<Status()> add_stitch(CLI::App& command);
 std::function<Status()> add_version(CLI::App& command);

@@ -56,22 +56,6 @@ fs::path beside(const fs::path& path) {
   return path.parent_path() / fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter++);
 }
 
-Status write_in_place(const fs::path& path, std::string_view content) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (file.get() < 0) return io_error(path, "open for writing", errno);
-  return write_all(path, file.get(), content);
-}
-
-Status write_and_rename(const fs::path& path, const fs::path& temporary, std::string_view content) {
-  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (file.get() < 0) return io_error(path, "create", errno);
-  SL_RETURN_IF_ERROR(write_all(path, file.get(), content));
-  if (::fsync(file.get()) != 0) return io_error(path, "flush", errno);
-  if (file.close() != 0) return io_error(path, "close", errno);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return io_error(path, "replace", errno);
-  return {};
-}
-
 // Gives what was made its place. An empty folder that stands there is filled and not replaced: whoever works in it
 // would be left in one that is gone.
 std::error_code put(const fs::path& made, const fs::path& target) {
@@ -135,14 +119,47 @@ Result<std::string> read_file(const fs::path& path) {
   return content;
 }
 
-Status write_file(const fs::path& path, std::string_view content) {
+Result<FileWriter> FileWriter::create(const fs::path& path) {
   std::error_code ignored;
   const fs::file_status existing = fs::status(path, ignored);
-  if (fs::exists(existing) && !fs::is_regular_file(existing)) return write_in_place(path, content);
-  const fs::path temporary = beside(path);
-  Status status = write_and_rename(path, temporary, content);
-  if (!status.ok()) ::unlink(temporary.c_str());
-  return status;
+  const bool in_place = fs::exists(existing) && !fs::is_regular_file(existing);
+  FileWriter writer;
+  writer.path_ = path;
+  if (!in_place) writer.temporary_ = beside(path);
+  writer.fd_ = in_place ? ::open(path.c_str(), O_WRONLY | O_CLOEXEC)
+                        : ::open(writer.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (writer.fd_ >= 0) return writer;
+  const int reason = errno;
+  writer.temporary_.clear();  // nothing to remove
+  return io_error(path, in_place ? "open for writing" : "create", reason);
+}
+
+FileWriter::FileWriter(FileWriter&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+FileWriter::~FileWriter() {
+  if (fd_ >= 0) ::close(fd_);
+  std::error_code ignored;
+  if (!temporary_.empty()) fs::remove(temporary_, ignored);
+}
+
+Status FileWriter::write(std::string_view content) { return write_all(path_, fd_, content); }
+
+Status FileWriter::commit() {
+  if (!temporary_.empty() && ::fsync(fd_) != 0) return io_error(path_, "flush", errno);
+  if (::close(std::exchange(fd_, -1)) != 0) return io_error(path_, "close", errno);
+  if (temporary_.empty()) return {};
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return io_error(path_, "replace", errno);
+  temporary_.clear();
+  return {};
+}
+
+Status write_file(const fs::path& path, std::string_view content) {
+  SL_ASSIGN_OR_RETURN(FileWriter file, FileWriter::create(path));
+  SL_RETURN_IF_ERROR(file.write(content));
+  return file.commit();
 }
 
 Status write_folder(const fs::path& path, const std::function<Status(const fs::path&)>& fill, OtherFolder other) {

@@ -19,6 +19,26 @@ Result<std::string> read_file(const std::filesystem::path& path);
 /// kUnavailable (read-only, no such folder), kResourceExhausted (disk full).
 Status write_file(const std::filesystem::path& path, std::string_view content);
 
+/// Writes a file bit by bit with write_file's promises: until commit() a reader sees the old content, and without it
+/// the old content stays. Not thread-safe.
+class FileWriter {
+ public:
+  /// Errors: those of write_file.
+  static Result<FileWriter> create(const std::filesystem::path& path);
+  FileWriter(FileWriter&& other) noexcept;
+  FileWriter& operator=(FileWriter&&) = delete;
+  ~FileWriter();
+
+  Status write(std::string_view content);
+  /// Everything has been written; no other call may follow.
+  Status commit();
+
+ private:
+  FileWriter() = default;
+  std::filesystem::path path_, temporary_;  // no temporary: written in place
+  int fd_ = -1;
+};
+
 /// What write_folder does when a folder with content stands at its path once it is done.
 enum class OtherFolder {
   kFails,

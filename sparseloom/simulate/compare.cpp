@@ -1,0 +1,65 @@
+#include "sparseloom/simulate/compare.h"
+
+namespace sparseloom::simulate {
+namespace {
+
+/// One policy's simulation, its meter, and who else hears of it.
+class Contender final : public Observer {
+ public:
+  Contender(std::size_t processors, std::size_t column, FinishTable* table, Observer* also)
+      : meter_(processors), column_(column), table_(table), also_(also) {}
+
+  void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
+           bool waited) override {
+    meter_.ran(request, dispatch, start, end, waited);
+    if (also_ != nullptr) also_->ran(request, dispatch, start, end, waited);
+  }
+
+  void finished(const sched::Request& request, Seconds at) override {
+    meter_.finished(request, at);
+    if (table_ != nullptr) table_->finished(column_, request.id.index(), at);
+    if (also_ != nullptr) also_->finished(request, at);
+  }
+
+  Metrics metrics() const { return meter_.metrics(); }
+
+  std::optional<Simulation> simulation;
+
+ private:
+  Meter meter_;
+  std::size_t column_;
+  FinishTable* table_;
+  Observer* also_;
+};
+
+}  // namespace
+
+Result<std::vector<Metrics>> compare_policies(const Stage& stage, const std::vector<std::string_view>& policies,
+                                              RequestSource& requests, const CompareOptions& options) {
+  std::vector<std::unique_ptr<Contender>> contenders;
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    Contender& contender = *contenders.emplace_back(std::make_unique<Contender>(
+        stage.pools.of.size(), i, options.finish_table, i == 0 ? options.observer : nullptr));
+    SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(policies[i], sched::Dispatcher::queue_count(stage.pools)));
+    SL_ASSIGN_OR_RETURN(Simulation simulation, Simulation::make(stage.plan, stage.pools, std::move(policy),
+                                                                stage.admission, stage.world, contender));
+    contender.simulation.emplace(std::move(simulation));
+  }
+  for (std::size_t count = 0;; ++count) {
+    SL_ASSIGN_OR_RETURN(const std::optional<sched::Request> request, requests.next());
+    if (!request) break;
+    for (const auto& contender : contenders) contender->simulation->arrive(*request);
+    if (options.finish_table != nullptr) SL_RETURN_IF_ERROR(options.finish_table->flush_some());
+    if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed)) {
+      return error(Code::kCancelled, "stopped after {} requests", count + 1);
+    }
+  }
+  std::vector<Metrics> results;
+  for (const auto& contender : contenders) {
+    contender->simulation->finish();
+    results.push_back(contender->metrics());
+  }
+  return results;
+}
+
+}  // namespace sparseloom::simulate

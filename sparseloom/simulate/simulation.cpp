@@ -1,0 +1,70 @@
+#include "sparseloom/simulate/simulation.h"
+
+namespace sparseloom::simulate {
+
+Result<Simulation> Simulation::make(std::shared_ptr<const plan::Plan> plan, soc::Pools pools,
+                                    std::unique_ptr<sched::Policy> policy, Admission admission, World& world,
+                                    Observer& observer) {
+  if (admission == Admission::kBenchmark && pools.of.size() != 1) {
+    return error(Code::kInvalidArgument, "admission 'benchmark' with {} processors; it is defined for one",
+                 pools.of.size());
+  }
+  Simulation simulation(admission, world, observer);
+  simulation.plan_ = plan;
+  simulation.running_.resize(pools.of.size());
+  simulation.dispatcher_ = std::make_unique<sched::Dispatcher>(std::move(plan), std::move(pools), std::move(policy));
+  return simulation;
+}
+
+std::optional<std::size_t> Simulation::first_to_end() const {
+  std::optional<std::size_t> first;
+  for (std::size_t p = 0; p < running_.size(); ++p) {
+    if (running_[p].busy && (!first || running_[p].end < running_[*first].end)) first = p;
+  }
+  return first;
+}
+
+bool Simulation::leaves_system_empty(const Running& running) const {
+  return dispatcher_->in_flight() == 1 &&
+         running.dispatch.stage.index() + 1 == plan_->tasks[running.dispatch.task.index()].sigma.size();
+}
+
+void Simulation::arrive(const sched::Request& request) {
+  while (const std::optional<std::size_t> p = first_to_end()) {
+    const Running& next = running_[*p];
+    const bool first =
+        next.end <= request.arrival || (admission_ == Admission::kBenchmark && leaves_system_empty(next));
+    if (!first) break;
+    end(*p);
+  }
+  dispatcher_->arrive(request, request.arrival, out_);
+  start(request.arrival);
+}
+
+void Simulation::finish() {
+  while (const std::optional<std::size_t> p = first_to_end()) end(*p);
+}
+
+void Simulation::end(std::size_t processor) {
+  Running& r = running_[processor];
+  r.busy = false;
+  const sched::Dispatch dispatch = r.dispatch;
+  const sched::Request request = dispatcher_->request(dispatch);
+  const Seconds now = r.end;
+  if (dispatch.slot >= last_end_.size()) last_end_.resize(dispatch.slot + std::size_t{1});
+  const bool waited = dispatch.stage.index() > 0 && last_end_[dispatch.slot] < r.start;
+  last_end_[dispatch.slot] = now;
+  observer_.ran(request, dispatch, r.start, now, waited);
+  if (dispatcher_->finish(dispatch, now, out_, r.sparsity)) observer_.finished(request, now);
+  start(now);
+}
+
+void Simulation::start(Seconds now) {
+  for (const sched::Dispatch& dispatch : out_) {
+    const StageRun run = world_.run(dispatcher_->request(dispatch), dispatch);
+    running_[dispatch.processor.index()] = {true, now, now + run.time, run.sparsity, dispatch};
+  }
+  out_.clear();
+}
+
+}  // namespace sparseloom::simulate

@@ -1,0 +1,87 @@
+// simulate: a discrete-event engine with a virtual clock that drives the same plans, Dispatcher and policies as the
+// real engine. Deterministic; runs no models.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "sparseloom/sched/dispatcher.h"
+
+namespace sparseloom::simulate {
+
+/// What a stage turns out to be when it runs.
+struct StageRun {
+  Seconds time{0};
+  std::optional<double> sparsity;  ///< share of zeros that the sparsity monitor sees
+};
+
+/// Says what happens when a stage runs. Calls come in the order of the virtual clock.
+class World {
+ public:
+  virtual ~World() = default;
+  virtual StageRun run(const sched::Request& request, const sched::Dispatch& dispatch) = 0;
+};
+
+/// Hears what happened. Calls come in the order of the virtual clock's finish times, but for what starts at one moment.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  /// A stage has run. `waited`: its predecessor ended before it started, so the request was preempted.
+  virtual void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
+                   bool waited) = 0;
+  /// A request has run its last stage.
+  virtual void finished(const sched::Request& request, Seconds at) = 0;
+};
+
+/// When a request that arrives while something runs is let in.
+enum class Admission {
+  /// On arrival, as the real engine does. Of a stage that ends and a request that arrives at one moment, the end is
+  /// first.
+  kStandard,
+  /// As the public benchmark does, on one processor: nobody is let in before the stage ends that leaves the system
+  /// empty; then the next request is, and the clock is set to its arrival, even if that moves it back.
+  kBenchmark,
+};
+
+/// Runs one policy over one stream of requests. Not thread-safe. Memory follows the requests in flight.
+class Simulation {
+ public:
+  /// World and observer must outlive it. kInvalidArgument: more than one processor with Admission::kBenchmark.
+  static Result<Simulation> make(std::shared_ptr<const plan::Plan> plan, soc::Pools pools,
+                                 std::unique_ptr<sched::Policy> policy, Admission admission, World& world,
+                                 Observer& observer);
+
+  /// The next request, in order of arrival: all that happens before it does first. O(what happens before it).
+  void arrive(const sched::Request& request);
+  /// No more requests: runs until all have finished.
+  void finish();
+
+  sched::Dispatcher& dispatcher() { return *dispatcher_; }
+
+ private:
+  struct Running {
+    bool busy = false;
+    Seconds start{0}, end{0};
+    std::optional<double> sparsity;
+    sched::Dispatch dispatch;
+  };
+
+  Simulation(Admission admission, World& world, Observer& observer)
+      : admission_(admission), world_(world), observer_(observer) {}
+  std::optional<std::size_t> first_to_end() const;
+  bool leaves_system_empty(const Running& running) const;
+  void end(std::size_t processor);
+  void start(Seconds now);
+
+  Admission admission_;
+  World& world_;
+  Observer& observer_;
+  std::unique_ptr<sched::Dispatcher> dispatcher_;
+  std::shared_ptr<const plan::Plan> plan_;
+  std::vector<Running> running_;      // by processor
+  std::vector<Seconds> last_end_;     // by slot: of the request's last stage that ran
+  std::vector<sched::Dispatch> out_;  // scratch
+};
+
+}  // namespace sparseloom::simulate
