@@ -10,7 +10,7 @@ constexpr double kEta = 0.01;  // weight of slack and waiting against the remain
 
 struct DystaRule {
   enum { kRemaining, kDeadline, kLastRun, kIsolated, kOrder };
-  static constexpr std::size_t kAttributes = 5;
+  static constexpr std::size_t kAttributes = 5, kSplits = 4;
   using Point = std::array<double, kAttributes>;
 
   static Point point(const ReadyStage& s) {

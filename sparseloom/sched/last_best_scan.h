@@ -10,7 +10,7 @@ namespace sparseloom::sched {
 /// arrival's last admission; if all are negative, the last admission wins. That is how the published scheduler scans
 /// for planaria and sdrm3 (docs/simulate.md).
 inline Standing scan_standing(double score, double arrival, double order) {
-  return score >= 0 ? Standing(-score, arrival, -order) : Standing(1, 0, -order);
+  return score >= 0 ? Standing{-score, arrival, -order} : Standing{1, 0, -order};
 }
 
 }  // namespace sparseloom::sched

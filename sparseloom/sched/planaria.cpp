@@ -6,7 +6,7 @@ namespace {
 
 struct PlanariaRule {
   enum { kPriority, kDeadline, kArrival, kOrder };
-  static constexpr std::size_t kAttributes = 4;
+  static constexpr std::size_t kAttributes = 4, kSplits = 2;
   using Point = std::array<double, kAttributes>;
 
   static Point point(const ReadyStage& s) {

@@ -78,7 +78,7 @@ double Prema::age(Queue& queue, Seconds now) {
   for (const Waiting& w : queue.young) {
     Token& token = tokens_[w.slot];
     if (token.met) {
-      token.value += w.priority * (now - w.last_run).count() / w.isolated.count();
+      token.value += w.priority * ((now - w.last_run) / w.isolated);
       largest = std::max(largest, token.value);
       if (token.value >= kUpper) {
         queue.add_elder(w);

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -14,8 +13,18 @@
 
 namespace sparseloom::sched {
 
-/// Where a waiting stage stands: the least is run first. The ties are there to make all different.
-using Standing = std::tuple<double, double, double>;
+/// Where a waiting stage stands: the least is run first. The ties make all different.
+struct Standing {
+  double score = 0;
+  double first_tie = 0;
+  double second_tie = 0;
+
+  friend bool operator<(const Standing& a, const Standing& b) {
+    if (a.score != b.score) return a.score < b.score;
+    if (a.first_tie != b.first_tie) return a.first_tie < b.first_tie;
+    return a.second_tie < b.second_tie;
+  }
+};
 
 /// Finds the waiting stage with the least standing under a rule whose standings change with time, without looking at
 /// all that wait.
@@ -24,6 +33,7 @@ using Standing = std::tuple<double, double, double>;
 /// stands now, and how well any point within a box [low, high] can stand at best:
 ///
 ///     static constexpr std::size_t kAttributes;
+///     static constexpr std::size_t kSplits;  // attributes that matter besides ties: the first of them
 ///     static std::array<double, kAttributes> point(const ReadyStage&);
 ///     static Standing standing(const Point& point, const Moment&);
 ///     static Standing best(const Point& low, const Point& high, const Moment&);
@@ -170,7 +180,7 @@ class ScoreIndex {
     static std::size_t widest_attribute(const Box& box, const Box& all) {
       std::size_t widest = 0;
       double largest = -1;
-      for (std::size_t a = 0; a < Rule::kAttributes; ++a) {
+      for (std::size_t a = 0; a < Rule::kSplits; ++a) {
         const double whole = all.high[a] - all.low[a];
         const double share = whole > 0 ? (box.high[a] - box.low[a]) / whole : 0;
         if (share > largest) largest = share, widest = a;

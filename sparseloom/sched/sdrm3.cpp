@@ -9,7 +9,7 @@ constexpr double kFairness = 1.0;  // weight
 
 struct Sdrm3Rule {
   enum { kRemaining, kNext, kDeadline, kLastRun, kArrival, kOrder };
-  static constexpr std::size_t kAttributes = 6;
+  static constexpr std::size_t kAttributes = 6, kSplits = 4;
   using Point = std::array<double, kAttributes>;
 
   static Point point(const ReadyStage& s) {
