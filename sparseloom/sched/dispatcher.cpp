@@ -95,6 +95,7 @@ void Dispatcher::make_ready(SlotIndex slot, Seconds last_run) {
   const Admitted& admitted = admitted_[slot];
   const Request& r = admitted.request;
   const double gamma = admitted.gamma();
+  ++waiting_;
   policy_->push({.slot = slot,
                  .queue = queue_of(*admitted.plan, admitted.stage),
                  .request = r.id,
@@ -116,9 +117,10 @@ void Dispatcher::start_idle(soc::ProcessorId first, Seconds now, std::vector<Dis
 }
 
 void Dispatcher::start(soc::ProcessorId processor, Seconds now, std::vector<Dispatch>& out) {
-  if (busy_.at(processor.index()) || policy_->waiting() == 0) return;
+  if (busy_.at(processor.index()) || waiting_ == 0) return;
   const std::optional<SlotIndex> slot = policy_->next(serves_[processor.index()], {now, in_flight()});
   if (!slot) return;
+  --waiting_;
   busy_[processor.index()] = true;
   const Admitted& admitted = admitted_[*slot];
   out.push_back({.request = admitted.request.id,

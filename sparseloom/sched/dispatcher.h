@@ -46,7 +46,7 @@ class Dispatcher {
 
   std::size_t in_flight() const { return admitted_.size() - free_.size(); }
   /// Stages that are ready and wait for a processor.
-  std::size_t waiting() const { return policy_->waiting(); }
+  std::size_t waiting() const { return waiting_; }
 
  private:
   struct PlanInUse {
@@ -84,6 +84,7 @@ class Dispatcher {
   std::size_t oldest_version_ = 0;            // of plans_.front()
   std::vector<Admitted> admitted_;            // by slot
   std::vector<SlotIndex> free_;               // slots without a request
+  std::size_t waiting_ = 0;
 };
 
 }  // namespace sparseloom::sched

@@ -18,6 +18,8 @@ struct DystaRule {
             static_cast<double>(s.request.index())};
   }
 
+  static double least_score(const Point& p) { return p[kRemaining]; }
+
   static double score(double remaining, double spare, double idle, double isolated, const Moment& moment) {
     const double waited = std::max(0.0, idle) / isolated / static_cast<double>(moment.in_flight);
     return remaining + kEta * (std::max(0.0, spare) + waited);

@@ -20,7 +20,6 @@ class HeapPolicy final : public Policy {
     auto& heap = heaps_[stage.queue.index()];
     heap.push_back({Rank{}(stage), stage.slot});
     std::push_heap(heap.begin(), heap.end(), runs_later);
-    ++waiting_;
   }
 
   std::optional<SlotIndex> next(std::span<const QueueId> queues, const Moment& /*moment*/) override {
@@ -33,11 +32,8 @@ class HeapPolicy final : public Policy {
     std::pop_heap(best->begin(), best->end(), runs_later);
     const SlotIndex first = best->back().slot;
     best->pop_back();
-    --waiting_;
     return first;
   }
-
-  std::size_t waiting() const override { return waiting_; }
 
  private:
   struct Entry {
@@ -48,7 +44,6 @@ class HeapPolicy final : public Policy {
   static bool runs_later(const Entry& a, const Entry& b) { return b.rank < a.rank; }
 
   std::vector<std::vector<Entry>> heaps_;
-  std::size_t waiting_ = 0;
 };
 
 }  // namespace sparseloom::sched

@@ -35,8 +35,6 @@ class Policy {
   virtual void push(const ReadyStage& stage) = 0;
   /// Takes out the stage that a processor which serves `queues` runs next, or nothing if all are empty.
   virtual std::optional<SlotIndex> next(std::span<const QueueId> queues, const Moment& moment) = 0;
-  /// Number of stages that wait, over all queues.
-  virtual std::size_t waiting() const = 0;
 
  private:
   std::string_view name_;

@@ -30,11 +30,9 @@ class Prema final : public Policy {
     } else {
       queue.young.push_back(waiting);
     }
-    ++waiting_;
   }
 
   std::optional<SlotIndex> next(std::span<const QueueId> served, const Moment& moment) override;
-  std::size_t waiting() const override { return waiting_; }
 
  private:
   struct Token {
@@ -68,7 +66,6 @@ class Prema final : public Policy {
 
   std::vector<Queue> queues_;
   std::vector<Token> tokens_;  // by slot; outlives a stage, so that a request keeps its token between stages
-  std::size_t waiting_ = 0;
 };
 
 /// Adds to the tokens of the young that have been met, and returns the largest token among all that have.
@@ -127,7 +124,6 @@ std::optional<SlotIndex> Prema::next(std::span<const QueueId> served, const Mome
   for (const QueueId id : served) {
     for (const Waiting& w : queues_[id.index()].young) tokens_[w.slot].met = true;
   }
-  --waiting_;
   if (!of->elders.empty() && best == of->elders.data()) {
     const SlotIndex slot = best->slot;
     std::pop_heap(of->elders.begin(), of->elders.end());

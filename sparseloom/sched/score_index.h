@@ -35,6 +35,7 @@ struct Standing {
 ///     static constexpr std::size_t kAttributes;
 ///     static constexpr std::size_t kSplits;  // attributes that matter besides ties: the first of them
 ///     static std::array<double, kAttributes> point(const ReadyStage&);
+///     static double least_score(const Point& point);  // whatever the moment; cheap, -infinity if nothing is known
 ///     static Standing standing(const Point& point, const Moment&);
 ///     static Standing best(const Point& low, const Point& high, const Moment&);
 ///
@@ -120,6 +121,7 @@ class ScoreIndex {
     std::size_t tree;
 
     void look(const Entry& entry, std::size_t at) {
+      if (Rule::least_score(entry.point) > limit.score) return;
       const Standing standing = Rule::standing(entry.point, moment);
       if (!(standing < limit)) return;
       limit = standing;
@@ -266,7 +268,6 @@ class ScorePolicy final : public Policy {
 
   void push(const ReadyStage& stage) override {
     indices_[stage.queue.index()].push(stage);
-    ++waiting_;
   }
 
   std::optional<SlotIndex> next(std::span<const QueueId> queues, const Moment& moment) override {
@@ -278,15 +279,11 @@ class ScorePolicy final : public Policy {
       if (const auto better = index.best(moment, found)) found = better, of = &index;
     }
     if (!found) return std::nullopt;
-    --waiting_;
     return of->take(*found);
   }
 
-  std::size_t waiting() const override { return waiting_; }
-
  private:
   std::vector<ScoreIndex<Rule>> indices_;
-  std::size_t waiting_ = 0;
 };
 
 }  // namespace sparseloom::sched

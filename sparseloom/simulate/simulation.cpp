@@ -24,16 +24,15 @@ std::optional<std::size_t> Simulation::first_to_end() const {
   return first;
 }
 
-bool Simulation::leaves_system_empty(const Running& running) const {
-  return dispatcher_->in_flight() == 1 &&
-         running.dispatch.stage.index() + 1 == plan_->tasks[running.dispatch.task.index()].sigma.size();
+bool Simulation::is_last(const sched::Dispatch& dispatch) const {
+  return dispatch.stage.index() + 1 == plan_->tasks[dispatch.task.index()].sigma.size();
 }
 
 void Simulation::arrive(const sched::Request& request) {
   while (const std::optional<std::size_t> p = first_to_end()) {
     const Running& next = running_[*p];
     const bool first =
-        next.end <= request.arrival || (admission_ == Admission::kBenchmark && leaves_system_empty(next));
+        next.end <= request.arrival || (admission_ == Admission::kBenchmark && dispatcher_->in_flight() == 1 && is_last(next.dispatch));
     if (!first) break;
     end(*p);
   }
@@ -48,19 +47,19 @@ void Simulation::finish() {
 void Simulation::end(std::size_t processor) {
   Running& r = running_[processor];
   r.busy = false;
-  const sched::Dispatch dispatch = r.dispatch;
-  const sched::Request request = dispatcher_->request(dispatch);
   const Seconds now = r.end;
-  if (dispatch.slot >= last_end_.size()) last_end_.resize(dispatch.slot + std::size_t{1});
-  const bool waited = dispatch.stage.index() > 0 && last_end_[dispatch.slot] < r.start;
-  last_end_[dispatch.slot] = now;
-  observer_.ran(request, dispatch, r.start, now, waited);
-  if (dispatcher_->finish(dispatch, now, out_, r.sparsity)) observer_.finished(request, now);
+  const sched::Request& request = dispatcher_->request(r.dispatch);
+  const bool waited = r.dispatch.stage.index() > 0 && last_end_[r.dispatch.slot] < r.start;
+  last_end_[r.dispatch.slot] = now;
+  observer_.ran(request, r.dispatch, r.start, now, waited);
+  if (is_last(r.dispatch)) observer_.finished(request, now);
+  dispatcher_->finish(r.dispatch, now, out_, r.sparsity);
   start(now);
 }
 
 void Simulation::start(Seconds now) {
   for (const sched::Dispatch& dispatch : out_) {
+    if (dispatch.slot >= last_end_.size()) last_end_.resize(dispatch.slot + std::size_t{1});
     const StageRun run = world_.run(dispatcher_->request(dispatch), dispatch);
     running_[dispatch.processor.index()] = {true, now, now + run.time, run.sparsity, dispatch};
   }

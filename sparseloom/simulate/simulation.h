@@ -70,7 +70,7 @@ class Simulation {
   Simulation(Admission admission, World& world, Observer& observer)
       : admission_(admission), world_(world), observer_(observer) {}
   std::optional<std::size_t> first_to_end() const;
-  bool leaves_system_empty(const Running& running) const;
+  bool is_last(const sched::Dispatch& dispatch) const;
   void end(std::size_t processor);
   void start(Seconds now);
 
