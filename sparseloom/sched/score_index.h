@@ -266,9 +266,7 @@ class ScorePolicy final : public Policy {
  public:
   explicit ScorePolicy(const PolicySpec& spec) : Policy(spec.name, spec.knowledge), indices_(spec.queues) {}
 
-  void push(const ReadyStage& stage) override {
-    indices_[stage.queue.index()].push(stage);
-  }
+  void push(const ReadyStage& stage) override { indices_[stage.queue.index()].push(stage); }
 
   std::optional<SlotIndex> next(std::span<const QueueId> queues, const Moment& moment) override {
     std::optional<typename ScoreIndex<Rule>::Found> found;

@@ -31,8 +31,8 @@ bool Simulation::is_last(const sched::Dispatch& dispatch) const {
 void Simulation::arrive(const sched::Request& request) {
   while (const std::optional<std::size_t> p = first_to_end()) {
     const Running& next = running_[*p];
-    const bool first =
-        next.end <= request.arrival || (admission_ == Admission::kBenchmark && dispatcher_->in_flight() == 1 && is_last(next.dispatch));
+    const bool first = next.end <= request.arrival ||
+                       (admission_ == Admission::kBenchmark && dispatcher_->in_flight() == 1 && is_last(next.dispatch));
     if (!first) break;
     end(*p);
   }
