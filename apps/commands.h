@@ -22,6 +22,7 @@ std::function<Status()> add_run(CLI::App& command);
 std::function<Status()> add_simulate(CLI::App& command);
 std::function<Status()> add_soc(CLI::App& command);
 std::function<Status()> add_stitch(CLI::App& command);
+std::function<Status()> add_sweep(CLI::App& command);
 std::function<Status()> add_version(CLI::App& command);
 std::function<Status()> add_zoo(CLI::App& command);
 

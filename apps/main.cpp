@@ -26,6 +26,7 @@ constexpr std::array kCommands{
     CommandRow{"simulate", "play requests under scheduling policies on a virtual clock", apps::add_simulate},
     CommandRow{"soc", "list this machine's processors", apps::add_soc},
     CommandRow{"stitch", "evaluate one stitched variant: accuracy, latency per placement", apps::add_stitch},
+    CommandRow{"sweep", "compare scheduling policies over loads, bounds and seeds, simulated", apps::add_sweep},
     CommandRow{"zoo", "list or verify a zoo of model variants", apps::add_zoo},
     CommandRow{"version", "print the versions of sparseloom and its runtimes", apps::add_version},
 };

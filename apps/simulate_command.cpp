@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/policies_option.h"
 #include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
@@ -21,30 +22,6 @@ struct SimulateOptions {
   std::size_t processors = 1;
 };
 
-// The ten of the public benchmark, in the order of its results.
-constexpr std::array<std::string_view, 10> kBenchmarkPolicies{
-    "fcfs", "sjf", "sjf_sparse", "prema", "planaria", "sdrm3", "sdrm3_sparse", "dysta_naive", "dysta", "dysta_oracle"};
-
-Result<std::vector<std::string_view>> parse_policies(const std::vector<std::string>& names) {
-  const std::vector<std::string_view> known = sched::policy_names();
-  std::vector<std::string_view> policies;
-  const auto add = [&](std::string_view name) {
-    if (std::find(policies.begin(), policies.end(), name) == policies.end()) policies.push_back(name);
-  };
-  for (const std::string& name : names) {
-    if (name == "all") {
-      for (const std::string_view each : kBenchmarkPolicies) add(each);
-      continue;
-    }
-    const auto found = std::find(known.begin(), known.end(), name);
-    if (found == known.end()) {
-      return error(Code::kInvalidArgument, "--policy {}: no such policy; known: all, {}", name, fmt::join(known, ", "));
-    }
-    add(*found);
-  }
-  return policies;
-}
-
 Result<simulate::Admission> parse_admission(const std::string& name, std::size_t processors) {
   if (name == "standard") return simulate::Admission::kStandard;
   if (name == "benchmark" || name.empty()) {
@@ -54,12 +31,6 @@ Result<simulate::Admission> parse_admission(const std::string& name, std::size_t
                  processors);
   }
   return error(Code::kInvalidArgument, "--admission {}: allowed: benchmark, standard", name);
-}
-
-soc::Pools equal_processors(std::size_t count) {
-  soc::Pools pools{{{}}, std::vector<std::size_t>(count, 0)};
-  for (std::size_t p = 0; p < count; ++p) pools.members[0].emplace_back(p);
-  return pools;
 }
 
 void print_results(const std::vector<std::string_view>& policies, const std::vector<simulate::Metrics>& results) {
@@ -106,8 +77,8 @@ Status simulate_traces(const SimulateOptions& options) {
     SL_ASSIGN_OR_RETURN(simulate::FinishTable table, simulate::FinishTable::create(options.finish_csv, policies));
     finish_table.emplace(std::move(table));
   }
-  const simulate::Stage stage{benchmark->plan_for(options.processors), equal_processors(options.processors), admission,
-                              *benchmark};
+  simulate::Stage stage = stage_for(*benchmark, options.processors);
+  stage.admission = admission;
   SL_ASSIGN_OR_RETURN(
       const auto results,
       simulate::compare_policies(stage, policies, requests,

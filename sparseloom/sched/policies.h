@@ -22,5 +22,6 @@ std::unique_ptr<Policy> make_planaria(const PolicySpec& spec);
 std::unique_ptr<Policy> make_prema(const PolicySpec& spec);
 std::unique_ptr<Policy> make_sdrm3(const PolicySpec& spec);
 std::unique_ptr<Policy> make_sjf(const PolicySpec& spec);
+std::unique_ptr<Policy> make_stretch(const PolicySpec& spec);
 
 }  // namespace sparseloom::sched

@@ -1,0 +1,170 @@
+#include "apps/charts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+
+namespace sparseloom::apps {
+namespace {
+
+constexpr double kWidth = 640, kHeight = 400, kLeft = 70, kRight = 150, kTop = 36, kBottom = 50;
+constexpr std::array kColours{"#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377",
+                              "#999999", "#000000", "#ee8866", "#44bb99", "#aaaa00", "#bb5566"};
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '<') {
+      out += "&lt;";
+    } else if (c == '&') {
+      out += "&amp;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+/// Maps values to pixels.
+class Axis {
+ public:
+  Axis(double low, double high, double from, double to, bool log) : from_(from), to_(to), log_(log) {
+    if (low > high) low = log ? 0.1 : 0, high = 1;  // nothing to show
+    low_ = scaled(low), high_ = scaled(high);
+    if (high_ - low_ < 1e-12) high_ = low_ + 1;
+  }
+  bool shows(double value) const { return std::isfinite(value) && (!log_ || value > 0); }
+  double pixel(double value) const { return from_ + (scaled(value) - low_) / (high_ - low_) * (to_ - from_); }
+
+  /// Round values: powers of ten, or steps of 1, 2 or 5 times one.
+  std::vector<double> ticks() const {
+    std::vector<double> values;
+    if (log_) {
+      for (double e = std::ceil(low_ - 1e-9); e <= high_ + 1e-9; ++e) values.push_back(std::pow(10, e));
+      if (values.size() >= 2) return values;
+      values = {unscaled(low_), unscaled((low_ + high_) / 2), unscaled(high_)};
+      return values;
+    }
+    const double power = std::pow(10, std::floor(std::log10((high_ - low_) / 4)));
+    double step = power;
+    for (const double factor : {2.0, 5.0, 10.0}) {
+      if ((high_ - low_) / step > 6) step = power * factor;
+    }
+    for (double v = std::ceil(low_ / step - 1e-9) * step; v <= high_ + step * 1e-9; v += step) {
+      values.push_back(std::abs(v) < step * 1e-9 ? 0 : v);
+    }
+    return values;
+  }
+
+ private:
+  double scaled(double value) const { return log_ ? std::log10(value) : value; }
+  double unscaled(double value) const { return log_ ? std::pow(10, value) : value; }
+  double low_ = 0, high_ = 1, from_, to_;
+  bool log_;
+};
+
+Axis axis_over(const std::vector<const std::vector<double>*>& lists, double from, double to, bool log) {
+  double low = 1e300, high = -1e300;
+  for (const auto* list : lists) {
+    for (const double v : *list) {
+      if (!std::isfinite(v) || (log && v <= 0)) continue;
+      low = std::min(low, v), high = std::max(high, v);
+    }
+  }
+  if (!log && low > 0 && low < 0.6 * high) low = 0;
+  return {low, high, from, to, log};
+}
+
+std::string grid(const Chart& chart, const Axis& x, const Axis& y) {
+  std::string out;
+  const double right = kWidth - kRight, bottom = kHeight - kBottom;
+  for (const double v : y.ticks()) {
+    out += fmt::format("<line class='grid' x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}'/>", kLeft, right, y.pixel(v),
+                       y.pixel(v));
+    out += fmt::format("<text text-anchor='end' x='{}' y='{:.1f}'>{:.4g}</text>", kLeft - 6, y.pixel(v) + 4, v);
+  }
+  for (const double v : x.ticks()) {
+    out += fmt::format("<line class='grid' x1='{:.1f}' x2='{:.1f}' y1='{}' y2='{}'/>", x.pixel(v), x.pixel(v), kTop,
+                       bottom);
+    out += fmt::format("<text text-anchor='middle' x='{:.1f}' y='{}'>{:.4g}</text>", x.pixel(v), bottom + 16, v);
+  }
+  out += fmt::format("<text class='title' x='{}' y='20'>{}</text>", kLeft, escaped(chart.title));
+  out += fmt::format("<text text-anchor='middle' x='{}' y='{}'>{}</text>", (kLeft + right) / 2, kHeight - 12,
+                     escaped(chart.x_label));
+  out += fmt::format("<text text-anchor='middle' transform='translate(16 {}) rotate(-90)'>{}</text>",
+                     (kTop + bottom) / 2, escaped(chart.y_label));
+  return out;
+}
+
+std::string line(const Chart& chart, const Series& series, const char* colour, const Axis& x, const Axis& y) {
+  std::string points, marks;
+  for (std::size_t k = 0; k < chart.x.size() && k < series.y.size(); ++k) {
+    if (!x.shows(chart.x[k]) || !y.shows(series.y[k])) continue;
+    const double px = x.pixel(chart.x[k]), py = y.pixel(series.y[k]);
+    points += fmt::format("{:.1f},{:.1f} ", px, py);
+    marks +=
+        fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='2.5' fill='{}'><title>{}: {:.6g} at {:.6g}</title></circle>",
+                    px, py, colour, escaped(series.name), series.y[k], chart.x[k]);
+    if (k < series.low.size() && k < series.high.size() && y.shows(series.low[k]) && y.shows(series.high[k])) {
+      marks += fmt::format("<line x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}' stroke='{}'/>", px, px,
+                           y.pixel(series.low[k]), y.pixel(series.high[k]), colour);
+    }
+  }
+  return fmt::format("<polyline fill='none' stroke='{}' stroke-width='1.6' points='{}'/>{}", colour, points, marks);
+}
+
+std::string numbers(const Chart& chart) {
+  std::string out = "<details><summary>numbers</summary><table><tr><th>" + escaped(chart.x_label) + "</th>";
+  for (const Series& s : chart.series) out += "<th>" + escaped(s.name) + "</th>";
+  out += "</tr>";
+  for (std::size_t k = 0; k < chart.x.size(); ++k) {
+    out += fmt::format("<tr><td>{:.6g}</td>", chart.x[k]);
+    for (const Series& s : chart.series) {
+      out += k < s.y.size() ? fmt::format("<td>{:.6g}", s.y[k]) : "<td>";
+      if (k < s.low.size() && k < s.high.size()) out += fmt::format(" [{:.6g}, {:.6g}]", s.low[k], s.high[k]);
+      out += "</td>";
+    }
+    out += "</tr>";
+  }
+  return out + "</table></details>";
+}
+
+}  // namespace
+
+std::string svg(const Chart& chart) {
+  std::vector<const std::vector<double>*> values;
+  for (const Series& s : chart.series) values.insert(values.end(), {&s.y, &s.low, &s.high});
+  const Axis x = axis_over({&chart.x}, kLeft, kWidth - kRight, chart.log_x);
+  const Axis y = axis_over(values, kHeight - kBottom, kTop, chart.log_y);
+  std::string out = fmt::format("<svg viewBox='0 0 {} {}' width='{}' height='{}'>", kWidth, kHeight, kWidth, kHeight);
+  out += grid(chart, x, y);
+  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+    const char* colour = kColours[i % kColours.size()];
+    const double row = kTop + 10 + 18 * static_cast<double>(i);
+    out += line(chart, chart.series[i], colour, x, y);
+    out +=
+        fmt::format("<line x1='{}' x2='{}' y1='{}' y2='{}' stroke='{}' stroke-width='3'/><text x='{}' y='{}'>{}</text>",
+                    kWidth - kRight + 10, kWidth - kRight + 28, row, row, colour, kWidth - kRight + 34, row + 4,
+                    escaped(chart.series[i].name));
+  }
+  return out + "</svg>";
+}
+
+std::string page(const std::string& heading, const std::string& paragraph, const std::vector<Chart>& charts) {
+  std::string out =
+      "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>" + escaped(heading) +
+      "</title><style>body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1340px;padding:0 1em;"
+      "color:#222;background:#fff}figure{display:inline-block;margin:0 1em 1.5em 0;vertical-align:top;"
+      "max-width:640px}svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#333}svg "
+      ".title{font-weight:600;font-size:14px}.grid{stroke:#e4e4e4}table{border-collapse:collapse;"
+      "font-size:12px}td,th{border:1px solid #ddd;padding:2px 6px;text-align:right}details{overflow-x:auto}"
+      "</style></head><body><h1>" +
+      escaped(heading) + "</h1><p>" + escaped(paragraph) + "</p>\n";
+  for (const Chart& chart : charts) out += "<figure>" + svg(chart) + numbers(chart) + "</figure>\n";
+  return out + "</body></html>\n";
+}
+
+}  // namespace sparseloom::apps
