@@ -109,7 +109,7 @@ class SpeechTask:
     block_prefixes = ("blocks", "late")
     transformer = True
     recipe = Recipe(
-        unstructured=Pruning(((60, 60), (75, 120), (85, 200)), quantized=75, recovery=Distillation(rate=1e-3)),
+        unstructured=Pruning(((60, 60), (75, 120), (80, 400)), quantized=75, recovery=Distillation(rate=1e-3)),
         structured=Pruning(
             ((25, 0.7), (40, 2.2), (60, 5.0)), quantized=60, recovery=Tuning(rate=1e-4, every=3, most_steps=60)
         ),
