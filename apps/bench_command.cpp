@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "apps/bench_policies.h"
 #include "apps/commands.h"
 #include "apps/kernels/bench_kernels.h"
 #include "apps/kernels/bench_model.h"
@@ -174,7 +175,22 @@ std::function<Status()> add_bench(CLI::App& command) {
       ->check(CLI::Range(3, 10'000))
       ->capture_default_str();
   model->add_option("--json", whole->json, "write the figures here");
+  auto decisions = std::make_shared<PolicyBenchOptions>();
+  decisions->policies = {"all", "edf", "dysta_fixed", "stretch"};
+  CLI::App* policies = command.add_subcommand("policies", "what a decision of each scheduling policy costs");
+  policies->add_option("--traces", decisions->traces, "folder of traces to make requests over (docs/simulate.md)")
+      ->required();
+  policies->add_option("--policy", decisions->policies, "policies; all: the ten of the public benchmark")
+      ->delimiter(',')
+      ->capture_default_str();
+  policies->add_option("--waiting", decisions->waiting, "how many stages wait")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  policies->add_option("--json", decisions->json, "write the figures here");
+  policies->add_option("--html", decisions->html, "write a page with a chart here");
   return [=] {
+    if (policies->parsed()) return bench_policies(*decisions);
     if (sparse->parsed()) return kernels::bench_kernels(*layers);
     return model->parsed() ? kernels::bench_model(*whole) : bench_engine(*options);
   };

@@ -83,7 +83,7 @@ TEST(Workload, SaysWhatIsWrongAndWhere) {
             "w.json: planner: got 'best'; allowed: sparsel");
   EXPECT_EQ(problem(with(ok, R"("policy": "lifo", "duration_s": 1,)")),
             "w.json: policy: got 'lifo'; allowed: fcfs, edf, sjf, sjf_sparse, prema, planaria, sdrm3, "
-            "sdrm3_sparse, dysta_naive, dysta, dysta_oracle, stretch");
+            "sdrm3_sparse, dysta_naive, dysta, dysta_oracle, dysta_fixed, stretch");
   EXPECT_THAT(problem(with(ok, R"("polcy": "edf", "duration_s": 1,)")), HasSubstr("w.json: unknown key 'polcy'"));
   EXPECT_THAT(problem(with(R"({"task": "a", "kind": "closed_loop", "rate_per_s": 3})")),
               HasSubstr("unknown key 'rate_per_s'; allowed: kind, offset_ms, outstanding, requests, task"));
