@@ -213,13 +213,13 @@ TEST(StitchCommand, PrintsAccuracyAndEveryPlacement) {
   const std::string json = cache.path() / "stitch.json";
   const zoo::Zoo zoo = zoo::load_zoo(demo_zoo()).value();
   const auto result = run_cli({"stitch", "--zoo", demo_zoo(), "--task", zoo.tasks[0].name, "--variant",
-                               "dense,int8,fp16", "--samples", "50", "--rounds", "3", "--json", json},
+                               "dense,int8,structured-25", "--samples", "50", "--rounds", "3", "--json", json},
                               cache.path());
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("dense|int8|fp16"));
+  EXPECT_THAT(result.out, HasSubstr("dense|int8|structured-25"));
   const Json report = read_json(json).value();
   EXPECT_EQ(report.at("samples"), 50);
-  EXPECT_EQ(report.at("variant"), (Json{"dense", "int8", "fp16"}));
+  EXPECT_EQ(report.at("variant"), (Json{"dense", "int8", "structured-25"}));
   EXPECT_FALSE(report.at("placements").empty());
 }
 
