@@ -157,6 +157,9 @@ TEST(EnsureProfile, MeasuresWhatIsMissingOnceAndKeepsIt) {
         EXPECT_LE(l.median, l.q3);
         EXPECT_EQ(l.median, before.median) << "measured again";
       }
+      // Of the four numbers that scripted stages pass on three are zeros; nothing comes after the last.
+      const Sparsity& sparsity = profile.tasks[0].sparsity(zoo::VariantId(v), zoo::StageId(s));
+      EXPECT_EQ(sparsity.mean, s < 2 ? 0.75 : 0);
     }
   }
 }
