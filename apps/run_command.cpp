@@ -65,7 +65,7 @@ Status run_workload(const RunOptions& options) {
   SL_ASSIGN_OR_RETURN(const Data data, load_data(setup->zoo));
 
   run::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
-  run::TraceSink trace(setup->soc.processors.size());
+  sched::TraceSink trace(setup->soc.processors.size());
   run::PlayerSetup player_setup{.zoo = setup->zoo,
                                 .soc = setup->soc,
                                 .residency = residency,
@@ -98,9 +98,8 @@ Status run_workload(const RunOptions& options) {
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
   if (!options.trace.empty()) {
-    SL_RETURN_IF_ERROR(trace.write(options.trace, setup->zoo, setup->soc));
-    fmt::print("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)\n", options.trace);
-    if (trace.dropped() > 0) fmt::print("The trace was full: {} stages are not in it\n", trace.dropped());
+    const auto names = sched::trace_names("sparseloom on " + setup->soc.name, setup->zoo, setup->soc);
+    SL_RETURN_IF_ERROR(write_trace(options.trace, trace, names));
   }
   std::fflush(stdout);
   SL_RETURN_IF_ERROR(player->failures());

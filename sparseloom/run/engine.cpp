@@ -274,7 +274,7 @@ Status Engine::Impl::bind_inputs(const Slot& slot, backend::Session& session) {
 }
 
 void Engine::Impl::record(const sched::Dispatch& dispatch, Seconds start, Seconds end) {
-  Span span{dispatch, start, end};
+  sched::Span span{dispatch, start, end};
   span.dispatch.request = slot_of(dispatch.request).request.id;
   options_.trace->record(span);
 }

@@ -13,9 +13,9 @@
 #include "sparseloom/base/status.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/run/residency.h"
-#include "sparseloom/run/trace.h"
 #include "sparseloom/sched/policy.h"
 #include "sparseloom/sched/request.h"
+#include "sparseloom/sched/trace.h"
 #include "sparseloom/soc/soc.h"
 
 namespace sparseloom::run {
@@ -44,7 +44,7 @@ struct EngineOptions {
   /// Time since the engine's start: never falls, and any thread may call it. Empty: the steady clock. A test that gives
   /// one of its own decides when everything happens.
   std::function<Seconds()> clock{};
-  TraceSink* trace = nullptr;  ///< not owned; nullptr: no trace
+  sched::TraceSink* trace = nullptr;  ///< not owned; nullptr: no trace
 };
 
 /// Serves requests under a plan. submit(), prepare(), switch_plan(), now() and drain() may be called from any thread.

@@ -178,7 +178,7 @@ Trace real(const Script& script, std::string_view policy, std::size_t processors
     return Status();
   };
   const run::testing::Inputs inputs(kRequests + 1);
-  run::TraceSink sink(processors);
+  sched::TraceSink sink(processors);
   {
     const auto engine = world.start(make_plan(world, late_binding), nullptr,
                                     {.policy = std::string(policy),
@@ -204,7 +204,7 @@ Trace real(const Script& script, std::string_view policy, std::size_t processors
   }
   Recorder recorder;
   for (std::size_t p = 0; p < processors; ++p) {
-    for (const run::Span& span : sink.spans(soc::ProcessorId(p))) recorder.add(span.dispatch, span.start);
+    for (const sched::Span& span : sink.spans(soc::ProcessorId(p))) recorder.add(span.dispatch, span.start);
   }
   return recorder.trace();
 }
