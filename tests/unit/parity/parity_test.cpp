@@ -17,7 +17,7 @@ namespace {
 
 using run::testing::FakeWorld;
 
-constexpr std::size_t kTasks = 3, kStages = 3, kRequests = 80;
+constexpr std::size_t kTasks = 3, kStages = 3, kRequests = 30;
 
 /// What arrives, and how long every stage of it takes.
 struct Script {
