@@ -92,14 +92,14 @@ TEST(Rehearsal, AClosedLoopSendsNothingAfterTheEnd) {
   EXPECT_EQ(r.order, "a@10 a@20 a@30");  // what was sent is served
 }
 
-// A task's second request has the nearest deadline, but is not let in before the first has left.
+// The second request of a is more urgent than b's, but while it waits at the door b's first stage starts.
 TEST(Rehearsal, RequestsBeyondTheSlotsWaitAtTheDoor) {
   Rehearsed r({at(0, {0, 0}), at(1, {1})});
   r.play();
   EXPECT_EQ(r.order, "a@10 a@20 b@30");
   r.slots = 1;
   r.play();
-  EXPECT_EQ(r.order, "a@14 b@20 a@30");
+  EXPECT_EQ(r.order, "a@10 a@24 b@30");
 }
 
 TEST(Rehearsal, AnEntrysPriorityReachesThePolicy) {
