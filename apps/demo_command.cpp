@@ -59,7 +59,7 @@ struct Stage {
   std::vector<plan::GridRange> ranges;
   std::vector<run::TaskSamples> samples;
   run::Residency& residency;
-  run::TraceSink* trace;
+  sched::TraceSink* trace;
 };
 
 std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
@@ -378,9 +378,9 @@ Status write_outputs(const Stage& stage, const Json& document) {
   const DemoOptions& options = stage.options;
   if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   if (stage.trace == nullptr) return {};
-  SL_RETURN_IF_ERROR(stage.trace->write(options.trace, stage.setup.zoo, stage.setup.soc));
-  fmt::print("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)\n", options.trace);
-  return {};
+  const soc::Soc& soc = stage.setup.soc;
+  return write_trace(options.trace, *stage.trace,
+                     sched::trace_names("sparseloom on " + soc.name, stage.setup.zoo, soc));
 }
 
 Status demo(const DemoOptions& options) {
@@ -405,7 +405,7 @@ Status demo(const DemoOptions& options) {
   SL_ASSIGN_OR_RETURN(const auto data, load_test_data(setup->zoo));
   SL_ASSIGN_OR_RETURN(auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   run::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
-  run::TraceSink trace(setup->soc.processors.size());
+  sched::TraceSink trace(setup->soc.processors.size());
   Stage stage{.setup = *setup,
               .profile = profile,
               .options = options,

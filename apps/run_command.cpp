@@ -1,31 +1,23 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/latency_json.h"
 #include "apps/missed.h"
-#include "apps/setup.h"
+#include "apps/planned_workload.h"
+#include "apps/table.h"
 #include "sparseloom/base/file.h"
-#include "sparseloom/plan/planner.h"
 #include "sparseloom/run/report.h"
-#include "sparseloom/sched/workload.h"
 
 namespace sparseloom::apps {
 namespace {
 
 struct RunOptions {
-  std::string zoo, workload, planner, policy, json, trace;
-  std::vector<std::string> backends;
-  std::size_t slots = 4;
+  WorkloadOptions workload;
+  std::string json, trace;
 };
-
-// What the command line says replaces what the workload file says; its mistakes are mistakes of usage.
-Status apply(const RunOptions& options, sched::Workload& workload) {
-  if (!options.planner.empty()) workload.planner = options.planner;
-  if (!options.policy.empty()) workload.policy = options.policy;
-  SL_RETURN_IF_ERROR(plan::find_planner(workload.planner).status());
-  return sched::make_policy(workload.policy, 1).status();
-}
 
 struct Data {
   std::vector<std::unique_ptr<zoo::Dataset>> splits;  // spans point into these
@@ -42,65 +34,82 @@ Result<Data> load_data(const zoo::Zoo& zoo) {
   return data;
 }
 
+std::string percentiles(const std::optional<Seconds>& p50, const std::optional<Seconds>& p95,
+                        const std::optional<Seconds>& p99) {
+  if (!p50 || !p95 || !p99) return "-";
+  return fmt::format("{:.2f} / {:.2f} / {:.2f}", to_ms(*p50), to_ms(*p95), to_ms(*p99));
+}
+
+// What the profile lets one expect of the same arrivals, beside what was measured.
+void print_predicted(const simulate::Rehearsal& predicted, const run::SystemReport& measured) {
+  Table table({"task", "predicted p50 / p95 / p99 ms", "measured"});
+  for (std::size_t t = 0; t < measured.tasks.size(); ++t) {
+    const run::TaskReport& task = measured.tasks[t];
+    const simulate::Metrics& m = predicted.tasks[t];
+    table.add({task.task, m.requests == 0 ? "-" : percentiles(m.p50, m.p95, m.p99),
+               percentiles(task.p50, task.p95, task.p99)});
+  }
+  fmt::print("{}", table.text());
+}
+
+Json document_of(const PlannedWorkload& planned, const run::SystemReport& report,
+                 const Result<simulate::Rehearsal>& predicted) {
+  Json document = run::report_json(planned.slo.name, planned.setup->soc.name, {report}, !interrupted().load());
+  if (!predicted.ok()) return document;
+  Json& tasks = document["systems"][0]["tasks"];
+  for (std::size_t t = 0; t < predicted->tasks.size(); ++t) {
+    if (predicted->tasks[t].requests > 0) tasks[t]["predicted_latency_ms"] = latency_json(predicted->tasks[t]);
+  }
+  return document;
+}
+
 Status run_workload(const RunOptions& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
-  SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
-  interrupted();
-  SL_ASSIGN_OR_RETURN(const auto setup,
-                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
-  SL_ASSIGN_OR_RETURN(sched::Workload workload, sched::load_workload(options.workload, setup->zoo));
-  SL_RETURN_IF_ERROR(apply(options, workload));
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup->soc, backends));
-  profile::EnsureOptions ensure;
-  ensure.compile_cache = setup->compile_cache;
-  ensure.control = {progress_line(), &interrupted()};
-  SL_ASSIGN_OR_RETURN(const profile::Profile profile,
-                      profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
-  SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
-  SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, sched::workload_slos(workload, ranges));
-  SL_ASSIGN_OR_RETURN(const plan::Planner* const planner, plan::find_planner(workload.planner));
-  SL_ASSIGN_OR_RETURN(plan::Plan chosen, planner->plan({setup->zoo, soc, profile, slo}));
-  const auto plan = std::make_shared<const plan::Plan>(std::move(chosen));
-  SL_ASSIGN_OR_RETURN(const Data data, load_data(setup->zoo));
+  SL_ASSIGN_OR_RETURN(const PlannedWorkload planned, plan_workload(options.workload));
+  const Setup& setup = *planned.setup;
+  const sched::Workload& workload = planned.workload;
+  SL_ASSIGN_OR_RETURN(const Data data, load_data(setup.zoo));
 
-  run::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
-  run::TraceSink trace(setup->soc.processors.size());
-  run::PlayerSetup player_setup{.zoo = setup->zoo,
-                                .soc = setup->soc,
+  run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
+  sched::TraceSink trace(setup.soc.processors.size());
+  run::PlayerSetup player_setup{.zoo = setup.zoo,
+                                .soc = setup.soc,
                                 .residency = residency,
                                 .samples = data.samples,
                                 .engine = {.policy = workload.policy,
-                                           .slots_per_task = options.slots,
+                                           .slots_per_task = planned.slots,
                                            .trace = options.trace.empty() ? nullptr : &trace},
                                 .stop = &interrupted()};
-  SL_ASSIGN_OR_RETURN(const auto player, run::Player::start(std::move(player_setup), plan));
-  fmt::print("Serving workload '{}' on {}: SLOs {}, planner {}, policy {}\n",
-             workload.name.empty() ? options.workload : workload.name, setup->soc.name, slo.name, workload.planner,
-             workload.policy);
-  fmt::print("{}", describe_missed(setup->zoo, *plan, slo.slos));
+  SL_ASSIGN_OR_RETURN(const auto player, run::Player::start(std::move(player_setup), planned.plan));
+  fmt::print("Serving {}, policy {}\n", planned.title(), workload.policy);
+  fmt::print("{}", describe_missed(setup.zoo, *planned.plan, planned.slo.slos));
   std::fflush(stdout);
-  const std::vector<run::Record> records = player->play(workload, slo.slos);
+  const std::vector<run::Record> records = player->play(workload, planned.slo.slos);
 
   const run::SystemReport report = run::make_report({.name = workload.planner,
-                                                     .zoo = setup->zoo,
-                                                     .soc = setup->soc,
-                                                     .profile = profile,
-                                                     .plan = *plan,
-                                                     .slos = slo.slos,
+                                                     .zoo = setup.zoo,
+                                                     .soc = setup.soc,
+                                                     .profile = planned.profile,
+                                                     .plan = *planned.plan,
+                                                     .slos = planned.slo.slos,
                                                      .samples = data.samples,
                                                      .records = records,
                                                      .throughput_qps = run::completed_per_second(records)});
   fmt::print("{}Peak memory {:.1f} MiB; latest send {:.3f} ms after it was due\n", run::format_report(report),
              to_mib(run::peak_resident_bytes()), to_ms(player->worst_lateness()));
+  const Result<simulate::Rehearsal> predicted = rehearse(planned, workload.policy, nullptr);
+  if (predicted.ok()) {
+    print_predicted(*predicted, report);
+  } else {
+    fmt::print("Nothing predicted: {}\n", predicted.status().message());
+  }
   if (!options.json.empty()) {
-    const Json document = run::report_json(slo.name, setup->soc.name, {report}, !interrupted().load());
-    SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
+    SL_RETURN_IF_ERROR(write_file(options.json, document_of(planned, report, predicted).dump(2) + "\n"));
   }
   if (!options.trace.empty()) {
-    SL_RETURN_IF_ERROR(trace.write(options.trace, setup->zoo, setup->soc));
-    fmt::print("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)\n", options.trace);
-    if (trace.dropped() > 0) fmt::print("The trace was full: {} stages are not in it\n", trace.dropped());
+    const auto names = sched::trace_names("sparseloom on " + setup.soc.name, setup.zoo, setup.soc);
+    SL_RETURN_IF_ERROR(write_trace(options.trace, trace, names));
   }
   std::fflush(stdout);
   SL_RETURN_IF_ERROR(player->failures());
@@ -111,15 +120,10 @@ Status run_workload(const RunOptions& options) {
 
 std::function<Status()> add_run(CLI::App& command) {
   auto options = std::make_shared<RunOptions>();
-  command.add_option("--zoo", options->zoo, "folder of the zoo to serve (default: zoos/demo)");
-  command.add_option("--workload", options->workload, "workload file (docs/workload-format.md)")->required();
-  command.add_option("--planner", options->planner, "planner, instead of the workload's");
-  command.add_option("--backend", options->backends, kBackendHelp);
-  command.add_option("--policy", options->policy, "scheduling policy, instead of the workload's: fcfs or edf");
-  command
-      .add_option("--slots", options->slots, "requests of one task that may be inside at once; more wait at the door")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  add_workload_options(command, options->workload)->required();
+  command.add_option(
+      "--policy", options->workload.policy,
+      fmt::format("scheduling policy, instead of the workload's: {}", fmt::join(sched::causal_policy_names(), ", ")));
   command.add_option("--json", options->json, "write the report here");
   command.add_option("--trace", options->trace, "write a Chrome/Perfetto trace here, one track per processor");
   return [options] { return run_workload(*options); };

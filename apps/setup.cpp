@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "sparseloom/base/file.h"
+
 namespace sparseloom::apps {
 namespace {
 
@@ -85,6 +87,13 @@ Status check_writable(std::string_view option, const std::string& path) {
   if (file < 0) return error(Code::kUnavailable, "{} {}: cannot be written: {}", option, path, std::strerror(errno));
   ::close(file);
   ::unlink(probe.c_str());
+  return {};
+}
+
+Status write_trace(const std::string& path, const sched::TraceSink& trace, const sched::TraceNames& names) {
+  SL_RETURN_IF_ERROR(write_file(path, trace.to_json(names).dump() + "\n"));
+  fmt::print("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)\n", path);
+  if (trace.dropped() > 0) fmt::print("The trace was full: {} stages are not in it\n", trace.dropped());
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include "sparseloom/base/status.h"
 #include "sparseloom/profile/ensure.h"
 #include "sparseloom/profile/profile.h"
+#include "sparseloom/sched/trace.h"
 #include "sparseloom/soc/soc.h"
 #include "sparseloom/zoo/pieces.h"
 #include "sparseloom/zoo/zoo.h"
@@ -51,6 +52,10 @@ std::filesystem::path default_zoo();
 /// by a file beside it, which it removes again; a device or a pipe is left alone; no path, nothing to write.
 /// kUnavailable: a folder, or no file can be made there.
 Status check_writable(std::string_view option, const std::string& path);
+
+/// Writes a trace to the file `path` and says on standard output where it is, and what it had no room for. Errors:
+/// those of write_file.
+Status write_trace(const std::string& path, const sched::TraceSink& trace, const sched::TraceNames& names);
 
 /// Set when the user presses Ctrl-C or the process is asked to end (SIGINT, SIGTERM): finish what runs and print the
 /// summary. A second signal ends the process at once. Installs the handlers when first called.

@@ -5,21 +5,47 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/latency_json.h"
+#include "apps/missed.h"
+#include "apps/planned_workload.h"
 #include "apps/policies_option.h"
-#include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/simulate/benchmark.h"
+#include "sparseloom/simulate/tracer.h"
 
 namespace sparseloom::apps {
 namespace {
 
 struct SimulateOptions {
-  std::string traces, requests, finish_csv, json;
-  std::vector<std::string> policies{"all"};
+  std::string traces, requests, finish_csv;
+  WorkloadOptions workload;
+  std::string json, trace;
+  std::vector<std::string> policies;
   std::string admission;
   std::size_t processors = 1;
+};
+
+/// Where --trace goes, of a simulation of one policy.
+class TraceFile {
+ public:
+  /// kInvalidArgument: several policies; and those of check_writable.
+  static Status check(const std::string& path, const std::vector<std::string_view>& policies) {
+    if (path.empty() || policies.size() <= 1) return check_writable("--trace", path);
+    return error(Code::kInvalidArgument, "--trace {}: shows one policy; got {} (give one with --policy)", path,
+                 policies.size());
+  }
+  TraceFile(std::string path, std::size_t processors) : path_(std::move(path)), sink_(processors), tracer_(sink_) {}
+  simulate::Observer* observer() { return path_.empty() ? nullptr : &tracer_; }
+  Status write(const sched::TraceNames& names) const {
+    return path_.empty() ? Status() : write_trace(path_, sink_, names);
+  }
+
+ private:
+  std::string path_;
+  sched::TraceSink sink_;
+  simulate::Tracer tracer_;
 };
 
 Result<simulate::Admission> parse_admission(const std::string& name, std::size_t processors) {
@@ -31,6 +57,13 @@ Result<simulate::Admission> parse_admission(const std::string& name, std::size_t
                  processors);
   }
   return error(Code::kInvalidArgument, "--admission {}: allowed: benchmark, standard", name);
+}
+
+sched::TraceNames trace_names(const simulate::Benchmark& benchmark, std::size_t processors) {
+  sched::TraceNames names{"sparseloom, simulated", {}, {}};
+  for (std::size_t p = 0; p < processors; ++p) names.processors.push_back(fmt::format("processor {}", p));
+  for (const std::string& model : benchmark.models()) names.tasks.push_back({model, {model}});
+  return names;
 }
 
 void print_results(const std::vector<std::string_view>& policies, const std::vector<simulate::Metrics>& results) {
@@ -51,15 +84,14 @@ Json results_json(const std::vector<std::string_view>& policies, const std::vect
   Json document = Json::object();
   for (std::size_t i = 0; i < policies.size(); ++i) {
     const simulate::Metrics& m = results[i];
-    document[std::string(policies[i])] = {
-        {"requests", m.requests},
-        {"violation_rate", m.violation_rate()},
-        {"antt", m.antt},
-        {"stp_inf_per_s", m.throughput},
-        {"latency_ms", {{"p50", to_ms(m.p50)}, {"p95", to_ms(m.p95)}, {"p99", to_ms(m.p99)}}},
-        {"utilisation", m.utilisation},
-        {"preemptions", m.preemptions},
-        {"decisions", m.stages}};
+    document[std::string(policies[i])] = {{"requests", m.requests},
+                                          {"violation_rate", m.violation_rate()},
+                                          {"antt", m.antt},
+                                          {"stp_inf_per_s", m.throughput},
+                                          {"latency_ms", latency_json(m)},
+                                          {"utilisation", m.utilisation},
+                                          {"preemptions", m.preemptions},
+                                          {"decisions", m.stages}};
   }
   return document;
 }
@@ -67,7 +99,9 @@ Json results_json(const std::vector<std::string_view>& policies, const std::vect
 Status simulate_traces(const SimulateOptions& options) {
   SL_RETURN_IF_ERROR(check_writable("--finish-csv", options.finish_csv));
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_ASSIGN_OR_RETURN(const std::vector<std::string_view> policies, parse_policies(options.policies));
+  SL_ASSIGN_OR_RETURN(const std::vector<std::string_view> policies,
+                      parse_policies(options.policies.empty() ? std::vector<std::string>{"all"} : options.policies));
+  SL_RETURN_IF_ERROR(TraceFile::check(options.trace, policies));
   SL_ASSIGN_OR_RETURN(const simulate::Admission admission, parse_admission(options.admission, options.processors));
   interrupted();
   SL_ASSIGN_OR_RETURN(const auto benchmark, simulate::Benchmark::load(options.traces));
@@ -79,10 +113,12 @@ Status simulate_traces(const SimulateOptions& options) {
   }
   simulate::Stage stage = stage_for(*benchmark, options.processors);
   stage.admission = admission;
-  SL_ASSIGN_OR_RETURN(
-      const auto results,
-      simulate::compare_policies(stage, policies, requests,
-                                 {.finish_table = finish_table ? &*finish_table : nullptr, .stop = &interrupted()}));
+  TraceFile trace(options.trace, options.processors);
+  SL_ASSIGN_OR_RETURN(const auto results,
+                      simulate::compare_policies(stage, policies, requests,
+                                                 {.finish_table = finish_table ? &*finish_table : nullptr,
+                                                  .observer = trace.observer(),
+                                                  .stop = &interrupted()}));
   fmt::print("{} requests for {} models on {} simulated processor{}\n", results[0].requests, benchmark->models().size(),
              options.processors, options.processors == 1 ? "" : "s");
   print_results(policies, results);
@@ -90,29 +126,103 @@ Status simulate_traces(const SimulateOptions& options) {
   if (!options.json.empty()) {
     SL_RETURN_IF_ERROR(write_file(options.json, results_json(policies, results).dump(2) + "\n"));
   }
-  return {};
+  return trace.write(trace_names(*benchmark, options.processors));
+}
+
+void print_tasks(const zoo::Zoo& zoo, const std::vector<std::string_view>& policies,
+                 const std::vector<simulate::Rehearsal>& rehearsals) {
+  Table table({"task", "policy", "requests", "violations", "p50 ms", "p95 ms", "p99 ms"});
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    for (std::size_t i = 0; i < policies.size(); ++i) {
+      const simulate::Metrics& m = rehearsals[i].tasks[t];
+      if (m.requests == 0) continue;
+      table.add({zoo.tasks[t].name, std::string(policies[i]), fmt::format("{}", m.requests),
+                 fmt::format("{}", m.violations), fmt::format("{:.2f}", to_ms(m.p50)),
+                 fmt::format("{:.2f}", to_ms(m.p95)), fmt::format("{:.2f}", to_ms(m.p99))});
+    }
+  }
+  fmt::print("{}", table.text());
+}
+
+Json rehearsals_json(const zoo::Zoo& zoo, const std::vector<std::string_view>& policies,
+                     const std::vector<simulate::Metrics>& results,
+                     const std::vector<simulate::Rehearsal>& rehearsals) {
+  Json document = results_json(policies, results);
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    Json& of_policy = document[std::string(policies[i])];
+    of_policy["predicted"] = true;
+    of_policy["tasks"] = Json::array();
+    for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+      const simulate::Metrics& m = rehearsals[i].tasks[t];
+      Json task = {{"task", zoo.tasks[t].name}, {"requests", m.requests}, {"violations", m.violations}};
+      if (m.requests > 0) task["latency_ms"] = latency_json(m);
+      of_policy["tasks"].push_back(std::move(task));
+    }
+  }
+  return document;
+}
+
+Status simulate_workload(const SimulateOptions& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_ASSIGN_OR_RETURN(std::vector<std::string_view> policies, parse_policies(options.policies));
+  SL_RETURN_IF_ERROR(TraceFile::check(options.trace, policies));
+  SL_ASSIGN_OR_RETURN(const PlannedWorkload planned, plan_workload(options.workload));
+  if (policies.empty()) policies.emplace_back(planned.workload.policy);
+  const Setup& setup = *planned.setup;
+  TraceFile trace(options.trace, setup.soc.processors.size());
+  std::vector<simulate::Rehearsal> rehearsals;
+  std::vector<simulate::Metrics> results;
+  for (const std::string_view policy : policies) {
+    SL_ASSIGN_OR_RETURN(rehearsals.emplace_back(), rehearse(planned, policy, trace.observer()));
+    results.push_back(rehearsals.back().all);
+  }
+  fmt::print("Rehearsing {}\n{}All times are predicted: every stage takes the profile's median\n", planned.title(),
+             describe_missed(setup.zoo, *planned.plan, planned.slo.slos));
+  print_results(policies, results);
+  print_tasks(setup.zoo, policies, rehearsals);
+  if (!options.json.empty()) {
+    const Json document = rehearsals_json(setup.zoo, policies, results, rehearsals);
+    SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
+  }
+  return trace.write(sched::trace_names("sparseloom, predicted for " + setup.soc.name, setup.zoo, setup.soc));
+}
+
+Status simulate_what_is_given(const SimulateOptions& options) {
+  if (!options.workload.workload.empty()) return simulate_workload(options);
+  if (!options.traces.empty()) return simulate_traces(options);
+  return error(Code::kInvalidArgument,
+               "nothing to simulate; allowed: --workload FILE, or --traces DIR with --requests FILE");
 }
 
 }  // namespace
 
 std::function<Status()> add_simulate(CLI::App& command) {
   auto options = std::make_shared<SimulateOptions>();
-  command
-      .add_option("--traces", options->traces,
-                  "folder of the benchmark's traces, a <model>.csv each (docs/simulate.md)")
-      ->required();
-  command.add_option("--requests", options->requests, "the benchmark's request file")->required();
-  command.add_option("--policy", options->policies, "policies to compare; all: the ten of the benchmark")
-      ->delimiter(',')
-      ->capture_default_str();
-  command.add_option("--processors", options->processors, "equal processors")
+  CLI::Option* const workload = add_workload_options(command, options->workload);
+  CLI::Option* const traces = command.add_option(
+      "--traces", options->traces, "folder of the benchmark's traces, a <model>.csv each (docs/simulate.md)");
+  CLI::Option* const requests = command.add_option("--requests", options->requests, "the benchmark's request file");
+  traces->needs(requests)->excludes(workload);
+  requests->needs(traces)->excludes(workload);
+  command.add_option("--processors", options->processors, "equal processors that play the traces")
       ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command.add_option("--admission", options->admission,
-                     "benchmark: as published, the default on one processor; standard: on arrival");
-  command.add_option("--finish-csv", options->finish_csv, "write finish times here, a column per policy");
+      ->capture_default_str()
+      ->needs(traces);
+  command
+      .add_option("--admission", options->admission,
+                  "of traces: benchmark: as published, the default on one processor; standard: on arrival")
+      ->needs(traces);
+  command.add_option("--finish-csv", options->finish_csv, "write finish times of traces here, a column per policy")
+      ->needs(traces);
+  command
+      .add_option("--policy", options->policies,
+                  fmt::format("policies to compare: {}; all: the ten of the benchmark, which traces are played under "
+                              "by default (a workload: its own)",
+                              fmt::join(sched::policy_names(), ", ")))
+      ->delimiter(',');
   command.add_option("--json", options->json, "write the metrics here");
-  return [options] { return simulate_traces(*options); };
+  command.add_option("--trace", options->trace, "write a Chrome/Perfetto trace here, of one policy");
+  return [options] { return simulate_what_is_given(*options); };
 }
 
 }  // namespace sparseloom::apps

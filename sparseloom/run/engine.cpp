@@ -57,10 +57,11 @@ class Engine::Impl {
   Status prepare(const plan::Plan& plan);
   Status switch_plan(std::shared_ptr<const plan::Plan> plan);
   std::size_t plan_version() const;
+  std::size_t running() const;
   void drain();
 
   std::chrono::steady_clock::time_point epoch() const { return epoch_; }
-  Seconds now() const { return std::chrono::steady_clock::now() - epoch_; }
+  Seconds now() const { return options_.clock ? options_.clock() : std::chrono::steady_clock::now() - epoch_; }
 
  private:
   using Dispatches = std::vector<sched::Dispatch>;
@@ -277,7 +278,7 @@ Status Engine::Impl::bind_inputs(const Slot& slot, backend::Session& session) {
 }
 
 void Engine::Impl::record(const sched::Dispatch& dispatch, Seconds start, Seconds end) {
-  Span span{dispatch, start, end};
+  sched::Span span{dispatch, start, end};
   span.dispatch.request = slot_of(dispatch.request).request.id;
   options_.trace->record(span);
 }
@@ -389,6 +390,11 @@ std::size_t Engine::Impl::plan_version() const {
   return dispatcher_->plan_version();
 }
 
+std::size_t Engine::Impl::running() const {
+  const std::lock_guard lock(mutex_);
+  return dispatcher_->running();
+}
+
 void Engine::Impl::drain() {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return pending_ == 0 && !delivering_; });
@@ -413,6 +419,7 @@ Status Engine::submit(const sched::Request& request, const std::vector<std::span
 Status Engine::prepare(const plan::Plan& plan) { return impl_->prepare(plan); }
 Status Engine::switch_plan(std::shared_ptr<const plan::Plan> plan) { return impl_->switch_plan(std::move(plan)); }
 std::size_t Engine::plan_version() const { return impl_->plan_version(); }
+std::size_t Engine::running() const { return impl_->running(); }
 void Engine::drain() { impl_->drain(); }
 
 }  // namespace sparseloom::run

@@ -13,9 +13,9 @@
 #include "sparseloom/base/status.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/run/residency.h"
-#include "sparseloom/run/trace.h"
 #include "sparseloom/sched/policy.h"
 #include "sparseloom/sched/request.h"
+#include "sparseloom/sched/trace.h"
 #include "sparseloom/soc/soc.h"
 
 namespace sparseloom::run {
@@ -41,7 +41,10 @@ struct EngineOptions {
   /// wait at the door, first come first served within their task; the policy sees a request when it is let in, but its
   /// deadline counts from its arrival.
   std::size_t slots_per_task = 4;
-  TraceSink* trace = nullptr;  ///< not owned; nullptr: no trace
+  /// Time since the engine's start: never falls, and any thread may call it. Empty: the steady clock. A test that gives
+  /// one of its own decides when everything happens.
+  std::function<Seconds()> clock{};
+  sched::TraceSink* trace = nullptr;  ///< not owned; nullptr: no trace
 };
 
 /// Serves requests under a plan. submit(), prepare(), switch_plan(), now() and drain() may be called from any thread.
@@ -62,7 +65,7 @@ class Engine {
 
   /// Time since the engine's start: the clock of every Request and Completion.
   Seconds now() const;
-  /// The start, on the clock that now() reads.
+  /// The start, on the steady clock.
   std::chrono::steady_clock::time_point epoch() const;
 
   /// Takes a request; its input bytes (one span per model input, each exactly that input's size) must stay valid until
@@ -82,6 +85,8 @@ class Engine {
   Status switch_plan(std::shared_ptr<const plan::Plan> plan);
   /// Number of switches so far.
   std::size_t plan_version() const;
+  /// Stages that have been handed to a worker and not been reported finished.
+  std::size_t running() const;
 
   /// Waits until everything submitted has completed.
   void drain();

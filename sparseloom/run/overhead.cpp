@@ -131,13 +131,13 @@ std::shared_ptr<plan::Plan> plan_in_turn(const zoo::Zoo& zoo, const soc::Soc& so
 }
 
 // From each stage's end to its successor's start, requests served one at a time.
-std::vector<Seconds> hand_offs(const TraceSink& trace, std::size_t processors) {
-  std::vector<Span> spans;
+std::vector<Seconds> hand_offs(const sched::TraceSink& trace, std::size_t processors) {
+  std::vector<sched::Span> spans;
   for (std::size_t p = 0; p < processors; ++p) {
     const auto& track = trace.spans(soc::ProcessorId(p));
     spans.insert(spans.end(), track.begin(), track.end());
   }
-  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.start < b.start; });
+  std::sort(spans.begin(), spans.end(), [](const sched::Span& a, const sched::Span& b) { return a.start < b.start; });
   std::vector<Seconds> gaps;
   for (std::size_t i = 1; i < spans.size(); ++i) {
     const bool successor = spans[i].dispatch.stage.index() == spans[i - 1].dispatch.stage.index() + 1;
@@ -256,7 +256,7 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
     SL_RETURN_IF_ERROR(load.wait());
     cost.per_dispatch = spread_of(std::move(samples));
   }
-  TraceSink trace(processors);
+  sched::TraceSink trace(processors);
   {
     Load load(zoo);
     SL_ASSIGN_OR_RETURN(const auto engine, Engine::start(zoo, part, slow, plan, {.slots_per_task = 1, .trace = &trace},

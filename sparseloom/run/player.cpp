@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <limits>
 
 namespace sparseloom::run {
 namespace {
@@ -106,11 +105,12 @@ std::vector<Record> Player::finish() {
   return std::move(records_);
 }
 
-void Player::send(zoo::TaskId task, Seconds arrival, std::size_t loop) {
+void Player::send(zoo::TaskId task, Seconds arrival, double priority, std::size_t loop) {
   const TaskSamples& samples = setup_.samples[task.index()];
   sched::Request request;
   request.task = task;
   request.arrival = arrival;
+  request.priority = priority;
   {
     const std::lock_guard lock(mutex_);
     std::size_t& next = next_sample_[task.index()];
@@ -138,7 +138,7 @@ void Player::on_complete(const Completion& completion) {
                 .plan_version = completion.plan_version};
   if (completion.status.ok()) record.predicted = zoo::top1(completion.output);
   const std::size_t loop = log(record, completion.status, r.id);
-  if (loop != kOpenLoop) send(r.task, completion.finished, loop);
+  if (loop != kOpenLoop) send(r.task, completion.finished, r.priority, loop);
 }
 
 // Returns the loop that sends its next request now, if any.
@@ -173,22 +173,21 @@ Status Player::failures() const {
 }
 
 std::vector<Record> Player::play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) {
-  constexpr std::size_t kEndless = std::numeric_limits<std::size_t>::max();
   constexpr std::size_t kGuess = 100'000;  // records of a closed loop, to start with
   std::vector<Due> due;
   std::vector<ClosedLoop> loops;
-  for (const sched::Arrival& arrival : sched::open_loop_arrivals(workload)) due.push_back({arrival.at, arrival.task});
-  std::size_t expected = due.size();
+  std::size_t expected = 0;
   for (const sched::Arrivals& a : workload.arrivals) {
-    if (a.kind != sched::Arrivals::Kind::kClosedLoop) continue;
-    if (workload.duration && a.offset >= *workload.duration) continue;
-    const std::size_t total = a.requests == 0 ? kEndless : a.requests;
-    const std::size_t first = std::min(a.outstanding, total);
-    due.insert(due.end(), first, {a.offset, a.task, loops.size()});
-    loops.push_back({.left = total - first, .inside = first});
-    expected += std::min(total, kGuess);
+    loops.push_back({.left = sched::follow_ups(a)});
+    expected += std::min(loops.back().left, kGuess);
   }
-  std::stable_sort(due.begin(), due.end(), [](const Due& a, const Due& b) { return a.at < b.at; });
+  for (const sched::Arrival& arrival : sched::first_arrivals(workload)) {
+    const sched::Arrivals& entry = workload.arrivals[arrival.entry];
+    const bool closed = entry.kind == sched::Arrivals::Kind::kClosedLoop;
+    due.push_back({arrival.at, arrival.task, entry.priority, closed ? arrival.entry : kOpenLoop});
+    if (closed) ++loops[arrival.entry].inside;
+  }
+  expected += due.size();
   const Seconds start = engine_->now();
   const auto end = workload.duration ? std::optional(start + *workload.duration) : std::nullopt;
   begin(slos, std::move(loops), expected, 0, end);
@@ -202,7 +201,7 @@ void Player::send_all(Seconds start, const std::vector<Due>& due) {
     const Seconds time = start + next.at;
     if (!sleep_until(time)) return;
     worst_lateness_ = std::max(worst_lateness_, engine_->now() - time);
-    send(next.task, time, next.loop);
+    send(next.task, time, next.priority, next.loop);
   }
 }
 

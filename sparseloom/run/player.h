@@ -94,6 +94,7 @@ class Player {
   struct Due {
     Seconds at{0};  // since the start of the play
     zoo::TaskId task;
+    double priority = 1;
     std::size_t loop = kOpenLoop;
   };
 
@@ -101,7 +102,7 @@ class Player {
   void begin(const std::vector<plan::Slo>& slos, std::vector<ClosedLoop> loops, std::size_t expected,
              std::size_t episode, std::optional<Seconds> end);
   void send_all(Seconds start, const std::vector<Due>& due);
-  void send(zoo::TaskId task, Seconds arrival, std::size_t loop);
+  void send(zoo::TaskId task, Seconds arrival, double priority, std::size_t loop);
   void on_complete(const Completion& completion);
   std::size_t log(Record record, const Status& status, sched::RequestId id);
   void keep(Record record, const Status& status);
@@ -116,8 +117,8 @@ class Player {
   std::condition_variable changed_;
   std::vector<std::size_t> next_sample_;  // by task
   std::vector<plan::Slo> slos_;
-  std::vector<ClosedLoop> loops_;
-  std::optional<Seconds> end_;  // closed loops send nothing after it
+  std::vector<ClosedLoop> loops_;  // by entry of the workload; an open-loop one sends nothing
+  std::optional<Seconds> end_;     // closed loops send nothing after it
   std::size_t episode_ = 0;
   std::size_t sent_ = 0;
   std::size_t first_request_ = 0;       // of this play

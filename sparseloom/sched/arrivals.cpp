@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "sparseloom/sched/workload.h"
@@ -12,19 +13,46 @@ using Nanoseconds = std::int64_t;
 Nanoseconds to_ns(Seconds t) { return std::llround(t.count() * 1e9); }
 Seconds from_ns(Nanoseconds t) { return Seconds(static_cast<double>(t) / 1e9); }
 
-// Gaps of a Poisson process by inversion. The standard fixes mt19937_64's output but not what its distributions make of
-// it; and rounding each gap to a nanosecond hides what mathematical libraries differ by.
-class ExponentialGaps {
+// Exponential times by inversion. The standard fixes mt19937_64's output but not what its distributions make of it; and
+// rounding each time to a nanosecond hides what mathematical libraries differ by.
+class Exponential {
  public:
-  ExponentialGaps(std::uint64_t seed, double rate_per_s) : bits_(seed), mean_ns_(1e9 / rate_per_s) {}
-  Nanoseconds operator()() {
+  explicit Exponential(std::uint64_t seed) : bits_(seed) {}
+  Nanoseconds operator()(double mean_ns) {
     const double uniform = (static_cast<double>(bits_() >> 11) + 0.5) * 0x1p-53;  // in (0, 1)
-    return std::llround(-std::log(uniform) * mean_ns_);
+    return std::llround(-std::log(uniform) * mean_ns);
   }
 
  private:
   std::mt19937_64 bits_;
-  double mean_ns_;
+};
+
+// A Poisson process that is on during bursts. What is left of a gap between requests when a burst ends is still
+// exponential, so it goes on in the next burst.
+class Bursts {
+ public:
+  Bursts(const Arrivals& a, std::uint64_t seed)
+      : draw_(seed),
+        between_ns_(1e9 / a.rate_per_s),
+        burst_ns_(a.burst.count() * 1e9),
+        gap_ns_(a.gap.count() * 1e9),
+        now_(to_ns(a.offset)),
+        end_(now_ + draw_(burst_ns_)) {}
+  Nanoseconds next() {
+    now_ += draw_(between_ns_);
+    while (now_ >= end_) {
+      const Nanoseconds gap = draw_(gap_ns_);
+      now_ += gap;
+      end_ += gap + draw_(burst_ns_);
+    }
+    return now_;
+  }
+
+ private:
+  Exponential draw_;
+  double between_ns_, burst_ns_, gap_ns_;
+  Nanoseconds now_;
+  Nanoseconds end_;  // of the burst
 };
 
 // One stream per entry of the workload, so that changing one task's rate leaves the others' arrivals alone.
@@ -48,11 +76,18 @@ void each_arrival(const Workload& workload, std::size_t entry, const Take& take)
       if (at >= end || !take(at)) return;
     }
   };
-  if (a.kind == Arrivals::Kind::kPeriodic) {
-    until_end([&](std::size_t k) { return start + std::llround(static_cast<double>(k) * 1e9 / a.rate_per_s); });
-  } else if (a.kind == Arrivals::Kind::kPoisson) {
-    ExponentialGaps gap(stream_seed(workload.seed, entry), a.rate_per_s);
-    until_end([&, now = start](std::size_t) mutable { return now += gap(); });
+  const std::uint64_t seed = stream_seed(workload.seed, entry);
+  switch (a.kind) {
+    case Arrivals::Kind::kClosedLoop: return;
+    case Arrivals::Kind::kPeriodic:
+      return until_end(
+          [&](std::size_t k) { return start + std::llround(static_cast<double>(k) * 1e9 / a.rate_per_s); });
+    case Arrivals::Kind::kPoisson:
+      return until_end(
+          [&, draw = Exponential(seed), now = start](std::size_t) mutable { return now += draw(1e9 / a.rate_per_s); });
+    case Arrivals::Kind::kBursty:
+      return until_end([bursts = Bursts(a, seed)](std::size_t) mutable { return bursts.next(); });
+    case Arrivals::Kind::kRecorded: return until_end([&](std::size_t k) { return start + to_ns(a.recorded[k]); });
   }
 }
 
@@ -62,7 +97,7 @@ std::vector<Arrival> open_loop_arrivals(const Workload& workload) {
   std::vector<Arrival> all;
   for (std::size_t entry = 0; entry < workload.arrivals.size(); ++entry) {
     each_arrival(workload, entry, [&](Nanoseconds at) {
-      all.push_back({from_ns(at), workload.arrivals[entry].task});
+      all.push_back({from_ns(at), workload.arrivals[entry].task, entry});
       return true;
     });
   }
@@ -70,6 +105,24 @@ std::vector<Arrival> open_loop_arrivals(const Workload& workload) {
     return std::pair(a.at, a.task) < std::pair(b.at, b.task);
   });
   return all;
+}
+
+std::vector<Arrival> first_arrivals(const Workload& workload) {
+  std::vector<Arrival> all = open_loop_arrivals(workload);
+  for (std::size_t entry = 0; entry < workload.arrivals.size(); ++entry) {
+    const Arrivals& a = workload.arrivals[entry];
+    if (a.kind != Arrivals::Kind::kClosedLoop || to_ns(a.offset) >= end_of(workload)) continue;
+    const std::size_t first = a.requests == 0 ? a.outstanding : std::min(a.outstanding, a.requests);
+    all.insert(all.end(), first, {a.offset, a.task, entry});
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Arrival& a, const Arrival& b) { return a.at < b.at; });
+  return all;
+}
+
+std::size_t follow_ups(const Arrivals& arrivals) {
+  if (arrivals.kind != Arrivals::Kind::kClosedLoop) return 0;
+  if (arrivals.requests == 0) return std::numeric_limits<std::size_t>::max();
+  return arrivals.requests - std::min(arrivals.outstanding, arrivals.requests);
 }
 
 bool any_open_loop_arrival(const Workload& workload) {

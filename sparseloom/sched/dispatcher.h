@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -47,6 +48,8 @@ class Dispatcher {
   std::size_t in_flight() const { return admitted_.size() - free_.size(); }
   /// Stages that are ready and wait for a processor.
   std::size_t waiting() const { return waiting_; }
+  /// Stages that were dispatched and have not been finished.
+  std::size_t running() const { return static_cast<std::size_t>(std::count(busy_.begin(), busy_.end(), true)); }
 
  private:
   struct PlanInUse {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -63,7 +64,8 @@ class ScoreIndex {
   }
 
   /// The stage that stands best, if it stands better than `limit`.
-  std::optional<Found> best(const Moment& moment, const std::optional<Found>& limit = {}) const {
+  std::optional<Found> best(const Moment& moment, const std::optional<Found>& limit = {}) {
+    last_ = moment;
     Search search{moment, limit ? limit->standing : kWorst, {}, 0};
     search.tree = trees_.size();
     for (std::size_t k = 0; k < fresh_.size(); ++k) search.look(fresh_[k], k);
@@ -133,13 +135,13 @@ class ScoreIndex {
   // 2k+1 and 2k+2.
   class Tree {
    public:
-    explicit Tree(std::vector<Entry> entries) : entries_(std::move(entries)), live_(entries_.size()) {
+    Tree(std::vector<Entry> entries, const Moment& moment) : entries_(std::move(entries)), live_(entries_.size()) {
       std::size_t nodes = 1;
       for (std::size_t size = entries_.size(); size > kLeaf; size = (size + 1) / 2) nodes = 2 * nodes + 1;
       boxes_.resize(nodes);
       Box all;
       for (const Entry& entry : entries_) all.add(entry.point);
-      build(0, 0, entries_.size(), all);
+      build(0, 0, entries_.size(), all, moment);
     }
 
     std::size_t live() const { return live_; }
@@ -166,28 +168,34 @@ class ScoreIndex {
    private:
     static std::size_t middle(std::size_t begin, std::size_t end) { return begin + (end - begin + 1) / 2; }
 
-    void build(std::size_t node, std::size_t begin, std::size_t end, const Box& all) {
+    void build(std::size_t node, std::size_t begin, std::size_t end, const Box& all, const Moment& moment) {
       Box& box = boxes_[node];
       for (std::size_t k = begin; k < end; ++k) box.add(entries_[k].point);
       if (end - begin <= kLeaf) return;
-      const std::size_t widest = widest_attribute(box, all), half = middle(begin, end);
+      const std::size_t split = attribute_to_split(box, all, moment), half = middle(begin, end);
       const auto at = [&](std::size_t k) { return entries_.begin() + static_cast<std::ptrdiff_t>(k); };
       std::nth_element(at(begin), at(half), at(end),
-                       [&](const Entry& a, const Entry& b) { return a.point[widest] < b.point[widest]; });
-      build(2 * node + 1, begin, half, all);
-      build(2 * node + 2, half, end, all);
+                       [&](const Entry& a, const Entry& b) { return a.point[split] < b.point[split]; });
+      build(2 * node + 1, begin, half, all, moment);
+      build(2 * node + 2, half, end, all, moment);
     }
 
-    /// The attribute in which `box` is the largest part of `all`, whatever their units.
-    static std::size_t widest_attribute(const Box& box, const Box& all) {
-      std::size_t widest = 0;
-      double largest = -1;
+    /// The attribute whose interval makes the bound loosest; if the bound cannot tell, the one in which `box` is the
+    /// largest part of `all`, whatever their units.
+    static std::size_t attribute_to_split(const Box& box, const Box& all, const Moment& moment) {
+      std::size_t chosen = 0;
+      std::pair most(-1.0, -1.0);
+      const double bound = Rule::best(box.low, box.high, moment).score;
       for (std::size_t a = 0; a < Rule::kSplits; ++a) {
-        const double whole = all.high[a] - all.low[a];
-        const double share = whole > 0 ? (box.high[a] - box.low[a]) / whole : 0;
-        if (share > largest) largest = share, widest = a;
+        const double whole = all.high[a] - all.low[a], part = box.high[a] - box.low[a];
+        if (!(part > 0)) continue;
+        Box half = box;
+        half.low[a] = half.high[a] = box.low[a] + part / 2;
+        const double gain = Rule::best(half.low, half.high, moment).score - bound;
+        const std::pair looser(std::isfinite(gain) ? gain : 0.0, part / whole);
+        if (looser > most) most = looser, chosen = a;
       }
-      return widest;
+      return chosen;
     }
 
     void look(Search& search, std::size_t node, std::size_t begin, std::size_t end) const {
@@ -251,10 +259,11 @@ class ScoreIndex {
       trees_.back().move_live_to(gathered);
       trees_.pop_back();
     }
-    trees_.emplace_back(std::move(gathered));
+    trees_.emplace_back(std::move(gathered), last_);
     fresh_.reserve(kFresh);
   }
 
+  Moment last_{Seconds(0), 1};  // of the last search: what trees are made for
   std::vector<Entry> fresh_;
   std::vector<Tree> trees_;  // largest first
   std::size_t waiting_ = 0;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "sparseloom/base/csv.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/sched/policy.h"
 
@@ -15,6 +16,8 @@ namespace {
 constexpr double kMostSeconds = 1e6;
 constexpr double kMostPerSecond = 1e6;
 constexpr double kLeastPerSecond = 1e-6;
+constexpr double kLeastPerBurst = 0.01;  // else making the arrivals would be making bursts
+constexpr double kMostPriority = 1e6;
 constexpr std::int64_t kMostOutstanding = 1024;
 
 template <typename Names>
@@ -75,15 +78,17 @@ std::size_t count(JsonObject& object, std::string_view key, std::int64_t most, s
 }
 
 Arrivals::Kind read_kind(JsonObject& object) {
-  constexpr std::array<std::pair<std::string_view, Arrivals::Kind>, 3> kKinds{
+  constexpr std::array<std::pair<std::string_view, Arrivals::Kind>, 5> kKinds{
       {{"poisson", Arrivals::Kind::kPoisson},
        {"periodic", Arrivals::Kind::kPeriodic},
+       {"bursty", Arrivals::Kind::kBursty},
+       {"recorded", Arrivals::Kind::kRecorded},
        {"closed_loop", Arrivals::Kind::kClosedLoop}}};
   const std::string name = object.string("kind");
   for (const auto& [known, kind] : kKinds) {
     if (known == name) return kind;
   }
-  object.fail("kind", fmt::format("got '{}'; allowed: poisson, periodic, closed_loop", name));
+  object.fail("kind", fmt::format("got '{}'; allowed: poisson, periodic, bursty, recorded, closed_loop", name));
   return Arrivals::Kind::kPeriodic;
 }
 
@@ -105,8 +110,29 @@ void read_rate(JsonObject& object, Arrivals& arrivals) {
   arrivals.rate_per_s = by_period ? 1e3 / value : value;
 }
 
+Seconds read_length(JsonObject& object, std::string_view key) {
+  if (!object.has(key)) object.fail(key, "missing");
+  return from_ms(positive(object, key, kMostSeconds * 1e3, 1));
+}
+
+void read_bursts(JsonObject& object, Arrivals& arrivals) {
+  read_rate(object, arrivals);
+  arrivals.burst = read_length(object, "burst_ms");
+  arrivals.gap = read_length(object, "gap_ms");
+  const double per_burst = arrivals.rate_per_s * arrivals.burst.count();
+  if (per_burst < kLeastPerBurst) {
+    object.fail("burst_ms", fmt::format("got {}, in which {} requests arrive on average; allowed: at least {} requests",
+                                        to_ms(arrivals.burst), per_burst, kLeastPerBurst));
+  }
+}
+
+// Requests per second, over bursts and gaps.
+double mean_rate(const Arrivals& a) {
+  return a.kind == Arrivals::Kind::kBursty ? a.rate_per_s * (a.burst / (a.burst + a.gap)) : a.rate_per_s;
+}
+
 Result<Arrivals> read_arrivals(const Json& json, const std::string& where, const zoo::Zoo& zoo,
-                               const std::optional<Seconds>& duration) {
+                               const std::optional<Seconds>& duration, const ReadRecording& read) {
   JsonObject object(json, where);
   Arrivals arrivals;
   arrivals.task = read_task(object, zoo);
@@ -117,15 +143,27 @@ Result<Arrivals> read_arrivals(const Json& json, const std::string& where, const
     object.fail("offset_ms", fmt::format("got {}; allowed: 0..{}", offset_ms, kMostSeconds * 1e3));
   }
   arrivals.offset = from_ms(offset_ms);
-  if (arrivals.kind == Arrivals::Kind::kClosedLoop) {
-    arrivals.outstanding = count(object, "outstanding", kMostOutstanding, 1);
-  } else {
-    read_rate(object, arrivals);
+  arrivals.priority = positive(object, "priority", kMostPriority, 1);
+  std::string recording;
+  switch (arrivals.kind) {
+    case Arrivals::Kind::kClosedLoop: arrivals.outstanding = count(object, "outstanding", kMostOutstanding, 1); break;
+    case Arrivals::Kind::kBursty: read_bursts(object, arrivals); break;
+    case Arrivals::Kind::kRecorded: recording = object.string("file"); break;
+    case Arrivals::Kind::kPoisson:
+    case Arrivals::Kind::kPeriodic: read_rate(object, arrivals);
   }
-  if (arrivals.requests == 0 && !duration) {
+  const bool endless = arrivals.requests == 0 && arrivals.kind != Arrivals::Kind::kRecorded;
+  if (endless && !duration) {
     object.fail("requests", "missing, and the workload has no duration_s, so it would never end; give one of the two");
   }
   SL_RETURN_IF_ERROR(object.finish());
+  if (arrivals.kind == Arrivals::Kind::kRecorded) {
+    auto times = read(recording);
+    if (!times.ok()) return times.status().with_context(where + ": file");
+    arrivals.recorded = std::move(times).value();
+    const std::size_t recorded = arrivals.recorded.size();
+    arrivals.requests = arrivals.requests == 0 ? recorded : std::min(arrivals.requests, recorded);
+  }
   return arrivals;
 }
 
@@ -148,7 +186,8 @@ Status read_slo(const Json& json, const std::string& where, const zoo::Zoo& zoo,
 
 // Upper estimate of how many arrivals one open-loop entry makes.
 double expected(const Arrivals& a, const std::optional<Seconds>& duration) {
-  const double by_time = duration ? std::max(0.0, (*duration - a.offset).count()) * a.rate_per_s + 1 : 1e300;
+  const bool by_rate = duration && a.kind != Arrivals::Kind::kRecorded;
+  const double by_time = by_rate ? std::max(0.0, (*duration - a.offset).count()) * mean_rate(a) + 1 : 1e300;
   return a.requests == 0 ? by_time : std::min(by_time, static_cast<double>(a.requests));
 }
 
@@ -166,11 +205,11 @@ Status check_size(const Workload& workload, const std::string& where) {
   }
   if (!workload.duration) {
     for (const Arrivals& a : workload.arrivals) {
-      const double seconds = a.rate_per_s > 0 ? static_cast<double>(a.requests) / a.rate_per_s : 0;
+      const double seconds = a.rate_per_s > 0 ? static_cast<double>(a.requests) / mean_rate(a) : 0;
       if (seconds <= kMostSeconds) continue;
       return error(Code::kMalformed,
                    "{}: arrivals: {} requests at {} per second last {:.0f} s; allowed: at most {:.0f} s", where,
-                   a.requests, a.rate_per_s, seconds, kMostSeconds);
+                   a.requests, mean_rate(a), seconds, kMostSeconds);
     }
   }
   if (!closed_loop && !any_open_loop_arrival(workload)) {
@@ -196,7 +235,8 @@ void read_head(JsonObject& object, Workload& workload) {
 
 }  // namespace
 
-Result<Workload> parse_workload(const Json& json, const zoo::Zoo& zoo, const std::string& where) {
+Result<Workload> parse_workload(const Json& json, const zoo::Zoo& zoo, const std::string& where,
+                                const ReadRecording& read) {
   Workload workload;
   workload.slos.resize(zoo.tasks.size());
   JsonObject object(json, where);
@@ -216,16 +256,39 @@ Result<Workload> parse_workload(const Json& json, const zoo::Zoo& zoo, const std
   SL_RETURN_IF_ERROR(object.finish());
   for (const auto& [element, at] : bounds) SL_RETURN_IF_ERROR(read_slo(*element, at, zoo, workload));
   for (const auto& [element, at] : entries) {
-    SL_ASSIGN_OR_RETURN(const Arrivals arrivals, read_arrivals(*element, at, zoo, workload.duration));
-    workload.arrivals.push_back(arrivals);
+    SL_ASSIGN_OR_RETURN(Arrivals arrivals, read_arrivals(*element, at, zoo, workload.duration, read));
+    workload.arrivals.push_back(std::move(arrivals));
   }
   SL_RETURN_IF_ERROR(check_size(workload, where));
   return workload;
 }
 
+Result<std::vector<Seconds>> read_recording(const std::filesystem::path& path) {
+  SL_ASSIGN_OR_RETURN(CsvReader csv, CsvReader::open(path));
+  SL_ASSIGN_OR_RETURN(const std::vector<std::size_t> columns, csv.only({"arrival_s"}));
+  std::vector<Seconds> times;
+  for (;;) {
+    SL_ASSIGN_OR_RETURN(const bool any, csv.next());
+    if (!any) break;
+    SL_ASSIGN_OR_RETURN(const double at, csv.number(columns[0]));
+    const double least = times.empty() ? 0 : times.back().count();
+    if (!(at >= least && at <= kMostSeconds)) {
+      return error(Code::kMalformed, "{}: got {}; allowed: {}..{}, in order", csv.where(columns[0]), at, least,
+                   kMostSeconds);
+    }
+    if (times.size() == kMostRequests) {
+      return error(Code::kMalformed, "{}: one more; allowed: at most {}", csv.where(), kMostRequests);
+    }
+    times.emplace_back(at);
+  }
+  if (times.empty()) return error(Code::kMalformed, "{}: no rows; allowed: at least one", path.string());
+  return times;
+}
+
 Result<Workload> load_workload(const std::filesystem::path& path, const zoo::Zoo& zoo) {
   SL_ASSIGN_OR_RETURN(const Json json, read_json(path));
-  return parse_workload(json, zoo, path.string());
+  return parse_workload(json, zoo, path.string(),
+                        [&](const std::string& file) { return read_recording(path.parent_path() / file); });
 }
 
 Result<plan::SloConfig> workload_slos(const Workload& workload, const std::vector<plan::GridRange>& ranges) {

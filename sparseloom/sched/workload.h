@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,13 +15,16 @@ namespace sparseloom::sched {
 
 /// How the requests of one task arrive.
 struct Arrivals {
-  enum class Kind { kClosedLoop, kPoisson, kPeriodic };
+  enum class Kind { kClosedLoop, kPoisson, kPeriodic, kBursty, kRecorded };
   zoo::TaskId task;
   Kind kind = Kind::kPeriodic;
   std::size_t requests = 0;     ///< how many; 0 = until the duration ends
-  double rate_per_s = 0;        ///< Poisson: mean rate; periodic: 1/period
-  Seconds offset{0};            ///< first arrival (periodic) or start of the process
+  double rate_per_s = 0;        ///< Poisson: mean rate; periodic: 1/period; bursty: mean rate within bursts
+  Seconds offset{0};            ///< first arrival (periodic), start of the process, or what recorded times count from
   std::size_t outstanding = 1;  ///< closed loop: requests kept in the system
+  Seconds burst{0}, gap{0};     ///< bursty: mean length of a burst, and of the time between two
+  std::vector<Seconds> recorded{};  ///< recorded: times, in order, at least `requests`
+  double priority = 1;              ///< of its requests
 };
 
 /// A workload file: which tasks are asked how often, under which SLOs, planner and policy.
@@ -38,28 +42,45 @@ struct Workload {
 /// Most requests that one workload may schedule; more is an error rather than a machine out of memory.
 constexpr std::size_t kMostRequests = 10'000'000;
 
-/// Format: docs/workload-format.md. Errors give file, path inside it, what arrived, what is allowed: unknown task,
-/// planner, policy or key, zero requests, no end (neither requests nor duration), negative rate. kMalformed.
-Result<Workload> parse_workload(const Json& json, const zoo::Zoo& zoo, const std::string& where);
+/// Gives the times of a recording by the name that a workload calls its file; in order, at least one.
+using ReadRecording = std::function<Result<std::vector<Seconds>>(const std::string& file)>;
 
-/// Reads a file and parses it. Besides, kNotFound and kUnavailable.
+/// Format: docs/workload-format.md. Errors give file, path inside it, what arrived, what is allowed: unknown task,
+/// planner, policy or key, zero requests, no end (neither requests nor duration), negative rate. kMalformed; and what
+/// `read` says.
+Result<Workload> parse_workload(const Json& json, const zoo::Zoo& zoo, const std::string& where,
+                                const ReadRecording& read);
+
+/// Reads a CSV file with the one column arrival_s: seconds, 0 or more, never falling. Errors: those of CsvReader, and
+/// kMalformed with file, line and column.
+Result<std::vector<Seconds>> read_recording(const std::filesystem::path& path);
+
+/// Reads a file and parses it; its recordings are files relative to its folder. Besides, kNotFound and kUnavailable.
 Result<Workload> load_workload(const std::filesystem::path& path, const zoo::Zoo& zoo);
 
 /// The bounds a workload asks for: the grid's for `slo_config`, replaced by explicit ones. kInvalidArgument for a grid
 /// name that does not exist.
 Result<plan::SloConfig> workload_slos(const Workload& workload, const std::vector<plan::GridRange>& ranges);
 
-/// One scheduled (open-loop) arrival.
+/// One arrival that is known beforehand.
 struct Arrival {
   Seconds at{0};
   zoo::TaskId task;
+  std::size_t entry = 0;  ///< of Workload::arrivals: whose it is
 };
 
-/// All open-loop (Poisson and periodic) arrivals in order of time (ties: task order), on a grid of nanoseconds. The
-/// same seed gives the same list on every machine. O(n log n).
+/// All open-loop arrivals (of every kind but the closed loop) in order of time (ties: task order), on a grid of
+/// nanoseconds. The same seed gives the same list on every machine. O(n log n).
 std::vector<Arrival> open_loop_arrivals(const Workload& workload);
 
-/// Whether that list has an element, without making it. O(entries).
+/// These and the requests that closed loops begin with, in order of time (ties: open loop first, then by entry).
+std::vector<Arrival> first_arrivals(const Workload& workload);
+
+/// How many requests an entry sends besides, one upon each completion of another while the duration has not ended: none
+/// but in a closed loop; the largest number if it goes on until that end.
+std::size_t follow_ups(const Arrivals& arrivals);
+
+/// Whether open_loop_arrivals() has an element, without making it. O(entries).
 bool any_open_loop_arrival(const Workload& workload);
 
 }  // namespace sparseloom::sched

@@ -115,7 +115,7 @@ Result<Quartiles<double>> measure_decision_cost(const Benchmark& benchmark, std:
                                                 std::size_t waiting) {
   SL_ASSIGN_OR_RETURN(const auto policy, sched::make_policy(policy_name, 1));
   Crowd crowd(benchmark, *policy, waiting);
-  for (std::size_t i = 0; i < 10 * kBatch; ++i) crowd.decide();
+  for (std::size_t i = 0; i < std::max(10 * kBatch, 3 * waiting); ++i) crowd.decide();  // settles who waits
   std::vector<double> seconds;
   for (std::size_t batch = 0; batch < kBatches; ++batch) {
     const auto start = std::chrono::steady_clock::now();

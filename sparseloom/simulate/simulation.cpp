@@ -29,14 +29,22 @@ bool Simulation::is_last(const sched::Dispatch& dispatch) const {
 }
 
 void Simulation::arrive(const sched::Request& request) {
+  advance(request.arrival);
+  admit(request, request.arrival);
+}
+
+void Simulation::advance(Seconds to) {
   while (Running* const next = first_to_end()) {
-    const bool first = next->end <= request.arrival || (admission_ == Admission::kBenchmark &&
-                                                        dispatcher_->in_flight() == 1 && is_last(next->dispatch));
+    const bool first = next->end <= to || (admission_ == Admission::kBenchmark && dispatcher_->in_flight() == 1 &&
+                                           is_last(next->dispatch));
     if (!first) break;
     end(*next);
   }
-  dispatcher_->arrive(request, request.arrival, out_);
-  start(request.arrival);
+}
+
+void Simulation::admit(const sched::Request& request, Seconds now) {
+  dispatcher_->arrive(request, now, out_);
+  start(now);
 }
 
 void Simulation::finish() {
@@ -50,9 +58,11 @@ void Simulation::end(Running& r) {
   const bool waited = r.dispatch.stage.index() > 0 && last_end_[r.dispatch.slot] < r.start;
   last_end_[r.dispatch.slot] = now;
   observer_.ran(request, r.dispatch, r.start, now, waited);
-  if (is_last(r.dispatch)) observer_.finished(request, now);
+  std::optional<sched::Request> finished;  // copied: the dispatcher forgets it
+  if (is_last(r.dispatch)) finished = request;
   dispatcher_->finish(r.dispatch, now, out_, r.sparsity);
   start(now);
+  if (finished) observer_.finished(*finished, now);
 }
 
 void Simulation::start(Seconds now) {

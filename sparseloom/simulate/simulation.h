@@ -30,7 +30,7 @@ class Observer {
   /// A stage has run. `waited`: its predecessor ended before it started, so the request was preempted.
   virtual void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
                    bool waited) = 0;
-  /// A request has run its last stage.
+  /// A request has run its last stage; what that lets start at this moment has started. May call Simulation::admit().
   virtual void finished(const sched::Request& request, Seconds at) = 0;
 };
 
@@ -52,8 +52,13 @@ class Simulation {
                                  std::unique_ptr<sched::Policy> policy, Admission admission, World& world,
                                  Observer& observer);
 
-  /// The next request, in order of arrival: all that happens before it does first. O(what happens before it).
+  /// The next request, in order of arrival: advances to its arrival and admits it.
   void arrive(const sched::Request& request);
+  /// All that happens up to `to` does. O(what happens).
+  void advance(Seconds to);
+  /// Lets a request in at `now`, which is what advance() has reached or what the observer is just told: for a host that
+  /// keeps requests waiting outside, or answers the end of one with another.
+  void admit(const sched::Request& request, Seconds now);
   /// No more requests: runs until all have finished.
   void finish();
 

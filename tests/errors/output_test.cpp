@@ -66,6 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Command{"demo", {"demo", "--zoo", kZoo}, {"--json", "--trace"}},
                       Command{"plan", {"plan", "--zoo", kZoo}}, Command{"profile", {"profile", "--zoo", kZoo}},
                       Command{"run", {"run", "--zoo", kZoo, "--workload", "w.json"}, {"--json", "--trace"}},
+                      Command{"simulate", {"simulate", "--zoo", kZoo, "--workload", "w.json"}, {"--json", "--trace"}},
                       Command{"stitch", {"stitch", "--zoo", kZoo, "--task", "toy", "--variant", "dense"}},
                       Command{"zoo_list", {"zoo", "list", "--zoo", kZoo}},
                       Command{"zoo_verify", {"zoo", "verify", "--zoo", kZoo}}),

@@ -66,6 +66,22 @@ TEST(WorkloadErrors, NegativeRate) {
                         {"arrivals[0]", "rate_per_s: got -5"});
 }
 
+TEST(WorkloadErrors, NoPriority) {
+  expect_one_line_error(run_workload(with_arrivals(R"({"task": "toy", "kind": "closed_loop", "priority": -1})")), 1,
+                        {"arrivals[0]", "priority: got -1", "more than 0"});
+}
+
+TEST(WorkloadErrors, BurstsWithoutGaps) {
+  expect_one_line_error(
+      run_workload(with_arrivals(R"({"task": "toy", "kind": "bursty", "rate_per_s": 5, "burst_ms": 300})")), 1,
+      {"arrivals[0]", "gap_ms: missing"});
+}
+
+TEST(WorkloadErrors, ARecordingThatIsNotBesideTheWorkload) {
+  expect_one_line_error(run_workload(with_arrivals(R"({"task": "toy", "kind": "recorded", "file": "calls.csv"})")), 1,
+                        {"w.json: arrivals[0]: file: ", "/calls.csv: no such file"});
+}
+
 TEST(WorkloadErrors, UnknownSloConfiguration) {
   expect_one_line_error(run_workload(R"({"format_version": 1, "duration_s": 1, "slo_config": "C12",
       "arrivals": [{"task": "toy", "kind": "closed_loop"}]})"),

@@ -35,10 +35,31 @@ TEST(RunCommand, ServesAndWritesReportAndTrace) {
   const Json& image = json["systems"][0]["tasks"][0];
   EXPECT_GT(image["requests"], 10);
   EXPECT_GT(image["latency_ms"]["p99"], 0.0);
+  EXPECT_GT(image["predicted_latency_ms"]["p99"], 0.0);
+  EXPECT_FALSE(json["systems"][0]["tasks"][1].contains("predicted_latency_ms"));  // was not asked for
   const Json events = read_json(trace).value()["traceEvents"];
   std::size_t stages = 0;
   for (const Json& event : events) stages += event["ph"] == "X" ? 1 : 0;
   EXPECT_EQ(stages, image["requests"].get<std::size_t>() * image["variant"].size());
+}
+
+TEST(SimulateCommand, RehearsesAWorkloadAndTracesIt) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "w.json", report = folder.path() / "r.json", trace = folder.path() / "t.json";
+  ASSERT_TRUE(write_file(file, workload(1)).ok());
+  const CliResult result = run_cli(
+      {"simulate", "--zoo", demo_zoo(), "--workload", file, "--policy", "dysta", "--json", report, "--trace", trace},
+      shared_cache());
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("predicted"), std::string::npos);
+  const Json json = read_json(report).value()["dysta"];
+  EXPECT_EQ(json["predicted"], true);
+  const Json& image = json["tasks"][0];
+  EXPECT_EQ(image["task"], "image");
+  EXPECT_EQ(image["requests"], json["requests"]);
+  std::size_t stages = 0;
+  for (const Json& event : read_json(trace).value()["traceEvents"]) stages += event["ph"] == "X" ? 1 : 0;
+  EXPECT_EQ(stages, json["decisions"].get<std::size_t>());
 }
 
 TEST(RunCommand, NamesEveryBoundThatIsMissed) {

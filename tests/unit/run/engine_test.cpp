@@ -49,7 +49,7 @@ TEST(Engine, StagesOfDifferentRequestsOverlap) {
     if ((in[0] == 0 && key.stage.index() == 1) || (in[0] == 1 && key.stage.index() == 0)) both.arrive_and_wait();
     return Status();
   };
-  TraceSink trace(2);
+  sched::TraceSink trace(2);
   Log log;
   const Inputs inputs(2);
   {
@@ -368,7 +368,7 @@ TEST(Engine, SurvivesManySubmittersAndSwitchers) {
   std::atomic<std::size_t> completed{0};
   constexpr std::size_t kThreads = 4, kEach = 500;
   const Inputs inputs(1);
-  TraceSink trace(3);
+  sched::TraceSink trace(3);
   {
     const auto engine = world.start(world.plan_of(0), [&](const Completion&) { ++completed; },
                                     {.policy = "dysta", .slots_per_task = 2, .trace = &trace});

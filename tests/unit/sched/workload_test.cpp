@@ -1,9 +1,12 @@
 #include "sparseloom/sched/workload.h"
 
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "script.h"
+#include "sparseloom/base/file.h"
+#include "tests/support/temporary_folder.h"
 
 namespace sparseloom::sched {
 namespace {
@@ -13,7 +16,10 @@ using ::testing::HasSubstr;
 Result<Workload> parse(const std::string& text) {
   static const zoo::Zoo zoo = testing::made_up_zoo(2, 3, 2);
   SL_ASSIGN_OR_RETURN(const Json json, parse_json(text, "w.json"));
-  return parse_workload(json, zoo, "w.json");
+  return parse_workload(json, zoo, "w.json", [](const std::string& file) -> Result<std::vector<Seconds>> {
+    if (file == "r.csv") return std::vector{Seconds(0), Seconds(0.25), Seconds(0.25), Seconds(0.75)};
+    return error(Code::kMalformed, "{}: no such file", file);
+  });
 }
 
 /// A workload whose arrivals are `entries`.
@@ -34,7 +40,9 @@ TEST(Workload, ReadsEveryKey) {
     "slos": [{"task": "b", "accuracy": 0.8, "latency_ms": 12}],
     "arrivals": [{"task": "a", "kind": "poisson", "rate_per_s": 50, "requests": 9, "offset_ms": 100},
                  {"task": "b", "kind": "periodic", "period_ms": 20},
-                 {"task": "a", "kind": "closed_loop", "outstanding": 3}]})");
+                 {"task": "a", "kind": "closed_loop", "outstanding": 3, "priority": 2.5},
+                 {"task": "b", "kind": "bursty", "rate_per_s": 40, "burst_ms": 500, "gap_ms": 1500},
+                 {"task": "b", "kind": "recorded", "file": "r.csv"}]})");
   ASSERT_TRUE(w.ok()) << w.status().message();
   EXPECT_EQ(w->name, "mix");
   EXPECT_EQ(w->slo_config, "a3l7");
@@ -44,12 +52,17 @@ TEST(Workload, ReadsEveryKey) {
   EXPECT_EQ(w->duration, Seconds(2.5));
   EXPECT_FALSE(w->slos[0].has_value());
   EXPECT_EQ(w->slos[1]->latency, from_ms(12));
-  ASSERT_EQ(w->arrivals.size(), 3U);
+  ASSERT_EQ(w->arrivals.size(), 5U);
   EXPECT_EQ(w->arrivals[0].kind, Arrivals::Kind::kPoisson);
   EXPECT_EQ(w->arrivals[0].requests, 9U);
   EXPECT_EQ(w->arrivals[0].offset, from_ms(100));
   EXPECT_DOUBLE_EQ(w->arrivals[1].rate_per_s, 50);
   EXPECT_EQ(w->arrivals[2].outstanding, 3U);
+  EXPECT_EQ(w->arrivals[2].priority, 2.5);
+  EXPECT_EQ(w->arrivals[3].priority, 1);
+  EXPECT_EQ(w->arrivals[3].burst, from_ms(500));
+  EXPECT_EQ(w->arrivals[3].gap, from_ms(1500));
+  EXPECT_EQ(w->arrivals[4].requests, 4U);
 }
 
 TEST(Workload, DefaultsAreC5SparseloomEdf) {
@@ -66,7 +79,7 @@ TEST(Workload, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(problem(with(R"({"task": "x", "kind": "closed_loop"})")),
             "w.json: arrivals[0]: task: no task 'x'; the zoo has: a, b");
   EXPECT_EQ(problem(with(R"({"task": "a", "kind": "burst"})")),
-            "w.json: arrivals[0]: kind: got 'burst'; allowed: poisson, periodic, closed_loop");
+            "w.json: arrivals[0]: kind: got 'burst'; allowed: poisson, periodic, bursty, recorded, closed_loop");
   EXPECT_EQ(problem(with(R"({"task": "a", "kind": "poisson", "rate_per_s": -3})")),
             "w.json: arrivals[0]: rate_per_s: got -3; allowed: 1e-06..1000000");
   EXPECT_EQ(problem(with(R"({"task": "a", "kind": "poisson"})")), "w.json: arrivals[0]: rate_per_s: missing");
@@ -82,11 +95,22 @@ TEST(Workload, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(problem(with(ok, R"("planner": "best", "duration_s": 1,)")).substr(0, 45),
             "w.json: planner: got 'best'; allowed: sparsel");
   EXPECT_EQ(problem(with(ok, R"("policy": "lifo", "duration_s": 1,)")),
-            "w.json: policy: got 'lifo'; allowed: fcfs, edf, sjf, sjf_sparse, prema, planaria, sdrm3, "
-            "sdrm3_sparse, dysta_naive, dysta, dysta_oracle, dysta_fixed, stretch");
+            fmt::format("w.json: policy: got 'lifo'; allowed: {}", fmt::join(policy_names(), ", ")));
   EXPECT_THAT(problem(with(ok, R"("polcy": "edf", "duration_s": 1,)")), HasSubstr("w.json: unknown key 'polcy'"));
   EXPECT_THAT(problem(with(R"({"task": "a", "kind": "closed_loop", "rate_per_s": 3})")),
-              HasSubstr("unknown key 'rate_per_s'; allowed: kind, offset_ms, outstanding, requests, task"));
+              HasSubstr("unknown key 'rate_per_s'; allowed: kind, offset_ms, outstanding, priority, requests, task"));
+  EXPECT_EQ(problem(with(R"({"task": "a", "kind": "closed_loop", "priority": 0})")),
+            "w.json: arrivals[0]: priority: got 0; allowed: more than 0, at most 1000000");
+  EXPECT_EQ(problem(with(R"({"task": "a", "kind": "bursty", "rate_per_s": 9, "burst_ms": 100})")),
+            "w.json: arrivals[0]: gap_ms: missing");
+  EXPECT_EQ(problem(with(R"({"task": "a", "kind": "bursty", "rate_per_s": 9, "burst_ms": 100, "gap_ms": -1})")),
+            "w.json: arrivals[0]: gap_ms: got -1; allowed: more than 0, at most 1000000000");
+  EXPECT_EQ(problem(with(R"({"task": "a", "kind": "bursty", "rate_per_s": 1, "burst_ms": 1, "gap_ms": 1})")),
+            "w.json: arrivals[0]: burst_ms: got 1, in which 0.001 requests arrive on average; allowed: at least 0.01 "
+            "requests");
+  EXPECT_EQ(problem(with(R"({"task": "a", "kind": "recorded"})")), "w.json: arrivals[0]: file: missing");
+  EXPECT_EQ(problem(with(R"({"task": "a", "kind": "recorded", "file": "x.csv"})")),
+            "w.json: arrivals[0]: file: x.csv: no such file");
   EXPECT_THAT(problem(with(ok, R"("slo_config": "C9", "duration_s": 1,)")), HasSubstr("w.json: slo_config: "));
   EXPECT_EQ(problem(with(ok, R"("duration_s": 0,)")),
             "w.json: duration_s: got 0; allowed: more than 0, at most 1000000");
@@ -139,6 +163,80 @@ TEST(Arrivals, PoissonHasItsRateAndItsScatter) {
   const double mean = sum / 1e5;
   EXPECT_NEAR(mean, 1e-3, 2e-5);                                    // six standard errors
   EXPECT_NEAR(std::sqrt(squares / 1e5 - mean * mean), mean, 4e-5);  // an exponential's deviation is its mean
+}
+
+TEST(Arrivals, BurstyArrivalsAreTheSameOnEveryMachine) {
+  const auto w =
+      with(R"({"task": "a", "kind": "bursty", "rate_per_s": 100, "burst_ms": 20, "gap_ms": 1000, "requests": 6})",
+           R"("seed": 1,)");
+  std::vector<long> ns;
+  for (const Arrival& a : open_loop_arrivals(*w)) ns.push_back(std::lround(a.at.count() * 1e9));
+  EXPECT_THAT(ns, ::testing::ElementsAre(228220994, 247304210, 247335420, 661730181, 670665955, 833174062));
+}
+
+// Bursts of 50 ms and gaps of 150 ms at 1000/s: 250/s over all, and hardly a gap between requests of 10 ms or more that
+// is not a gap between bursts, hence 5 of those per second.
+TEST(Arrivals, BurstyHasItsRateWithinBurstsAndItsGaps) {
+  const auto w =
+      with(R"({"task": "a", "kind": "bursty", "rate_per_s": 1000, "burst_ms": 50, "gap_ms": 150, "requests": 100000})",
+           R"("seed": 3,)");
+  const std::vector<Arrival> all = open_loop_arrivals(*w);
+  ASSERT_EQ(all.size(), 100'000U);
+  Seconds before{0}, on{0}, off{0};
+  double gaps = 0;
+  for (const Arrival& a : all) {
+    const bool gap = a.at - before >= from_ms(10);
+    (gap ? off : on) += a.at - before;
+    gaps += gap ? 1 : 0;
+    before = a.at;
+  }
+  EXPECT_NEAR(1e5 / before.count(), 250, 15);
+  EXPECT_NEAR(1e5 / on.count(), 1000, 40);
+  EXPECT_NEAR(gaps / before.count(), 5, 0.5);
+}
+
+TEST(Arrivals, RecordedArrivalsCountFromTheirOffset) {
+  const auto w = with(R"({"task": "b", "kind": "recorded", "file": "r.csv", "offset_ms": 100})", "");
+  ASSERT_TRUE(w.ok()) << w.status().message();
+  std::vector<double> at;
+  for (const Arrival& a : open_loop_arrivals(*w)) at.push_back(to_ms(a.at));
+  EXPECT_EQ(at, (std::vector<double>{100, 350, 350, 850}));
+  const auto few = with(R"({"task": "b", "kind": "recorded", "file": "r.csv", "requests": 2})");
+  EXPECT_EQ(open_loop_arrivals(*few).size(), 2U);
+}
+
+TEST(Arrivals, ARecordingIsAColumnOfTimes) {
+  const sparseloom::testing::TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "r.csv";
+  const auto read = [&](const std::string& text) {
+    EXPECT_TRUE(write_file(file, text).ok());
+    return read_recording(file);
+  };
+  const auto times = read("arrival_s\n0\n0.5\n0.5\n2e1\n");
+  ASSERT_TRUE(times.ok()) << times.status().message();
+  EXPECT_EQ(*times, (std::vector{Seconds(0), Seconds(0.5), Seconds(0.5), Seconds(20)}));
+  const auto problem = [&](const std::string& text) {
+    const auto result = read(text);
+    return result.ok() ? "accepted" : result.status().message().substr(folder.path().string().size() + 1);
+  };
+  EXPECT_EQ(problem("arrival_s\n1\n0.5\n"), "r.csv:3: column 'arrival_s': got 0.5; allowed: 1..1000000, in order");
+  EXPECT_EQ(problem("arrival_s\n-1\n"), "r.csv:2: column 'arrival_s': got -1; allowed: 0..1000000, in order");
+  EXPECT_EQ(problem("arrival_s\n"), "r.csv: no rows; allowed: at least one");
+  EXPECT_EQ(problem("time\n1\n"), "r.csv:1: column 'arrival_s' is missing; got: time; allowed: arrival_s");
+}
+
+TEST(Arrivals, AClosedLoopBeginsWithItsOutstandingRequestsAndSendsTheRestOneByOne) {
+  const auto w = with(R"({"task": "a", "kind": "closed_loop", "outstanding": 3, "requests": 10, "offset_ms": 100},
+                         {"task": "b", "kind": "periodic", "period_ms": 100, "requests": 2},
+                         {"task": "b", "kind": "closed_loop", "outstanding": 3, "requests": 2},
+                         {"task": "b", "kind": "closed_loop", "offset_ms": 1000})");
+  std::string order;
+  for (const Arrival& a : first_arrivals(*w)) order += fmt::format("{}@{} ", a.entry, to_ms(a.at));
+  EXPECT_EQ(order, "1@0 2@0 2@0 1@100 0@100 0@100 0@100 ");
+  EXPECT_EQ(follow_ups(w->arrivals[0]), 7U);
+  EXPECT_EQ(follow_ups(w->arrivals[1]), 0U);
+  EXPECT_EQ(follow_ups(w->arrivals[2]), 0U);
+  EXPECT_EQ(follow_ups(w->arrivals[3]), std::numeric_limits<std::size_t>::max());
 }
 
 TEST(Arrivals, OneTasksRateLeavesTheOthersAlone) {

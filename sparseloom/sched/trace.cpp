@@ -1,8 +1,8 @@
-#include "sparseloom/run/trace.h"
+#include "sparseloom/sched/trace.h"
 
-#include "sparseloom/base/file.h"
+#include <fmt/format.h>
 
-namespace sparseloom::run {
+namespace sparseloom::sched {
 namespace {
 
 constexpr std::size_t kFirstSpans = 4096;
@@ -12,9 +12,9 @@ Json metadata(std::string_view what, std::size_t track, const Json& args) {
   return {{"name", what}, {"ph", "M"}, {"pid", kProcessId}, {"tid", track}, {"args", args}};
 }
 
-Json event(const Span& span, const zoo::Zoo& zoo) {
-  const sched::Dispatch& d = span.dispatch;
-  const zoo::Task& task = zoo.task(d.task);
+Json event(const Span& span, const TraceNames& names) {
+  const Dispatch& d = span.dispatch;
+  const TraceNames::Task& task = names.tasks[d.task.index()];
   return {{"name", fmt::format("{} {}", task.name, d.stage.index())},
           {"cat", task.name},
           {"ph", "X"},
@@ -25,12 +25,23 @@ Json event(const Span& span, const zoo::Zoo& zoo) {
           {"args",
            {{"request", d.request.index()},
             {"task", task.name},
-            {"variant", task.variants[d.variant.index()].name},
+            {"variant", task.variants[d.variant.index()]},
             {"stage", d.stage.index()},
             {"plan", d.plan_version}}}};
 }
 
 }  // namespace
+
+TraceNames trace_names(std::string host, const zoo::Zoo& zoo, const soc::Soc& soc) {
+  TraceNames names{std::move(host), {}, {}};
+  for (const soc::Processor& processor : soc.processors) names.processors.push_back(processor.name);
+  for (const zoo::Task& task : zoo.tasks) {
+    TraceNames::Task& named = names.tasks.emplace_back();
+    named.name = task.name;
+    for (const zoo::Variant& variant : task.variants) named.variants.push_back(variant.name);
+  }
+  return names;
+}
 
 TraceSink::TraceSink(std::size_t processors, std::size_t most_spans) : most_spans_(most_spans), tracks_(processors) {
   for (Track& track : tracks_) track.spans.reserve(std::min(kFirstSpans, most_spans));
@@ -51,21 +62,17 @@ std::size_t TraceSink::dropped() const {
   return sum;
 }
 
-Json TraceSink::to_json(const zoo::Zoo& zoo, const soc::Soc& soc) const {
+Json TraceSink::to_json(const TraceNames& names) const {
   Json events = Json::array();
-  events.push_back(metadata("process_name", 0, {{"name", "sparseloom on " + soc.name}}));
+  events.push_back(metadata("process_name", 0, {{"name", names.host}}));
   for (std::size_t p = 0; p < tracks_.size(); ++p) {
-    events.push_back(metadata("thread_name", p, {{"name", soc.processors[p].name}}));
+    events.push_back(metadata("thread_name", p, {{"name", names.processors[p]}}));
     events.push_back(metadata("thread_sort_index", p, {{"sort_index", p}}));
   }
   for (const Track& track : tracks_) {
-    for (const Span& span : track.spans) events.push_back(event(span, zoo));
+    for (const Span& span : track.spans) events.push_back(event(span, names));
   }
   return {{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}, {"droppedSpans", dropped()}};
 }
 
-Status TraceSink::write(const std::filesystem::path& path, const zoo::Zoo& zoo, const soc::Soc& soc) const {
-  return write_file(path, to_json(zoo, soc).dump() + "\n");
-}
-
-}  // namespace sparseloom::run
+}  // namespace sparseloom::sched

@@ -1,28 +1,36 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "sparseloom/base/json.h"
-#include "sparseloom/base/status.h"
 #include "sparseloom/base/units.h"
 #include "sparseloom/sched/request.h"
-#include "sparseloom/soc/soc.h"
-#include "sparseloom/zoo/zoo.h"
 
-namespace sparseloom::run {
+namespace sparseloom::sched {
 
 /// One stage that ran.
 struct Span {
-  sched::Dispatch dispatch;  ///< its request id is the caller's
-  Seconds start{0};          ///< since the engine's start
+  Dispatch dispatch;  ///< its request id is the caller's
+  Seconds start{0};   ///< since the host's start
   Seconds end{0};
 };
 
-/// Collects spans while an engine runs and writes them as Chrome/Perfetto trace JSON, one track per processor.
-/// record() is called by the worker of `processor` only, so each processor has its own list and takes no lock. The rest
-/// may be called when the engine is drained.
+/// What a trace calls things.
+struct TraceNames {
+  struct Task {
+    std::string name;
+    std::vector<std::string> variants;  ///< by zoo::VariantId
+  };
+  std::string host;                     ///< of what ran, e.g. "sparseloom on <machine>"
+  std::vector<std::string> processors;  ///< by soc::ProcessorId
+  std::vector<Task> tasks;              ///< by zoo::TaskId
+};
+TraceNames trace_names(std::string host, const zoo::Zoo& zoo, const soc::Soc& soc);
+
+/// Collects spans while a host runs and shows them as Chrome/Perfetto trace JSON, one track per processor.
+/// record() is called by one thread per processor, so each processor has its own list and takes no lock. The rest may
+/// be called when the host is idle.
 class TraceSink {
  public:
   /// Keeps at most `most_spans` per processor (96 bytes each) and counts what comes after.
@@ -34,9 +42,7 @@ class TraceSink {
   std::size_t dropped() const;
 
   /// Chrome's trace event format: a complete ("X") event per span, times in microseconds.
-  Json to_json(const zoo::Zoo& zoo, const soc::Soc& soc) const;
-  /// Errors: those of write_file.
-  Status write(const std::filesystem::path& path, const zoo::Zoo& zoo, const soc::Soc& soc) const;
+  Json to_json(const TraceNames& names) const;
 
  private:
   struct alignas(64) Track {  // a cache line of its own: two workers append at the same time
@@ -47,4 +53,4 @@ class TraceSink {
   std::vector<Track> tracks_;
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::sched

@@ -1,15 +1,15 @@
-#include "sparseloom/run/trace.h"
+#include "sparseloom/sched/trace.h"
 
 #include <gtest/gtest.h>
 
-#include "fake_world.h"
+#include "script.h"
 
-namespace sparseloom::run {
+namespace sparseloom::sched {
 namespace {
 
 Span span(std::size_t request, std::size_t stage, std::size_t processor, double start_us, double end_us) {
   Span s;
-  s.dispatch.request = sched::RequestId(request);
+  s.dispatch.request = RequestId(request);
   s.dispatch.stage = zoo::StageId(stage);
   s.dispatch.variant = zoo::VariantId(2);
   s.dispatch.processor = soc::ProcessorId(processor);
@@ -19,11 +19,14 @@ Span span(std::size_t request, std::size_t stage, std::size_t processor, double 
 }
 
 TEST(Trace, HasOneNamedTrackPerProcessorAndOneEventPerStage) {
-  const testing::FakeWorld world;
+  soc::Soc soc;
+  soc.processors.resize(2);
+  soc.processors[0].name = "cpu0";
+  soc.processors[1].name = "cpu1";
   TraceSink trace(2);
   trace.record(span(5, 0, 0, 10, 30));
   trace.record(span(5, 1, 1, 30, 45));
-  const Json json = trace.to_json(world.zoo, world.soc);
+  const Json json = trace.to_json(trace_names("a test", testing::made_up_zoo(2, 3, 4), soc));
   std::vector<Json> names, stages;
   for (const Json& event : json["traceEvents"]) {
     if (event["name"] == "thread_name") names.push_back(event["args"]["name"]);
@@ -48,4 +51,4 @@ TEST(Trace, CountsWhatItHasNoRoomFor) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::sched

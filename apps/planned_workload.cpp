@@ -1,0 +1,74 @@
+#include "apps/planned_workload.h"
+
+#include <fmt/format.h>
+
+namespace sparseloom::apps {
+namespace {
+
+// What the command line says replaces what the workload file says; its mistakes are mistakes of usage.
+Status apply(const WorkloadOptions& options, sched::Workload& workload) {
+  if (!options.planner.empty()) workload.planner = options.planner;
+  if (!options.policy.empty()) workload.policy = options.policy;
+  SL_RETURN_IF_ERROR(plan::find_planner(workload.planner).status());
+  return sched::make_policy(workload.policy, 1).status();
+}
+
+}  // namespace
+
+CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options) {
+  CLI::Option* const workload =
+      command.add_option("--workload", options.workload, "workload file (docs/workload-format.md)");
+  command.add_option("--zoo", options.zoo, "folder of the zoo to serve (default: zoos/demo)")->needs(workload);
+  command.add_option("--planner", options.planner, "planner, instead of the workload's")->needs(workload);
+  command.add_option("--backend", options.backends, kBackendHelp)->needs(workload);
+  command
+      .add_option("--slots", options.slots, "requests of one task that may be inside at once; more wait at the door")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
+      ->needs(workload);
+  return workload;
+}
+
+std::string PlannedWorkload::title() const {
+  return fmt::format("workload '{}' on {}: SLOs {}, planner {}", workload.name, setup->soc.name, slo.name,
+                     workload.planner);
+}
+
+Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
+  SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
+  interrupted();
+  PlannedWorkload planned;
+  planned.slots = options.slots;
+  SL_ASSIGN_OR_RETURN(planned.setup,
+                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+  const Setup& setup = *planned.setup;
+  SL_ASSIGN_OR_RETURN(planned.workload, sched::load_workload(options.workload, setup.zoo));
+  if (planned.workload.name.empty()) planned.workload.name = options.workload;
+  SL_RETURN_IF_ERROR(apply(options, planned.workload));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup.soc, backends));
+  profile::EnsureOptions ensure;
+  ensure.compile_cache = setup.compile_cache;
+  ensure.control = {progress_line(), &interrupted()};
+  SL_ASSIGN_OR_RETURN(planned.profile,
+                      profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure));
+  SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, planned.profile));
+  SL_ASSIGN_OR_RETURN(planned.slo, sched::workload_slos(planned.workload, ranges));
+  SL_ASSIGN_OR_RETURN(const plan::Planner* const planner, plan::find_planner(planned.workload.planner));
+  SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan({setup.zoo, soc, planned.profile, planned.slo}));
+  planned.plan = std::make_shared<const plan::Plan>(std::move(plan));
+  return planned;
+}
+
+Result<simulate::Rehearsal> rehearse(const PlannedWorkload& planned, std::string_view policy,
+                                     simulate::Observer* observer) {
+  return simulate::rehearse({.workload = planned.workload,
+                             .slos = planned.slo.slos,
+                             .plan = planned.plan,
+                             .pools = soc::find_pools(planned.setup->soc),
+                             .slots_per_task = planned.slots,
+                             .observer = observer,
+                             .stop = &interrupted()},
+                            policy);
+}
+
+}  // namespace sparseloom::apps

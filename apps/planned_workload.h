@@ -1,0 +1,48 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/setup.h"
+#include "sparseloom/plan/planner.h"
+#include "sparseloom/sched/workload.h"
+#include "sparseloom/simulate/rehearsal.h"
+
+namespace sparseloom::apps {
+
+/// What the command line says of a workload to be served or rehearsed.
+struct WorkloadOptions {
+  std::string zoo;
+  std::string workload;
+  std::string planner;  ///< instead of the workload's, if not empty; so is the policy
+  std::string policy;
+  std::vector<std::string> backends;
+  std::size_t slots = 4;
+};
+
+/// Adds --workload, and --zoo, --planner, --backend and --slots, which need it. Returns --workload.
+CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options);
+
+/// A workload with the plan that serves it.
+struct PlannedWorkload {
+  std::unique_ptr<Setup> setup;
+  sched::Workload workload;  ///< with the planner and policy of the command line
+  profile::Profile profile;
+  plan::SloConfig slo;
+  std::shared_ptr<const plan::Plan> plan;
+  std::size_t slots = 0;
+
+  /// The workload, the machine, SLOs and planner, for a headline.
+  std::string title() const;
+};
+
+/// Loads zoo and workload, measures what the profile lacks, and plans. Mistakes on the command line are found first.
+Result<PlannedWorkload> plan_workload(const WorkloadOptions& options);
+
+/// Plays the workload on the virtual clock, under its plan. `observer` may be nullptr.
+Result<simulate::Rehearsal> rehearse(const PlannedWorkload& planned, std::string_view policy,
+                                     simulate::Observer* observer);
+
+}  // namespace sparseloom::apps

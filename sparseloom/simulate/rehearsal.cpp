@@ -1,0 +1,146 @@
+#include "sparseloom/simulate/rehearsal.h"
+
+#include <deque>
+
+namespace sparseloom::simulate {
+namespace {
+
+using Kind = sched::Arrivals::Kind;
+
+/// Times that a task's stages take: what its plan estimates.
+sched::StageTimes planned_times(const plan::TaskPlan& plan) {
+  std::vector<Seconds> times;
+  for (const plan::StageEstimate& estimate : plan.estimates) times.push_back(estimate.latency);
+  return sched::stage_times(std::move(times));
+}
+
+/// The player, the engine's door and the models' stages, all made up.
+class Host final : public World, public Observer {
+ public:
+  explicit Host(const RehearsalInput& input) : in_(input), meter_(input.pools.of.size()) {
+    for (const plan::TaskPlan& task : in_.plan->tasks) {
+      Task& made = tasks_.emplace_back(in_.pools.of.size());
+      made.times = planned_times(task);
+    }
+    for (const sched::Arrivals& entry : in_.workload.arrivals) left_.push_back(sched::follow_ups(entry));
+  }
+
+  Status check() const {
+    if (in_.slots_per_task == 0) return error(Code::kInvalidArgument, "slots per task: got 0; allowed: at least 1");
+    for (const sched::Arrivals& entry : in_.workload.arrivals) {
+      if (tasks_[entry.task.index()].times.remaining.front() > Seconds(0)) continue;
+      return error(Code::kFailedPrecondition, "plan '{}': task {} is estimated to take no time", in_.plan->planner,
+                   entry.task.index());
+    }
+    return {};
+  }
+
+  Result<Rehearsal> play(std::unique_ptr<sched::Policy> policy) {
+    SL_ASSIGN_OR_RETURN(Simulation simulation,
+                        Simulation::make(in_.plan, in_.pools, std::move(policy), Admission::kStandard, *this, *this));
+    simulation_ = &simulation;
+    for (const sched::Arrival& arrival : sched::first_arrivals(in_.workload)) {
+      simulation.advance(arrival.at);
+      if (stopped()) break;
+      send(arrival.entry, arrival.at, arrival.at);
+    }
+    simulation.finish();
+    if (stopped()) return error(Code::kCancelled, "stopped after {} requests", entry_of_.size());
+    Rehearsal result{meter_.metrics(), {}};
+    for (const Task& task : tasks_) result.tasks.push_back(task.meter.metrics());
+    return result;
+  }
+
+  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch) override {
+    return {request.truth->next[dispatch.stage.index()], {}};
+  }
+
+  void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
+           bool waited) override {
+    meter_.ran(request, dispatch, start, end, waited);
+    tasks_[request.task.index()].meter.ran(request, dispatch, start, end, waited);
+    if (in_.observer != nullptr) in_.observer->ran(request, dispatch, start, end, waited);
+  }
+
+  // In the engine's order: the caller hears of it and may send another request, then the slot is free.
+  void finished(const sched::Request& request, Seconds at) override {
+    meter_.finished(request, at);
+    tasks_[request.task.index()].meter.finished(request, at);
+    if (in_.observer != nullptr) in_.observer->finished(request, at);
+    follow_up(entry_of_[request.id.index()], at);
+    leave(request.task, at);
+  }
+
+ private:
+  struct Waiting {
+    std::size_t entry = 0;
+    Seconds arrival{0};
+  };
+  struct Task {
+    explicit Task(std::size_t processors) : meter(processors) {}
+    Meter meter;
+    sched::StageTimes times;
+    std::size_t inside = 0;
+    std::deque<Waiting> at_the_door;
+  };
+
+  bool stopped() const { return in_.stop != nullptr && in_.stop->load(std::memory_order_relaxed); }
+
+  void follow_up(std::size_t entry, Seconds now) {
+    const bool over = stopped() || (in_.workload.duration && now >= *in_.workload.duration);
+    if (left_[entry] == 0 || over) return;
+    --left_[entry];
+    send(entry, now, now);
+  }
+
+  void send(std::size_t entry, Seconds arrival, Seconds now) {
+    Task& task = tasks_[in_.workload.arrivals[entry].task.index()];
+    if (task.inside == in_.slots_per_task) {
+      task.at_the_door.push_back({entry, arrival});
+    } else {
+      enter({entry, arrival}, now);
+    }
+  }
+
+  void enter(const Waiting& waiting, Seconds now) {
+    const sched::Arrivals& entry = in_.workload.arrivals[waiting.entry];
+    Task& task = tasks_[entry.task.index()];
+    ++task.inside;
+    const sched::RequestId id(entry_of_.size());
+    entry_of_.push_back(static_cast<std::uint32_t>(waiting.entry));
+    simulation_->admit({.id = id,
+                        .task = entry.task,
+                        .arrival = waiting.arrival,
+                        .deadline = waiting.arrival + in_.slos[entry.task.index()].latency,
+                        .priority = entry.priority,
+                        .truth = &task.times},
+                       now);
+  }
+
+  void leave(zoo::TaskId id, Seconds now) {
+    Task& task = tasks_[id.index()];
+    --task.inside;
+    if (task.at_the_door.empty()) return;
+    const Waiting next = task.at_the_door.front();
+    task.at_the_door.pop_front();
+    enter(next, now);
+  }
+
+  const RehearsalInput& in_;
+  Meter meter_;
+  std::vector<Task> tasks_;
+  std::vector<std::size_t> left_;        // by entry of the workload: requests of a closed loop still to send
+  std::vector<std::uint32_t> entry_of_;  // by request: whose it is
+  Simulation* simulation_ = nullptr;
+};
+
+}  // namespace
+
+Result<Rehearsal> rehearse(const RehearsalInput& input, std::string_view policy) {
+  SL_ASSIGN_OR_RETURN(auto made, sched::make_policy(policy, sched::Dispatcher::queue_count(input.pools)));
+  Host host(input);
+  SL_RETURN_IF_ERROR(host.check());
+  return host.play(std::move(made));
+}
+
+}  // namespace sparseloom::simulate

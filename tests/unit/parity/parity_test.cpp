@@ -1,0 +1,240 @@
+// simulate and run decide alike: one script of requests, played by the discrete-event simulation and by the real
+// engine, gives the same dispatches at the same times. The engine's workers are real threads, but time is scripted: its
+// clock stands still until the test moves it, and a stage runs until the test says that it is over.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "sparseloom/simulate/simulation.h"
+#include "tests/unit/run/fake_world.h"
+
+namespace sparseloom {
+namespace {
+
+using run::testing::FakeWorld;
+
+constexpr std::size_t kTasks = 3, kStages = 3, kRequests = 30;
+
+/// What arrives, and how long every stage of it takes.
+struct Script {
+  std::vector<sched::Request> requests;  // in order of arrival; the id is the position, and the sample is one more
+  std::vector<std::vector<Seconds>> durations;  // by request and stage
+
+  const std::vector<Seconds>& of(std::size_t sample) const { return durations[sample - 1]; }
+};
+
+/// Requests that keep `processors` processors busy, a few waiting: stages of 2 to 18 ms, deadlines of 20 to 150 ms, and
+/// five priorities.
+Script make_script(std::size_t processors) {
+  std::mt19937_64 random(processors);
+  const auto between = [&random](double low, double high) {
+    return low + (high - low) * (static_cast<double>(random() >> 11) * 0x1p-53);
+  };
+  Script script;
+  Seconds arrival{0};
+  for (std::size_t r = 0; r < kRequests; ++r) {
+    std::vector<Seconds>& durations = script.durations.emplace_back();
+    for (std::size_t i = 0; i < kStages; ++i) durations.push_back(from_ms(between(2, 18)));
+    script.requests.push_back({.id = sched::RequestId(r),
+                               .task = zoo::TaskId(random() % kTasks),
+                               .arrival = arrival,
+                               .deadline = arrival + from_ms(between(20, 150)),
+                               .sample = r + 1,
+                               .priority = static_cast<double>(1 + random() % 5)});
+    // The second request comes at the very moment when the first stage ends.
+    arrival = r == 0 ? durations[0] : arrival + from_ms(between(0, 55) / static_cast<double>(processors));
+  }
+  return script;
+}
+
+/// A variant of its own at every stage, and estimates that tell tasks and stages apart, as a profile would.
+std::shared_ptr<const plan::Plan> make_plan(const FakeWorld& world, bool late_binding) {
+  auto plan = std::make_shared<plan::Plan>(*world.plan_of(0));
+  for (std::size_t t = 0; t < plan->tasks.size(); ++t) {
+    plan::TaskPlan& task = plan->tasks[t];
+    task.late_binding = late_binding;
+    for (std::size_t i = 0; i < kStages; ++i) {
+      task.sigma[i] = zoo::VariantId((t + i) % 4);
+      task.placement[i] = soc::ProcessorId((t + i) % world.soc.processors.size());
+      task.estimates[i] = {.latency = from_ms(4 + 3 * static_cast<double>(t) + static_cast<double>(i)),
+                           .model_latency = from_ms(12 - 2 * static_cast<double>(t) + static_cast<double>(i))};
+    }
+  }
+  return plan;
+}
+
+/// What was dispatched, in order of time and processor.
+using Trace = std::vector<std::string>;
+
+class Recorder {
+ public:
+  void add(const sched::Dispatch& d, Seconds start) {
+    lines_[{start, d.processor}] =
+        fmt::format("{} s: cpu{} runs stage {} of request {} with variant {}", start.count(), d.processor.index(),
+                    d.stage.index(), d.request.index(), d.variant.index());
+  }
+  Trace trace() const {
+    Trace trace;
+    for (const auto& [time_and_place, line] : lines_) trace.push_back(line);
+    return trace;
+  }
+
+ private:
+  std::map<std::pair<Seconds, soc::ProcessorId>, std::string> lines_;
+};
+
+Trace simulated(const Script& script, std::string_view policy_name, std::size_t processors, bool late_binding) {
+  struct ScriptedWorld final : simulate::World {
+    explicit ScriptedWorld(const Script& s) : script(s) {}
+    simulate::StageRun run(const sched::Request& request, const sched::Dispatch& dispatch) override {
+      return {script.of(request.sample)[dispatch.stage.index()], {}};
+    }
+    const Script& script;
+  };
+  struct Observer final : simulate::Observer {
+    void ran(const sched::Request&, const sched::Dispatch& dispatch, Seconds start, Seconds, bool) override {
+      recorder.add(dispatch, start);
+    }
+    void finished(const sched::Request&, Seconds) override {}
+    Recorder recorder;
+  };
+  const FakeWorld fake(kTasks, processors, kStages);
+  const soc::Pools pools = soc::find_pools(fake.soc);
+  ScriptedWorld world(script);
+  Observer observer;
+  auto policy = sched::make_policy(policy_name, sched::Dispatcher::queue_count(pools));
+  auto simulation = simulate::Simulation::make(make_plan(fake, late_binding), pools, std::move(policy).value(),
+                                               simulate::Admission::kStandard, world, observer);
+  for (const sched::Request& request : script.requests) simulation->arrive(request);
+  simulation->finish();
+  return observer.recorder.trace();
+}
+
+/// The stages that workers of the real engine are running, and the engine's clock.
+class ScriptedTime {
+ public:
+  explicit ScriptedTime(const Script& script) : script_(script) {}
+
+  Seconds now() const { return now_; }
+  void set(Seconds now) { now_ = now; }
+
+  /// Runs a stage: returns when end_first() has chosen it.
+  void run(std::size_t sample, std::size_t stage) {
+    std::unique_lock lock(mutex_);
+    Running self{now() + script_.of(sample)[stage]};
+    running_.push_back(&self);
+    changed_.wait(lock, [&] { return self.over; });
+  }
+
+  std::size_t running() const {
+    const std::lock_guard lock(mutex_);
+    return running_.size();
+  }
+
+  std::optional<Seconds> first_end() const {
+    const std::lock_guard lock(mutex_);
+    const auto first = find_first();
+    return first == running_.end() ? std::nullopt : std::optional((*first)->end);
+  }
+
+  /// Moves the clock to the end of the stage that ends first, and lets that one go.
+  void end_first() {
+    const std::lock_guard lock(mutex_);
+    const auto first = find_first();
+    now_ = (*first)->end;
+    (*first)->over = true;
+    running_.erase(first);
+    const bool alone = std::none_of(running_.begin(), running_.end(), [&](Running* r) { return r->end == now(); });
+    EXPECT_TRUE(alone) << "two stages end at one moment, of which threads know no order";
+    changed_.notify_all();
+  }
+
+ private:
+  struct Running {
+    Seconds end{0};
+    bool over = false;
+  };
+  std::vector<Running*>::const_iterator find_first() const {
+    return std::min_element(running_.begin(), running_.end(), [](Running* a, Running* b) { return a->end < b->end; });
+  }
+
+  const Script& script_;
+  std::atomic<Seconds> now_{Seconds(0)};
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Running*> running_;
+};
+
+Trace real(const Script& script, std::string_view policy, std::size_t processors, bool late_binding) {
+  FakeWorld world(kTasks, processors, kStages);
+  ScriptedTime time(script);
+  world.on_run = [&](const run::SubgraphKey& key, std::span<const float> in, std::span<float> out) {
+    std::fill(out.begin() + 1, out.end(), 1.0F);  // without zeros: there is no sparsity to be seen
+    time.run(static_cast<std::size_t>(in[0]), key.stage.index());
+    return Status();
+  };
+  const run::testing::Inputs inputs(kRequests + 1);
+  sched::TraceSink sink(processors);
+  {
+    const auto engine = world.start(make_plan(world, late_binding), nullptr,
+                                    {.policy = std::string(policy),
+                                     .slots_per_task = kRequests,  // nobody waits at the door
+                                     .clock = [&] { return time.now(); },
+                                     .trace = &sink});
+    // Every stage that was handed out is being run: nothing happens until time goes on.
+    const auto settle = [&] {
+      while (time.running() != engine->running()) std::this_thread::yield();
+    };
+    const auto end_first = [&] {
+      time.end_first();
+      settle();
+    };
+    for (const sched::Request& request : script.requests) {
+      while (time.running() > 0 && *time.first_end() <= request.arrival) end_first();
+      time.set(request.arrival);
+      EXPECT_TRUE(engine->submit(request, inputs[request.sample]).ok());
+      settle();
+    }
+    while (time.running() > 0) end_first();
+    engine->drain();
+  }
+  Recorder recorder;
+  for (std::size_t p = 0; p < processors; ++p) {
+    for (const sched::Span& span : sink.spans(soc::ProcessorId(p))) recorder.add(span.dispatch, span.start);
+  }
+  return recorder.trace();
+}
+
+class Parity : public ::testing::TestWithParam<std::tuple<std::string_view, std::size_t, bool>> {};
+
+TEST_P(Parity, SimulationAndEngineDispatchTheSame) {
+  const auto [policy, processors, late_binding] = GetParam();
+  const Script script = make_script(processors);
+  const Trace expected = simulated(script, policy, processors, late_binding);
+  EXPECT_EQ(expected.size(), kRequests * kStages);
+  EXPECT_EQ(real(script, policy, processors, late_binding), expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryPolicy, Parity,
+                         ::testing::Combine(::testing::ValuesIn(sched::causal_policy_names()),
+                                            ::testing::Values(1, 2, 3), ::testing::Bool()),
+                         [](const auto& row) {
+                           return fmt::format("{}_on_{}_{}", std::get<0>(row.param), std::get<1>(row.param),
+                                              std::get<2>(row.param) ? "late" : "placed");
+                         });
+
+// Else the policies would have had nothing to decide, and the tests above nothing to compare.
+TEST(ParityScript, TellsPoliciesApart) {
+  std::set<Trace> different;
+  for (const std::string_view policy : sched::causal_policy_names()) {
+    different.insert(simulated(make_script(1), policy, 1, false));
+  }
+  EXPECT_EQ(different.size(), sched::causal_policy_names().size());
+}
+
+}  // namespace
+}  // namespace sparseloom

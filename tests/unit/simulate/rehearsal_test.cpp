@@ -1,0 +1,130 @@
+#include "sparseloom/simulate/rehearsal.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/sched/script.h"
+
+namespace sparseloom::simulate {
+namespace {
+
+using sched::Arrivals;
+using Kind = sched::Arrivals::Kind;
+
+/// Tasks "a", "b", ... of two stages of 4 and 6 ms, all on one processor, with a bound of 20 ms each.
+struct Rehearsed {
+  explicit Rehearsed(std::vector<Arrivals> arrivals) {
+    workload.arrivals = std::move(arrivals);
+    auto made = std::make_shared<plan::Plan>(*sched::testing::made_up_plan({{{0, 0}, {0, 0}}, {{0, 0}, {0, 0}}}));
+    for (plan::TaskPlan& task : made->tasks) {
+      task.estimates = {{.latency = from_ms(4), .model_latency = from_ms(4)},
+                        {.latency = from_ms(6), .model_latency = from_ms(6)}};
+    }
+    plan = std::move(made);
+  }
+
+  Rehearsal play(std::string_view policy = "edf") {
+    struct Log final : Observer {
+      void ran(const sched::Request&, const sched::Dispatch&, Seconds, Seconds, bool) override {}
+      void finished(const sched::Request& r, Seconds at) override {
+        text += fmt::format("{}{}@{:.0f}", text.empty() ? "" : " ", r.task.index() == 0 ? 'a' : 'b', to_ms(at));
+      }
+      std::string text;
+    } log;
+    auto result = rehearse({.workload = workload,
+                            .slos = slos,
+                            .plan = plan,
+                            .pools = sched::testing::unlike(1),
+                            .slots_per_task = slots,
+                            .observer = &log},
+                           policy);
+    EXPECT_TRUE(result.ok()) << result.status().message();
+    order = log.text;
+    return std::move(result).value();
+  }
+
+  sched::Workload workload;
+  std::vector<plan::Slo> slos{{0, from_ms(20)}, {0, from_ms(20)}};
+  std::shared_ptr<const plan::Plan> plan;
+  std::size_t slots = 4;
+  std::string order;  ///< of completions: task@milliseconds
+};
+
+Arrivals at(std::size_t task, const std::vector<double>& times_ms) {
+  Arrivals a{.task = zoo::TaskId(task), .kind = Kind::kRecorded, .requests = times_ms.size()};
+  for (const double time : times_ms) a.recorded.push_back(from_ms(time));
+  return a;
+}
+
+Arrivals closed_loop(std::size_t task, std::size_t requests, std::size_t outstanding = 1) {
+  return {.task = zoo::TaskId(task), .kind = Kind::kClosedLoop, .requests = requests, .outstanding = outstanding};
+}
+
+TEST(Rehearsal, StagesTakeWhatThePlanEstimates) {
+  Rehearsed r({at(0, {0, 15})});
+  const Rehearsal result = r.play();
+  EXPECT_EQ(r.order, "a@10 a@25");
+  EXPECT_EQ(result.tasks[0].requests, 2U);
+  EXPECT_EQ(result.tasks[0].violations, 0U);
+  EXPECT_NEAR(to_ms(result.tasks[0].p50), 10, 0.02);
+  EXPECT_EQ(result.all.antt, 1);
+  EXPECT_EQ(result.tasks[1].requests, 0U);
+}
+
+TEST(Rehearsal, LatenciesCountFromTheArrival) {
+  Rehearsed r({at(0, {0, 0, 0})});
+  const Rehearsal result = r.play("fcfs");
+  EXPECT_EQ(r.order, "a@10 a@20 a@30");
+  EXPECT_EQ(result.tasks[0].violations, 1U);
+  EXPECT_NEAR(to_ms(result.tasks[0].p99), 20, 0.04);  // rank 1.98 of 0..2, rounded down
+}
+
+TEST(Rehearsal, AClosedLoopSendsTheNextRequestWhenOneCompletes) {
+  Rehearsed r({closed_loop(0, 5, 2)});
+  const Rehearsal result = r.play();
+  EXPECT_EQ(r.order, "a@10 a@20 a@30 a@40 a@50");
+  EXPECT_NEAR(result.all.throughput, 100, 1e-9);
+}
+
+TEST(Rehearsal, AClosedLoopSendsNothingAfterTheEnd) {
+  Rehearsed r({closed_loop(0, 0)});
+  r.workload.duration = from_ms(25);
+  r.play();
+  EXPECT_EQ(r.order, "a@10 a@20 a@30");  // what was sent is served
+}
+
+// The second request of a is more urgent than b's, but while it waits at the door b's first stage starts.
+TEST(Rehearsal, RequestsBeyondTheSlotsWaitAtTheDoor) {
+  Rehearsed r({at(0, {0, 0}), at(1, {1})});
+  r.play();
+  EXPECT_EQ(r.order, "a@10 a@20 b@30");
+  r.slots = 1;
+  r.play();
+  EXPECT_EQ(r.order, "a@10 a@24 b@30");
+}
+
+TEST(Rehearsal, AnEntrysPriorityReachesThePolicy) {
+  Rehearsed r({at(0, {0, 0, 0}), at(1, {0, 0, 0})});
+  r.workload.arrivals[1].priority = 16;
+  r.play("prema");
+  const std::string urgent = r.order;
+  r.workload.arrivals[1].priority = 1;
+  r.play("prema");
+  EXPECT_NE(r.order, urgent);
+}
+
+TEST(Rehearsal, AnOracleKnowsTheTimes) {
+  Rehearsed r({at(0, {0, 0}), at(1, {1})});
+  EXPECT_EQ(r.play("dysta_oracle").all.requests, 3U);
+}
+
+TEST(Rehearsal, RefusesAPlanThatTakesNoTime) {
+  Rehearsed r({closed_loop(0, 0)});
+  auto plan = std::make_shared<plan::Plan>(*r.plan);
+  for (plan::StageEstimate& estimate : plan->tasks[0].estimates) estimate.latency = Seconds(0);
+  const auto result =
+      rehearse({.workload = r.workload, .slos = r.slos, .plan = plan, .pools = sched::testing::unlike(1)}, "edf");
+  EXPECT_EQ(result.status().message(), "plan 'made-up': task 0 is estimated to take no time");
+}
+
+}  // namespace
+}  // namespace sparseloom::simulate
