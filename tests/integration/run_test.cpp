@@ -57,8 +57,9 @@ TEST(SimulateCommand, RehearsesAWorkloadAndTracesIt) {
   const Json& image = json["tasks"][0];
   EXPECT_EQ(image["task"], "image");
   EXPECT_EQ(image["requests"], json["requests"]);
+  const Json events = read_json(trace).value()["traceEvents"];
   std::size_t stages = 0;
-  for (const Json& event : read_json(trace).value()["traceEvents"]) stages += event["ph"] == "X" ? 1 : 0;
+  for (const Json& event : events) stages += event["ph"] == "X" ? 1 : 0;
   EXPECT_EQ(stages, json["decisions"].get<std::size_t>());
 }
 
