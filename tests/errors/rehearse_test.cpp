@@ -30,7 +30,7 @@ TEST(RehearseErrors, AnOptionOfTheOtherForm) {
 }
 
 TEST(RehearseErrors, ATraceOfSeveralPolicies) {
-  for (const std::string& policies : {"fcfs,edf", "all"}) {
+  for (const char* policies : {"fcfs,edf", "all"}) {
     expect_one_line_error(simulate({"--workload", "w.json", "--policy", policies, "--trace", "t.json"}), 2,
                           {"--trace t.json", "one policy"});
   }
