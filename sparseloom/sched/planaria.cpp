@@ -13,7 +13,7 @@ struct PlanariaRule {
     return {s.priority, s.deadline.count(), s.arrival.count(), static_cast<double>(s.request.index())};
   }
 
-  static double least_score(const Point& /*p*/) { return -std::numeric_limits<double>::infinity(); }
+  static double least_score(const Point& /*p*/) { return -kInfinity; }
 
   static Standing standing(const Point& p, const Moment& moment) {
     return scan_standing(p[kPriority] / (p[kDeadline] - moment.now.count()), p[kArrival], p[kOrder]);

@@ -27,6 +27,9 @@ struct Standing {
   }
 };
 
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr Standing kWorst{kInfinity, kInfinity, kInfinity};
+
 /// Finds the waiting stage with the least standing under a rule whose standings change with time, without looking at
 /// all that wait.
 ///
@@ -49,10 +52,12 @@ struct Standing {
 template <typename Rule>
 class ScoreIndex {
  public:
-  struct Found {
-    Standing standing;
-    std::size_t tree = 0;   // trees_.size(): among the fresh ones
-    std::size_t entry = 0;  // in it
+  /// The best stage that a search has seen, over one index or several.
+  struct Best {
+    Standing standing = kWorst;
+    ScoreIndex* index = nullptr;  ///< where it lies; nullptr: none has been seen
+    std::size_t tree = 0;         ///< trees_.size(): among the fresh ones
+    std::size_t entry = 0;        ///< in it
   };
 
   bool empty() const { return waiting_ == 0; }
@@ -63,21 +68,19 @@ class ScoreIndex {
     if (fresh_.size() >= kFresh) settle();
   }
 
-  /// The stage that stands best, if it stands better than `limit`.
-  std::optional<Found> best(const Moment& moment, const std::optional<Found>& limit = {}) {
+  /// Puts this index's best stage in the place of `best` if it stands better.
+  void improve(Best& best, const Moment& moment) {
     last_ = moment;
-    Search search{moment, limit ? limit->standing : kWorst, {}, 0};
-    search.tree = trees_.size();
-    for (std::size_t k = 0; k < fresh_.size(); ++k) search.look(fresh_[k], k);
-    for (search.tree = 0; search.tree < trees_.size(); ++search.tree) trees_[search.tree].look(search);
-    return search.found;
+    for (std::size_t k = 0; k < fresh_.size(); ++k) look(fresh_[k], trees_.size(), k, moment, best);
+    for (std::size_t t = 0; t < trees_.size(); ++t) trees_[t].look({*this, t, moment, best});
   }
 
-  SlotIndex take(const Found& found) {
+  /// Takes out what a search over this index has found.
+  SlotIndex take(const Best& best) {
     --waiting_;
-    if (found.tree < trees_.size()) return trees_[found.tree].take(found.entry);
-    const SlotIndex slot = fresh_[found.entry].slot;
-    fresh_[found.entry] = fresh_.back();
+    if (best.tree < trees_.size()) return trees_[best.tree].take(best.entry);
+    const SlotIndex slot = fresh_[best.entry].slot;
+    fresh_[best.entry] = fresh_.back();
     fresh_.pop_back();
     return slot;
   }
@@ -85,8 +88,6 @@ class ScoreIndex {
  private:
   static constexpr std::size_t kFresh = 64;
   static constexpr std::size_t kLeaf = 8;
-  static constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  static constexpr Standing kWorst{kInfinity, kInfinity, kInfinity};
   static constexpr SlotIndex kTaken = std::numeric_limits<SlotIndex>::max();
 
   using Point = std::array<double, Rule::kAttributes>;
@@ -116,19 +117,21 @@ class ScoreIndex {
     bool empty() const { return low[0] > high[0]; }
   };
 
-  struct Search {
-    const Moment& moment;
-    Standing limit;
-    std::optional<Found> found;
-    std::size_t tree;
+  void look(const Entry& entry, std::size_t tree, std::size_t at, const Moment& moment, Best& best) {
+    if (Rule::least_score(entry.point) > best.standing.score) return;
+    const Standing standing = Rule::standing(entry.point, moment);
+    if (!(standing < best.standing)) return;
+    best.standing = standing;
+    best.index = this;
+    best.tree = tree;
+    best.entry = at;
+  }
 
-    void look(const Entry& entry, std::size_t at) {
-      if (Rule::least_score(entry.point) > limit.score) return;
-      const Standing standing = Rule::standing(entry.point, moment);
-      if (!(standing < limit)) return;
-      limit = standing;
-      found = {standing, tree, at};
-    }
+  struct Search {
+    ScoreIndex& index;
+    std::size_t tree;
+    const Moment& moment;
+    Best& best;
   };
 
   // Entries in the order of a balanced tree: a node is a range of them, halved down to leaves; node k's children are
@@ -146,8 +149,8 @@ class ScoreIndex {
 
     std::size_t live() const { return live_; }
 
-    void look(Search& search) const {
-      if (live_ > 0 && Rule::best(boxes_[0].low, boxes_[0].high, search.moment) < search.limit) {
+    void look(const Search& search) const {
+      if (live_ > 0 && Rule::best(boxes_[0].low, boxes_[0].high, search.moment) < search.best.standing) {
         look(search, 0, 0, entries_.size());
       }
     }
@@ -198,20 +201,20 @@ class ScoreIndex {
       return chosen;
     }
 
-    void look(Search& search, std::size_t node, std::size_t begin, std::size_t end) const {
+    void look(const Search& search, std::size_t node, std::size_t begin, std::size_t end) const {
       if (end - begin <= kLeaf) {
         for (std::size_t k = begin; k < end; ++k) {
-          if (entries_[k].slot != kTaken) search.look(entries_[k], k);
+          if (entries_[k].slot != kTaken) search.index.look(entries_[k], search.tree, k, search.moment, search.best);
         }
         return;
       }
       const std::size_t half = middle(begin, end);
       const Standing left = bound(search, 2 * node + 1), right = bound(search, 2 * node + 2);
       const auto look_left = [&] {
-        if (left < search.limit) look(search, 2 * node + 1, begin, half);
+        if (left < search.best.standing) look(search, 2 * node + 1, begin, half);
       };
       const auto look_right = [&] {
-        if (right < search.limit) look(search, 2 * node + 2, half, end);
+        if (right < search.best.standing) look(search, 2 * node + 2, half, end);
       };
       if (right < left) {
         look_right();
@@ -278,15 +281,12 @@ class ScorePolicy final : public Policy {
   void push(const ReadyStage& stage) override { indices_[stage.queue.index()].push(stage); }
 
   std::optional<SlotIndex> next(std::span<const QueueId> queues, const Moment& moment) override {
-    std::optional<typename ScoreIndex<Rule>::Found> found;
-    ScoreIndex<Rule>* of = nullptr;
+    typename ScoreIndex<Rule>::Best best;
     for (const QueueId queue : queues) {
-      auto& index = indices_[queue.index()];
-      if (index.empty()) continue;
-      if (const auto better = index.best(moment, found)) found = better, of = &index;
+      if (!indices_[queue.index()].empty()) indices_[queue.index()].improve(best, moment);
     }
-    if (!found) return std::nullopt;
-    return of->take(*found);
+    if (best.index == nullptr) return std::nullopt;
+    return best.index->take(best);
   }
 
  private:

@@ -20,7 +20,7 @@ struct Sdrm3Rule {
   static double urgency(double remaining, double slack) { return slack == 0 ? 1.0 : std::min(1.0, remaining / slack); }
   static double fairness(double idle, double next) { return idle <= 0 ? 0.0 : idle / next; }
 
-  static double least_score(const Point& /*p*/) { return -std::numeric_limits<double>::infinity(); }
+  static double least_score(const Point& /*p*/) { return -kInfinity; }
 
   static Standing standing(const Point& p, const Moment& moment) {
     const double now = moment.now.count();
