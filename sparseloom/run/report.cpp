@@ -126,6 +126,7 @@ Json to_json(const SystemReport& s) {
           {"violations",
            {{"latency", s.violations.latency}, {"accuracy", s.violations.accuracy}, {"both", s.violations.both}}},
           {"throughput_qps", s.throughput_qps},
+          {"antt", s.antt},
           {"tasks", std::move(tasks)}};
 }
 
@@ -157,6 +158,7 @@ SystemReport make_report(const ReportInput& in) {
   report.name = in.name;
   report.requests = in.records.size();
   report.throughput_qps = in.throughput_qps;
+  report.antt = normalised_turnaround(in.records, in.plan);
   std::vector<bool> hits;
   const double one = 1.0 / static_cast<double>(std::max<std::size_t>(in.records.size(), 1));
   for (const Record& r : in.records) {
@@ -185,6 +187,17 @@ double completed_per_second(const std::vector<Record>& records) {
     served += 1;
   }
   return last > first ? served / (last - first).count() : 0;
+}
+
+double normalised_turnaround(const std::vector<Record>& records, const plan::Plan& plan) {
+  double sum = 0, served = 0;
+  for (const Record& r : records) {
+    const Seconds alone = plan.tasks.at(r.task.index()).latency;
+    if (!r.served() || alone <= Seconds(0)) continue;
+    sum += (r.finished - r.arrival) / alone;
+    served += 1;
+  }
+  return served > 0 ? sum / served : 0;
 }
 
 Json report_json(const std::string& slo_config, const std::string& machine, const std::vector<SystemReport>& systems,
