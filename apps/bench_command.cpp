@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 
+#include "apps/bench_policies.h"
 #include "apps/commands.h"
 #include "apps/kernels/bench_kernels.h"
 #include "apps/kernels/bench_model.h"
+#include "apps/quartiles_json.h"
 #include "apps/scratch_folder.h"
 #include "apps/setup.h"
 #include "sparseloom/base/file.h"
@@ -19,8 +22,11 @@ namespace {
 // What the engine may cost; each is printed beside what was measured.
 constexpr double kMostDispatchUs = 20;
 constexpr double kMostSwitchMs = 1;
+constexpr double kMostMonitorShare = 0.02;
 constexpr double kMostRatio = 1.02;
 constexpr double kLeastModelMs = 5;
+
+constexpr std::size_t kLastVariant = std::numeric_limits<std::size_t>::max();
 
 struct BenchOptions {
   std::string zoo, model, json;
@@ -74,6 +80,30 @@ Status bench_switch(const Setup& setup, std::size_t repetitions, Json& document)
   return {};
 }
 
+// Of the dense variants, whose stages take long, and of each task's last, which are the most compressed.
+Status bench_monitor(const Setup& setup, std::size_t repetitions, Json& document) {
+  run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
+  fmt::print(
+      "\nSparsity monitor: one look at what a stage hands on, beside the stage's own run (median [quartiles]):\n");
+  for (const auto& [what, variant] : {std::pair("dense", std::size_t{0}), std::pair("last variants", kLastVariant)}) {
+    SL_ASSIGN_OR_RETURN(const run::MonitorCost cost,
+                        run::measure_monitor_cost(setup.zoo, setup.soc, residency,
+                                                  run::uniform_plan(setup.zoo, setup.soc, variant, 0), repetitions));
+    fmt::print(
+        "  {:<13}: {:.2f} us [{:.2f}..{:.2f}], {} looks: {:.3f} % of the run [{:.3f}..{:.3f}]: target <= {} % {}\n",
+        what, to_us(cost.look.median), to_us(cost.look.q1), to_us(cost.look.q3), cost.look.count,
+        100 * cost.share.median, 100 * cost.share.q1, 100 * cost.share.q3, 100 * kMostMonitorShare,
+        verdict(cost.share.median <= kMostMonitorShare));
+    fmt::print("                 at most {:.3f} %, {}\n", 100 * cost.worst_share, cost.worst);
+    document["monitor"].push_back({{"variants", what},
+                                   {"look_us", spread_json(cost.look, 1e6)},
+                                   {"share_of_run", quartiles_json(cost.share)},
+                                   {"worst_stage", cost.worst},
+                                   {"worst_share_of_run", cost.worst_share}});
+  }
+  return {};
+}
+
 // The dense model that takes longest, by a quick look.
 Result<std::filesystem::path> slowest_dense(const Setup& setup) {
   std::filesystem::path slowest;
@@ -101,7 +131,7 @@ Status bench_model(const backend::Runtime& runtime, const soc::Soc& soc, const s
   document["whole_model"] = {{"model", model.string()},
                              {"bare_ms", spread_json(cost.bare, 1e3)},
                              {"engine_ms", spread_json(cost.engine, 1e3)},
-                             {"ratio", {{"median", cost.ratio.median}, {"q1", cost.ratio.q1}, {"q3", cost.ratio.q3}}},
+                             {"ratio", quartiles_json(cost.ratio)},
                              {"repetitions", repetitions}};
   return {};
 }
@@ -125,7 +155,10 @@ Status bench_engine(const BenchOptions& options) {
   Json document{{"machine", soc.name}, {"runtime", runtime->name() + " " + runtime->version()}};
   SL_RETURN_IF_ERROR(bench_dispatch(soc, document));
   std::filesystem::path model = options.model;
-  if (setup != nullptr) SL_RETURN_IF_ERROR(bench_switch(*setup, options.repetitions, document));
+  if (setup != nullptr) {
+    SL_RETURN_IF_ERROR(bench_switch(*setup, options.repetitions, document));
+    SL_RETURN_IF_ERROR(bench_monitor(*setup, options.repetitions, document));
+  }
   if (model.empty()) {
     SL_ASSIGN_OR_RETURN(model, slowest_dense(*setup));
   }
@@ -138,12 +171,15 @@ Status bench_engine(const BenchOptions& options) {
 std::function<Status()> add_bench(CLI::App& command) {
   auto options = std::make_shared<BenchOptions>();
   command.require_subcommand(1);
-  CLI::App* engine =
-      command.add_subcommand("engine", "what the engine costs: per dispatch, per plan switch, per model");
-  engine->add_option("--zoo", options->zoo,
-                     "zoo whose plans are switched (default: zoos/demo, unless --model is given)");
+  CLI::App* engine = command.add_subcommand(
+      "engine", "what the engine costs: per dispatch, per plan switch, per look of the sparsity monitor, per model");
+  engine->add_option(
+      "--zoo", options->zoo,
+      "zoo whose plans are switched and whose stages are looked at (default: zoos/demo, unless --model is given)");
   engine->add_option("--model", options->model, "any model file, run whole (default: the zoo's slowest dense model)");
-  engine->add_option("--repetitions", options->repetitions, "switches, and pairs of whole-model runs")
+  engine
+      ->add_option("--repetitions", options->repetitions,
+                   "switches, runs of every stage, and pairs of whole-model runs")
       ->check(CLI::Range(10, 100'000))
       ->capture_default_str();
   engine->add_option("--json", options->json, "write the figures here");
@@ -174,7 +210,22 @@ std::function<Status()> add_bench(CLI::App& command) {
       ->check(CLI::Range(3, 10'000))
       ->capture_default_str();
   model->add_option("--json", whole->json, "write the figures here");
+  auto decisions = std::make_shared<PolicyBenchOptions>();
+  decisions->policies = {"all", "edf", "dysta_fixed", "stretch"};
+  CLI::App* policies = command.add_subcommand("policies", "what a decision of each scheduling policy costs");
+  policies->add_option("--traces", decisions->traces, "folder of traces to make requests over (docs/simulate.md)")
+      ->required();
+  policies->add_option("--policy", decisions->policies, "policies; all: the ten of the public benchmark")
+      ->delimiter(',')
+      ->capture_default_str();
+  policies->add_option("--waiting", decisions->waiting, "how many stages wait")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  policies->add_option("--json", decisions->json, "write the figures here");
+  policies->add_option("--html", decisions->html, "write a page with a chart here");
   return [=] {
+    if (policies->parsed()) return bench_policies(*decisions);
     if (sparse->parsed()) return kernels::bench_kernels(*layers);
     return model->parsed() ? kernels::bench_model(*whole) : bench_engine(*options);
   };

@@ -249,13 +249,19 @@ Status check_slos(const Problem& problem) {
 
 namespace {
 
-StageEstimate estimate(const TaskCosts& costs, const zoo::Sigma& sigma, const Placement& placement, std::size_t i) {
+// Where all that was seen were zeros: a scheduler divides by the rest.
+constexpr double kMostSparsity = 0.999;
+
+StageEstimate estimate(const TaskCosts& costs, const profile::TaskProfile& measured, const zoo::Sigma& sigma,
+                       const Placement& placement, std::size_t i) {
   const double own = costs.stage(sigma, placement, i);
   const std::size_t processor = placement[i].index();
   double sum = 0;
   for (std::size_t v = 0; v < costs.variants(); ++v) sum += costs.run(v, i, processor);
   const double transfer = own - costs.run(sigma[i].index(), i, processor);
-  return {.latency = Seconds(own), .model_latency = Seconds(transfer + sum / static_cast<double>(costs.variants()))};
+  return {.latency = Seconds(own),
+          .model_latency = Seconds(transfer + sum / static_cast<double>(costs.variants())),
+          .sparsity = std::min(measured.sparsity(sigma[i], zoo::StageId(i)).mean, kMostSparsity)};
 }
 
 }  // namespace
@@ -271,7 +277,7 @@ Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, 
   plan.meets_accuracy = within(slo.accuracy, accuracy);
   for (std::size_t i = 0; i < sigma.size(); ++i) {
     plan.backends.push_back(costs.backend(sigma[i].index(), i, placement[i].index()));
-    plan.estimates.push_back(estimate(costs, sigma, placement, i));
+    plan.estimates.push_back(estimate(costs, problem.profile.task(task), sigma, placement, i));
   }
   plan.sigma = std::move(sigma);
   plan.placement = std::move(placement);

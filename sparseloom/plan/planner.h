@@ -16,7 +16,9 @@ using Placement = std::vector<soc::ProcessorId>;
 struct StageEstimate {
   Seconds latency{0};        ///< time it occupies its processor: of this variant, hence of its sparsity pattern
   Seconds model_latency{0};  ///< the same, the mean over the task's variants: all that a policy blind to sparsity knows
-  double sparsity = 0;       ///< mean share of zeros that the sparsity monitor sees; less than 1
+  /// Mean share of zeros that the sparsity monitor sees in what the stage hands on: less than 1; 0 also if the profile
+  /// says nothing. That of the variant behind its own earlier stages, whatever variants σ puts there.
+  double sparsity = 0;
 };
 
 /// What is chosen for one task.

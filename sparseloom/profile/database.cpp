@@ -11,7 +11,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
-constexpr std::int64_t kFormatVersion = 2;
+constexpr std::int64_t kFormatVersion = 3;
+constexpr std::int64_t kWithoutSparsity = 2;  // the oldest version that is brought up to date
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -24,11 +25,18 @@ CREATE TABLE accuracy (
   PRIMARY KEY (task, split, sigma)) WITHOUT ROWID;
 )";
 
+constexpr const char* kSparsityTable = R"(
+CREATE TABLE sparsity (
+  task TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, mean REAL NOT NULL, samples INTEGER NOT NULL,
+  PRIMARY KEY (task, variant, stage)) WITHOUT ROWID;
+)";
+
 std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 // Recorded by the creator; every later opener must bring the same.
 Status create(const Connection& db, const zoo::Zoo& zoo, const soc::Soc& soc) {
   SL_RETURN_IF_ERROR(db.execute(kSchema));
+  SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
   SL_RETURN_IF_ERROR(
       db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kFormatVersion)));
   SL_ASSIGN_OR_RETURN(Statement insert, db.prepare("INSERT INTO meta VALUES (?, ?)"));
@@ -60,11 +68,23 @@ Status check_owner(const Connection& db) {
                  "{}: a database of another program (application id {}); give another file with --database", path, id);
   }
   SL_ASSIGN_OR_RETURN(const std::int64_t version, db.integer("PRAGMA user_version"));
-  if (version == kFormatVersion) return {};
+  if (version == kFormatVersion || version == kWithoutSparsity) return {};
   return error(Code::kFailedPrecondition,
-               "{}: profile database of format_version {}, this release reads {}; delete it or give another file with "
-               "--database",
-               path, version, kFormatVersion);
+               "{}: profile database of format_version {}, this release reads {} and {}; delete it or give another "
+               "file with --database",
+               path, version, kWithoutSparsity, kFormatVersion);
+}
+
+Status bring_up_to_date(const Connection& db) {
+  SL_ASSIGN_OR_RETURN(const std::int64_t version, db.integer("PRAGMA user_version"));
+  if (version == kFormatVersion) return {};
+  SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db));
+  SL_ASSIGN_OR_RETURN(const std::int64_t still, db.integer("PRAGMA user_version"));  // as in prepare()
+  if (still == kWithoutSparsity) {
+    SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
+    SL_RETURN_IF_ERROR(db.execute(fmt::format("PRAGMA user_version = {}", kFormatVersion)));
+  }
+  return transaction.commit();
 }
 
 Status check_fingerprint(const Connection& db, std::string_view key, std::string_view what, const std::string& ours) {
@@ -134,6 +154,7 @@ class Database::Impl {
     }
     SL_RETURN_IF_ERROR(check_fingerprint(db_, "zoo_fingerprint", "zoo", zoo_.fingerprint));
     SL_RETURN_IF_ERROR(check_fingerprint(db_, "soc_fingerprint", "machine", soc_.fingerprint));
+    SL_RETURN_IF_ERROR(bring_up_to_date(db_));
     return db_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
   }
 
@@ -157,6 +178,24 @@ class Database::Impl {
         return bad_row(db_, "latency", fmt::format("{} {} {}", rows.text(0), rows.text(1), rows.text(4)));
       }
       profile.tasks[task->index()].set_latency(*variant, zoo::StageId(*stage), *processor, *backend, latency);
+    }
+  }
+
+  Status read_sparsities(Profile& profile) const {
+    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, variant, stage, mean, samples FROM sparsity"));
+    for (;;) {
+      SL_ASSIGN_OR_RETURN(const bool more, rows.step());
+      if (!more) return {};
+      const auto task = zoo_.find_task(rows.text(0));
+      if (!task.ok()) return bad_row(db_, "sparsity", rows.text(0));
+      const auto variant = zoo_.task(*task).variant(rows.text(1));
+      const auto stage = stage_in(zoo_.task(*task), rows.integer(2));
+      const Sparsity sparsity{rows.number(3), rows.integer(4)};
+      const bool sane = sparsity.mean >= 0 && sparsity.mean <= 1 && sparsity.samples > 0;
+      if (!variant.ok() || !stage || !sane) {
+        return bad_row(db_, "sparsity", fmt::format("{} {} {}", rows.text(0), rows.text(1), rows.integer(2)));
+      }
+      profile.tasks[task->index()].set_sparsity(*variant, zoo::StageId(*stage), sparsity);
     }
   }
 
@@ -193,6 +232,17 @@ class Database::Impl {
     SL_RETURN_IF_ERROR(insert.bind(8, l.q3.count()));
     SL_RETURN_IF_ERROR(insert.bind(9, l.count));
     SL_RETURN_IF_ERROR(insert.bind(10, to_signed(l.resident.count)));
+    return insert.step().status();
+  }
+
+  Status write_row(Statement& insert, const SparsityEntry& entry) const {
+    const zoo::Task& task = zoo_.task(entry.task);
+    SL_RETURN_IF_ERROR(insert.reset());
+    SL_RETURN_IF_ERROR(insert.bind(1, task.name));
+    SL_RETURN_IF_ERROR(insert.bind(2, task.variants[entry.variant.index()].name));
+    SL_RETURN_IF_ERROR(insert.bind(3, static_cast<std::int64_t>(entry.stage.index())));
+    SL_RETURN_IF_ERROR(insert.bind(4, entry.sparsity.mean));
+    SL_RETURN_IF_ERROR(insert.bind(5, entry.sparsity.samples));
     return insert.step().status();
   }
 
@@ -243,11 +293,16 @@ Result<Database> Database::open(const fs::path& path, const zoo::Zoo& zoo, const
 
 Status Database::read(Profile& profile) const {
   SL_RETURN_IF_ERROR(impl_->read_latencies(profile));
+  SL_RETURN_IF_ERROR(impl_->read_sparsities(profile));
   return impl_->read_accuracies(profile);
 }
 
 Status Database::write(std::span<const LatencyEntry> entries) {
   return impl_->write("INSERT OR REPLACE INTO latency VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries);
+}
+
+Status Database::write(std::span<const SparsityEntry> entries) {
+  return impl_->write("INSERT OR REPLACE INTO sparsity VALUES (?, ?, ?, ?, ?)", entries);
 }
 
 Status Database::write(std::span<const AccuracyEntry> entries) {

@@ -23,6 +23,13 @@ struct LatencyEntry {
   Latency latency;
 };
 
+struct SparsityEntry {
+  zoo::TaskId task;
+  zoo::VariantId variant;
+  zoo::StageId stage;
+  Sparsity sparsity;
+};
+
 struct AccuracyEntry {
   zoo::TaskId task;
   SplitName split = SplitName::kProfile;
@@ -30,13 +37,14 @@ struct AccuracyEntry {
   Accuracy accuracy;
 };
 
-/// Measurements of one zoo on one machine, in one SQLite file (format_version 2; tables meta, latency, accuracy; names
-/// as text, durations in seconds). Every batch is one transaction and the journal is write-ahead, so a process killed
-/// at any moment leaves a file with all batches that had been written and no part of another. Several processes may use
-/// one file; one object must not be used by two threads at the same time.
+/// Measurements of one zoo on one machine, in one SQLite file (format_version 3; tables meta, latency, sparsity,
+/// accuracy; names as text, durations in seconds). Every batch is one transaction and the journal is write-ahead, so a
+/// process killed at any moment leaves a file with all batches that had been written and no part of another. Several
+/// processes may use one file; one object must not be used by two threads at the same time.
 class Database {
  public:
-  /// Opens the file, or makes it with its folders. kFailedPrecondition: made for another zoo or machine (both
+  /// Opens the file, or makes it with its folders; one of format_version 2, which had no sparsities, is brought up to
+  /// date and keeps what it holds. kFailedPrecondition: made for another zoo or machine (both
   /// fingerprints are named), by another release, or a database of another program. kDataLoss: damaged or no database.
   /// kUnavailable: cannot be read and written. `zoo` and `soc` must outlive the object.
   static Result<Database> open(const std::filesystem::path& path, const zoo::Zoo& zoo, const soc::Soc& soc);
@@ -49,6 +57,7 @@ class Database {
   Status read(Profile& profile) const;
   /// Each replaces what was there before. One transaction.
   Status write(std::span<const LatencyEntry> entries);
+  Status write(std::span<const SparsityEntry> entries);
   Status write(std::span<const AccuracyEntry> entries);
 
   const std::filesystem::path& path() const;

@@ -26,10 +26,10 @@ Result<std::filesystem::path> default_compile_cache();
 /// <cache folder>/pieces/<zoo fingerprint>-<pieces version>: the folder for a PieceStore of this zoo.
 Result<std::filesystem::path> default_pieces(const zoo::Zoo& zoo);
 
-/// The profile that plans need: accuracies shipped with the zoo or in the database, latencies from the database; what
-/// latencies are missing for this machine is measured now (about a minute for the demo zoo) and kept. Blocks; when it
-/// measures, it pins the calling thread for a while and restores its cores. Errors: those of the zoo's files, the
-/// database (another machine's: kFailedPrecondition) and the runtime; kCancelled.
+/// The profile that plans need: accuracies shipped with the zoo or in the database, latencies and sparsities from the
+/// database; what of these is missing for this machine is measured now (about a minute for the demo zoo) and kept.
+/// Blocks; when it measures, it pins the calling thread for a while and restores its cores. Errors: those of the zoo's
+/// files, the database (another machine's: kFailedPrecondition) and the runtime; kCancelled.
 Result<Profile> ensure_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                                zoo::PieceStore& pieces, const EnsureOptions& options = {});
 

@@ -6,6 +6,7 @@
 #include "sparseloom/profile/accuracy.h"
 #include "sparseloom/profile/ensure.h"
 #include "sparseloom/profile/latency.h"
+#include "sparseloom/profile/sparsity.h"
 #include "sparseloom/profile/stages.h"
 
 namespace sparseloom::profile {
@@ -29,7 +30,10 @@ class Measurement {
   Result<Measured> run() {
     const auto start = std::chrono::steady_clock::now();
     SL_RETURN_IF_ERROR(load());
-    if (options_.latency) SL_RETURN_IF_ERROR(latencies());
+    if (options_.latency) {
+      SL_RETURN_IF_ERROR(latencies());
+      SL_RETURN_IF_ERROR(sparsities());
+    }
     for (const SplitName split : options_.accuracy) {
       for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
         if (wanted(zoo::TaskId(t))) SL_RETURN_IF_ERROR(accuracies(zoo::TaskId(t), split));
@@ -64,6 +68,15 @@ class Measurement {
     if (const auto cache = cache_folder(); cache.ok()) latency.mapped_folders.push_back(*cache);
     return measure_latencies(zoo_, soc_, runtime_, pieces_, measured_.profile, latency,
                              [&](std::span<const LatencyEntry> entries) { return database_.write(entries); });
+  }
+
+  Status sparsities() {
+    SparsityOptions sparsity;
+    sparsity.tasks = options_.tasks;
+    sparsity.control = options_.control;
+    sparsity.compile_cache = compile_cache_;
+    return measure_sparsities(zoo_, soc_, runtime_, pieces_, measured_.profile, sparsity,
+                              [&](std::span<const SparsityEntry> entries) { return database_.write(entries); });
   }
 
   Status accuracies(zoo::TaskId id, SplitName split) {

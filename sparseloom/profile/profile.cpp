@@ -16,11 +16,12 @@ TaskProfile::TaskProfile(std::size_t variants, std::size_t stages, std::size_t p
       stages_(stages),
       processors_(processors),
       latency_(variants * stages * processors * soc::kBackends.size()),
+      sparsity_(variants * stages),
       accuracy_profile_(power(variants, stages)),
       accuracy_test_(accuracy_profile_.size()) {}
 
 std::size_t TaskProfile::index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
-  const std::size_t on_processor = (v.index() * stages_ + i.index()) * processors_ + p.index();
+  const std::size_t on_processor = index_of(v, i) * processors_ + p.index();
   return on_processor * soc::kBackends.size() + static_cast<std::size_t>(b);
 }
 

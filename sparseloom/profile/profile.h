@@ -31,6 +31,12 @@ struct Accuracy {
   double fraction() const { return samples == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(samples); }
 };
 
+/// Zeros among the elements that one stage of a variant hands to the next, all stages being that variant's.
+struct Sparsity {
+  double mean = 0;           ///< their share, 0..1, as sparseloom::sparsity() sees it; the mean over samples
+  std::int64_t samples = 0;  ///< of the profile split
+};
+
 /// One task's measurements, dense arrays. Absent entries have count/samples 0.
 class TaskProfile {
  public:
@@ -45,6 +51,12 @@ class TaskProfile {
   const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const;
   void set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b, const Latency& latency);
 
+  /// Of every stage but the last.
+  const Sparsity& sparsity(zoo::VariantId v, zoo::StageId i) const { return sparsity_[index_of(v, i)]; }
+  void set_sparsity(zoo::VariantId v, zoo::StageId i, const Sparsity& sparsity) {
+    sparsity_[index_of(v, i)] = sparsity;
+  }
+
   /// Accuracy on the profile split (what plans use) and on the test split (what reports call accuracy_test).
   const Accuracy& accuracy(const zoo::Sigma& sigma) const;
   const Accuracy& accuracy_test(const zoo::Sigma& sigma) const;
@@ -56,10 +68,12 @@ class TaskProfile {
   zoo::Sigma sigma_at(std::size_t index) const;
 
  private:
+  std::size_t index_of(zoo::VariantId v, zoo::StageId i) const { return v.index() * stages_ + i.index(); }
   std::size_t index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const;
 
   std::size_t variants_, stages_, processors_;
   std::vector<Latency> latency_;
+  std::vector<Sparsity> sparsity_;
   std::vector<Accuracy> accuracy_profile_, accuracy_test_;
 };
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "sparseloom/base/sparsity.h"
+
 namespace sparseloom::run {
 namespace {
 
@@ -151,6 +153,11 @@ HostBuffer& Activator::input(zoo::TaskId task, std::size_t slot, std::size_t ind
 std::span<const std::byte> Activator::output(zoo::TaskId task, std::size_t slot) const {
   const std::vector<HostBuffer>& outputs = boundaries_[task.index()].back().by_slot[slot];
   return outputs.empty() ? std::span<const std::byte>() : outputs.front().span();
+}
+
+double Activator::sparsity(zoo::TaskId task, std::size_t slot, zoo::StageId stage) const {
+  const Boundary& after = boundaries_[task.index()][stage.index() + 1];
+  return sparseloom::sparsity(after.tensors, after.by_slot[slot]);
 }
 
 }  // namespace sparseloom::run

@@ -41,6 +41,8 @@ class Activator {
   /// Buffers of the model inputs and of its first output in one slot. Valid after the task was first activated.
   HostBuffer& input(zoo::TaskId task, std::size_t slot, std::size_t index);
   std::span<const std::byte> output(zoo::TaskId task, std::size_t slot) const;
+  /// Share of zeros in what a stage has written into one slot's buffers. Nobody may be writing there.
+  double sparsity(zoo::TaskId task, std::size_t slot, zoo::StageId stage) const;
 
  private:
   // Boundary i lies before stage i; boundary S after the last.

@@ -96,13 +96,15 @@ class Engine::Impl {
   Status run_stage(const sched::Dispatch& dispatch);
   Status bind_inputs(const Slot& slot, backend::Session& session);
   void record(const sched::Dispatch& dispatch, Seconds start, Seconds end);
+  std::optional<double> monitor(const sched::Dispatch& done);
 
   // The dispatcher's ids: they rise with admission, as its ties want, and carry the slot. The caller's are kept apart,
   // so that two callers may use the same.
   sched::RequestId new_id(std::size_t slot) { return sched::RequestId(admitted_++ * slots_.size() + slot); }
   Slot& slot_of(sched::RequestId id) { return slots_[id.index() % slots_.size()]; }
 
-  std::optional<sched::Dispatch> after_stage(const sched::Dispatch& done, const Status& status, Seconds now);
+  std::optional<sched::Dispatch> after_stage(const sched::Dispatch& done, const Status& status, Seconds now,
+                                             std::optional<double> sparsity);
   void deliver(soc::ProcessorId self, std::optional<sched::Dispatch>& next);
   void call_back(const Slot& slot);
   void hand_out(Dispatches& out, std::optional<soc::ProcessorId> self, std::optional<sched::Dispatch>& next);
@@ -118,6 +120,7 @@ class Engine::Impl {
   const OnComplete on_complete_;
   const std::chrono::steady_clock::time_point epoch_ = std::chrono::steady_clock::now();
   Activator activator_;
+  bool monitored_ = false;  // the policy wants to know the sparsity of what stages hand on; set before workers start
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable idle_;
@@ -147,6 +150,7 @@ Status Engine::Impl::start(std::shared_ptr<const plan::Plan> plan) {
                  options_.policy, fmt::join(sched::causal_policy_names(), ", "));
   }
   SL_ASSIGN_OR_RETURN(active_, activator_.activate(plan));
+  monitored_ = policy->knowledge() == sched::Knowledge::kMonitored;
   dispatcher_.emplace(std::move(plan), std::move(pools), std::move(policy));
   doors_.resize(zoo_.tasks.size());
   for (Door& door : doors_) {
@@ -248,7 +252,7 @@ void Engine::Impl::work(soc::ProcessorId processor) {
     const Status status = run_stage(dispatch);
     const Seconds end = now();
     if (options_.trace != nullptr) record(dispatch, start, end);
-    next = after_stage(dispatch, status, end);
+    next = after_stage(dispatch, status, end, status.ok() ? monitor(dispatch) : std::nullopt);
   }
 }
 
@@ -279,15 +283,28 @@ void Engine::Impl::record(const sched::Dispatch& dispatch, Seconds start, Second
   options_.trace->record(span);
 }
 
-std::optional<sched::Dispatch> Engine::Impl::after_stage(const sched::Dispatch& done, const Status& status,
-                                                         Seconds now) {
+// The sparsity monitor of Sparse-DySta (arXiv 2310.11096): what it sees in one stage corrects what is expected of the
+// next, so the last needs no look. Nor does a stage that usually hands on no zeros, or of which the profile says
+// nothing: it corrects nothing. The worker looks before it reports the stage finished, as the next one may overwrite
+// the buffers.
+std::optional<double> Engine::Impl::monitor(const sched::Dispatch& done) {
+  if (!monitored_) return std::nullopt;
+  const Slot& slot = slot_of(done.request);
+  const auto& estimates = slot.plan->plan->tasks[done.task.index()].estimates;
+  if (done.stage.index() + 1 == estimates.size()) return std::nullopt;
+  const bool usually_dense = estimates[done.stage.index()].sparsity == 0;
+  return usually_dense ? 0 : activator_.sparsity(done.task, slot.index, done.stage);
+}
+
+std::optional<sched::Dispatch> Engine::Impl::after_stage(const sched::Dispatch& done, const Status& status, Seconds now,
+                                                         std::optional<double> sparsity) {
   Dispatches& out = workers_[done.processor.index()]->out;
   bool deliver_too = false;
   {
     const auto lock = lock_briefly(mutex_);
     bool last = true;
     if (status.ok()) {
-      last = dispatcher_->finish(done, now, out);
+      last = dispatcher_->finish(done, now, out, sparsity);
     } else {
       dispatcher_->abandon(done, now, out);
     }

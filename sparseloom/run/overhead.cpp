@@ -5,8 +5,10 @@
 #include <mutex>
 
 #include "sparseloom/backend/scripted/scripted_runtime.h"
+#include "sparseloom/base/thread.h"
 #include "sparseloom/run/brief.h"
 #include "sparseloom/run/engine.h"
+#include "sparseloom/zoo/chain.h"
 
 namespace sparseloom::run {
 namespace {
@@ -176,6 +178,41 @@ Result<Bare> bare_session(backend::Executable& executable) {
   return bare;
 }
 
+/// Of one stage that hands something on.
+struct LookTimes {
+  std::vector<Seconds> looks;
+  std::vector<double> shares;  // of the run before it
+};
+
+/// By stage, of all but the last.
+Result<std::vector<LookTimes>> time_looks(const soc::Soc& soc, Residency& residency, zoo::TaskId task,
+                                          const plan::TaskPlan& plan, std::size_t repetitions) {
+  std::vector<std::shared_ptr<backend::Executable>> stages;
+  for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
+    SL_ASSIGN_OR_RETURN(auto executable,
+                        residency.get({task, plan.sigma[i], zoo::StageId(i), plan.placement[i], plan.backends[i]}));
+    stages.push_back(std::move(executable));
+  }
+  SL_ASSIGN_OR_RETURN(zoo::Chain chain, zoo::Chain::bind(std::move(stages)));
+  constexpr std::size_t kWarmUp = 3;
+  std::vector<LookTimes> times(chain.stages() - 1);
+  for (std::size_t n = 0; n < kWarmUp + repetitions; ++n) {
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      const soc::Processor& processor = soc.processor(plan.placement[i]);
+      if (!processor.cores.empty()) SL_RETURN_IF_ERROR(pin_this_thread(processor.cores));
+      const auto start = Clock::now();
+      SL_RETURN_IF_ERROR(chain.run_stage(i));
+      const auto ran = Clock::now();
+      static_cast<void>(chain.sparsity(i));
+      const Seconds look = Clock::now() - ran;
+      if (n < kWarmUp) continue;
+      times[i].looks.push_back(look);
+      times[i].shares.push_back(look / Seconds(ran - start));
+    }
+  }
+  return times;
+}
+
 }  // namespace
 
 Spread spread_of(std::vector<Seconds> samples) {
@@ -274,6 +311,31 @@ Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc,
   load.stop();
   SL_RETURN_IF_ERROR(load.wait());
   SL_ASSIGN_OR_RETURN(cost.loaded, std::move(loaded));
+  return cost;
+}
+
+Result<MonitorCost> measure_monitor_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
+                                         const plan::Plan& plan, std::size_t repetitions) {
+  const RestoreCores restore;
+  MonitorCost cost;
+  std::vector<Seconds> looks;
+  std::vector<double> shares;
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    SL_ASSIGN_OR_RETURN(const std::vector<LookTimes> stages,
+                        time_looks(soc, residency, zoo::TaskId(t), plan.tasks[t], repetitions));
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      looks.insert(looks.end(), stages[i].looks.begin(), stages[i].looks.end());
+      shares.insert(shares.end(), stages[i].shares.begin(), stages[i].shares.end());
+      const double median = quartiles(stages[i].shares).median;
+      if (median <= cost.worst_share) continue;
+      const zoo::Task& task = zoo.tasks[t];
+      cost.worst_share = median;
+      cost.worst = fmt::format("{}/{} stage {}", task.name, task.variants[plan.tasks[t].sigma[i].index()].name, i);
+    }
+  }
+  if (looks.empty()) return error(Code::kInvalidArgument, "plan '{}': no task has two stages", plan.planner);
+  cost.look = spread_of(std::move(looks));
+  cost.share = quartiles(std::move(shares));
   return cost;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
@@ -48,6 +49,19 @@ struct SwitchCost {
 /// Alternates between two plans `repetitions` times each way of measuring. Requests carry zeros.
 Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
                                        const plan::Plan& first, const plan::Plan& second, std::size_t repetitions);
+
+/// What the sparsity monitor costs, over all stages of a plan that hand something on.
+struct MonitorCost {
+  Spread look;              ///< one look at what a stage has handed on
+  Quartiles<double> share;  ///< of the time that the stage's own run took, run by run
+  std::string worst;        ///< the stage with the largest median share: "image/int8 stage 1"
+  double worst_share = 0;   ///< that median
+};
+
+/// Runs every task's stages in turn, `repetitions` times after a warm-up, on the processors of `plan`, each but the
+/// last followed by a look as the engine takes it. Inputs are zeros. kInvalidArgument: no task has two stages.
+Result<MonitorCost> measure_monitor_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
+                                         const plan::Plan& plan, std::size_t repetitions);
 
 /// A whole model through the engine, beside the bare runtime.
 struct WholeModelCost {

@@ -123,13 +123,14 @@ void Dispatcher::start(soc::ProcessorId processor, Seconds now, std::vector<Disp
   --waiting_;
   busy_[processor.index()] = true;
   const Admitted& admitted = admitted_[*slot];
-  out.push_back({.request = admitted.request.id,
-                 .task = admitted.request.task,
-                 .stage = admitted.stage,
-                 .variant = admitted.plan->sigma[admitted.stage.index()],
-                 .processor = processor,
-                 .plan_version = admitted.plan_version,
-                 .slot = *slot});
+  Dispatch& dispatch = out.emplace_back();  // filled in place: a copy of what has just been written stalls
+  dispatch.request = admitted.request.id;
+  dispatch.task = admitted.request.task;
+  dispatch.stage = admitted.stage;
+  dispatch.variant = admitted.plan->sigma[admitted.stage.index()];
+  dispatch.processor = processor;
+  dispatch.plan_version = admitted.plan_version;
+  dispatch.slot = *slot;
 }
 
 void Dispatcher::leave(SlotIndex slot) {

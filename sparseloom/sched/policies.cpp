@@ -26,6 +26,7 @@ constexpr std::array kPolicies{
     PolicyRow{"dysta_naive", Knowledge::kModel, make_dysta},
     PolicyRow{"dysta", Knowledge::kMonitored, make_dysta},
     PolicyRow{"dysta_oracle", Knowledge::kTruth, make_dysta},
+    PolicyRow{"dysta_fixed", Knowledge::kMonitored, make_dysta_fixed},
     PolicyRow{"stretch", Knowledge::kMonitored, make_stretch},
 };
 

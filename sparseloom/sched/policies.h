@@ -16,6 +16,7 @@ struct PolicySpec {
 
 // One file each; the table in policies.cpp lists them.
 std::unique_ptr<Policy> make_dysta(const PolicySpec& spec);
+std::unique_ptr<Policy> make_dysta_fixed(const PolicySpec& spec);
 std::unique_ptr<Policy> make_edf(const PolicySpec& spec);
 std::unique_ptr<Policy> make_fcfs(const PolicySpec& spec);
 std::unique_ptr<Policy> make_planaria(const PolicySpec& spec);

@@ -16,10 +16,10 @@ Result<Simulation> Simulation::make(std::shared_ptr<const plan::Plan> plan, soc:
   return simulation;
 }
 
-std::optional<std::size_t> Simulation::first_to_end() const {
-  std::optional<std::size_t> first;
-  for (std::size_t p = 0; p < running_.size(); ++p) {
-    if (running_[p].busy && (!first || running_[p].end < running_[*first].end)) first = p;
+Simulation::Running* Simulation::first_to_end() {
+  Running* first = nullptr;
+  for (Running& r : running_) {
+    if (r.busy && (first == nullptr || r.end < first->end)) first = &r;
   }
   return first;
 }
@@ -34,12 +34,11 @@ void Simulation::arrive(const sched::Request& request) {
 }
 
 void Simulation::advance(Seconds to) {
-  while (const std::optional<std::size_t> p = first_to_end()) {
-    const Running& next = running_[*p];
-    const bool first = next.end <= to ||
-                       (admission_ == Admission::kBenchmark && dispatcher_->in_flight() == 1 && is_last(next.dispatch));
+  while (Running* const next = first_to_end()) {
+    const bool first = next->end <= to || (admission_ == Admission::kBenchmark && dispatcher_->in_flight() == 1 &&
+                                           is_last(next->dispatch));
     if (!first) break;
-    end(*p);
+    end(*next);
   }
 }
 
@@ -49,11 +48,10 @@ void Simulation::admit(const sched::Request& request, Seconds now) {
 }
 
 void Simulation::finish() {
-  while (const std::optional<std::size_t> p = first_to_end()) end(*p);
+  while (Running* const next = first_to_end()) end(*next);
 }
 
-void Simulation::end(std::size_t processor) {
-  Running& r = running_[processor];
+void Simulation::end(Running& r) {
   r.busy = false;
   const Seconds now = r.end;
   const sched::Request& request = dispatcher_->request(r.dispatch);
@@ -71,7 +69,12 @@ void Simulation::start(Seconds now) {
   for (const sched::Dispatch& dispatch : out_) {
     if (dispatch.slot >= last_end_.size()) last_end_.resize(dispatch.slot + std::size_t{1});
     const StageRun run = world_.run(dispatcher_->request(dispatch), dispatch);
-    running_[dispatch.processor.index()] = {true, now, now + run.time, run.sparsity, dispatch};
+    Running& running = running_[dispatch.processor.index()];
+    running.busy = true;
+    running.start = now;
+    running.end = now + run.time;
+    running.sparsity = run.sparsity;
+    running.dispatch = dispatch;
   }
   out_.clear();
 }

@@ -74,9 +74,9 @@ class Simulation {
 
   Simulation(Admission admission, World& world, Observer& observer)
       : admission_(admission), world_(world), observer_(observer) {}
-  std::optional<std::size_t> first_to_end() const;
+  Running* first_to_end();  // nullptr: nothing runs
   bool is_last(const sched::Dispatch& dispatch) const;
-  void end(std::size_t processor);
+  void end(Running& running);
   void start(Seconds now);
 
   Admission admission_;

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "sparseloom/base/sparsity.h"
+
 namespace sparseloom::zoo {
 namespace {
 
@@ -45,6 +47,10 @@ Result<Chain> Chain::bind(std::vector<std::shared_ptr<backend::Executable>> stag
   }
   chain.executables_ = std::move(stages);
   return chain;
+}
+
+double Chain::sparsity(std::size_t stage) const {
+  return sparseloom::sparsity(executables_[stage]->outputs(), buffers_[stage + 1]);
 }
 
 void Chain::load(const Dataset& data, std::size_t sample) {

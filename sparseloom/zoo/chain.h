@@ -26,6 +26,9 @@ class Chain {
   /// The model's outputs after run(); valid until the next.
   std::span<const std::byte> output(std::size_t index) const { return buffers_.back()[index].span(); }
 
+  /// Share of zeros in what stage `stage` has written.
+  double sparsity(std::size_t stage) const;
+
   /// Copies one sample into the inputs.
   void load(const Dataset& data, std::size_t sample);
   /// Runs stage `stage` alone, on the calling thread; run() runs all of them in order.

@@ -7,7 +7,7 @@
 namespace sparseloom::testing {
 namespace {
 
-TEST(BenchCommand, EngineMeasuresDispatchSwitchAndWholeModel) {
+TEST(BenchCommand, EngineMeasuresDispatchSwitchMonitorAndWholeModel) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "bench.json";
   const CliResult result =
@@ -16,6 +16,8 @@ TEST(BenchCommand, EngineMeasuresDispatchSwitchAndWholeModel) {
   const Json json = read_json(file).value();
   EXPECT_GT(json["switch_ms"]["idle"]["median"], 0.0);
   EXPECT_GT(json["switch_ms"]["saturated"]["median"], 0.0);
+  for (const Json& monitor : json["monitor"]) EXPECT_GT(monitor["share_of_run"]["median"], 0.0);
+  EXPECT_EQ(json["monitor"].size(), 2U);
   EXPECT_GT(json["whole_model"]["ratio"]["median"], 0.0);
 }
 

@@ -53,7 +53,7 @@ TEST_P(DemoPieces, ReproduceTheWholeVariant) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, DemoPieces, ::testing::Values("dense", "fp16", "int8", "structured+int8"),
+INSTANTIATE_TEST_SUITE_P(Kinds, DemoPieces, ::testing::Values("dense", "int8", "unstructured+int8", "structured+int8"),
                          [](const auto& kind) {
                            std::string name = kind.param;
                            std::replace(name.begin(), name.end(), '+', '_');

@@ -1,7 +1,5 @@
-"""From torch models to OpenVINO files: conversion, INT8, cuts, measurements."""
+"""From torch models to OpenVINO files: conversion, INT8, cuts, accuracy."""
 
-import statistics
-import time
 import warnings
 
 import numpy as np
@@ -48,12 +46,12 @@ def quantize(task, model, samples):
     )
 
 
-def save(model, path, half):
+def save(model, path):
     """Writes model.xml and model.bin without meta data that differs per machine."""
     for key in ("nncf", "optimization", "conversion_parameters"):
         if model.has_rt_info([key]):
             model.set_rt_info("", [key])
-    ov.save_model(model, str(path), compress_to_fp16=half)
+    ov.save_model(model, str(path), compress_to_fp16=False)
 
 
 def _macs(node):
@@ -156,17 +154,3 @@ def predict(path, inputs):
     """Predicted classes, one inference per sample, single-threaded f32."""
     request = compiled(path).create_infer_request()
     return np.array([int(request.infer([inputs[i : i + 1]])[0].argmax()) for i in range(len(inputs))])
-
-
-def latencies(paths, sample, rounds=15):
-    """{name: median ms} of models measured in turn, so that drift hits all alike."""
-    requests = {name: compiled(path).create_infer_request() for name, path in paths.items()}
-    times = {name: [] for name in paths}
-    for _ in range(rounds):
-        for name, request in requests.items():
-            request.infer([sample])  # warms the caches that another model took
-            for _ in range(3):
-                begin = time.perf_counter()
-                request.infer([sample])
-                times[name].append(time.perf_counter() - begin)
-    return {name: 1000 * statistics.median(t) for name, t in times.items()}

@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 import sources
-from compress import Recipe, Tuning
+from compress import Pruning, Recipe
 from layers import ConvBlock
+from training import Tuning
 
 NARROW, WIDE, BLOCKS = 32, 64, 4  # channels at 28x28 and at 14x14, blocks at each
 SIZES = {"profile": 1000, "test": 1500, "validation": 1200}  # the rest is train
@@ -88,9 +89,8 @@ class ImageTask:
     block_prefixes = ("blocks", "late")
     transformer = False
     recipe = Recipe(
-        unstructured=((60, 0.7), (75, 2.5), (90, 5.0)),
-        structured=((25, 0.7), (40, 2.2), (60, 4.6)),
-        tuning=Tuning(rate=1e-4, every=3, most_steps=120),
+        unstructured=Pruning(((60, 0.7), (75, 2.5), (90, 5.0)), quantized=75, recovery=Tuning(rate=1e-4, every=3, most_steps=120)),
+        structured=Pruning(((25, 0.7), (40, 2.2), (60, 4.6)), quantized=60, recovery=Tuning(rate=1e-4, every=3, most_steps=120)),
     )
 
     def load(self, cache):

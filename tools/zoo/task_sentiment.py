@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import sources
-from compress import Recipe
+from compress import Pruning, Recipe
 from fetch_reviews import PAD, SPECIAL, TOKENS, encode, read_reviews, split_reviews, words
 from layers import EncoderBlock, narrow_embedding
 
@@ -85,8 +85,8 @@ class SentimentTask:
     block_prefixes = ("blocks",)
     transformer = True
     recipe = Recipe(
-        unstructured=((60, 0.7), (75, 2.5), (85, 5.0)),
-        structured=((25, 0.7), (40, 2.2), (60, 4.6)),
+        unstructured=Pruning(((60, 0.7), (75, 2.5), (85, 5.0)), quantized=75),
+        structured=Pruning(((25, 0.7), (40, 2.2), (60, 4.6)), quantized=60),
     )
 
     def load(self, cache):

@@ -11,8 +11,9 @@ from scipy.signal import resample_poly
 from torch import nn
 
 import sources
-from compress import Recipe, Tuning
+from compress import Pruning, Recipe
 from layers import ConvBlock, EncoderBlock
+from training import Distillation, Tuning
 
 RATE, SAMPLES = 8000, 4800  # Hz; 0.6 s
 WORDS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
@@ -108,9 +109,10 @@ class SpeechTask:
     block_prefixes = ("blocks", "late")
     transformer = True
     recipe = Recipe(
-        unstructured=((60, 1.0), (65, 1.7), (70, 2.5)),
-        structured=((25, 0.7), (40, 2.2), (60, 5.0)),
-        tuning=Tuning(rate=1e-4, every=3, most_steps=60),
+        unstructured=Pruning(((60, 60), (75, 120), (80, 400)), quantized=75, recovery=Distillation(rate=1e-3)),
+        structured=Pruning(
+            ((25, 0.7), (40, 2.2), (60, 5.0)), quantized=60, recovery=Tuning(rate=1e-4, every=3, most_steps=60)
+        ),
     )
 
     def _sounds(self, voices, count, rng):

@@ -1,6 +1,8 @@
-"""Seeded training, and tuning that stops at a chosen loss of accuracy."""
+"""Seeded training, and two ways in which a compressed model recovers: tuning that
+stops at a chosen loss of accuracy, and distillation."""
 
 import copy
+import dataclasses
 import math
 import sys
 import time
@@ -10,6 +12,15 @@ import torch
 from torch import nn
 
 BATCH = 64
+TEMPERATURE = 2.0  # of distillation
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """The dense model, evaluating, and its accuracy (a share) on the validation split."""
+
+    model: nn.Module
+    accuracy: float
 
 
 def log(task, text):
@@ -53,11 +64,24 @@ def _optimizer(model, rate, decay):
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
 
 
-def _step(model, optimizer, batches, masks=None):
-    """One optimizer step; weights that `masks` marks stay zero."""
+def _distance(logits, wanted):
+    """Kullback-Leibler divergence of softened answers (Hinton et al., arXiv
+    1503.02531, section 2)."""
+    answers, wanted = (nn.functional.log_softmax(x / TEMPERATURE, dim=1) for x in (logits, wanted))
+    return TEMPERATURE**2 * nn.functional.kl_div(answers, wanted, log_target=True, reduction="batchmean")
+
+
+def _step(model, optimizer, batches, masks=None, teacher=None):
+    """One optimizer step, towards the labels or, if there is a `teacher`, towards
+    its answers; weights that `masks` marks stay zero."""
     model.train()
     inputs, labels = batches.next()
-    loss = nn.functional.cross_entropy(model(inputs), labels, label_smoothing=0.05)
+    if teacher is None:
+        loss = nn.functional.cross_entropy(model(inputs), labels, label_smoothing=0.05)
+    else:
+        with torch.no_grad():
+            wanted = teacher(inputs)
+        loss = _distance(model(inputs), wanted)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -69,16 +93,21 @@ def _step(model, optimizer, batches, masks=None):
     return loss.item()
 
 
+def _schedule(optimizer, steps):
+    """Warm-up, then a cosine to zero."""
+    warm_up = max(1, steps // 20)
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda i: min(1.0, (i + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * min(1.0, i / steps))),
+    )
+
+
 def train(task, model, splits, seed):
     """Trains `model` in place: warm-up, then a cosine to zero; keeps the last state."""
     torch.manual_seed(seed)
     batches = Batches(task, splits["train"], seed)
     optimizer = _optimizer(model, task.rate, task.decay)
-    warm_up = max(1, task.steps // 20)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda i: min(1.0, (i + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * min(1.0, i / task.steps))),
-    )
+    schedule = _schedule(optimizer, task.steps)
     mean_loss = None
     for step in range(task.steps):
         loss = _step(model, optimizer, batches)
@@ -90,33 +119,63 @@ def train(task, model, splits, seed):
     model.eval()
 
 
-def tune_to(task, model, splits, dense_accuracy, target, tuning, seed, masks=None):
-    """Tunes a compressed `model` only until it lies `target` below dense.
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """Towards the labels, only until the model lies a target below dense.
 
-    Accuracies are shares on the validation split. Full fine-tuning would win
-    nearly everything back and leave no trade-off, so this stops at the first
-    state at most `target` below dense, or, when the last step jumped over the
-    target, at the closer of the last two. Returns the validation accuracy.
+    Full fine-tuning would win nearly everything back and leave no trade-off, so
+    this stops at the first state at most so far below dense on the validation
+    split, or, when the last step jumped over the target, at the closer of the
+    last two.
     """
-    torch.manual_seed(seed)
-    batches = Batches(task, splits["train"], seed)
-    optimizer = _optimizer(model, tuning.rate, 0.0)
 
-    def drop():
-        return dense_accuracy - accuracy(model, splits["validation"])
+    rate: float = 5e-5
+    every: int = 1  # optimizer steps between the first looks at the validation split
+    most_steps: int = 80
 
-    now, steps = drop(), 0
-    before = (copy.deepcopy(model.state_dict()), now)
-    while now > target and steps < tuning.most_steps:
+    def recover(self, task, model, splits, dense, points, seed, masks=None):
+        """Tunes `model` in place to `points` below `dense`."""
+        torch.manual_seed(seed)
+        batches = Batches(task, splits["train"], seed)
+        optimizer = _optimizer(model, self.rate, 0.0)
+        target = points / 100
+
+        def drop():
+            return dense.accuracy - accuracy(model, splits["validation"])
+
+        now, steps = drop(), 0
         before = (copy.deepcopy(model.state_dict()), now)
-        stride = max(tuning.every, steps // 4)
-        for _ in range(stride):
-            _step(model, optimizer, batches, masks)
-        steps += stride
-        now = drop()
-    if abs(before[1] - target) < abs(now - target):
-        model.load_state_dict(before[0])
-        now = before[1]
-    model.eval()
-    log(task, f"tuned {steps} steps: {100 * now:.1f} points below dense (target {100 * target:.1f})")
-    return dense_accuracy - now
+        while now > target and steps < self.most_steps:
+            before = (copy.deepcopy(model.state_dict()), now)
+            stride = max(self.every, steps // 4)
+            for _ in range(stride):
+                _step(model, optimizer, batches, masks)
+            steps += stride
+            now = drop()
+        if abs(before[1] - target) < abs(now - target):
+            model.load_state_dict(before[0])
+            now = before[1]
+        model.eval()
+        log(task, f"tuned {steps} steps: {100 * now:.1f} points below dense (target {points:.1f})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Distillation:
+    """Towards the dense model's answers, for a number of steps: warm-up, then a
+    cosine to zero. What follows dense on the train split follows it on other
+    people and voices too; what learns the labels again does not."""
+
+    rate: float
+
+    def recover(self, task, model, splits, dense, steps, seed, masks=None):
+        """Trains `model` in place for `steps`."""
+        torch.manual_seed(seed)
+        batches = Batches(task, splits["train"], seed)
+        optimizer = _optimizer(model, self.rate, 0.0)
+        schedule = _schedule(optimizer, steps)
+        for _ in range(steps):
+            _step(model, optimizer, batches, masks, dense.model)
+            schedule.step()
+        model.eval()
+        below = 100 * (dense.accuracy - accuracy(model, splits["validation"]))
+        log(task, f"distilled {steps} steps: {below:.1f} points below dense")

@@ -66,6 +66,8 @@ TEST_F(DatabaseTest, GivesBackWhatWasWritten) {
     Database database = open().value();
     const std::array accuracies{AccuracyEntry{zoo::TaskId(0), SplitName::kProfile, sigma(0, 1, 2), {5, 8}},
                                 AccuracyEntry{zoo::TaskId(0), SplitName::kTest, sigma(0, 1, 2), {6, 8}}};
+    const SparsityEntry sparsity{zoo::TaskId(0), zoo::VariantId(2), zoo::StageId(1), {.mean = 0.625, .samples = 8}};
+    ASSERT_TRUE(database.write(std::span(&sparsity, 1)).ok());
     ASSERT_TRUE(database.write(std::span(&kLatency, 1)).ok());
     ASSERT_TRUE(database.write(accuracies).ok());
   }
@@ -79,6 +81,9 @@ TEST_F(DatabaseTest, GivesBackWhatWasWritten) {
   EXPECT_EQ(l.q3, kLatency.latency.q3);
   EXPECT_EQ(l.count, 30);
   EXPECT_EQ(l.resident.count, 4096U);
+  EXPECT_EQ(profile.tasks[0].sparsity(zoo::VariantId(2), zoo::StageId(1)).mean, 0.625);
+  EXPECT_EQ(profile.tasks[0].sparsity(zoo::VariantId(2), zoo::StageId(1)).samples, 8);
+  EXPECT_EQ(profile.tasks[0].sparsity(zoo::VariantId(2), zoo::StageId(0)).samples, 0);
   EXPECT_EQ(profile.tasks[0].accuracy(sigma(0, 1, 2)).correct, 5);
   EXPECT_EQ(profile.tasks[0].accuracy_test(sigma(0, 1, 2)).correct, 6);
   EXPECT_EQ(profile.tasks[0].accuracy(sigma(0, 0, 0)).samples, 0);
@@ -121,8 +126,31 @@ TEST_F(DatabaseTest, ForeignDamagedAndFutureFilesAreRefusedByName) {
     execute("PRAGMA user_version = " + version);
     status = open().status();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2; delete it"));
+    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 and 3; delete it"));
   }
+}
+
+TEST_F(DatabaseTest, OneWithoutSparsitiesIsBroughtUpToDateAndKeepsItsLatencies) {
+  ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
+  execute("DROP TABLE sparsity; PRAGMA user_version = 2");
+  const SparsityEntry sparsity{zoo::TaskId(0), zoo::VariantId(0), zoo::StageId(0), {.mean = 0.5, .samples = 8}};
+  {
+    Database database = open().value();
+    EXPECT_EQ(read(database).tasks[0].sparsity(sparsity.variant, sparsity.stage).samples, 0);
+    ASSERT_TRUE(database.write(std::span(&sparsity, 1)).ok());
+  }
+  const Profile profile = read(open().value());
+  EXPECT_EQ(profile.tasks[0].sparsity(sparsity.variant, sparsity.stage).mean, 0.5);
+  EXPECT_EQ(profile.tasks[0].latency(kLatency.variant, kLatency.stage, kLatency.processor, kLatency.backend).count, 30);
+}
+
+TEST_F(DatabaseTest, OneOfAnotherZooStaysAsItIs) {
+  ASSERT_TRUE(open().ok());
+  execute("DROP TABLE sparsity; PRAGMA user_version = 2");
+  const std::string before = read_file(path()).value();
+  zoo_.fingerprint = "0123";
+  EXPECT_EQ(open().status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(read_file(path()).value(), before);
 }
 
 TEST_F(DatabaseTest, TruncatedFileIsDataLoss) {
@@ -140,6 +168,15 @@ TEST_F(DatabaseTest, RowsThatFitNoVariantAreDataLoss) {
   const Status status = open().value().read(profile);
   EXPECT_EQ(status.code(), Code::kDataLoss);
   EXPECT_THAT(status.message(), HasSubstr("int3"));
+}
+
+TEST_F(DatabaseTest, SparsitiesThatAreNoSharesAreDataLoss) {
+  ASSERT_TRUE(open().ok());
+  execute("INSERT INTO sparsity VALUES ('toy', 'dense', 1, 1.5, 8)");
+  Profile profile = empty_profile(zoo_, soc_);
+  const Status status = open().value().read(profile);
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("'toy dense 1'"));
 }
 
 TEST_F(DatabaseTest, RowsOfABackendThatTheProcessorDoesNotOfferAreDataLoss) {

@@ -30,6 +30,12 @@ TEST(TaskProfile, KeepsWhatIsSetApart) {
         task.latency(zoo::VariantId(n / 4 % 2), zoo::StageId(n / 2 % 2), soc::ProcessorId(n % 2), backend(n));
     EXPECT_EQ(kept.median.count(), static_cast<double>(n));
   }
+  for (std::size_t n = 0; n < 4; ++n) {
+    task.set_sparsity(zoo::VariantId(n / 2), zoo::StageId(n % 2), {.mean = static_cast<double>(n) / 4, .samples = 1});
+  }
+  for (std::size_t n = 0; n < 4; ++n) {
+    EXPECT_EQ(task.sparsity(zoo::VariantId(n / 2), zoo::StageId(n % 2)).mean, static_cast<double>(n) / 4);
+  }
   task.set_accuracy(task.sigma_at(2), {3, 4});
   task.set_accuracy_test(task.sigma_at(1), {1, 4});
   EXPECT_EQ(task.accuracy(task.sigma_at(2)).fraction(), 0.75);

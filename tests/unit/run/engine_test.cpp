@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <barrier>
 #include <thread>
 
@@ -327,15 +328,50 @@ TEST(Engine, WorkersStayOnTheirProcessorsCores) {
   EXPECT_FALSE(Engine::start(world.zoo, world.soc, world.residency, world.plan_of(0), {}, nullptr).ok());
 }
 
+// Which of two requests of one task, two stages of a millisecond each, completes first. The first shows no zeros after
+// its stage 0, while the second, which arrives meanwhile, waits with both its stages to run and will show 3 in 4.
+std::vector<std::size_t> completed(const std::string& policy, double usual_sparsity) {
+  FakeWorld world(1, 1, 2);
+  world.usual_sparsity = usual_sparsity;
+  Gate gate;
+  world.on_run = [&](const SubgraphKey& key, std::span<const float> in, std::span<float> out) {
+    if (in[0] == 2 && key.stage.index() == 0) {
+      gate.wait();
+      std::fill(out.begin(), out.end(), 2.0F);
+    }
+    return Status();
+  };
+  Log log;
+  const Inputs inputs(3);
+  {
+    const auto engine = world.start(world.plan_of(0), log.callback(), {.policy = policy});
+    EXPECT_TRUE(engine->submit(request(2), inputs[2]).ok());
+    gate.until_reached();
+    EXPECT_TRUE(engine->submit(request(1), inputs[1]).ok());
+    gate.open();
+  }
+  return log.ids();
+}
+
+TEST(Engine, TellsPoliciesWhatItSawOfSparsity) {
+  // γ = (1 - 0) / (1 - 0.75) = 4: the first has four milliseconds left, the second two.
+  EXPECT_THAT(completed("sjf_sparse", 0.75), ElementsAre(1, 2));
+  // γ = 1 / (1 - 0.4): 1.7 ms left.
+  EXPECT_THAT(completed("sjf_sparse", 0.4), ElementsAre(2, 1));
+  EXPECT_THAT(completed("sjf_sparse", 0), ElementsAre(2, 1)) << "nothing known: nothing to correct";
+  EXPECT_THAT(completed("sjf", 0.75), ElementsAre(2, 1)) << "does not ask";
+}
+
 TEST(Engine, SurvivesManySubmittersAndSwitchers) {
   FakeWorld world(3, 3);
+  world.usual_sparsity = 0.5;  // so that the workers look at what they hand on
   std::atomic<std::size_t> completed{0};
   constexpr std::size_t kThreads = 4, kEach = 500;
   const Inputs inputs(1);
   sched::TraceSink trace(3);
   {
     const auto engine = world.start(world.plan_of(0), [&](const Completion&) { ++completed; },
-                                    {.policy = "fcfs", .slots_per_task = 2, .trace = &trace});
+                                    {.policy = "dysta", .slots_per_task = 2, .trace = &trace});
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < kThreads; ++i) {
       threads.emplace_back([&, i] {

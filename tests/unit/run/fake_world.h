@@ -113,7 +113,7 @@ struct FakeWorld {
         chosen.sigma.emplace_back(v);
         chosen.placement.emplace_back(i % soc.processors.size());
         chosen.backends.push_back(backend);
-        chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1)});
+        chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1), .sparsity = usual_sparsity});
       }
     }
     return plan;
@@ -141,6 +141,7 @@ struct FakeWorld {
   OnRun on_run;
   std::function<void(const SubgraphKey&)> on_compile;  ///< called before a subgraph is compiled
   Counts counts;
+  double usual_sparsity = 0;             ///< of every stage, as plans have it
   std::optional<zoo::VariantId> misfit;  ///< its stage 1 takes a tensor that nobody makes
   Residency residency;
 };

@@ -182,7 +182,7 @@ TEST(Policies, AnUnknownNameIsToldTheKnownOnes) {
   EXPECT_EQ(policy.status().code(), Code::kInvalidArgument);
   EXPECT_EQ(policy.status().message(),
             "no policy 'sjff'; known: fcfs, edf, sjf, sjf_sparse, prema, planaria, sdrm3, "
-            "sdrm3_sparse, dysta_naive, dysta, dysta_oracle, stretch");
+            "sdrm3_sparse, dysta_naive, dysta, dysta_oracle, dysta_fixed, stretch");
 }
 
 TEST(Policies, AreNamedAsTheTableSays) {

@@ -19,8 +19,9 @@ using ::testing::HasSubstr;
 using testing::Published;
 using testing::PublishedRequest;
 
-constexpr std::array<std::string_view, 10> kPolicies{"fcfs",  "sjf",          "sjf_sparse",  "prema", "planaria",
-                                                     "sdrm3", "sdrm3_sparse", "dysta_naive", "dysta", "dysta_oracle"};
+constexpr std::array<std::string_view, 11> kPolicies{"fcfs",     "sjf",          "sjf_sparse",   "prema",
+                                                     "planaria", "sdrm3",        "sdrm3_sparse", "dysta_naive",
+                                                     "dysta",    "dysta_oracle", "stretch"};
 
 struct Layer {
   double latency = 0, sparsity = 0;

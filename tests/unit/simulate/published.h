@@ -50,7 +50,9 @@ class Published {
   };
 
   bool oracle() const { return policy_ == "dysta_oracle"; }
-  bool monitored() const { return policy_ == "sjf_sparse" || policy_ == "sdrm3_sparse" || policy_ == "dysta"; }
+  bool monitored() const {
+    return policy_ == "sjf_sparse" || policy_ == "sdrm3_sparse" || policy_ == "dysta" || policy_ == "stretch";
+  }
 
   void admit(const std::vector<PublishedRequest>& requests, std::size_t index) {
     running_.push_back({&requests[index], index, 0, requests[index].arrival, -1});
@@ -122,6 +124,13 @@ class Published {
       return scan_for_greatest([&](const Running& r) {
         const double urgency = std::min(1.0, remaining(r) / (r.request->deadline - clock_));
         return urgency + 1.0 * ((clock_ - r.last_run) / (gamma(r) * estimates(r)[r.done]));
+      });
+    }
+    if (policy_ == "stretch") {  // not published: ours
+      return least([&](const Running& r) {
+        const double product = remaining(r) * sum_from(r, 0), spare = r.request->deadline - clock_ - remaining(r);
+        const double competing = static_cast<double>(running_.size()) * (1 + spare / (3 * sum_from(r, 0)));
+        return spare < 0 ? product * 1.5 : product / (1 + 1 / competing);
       });
     }
     return least([&](const Running& r) {  // the forms of dysta
