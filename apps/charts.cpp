@@ -34,7 +34,7 @@ class Axis {
   Axis(double low, double high, double from, double to, bool log) : from_(from), to_(to), log_(log) {
     if (low > high) low = log ? 0.1 : 0, high = 1;  // nothing to show
     low_ = scaled(low), high_ = scaled(high);
-    if (high_ - low_ < 1e-12) high_ = low_ + 1;
+    if (high_ - low_ < 1e-9 * std::max({std::abs(low_), std::abs(high_), 1e-3})) low_ -= 0.5, high_ += 0.5;
   }
   bool shows(double value) const { return std::isfinite(value) && (!log_ || value > 0); }
   double pixel(double value) const { return from_ + (scaled(value) - low_) / (high_ - low_) * (to_ - from_); }
@@ -53,9 +53,8 @@ class Axis {
     for (const double factor : {2.0, 5.0, 10.0}) {
       if ((high_ - low_) / step > 6) step = power * factor;
     }
-    for (double v = std::ceil(low_ / step - 1e-9) * step; v <= high_ + step * 1e-9; v += step) {
-      values.push_back(std::abs(v) < step * 1e-9 ? 0 : v);
-    }
+    const double first = std::ceil(low_ / step - 1e-9);
+    for (int k = 0; k <= 10 && (first + k) * step <= high_ + step * 1e-9; ++k) values.push_back((first + k) * step);
     return values;
   }
 

@@ -56,12 +56,13 @@ Result<std::vector<std::size_t>> CsvReader::only(const std::vector<std::string_v
 
 // Leaves the next line, without its end, in line_.
 Result<bool> CsvReader::read_line() {
+  const auto too_long = [&] {
+    return error(Code::kMalformed, "{}:{}: a line of more than {} bytes", path_.string(), line_number_ + 1,
+                 kLongestLine);
+  };
   std::size_t end;
   for (std::size_t from = at_; (end = buffer_.find('\n', from)) == std::string::npos;) {
-    if (buffer_.size() - at_ > kLongestLine) {
-      return error(Code::kMalformed, "{}:{}: a line of more than {} bytes", path_.string(), line_number_ + 1,
-                   kLongestLine);
-    }
+    if (buffer_.size() - at_ > kLongestLine) return too_long();
     buffer_.erase(0, at_);
     at_ = 0;
     from = buffer_.size();
@@ -74,6 +75,7 @@ Result<bool> CsvReader::read_line() {
     end = buffer_.size();  // the last line has no end
     break;
   }
+  if (end - at_ > kLongestLine) return too_long();
   line_ = std::string_view(buffer_).substr(at_, end - at_);
   at_ = std::min(end + 1, buffer_.size());
   if (line_.ends_with('\r')) line_.remove_suffix(1);

@@ -38,6 +38,8 @@ class CsvReader {
 
   /// "FILE:LINE: column 'NAME'", for errors about a cell of the row just read.
   std::string where(std::size_t column) const;
+  /// Of the row just read; the header is line 1.
+  std::uint64_t line() const { return line_number_; }
   /// "FILE:LINE", of the row just read.
   std::string where() const;
 

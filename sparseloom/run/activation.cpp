@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "sparseloom/base/sparsity.h"
 
@@ -47,6 +48,13 @@ Status Activator::check_fits(const plan::Plan& plan) const {
                    "plan '{}': task '{}': {} variants, {} processors, {} backends and {} estimates; it has {} stages",
                    plan.planner, task.name, chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(),
                    chosen.estimates.size(), task.stages());
+    }
+    Seconds model{0}, pattern{0};
+    for (const plan::StageEstimate& e : chosen.estimates) model += e.model_latency, pattern += e.latency;
+    if (!(model > Seconds(0) && pattern > Seconds(0) && std::isfinite((model + pattern).count()))) {
+      return error(Code::kInvalidArgument,
+                   "plan '{}': task '{}': estimates add up to {} s ({} s over its variants); allowed: more than 0",
+                   plan.planner, task.name, pattern.count(), model.count());
     }
     for (std::size_t i = 0; i < task.stages(); ++i) {
       if (chosen.sigma[i].index() >= task.variants.size() || chosen.placement[i].index() >= soc_.processors.size()) {

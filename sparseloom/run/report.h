@@ -75,8 +75,8 @@ SystemReport make_report(const ReportInput& input);
 /// Served requests over the time from the first arrival to the last completion; 0 for none.
 double completed_per_second(const std::vector<Record>& records);
 
-/// Average normalised turnaround time: the mean, over the requests served, of what they took over what their task's plan
-/// predicts for one that is alone; 0 for none, or if the plan predicts no time.
+/// Average normalised turnaround time: the mean, over the requests served, of what they took over what their task's
+/// plan predicts for one that is alone; 0 for none, or if the plan predicts no time.
 double normalised_turnaround(const std::vector<Record>& records, const plan::Plan& plan);
 
 /// The document of `demo --json` and `run --json` (design: Machine-readable output). `machine` is soc.name; `complete`:

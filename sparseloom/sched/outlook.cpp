@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <stdexcept>
 
 namespace sparseloom::sched {
@@ -28,6 +29,12 @@ Outlook::Outlook(const plan::TaskPlan& plan) {
   }
   model_ = stage_times(std::move(model));
   pattern_ = stage_times(std::move(pattern));
+  for (const StageTimes* times : {&model_, &pattern_}) {  // scores divide by it
+    const double isolated = times->remaining.front().count();
+    if (!(isolated > 0 && std::isfinite(isolated))) {
+      throw std::out_of_range(fmt::format("estimates that add up to {} s", isolated));
+    }
+  }
 }
 
 }  // namespace sparseloom::sched

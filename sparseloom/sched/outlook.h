@@ -27,6 +27,7 @@ enum class Knowledge {
 /// What a plan lets a scheduler expect of one task.
 class Outlook {
  public:
+  /// std::out_of_range unless there is an estimate per stage and they add up to a finite time of more than 0.
   explicit Outlook(const plan::TaskPlan& plan);
 
   /// Times without γ. `knowledge` is not kTruth.

@@ -2,9 +2,9 @@
 // urgent it is and the longer it has waited; of those with enough, the least remaining time runs first.
 //
 // A decision adds priority · idle / isolated to every token, which nothing but a visit to each can do to the last
-// digit. But only two thresholds matter, idle never shrinks a token, and a request that waits through a few dozen
-// decisions has passed the upper one. So the young below it are visited at every decision, and the elders wait in a
-// heap.
+// digit. But only two thresholds matter, idle never shrinks a token, and a request of priority 1 or more that waits
+// through a few dozen decisions has passed the upper one. So the young below it are visited at every decision, and the
+// elders wait in a heap.
 #include <algorithm>
 
 #include "sparseloom/sched/policies.h"
@@ -75,7 +75,7 @@ double Prema::age(Queue& queue, Seconds now) {
   for (const Waiting& w : queue.young) {
     Token& token = tokens_[w.slot];
     if (token.met) {
-      token.value += w.priority * ((now - w.last_run) / w.isolated);
+      token.value += w.priority * (std::max(Seconds(0), now - w.last_run) / w.isolated);
       largest = std::max(largest, token.value);
       if (token.value >= kUpper) {
         queue.add_elder(w);

@@ -184,10 +184,11 @@ Status read_slo(const Json& json, const std::string& where, const zoo::Zoo& zoo,
   return {};
 }
 
-// Upper estimate of how many arrivals one open-loop entry makes.
+// Upper estimate of how many arrivals one open-loop entry makes; of a bursty one as if a burst never ended.
 double expected(const Arrivals& a, const std::optional<Seconds>& duration) {
   const bool by_rate = duration && a.kind != Arrivals::Kind::kRecorded;
-  const double by_time = by_rate ? std::max(0.0, (*duration - a.offset).count()) * mean_rate(a) + 1 : 1e300;
+  const double rate = a.kind == Arrivals::Kind::kBursty ? a.rate_per_s : mean_rate(a);
+  const double by_time = by_rate ? std::max(0.0, (*duration - a.offset).count()) * rate + 1 : 1e300;
   return a.requests == 0 ? by_time : std::min(by_time, static_cast<double>(a.requests));
 }
 

@@ -12,10 +12,19 @@ namespace {
 
 constexpr std::uint64_t kMostLayers = 10'000;
 constexpr std::uint64_t kMostId = std::numeric_limits<std::int64_t>::max();
+constexpr double kMost = 1e9;  // of any time in seconds (thirty years) and of any priority
 
 struct Layer {
-  double latency = -1;  // < 0: not given
+  double latency = 0;
   double sparsity = 0;
+};
+
+/// A row of a model file.
+struct Row {
+  std::size_t sample = 0;  // by first appearance
+  std::size_t layer = 0;
+  std::uint64_t line = 0;
+  Layer values;
 };
 
 /// A model file as it is read: rows may come in any order.
@@ -56,45 +65,55 @@ Result<Layer> sanger_layer(const CsvReader& csv, const std::vector<std::size_t>&
   SL_ASSIGN_OR_RETURN(const double density, number_in(csv, column[0], 0, 1, true));
   SL_ASSIGN_OR_RETURN(const double load_balance, number_in(csv, column[1], 0, kInfinity, true));
   const double latency = sanger_latency(density, load_balance);
-  if (std::isfinite(latency)) return Layer{latency, 1 - density};
-  return error(Code::kMalformed, "{}: got {}; too small for a finite latency", csv.where(column[1]), load_balance);
+  if (latency <= kMost) return Layer{latency, 1 - density};
+  return error(Code::kMalformed, "{}: got {}; too small: the layer takes more than {} s", csv.where(column[1]),
+               load_balance, kMost);
 }
 
 Result<Layer> eyeriss_layer(const CsvReader& csv, const std::vector<std::size_t>& column) {
   SL_ASSIGN_OR_RETURN(const double sparsity, number_in(csv, column[0], 0, 1, false));
-  SL_ASSIGN_OR_RETURN(const double latency, number_in(csv, column[1], 0, kInfinity, false));
+  SL_ASSIGN_OR_RETURN(const double latency, number_in(csv, column[1], 0, kMost, false));
   return Layer{latency, sparsity};
 }
 
-Status add_row(TraceFile& file, const CsvReader& csv, const std::vector<std::size_t>& column, const Layer& layer) {
+Result<Row> read_row(TraceFile& file, const CsvReader& csv, const std::vector<std::size_t>& column,
+                     const Layer& layer) {
   SL_ASSIGN_OR_RETURN(const std::uint64_t id, csv.index(column[2], kMostId));
   SL_ASSIGN_OR_RETURN(const std::uint64_t index, csv.index(column[3], kMostLayers - 1));
-  const auto [entry, is_new] = file.sample_of_id.try_emplace(id, file.samples.size());
-  if (is_new) file.ids.push_back(id), file.samples.emplace_back();
-  std::vector<Layer>& sample = file.samples[entry->second];
-  if (sample.size() <= index) sample.resize(index + 1);
-  if (sample[index].latency >= 0) {
-    return error(Code::kMalformed, "{}: sample {} has layer {} already", csv.where(column[3]), id, index);
-  }
-  sample[index] = layer;
+  const auto [entry, is_new] = file.sample_of_id.try_emplace(id, file.ids.size());
+  if (is_new) file.ids.push_back(id);
   file.layers = std::max<std::size_t>(file.layers, index + 1);
-  return {};
+  return Row{entry->second, index, csv.line(), layer};
 }
 
-Status check_complete(const TraceFile& file, const std::filesystem::path& path) {
-  if (file.samples.empty()) return error(Code::kMalformed, "{}: no rows below its header", path.string());
+/// Puts rows where they belong, each sample's every layer once.
+Status arrange(std::vector<Row> rows, TraceFile& file, const std::filesystem::path& path) {
+  if (rows.empty()) return error(Code::kMalformed, "{}: no rows below its header", path.string());
+  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return std::pair(a.sample, a.layer) < std::pair(b.sample, b.layer);
+  });
+  std::size_t sample = 0, layer = 0;  // expected next
+  const auto lacks = [&] {
+    return error(Code::kMalformed, "{}: column 'layer-indx': sample {} lacks layer {}; others have {} layers",
+                 path.string(), file.ids[sample], layer, file.layers);
+  };
+  for (const Row& row : rows) {
+    if (row.sample == sample && layer > 0 && row.layer == layer - 1) {
+      return error(Code::kMalformed, "{}:{}: column 'layer-indx': sample {} has layer {} already", path.string(),
+                   row.line, file.ids[sample], row.layer);
+    }
+    if (layer == file.layers && row.sample == sample + 1) ++sample, layer = 0;
+    if (row.sample != sample || row.layer != layer) return lacks();
+    if (layer == 0) file.samples.emplace_back();
+    file.samples.back().push_back(row.values);
+    ++layer;
+  }
+  if (layer < file.layers) return lacks();
   for (std::size_t s = 0; s < file.samples.size(); ++s) {
-    for (std::size_t k = 0; k < file.layers; ++k) {
-      if (k < file.samples[s].size() && file.samples[s][k].latency >= 0) continue;
-      return error(Code::kMalformed, "{}: column 'layer-indx': sample {} lacks layer {}; others have {} layers",
-                   path.string(), file.ids[s], k, file.layers);
-    }
     double total = 0;
-    for (const Layer& layer : file.samples[s]) total += layer.latency;
-    if (!(total > 0)) {
-      return error(Code::kMalformed, "{}: column 'sim_lat': sample {} takes no time at all", path.string(),
-                   file.ids[s]);
-    }
+    for (const Layer& each : file.samples[s]) total += each.latency;
+    if (total > 0) continue;
+    return error(Code::kMalformed, "{}: column 'sim_lat': sample {} takes no time at all", path.string(), file.ids[s]);
   }
   return {};
 }
@@ -106,13 +125,14 @@ Result<TraceFile> read_trace(const std::filesystem::path& path) {
   const bool eyeriss = std::find(columns.begin(), columns.end(), "sim_lat") != columns.end();
   file.by_architecture = eyeriss;
   SL_ASSIGN_OR_RETURN(const std::vector<std::size_t> column, csv.only(eyeriss ? kEyeriss : kSanger));
+  std::vector<Row> rows;
   for (;;) {
     SL_ASSIGN_OR_RETURN(const bool any, csv.next());
     if (!any) break;
     SL_ASSIGN_OR_RETURN(const Layer layer, eyeriss ? eyeriss_layer(csv, column) : sanger_layer(csv, column));
-    SL_RETURN_IF_ERROR(add_row(file, csv, column, layer));
+    SL_ASSIGN_OR_RETURN(rows.emplace_back(), read_row(file, csv, column, layer));
   }
-  SL_RETURN_IF_ERROR(check_complete(file, path));
+  SL_RETURN_IF_ERROR(arrange(std::move(rows), file, path));
   return file;
 }
 
@@ -248,7 +268,7 @@ Result<std::optional<sched::Request>> RequestFile::next() {
     if (rows_ == 0) return error(Code::kMalformed, "{}: no rows below its header", csv_.where());
     return std::optional<sched::Request>();
   }
-  SL_ASSIGN_OR_RETURN(const double arrival, number_in(csv_, column_[kArrival], 0, kInfinity, false));
+  SL_ASSIGN_OR_RETURN(const double arrival, number_in(csv_, column_[kArrival], 0, kMost, false));
   const std::string name(csv_.cell(column_[kModel]));
   const std::optional<zoo::TaskId> model = benchmark_->find_model(name);
   if (!model) {
@@ -261,8 +281,8 @@ Result<std::optional<sched::Request>> RequestFile::next() {
     return error(Code::kMalformed, "{}: the traces of model '{}' have no sample {}", csv_.where(column_[kSample]), name,
                  id);
   }
-  SL_ASSIGN_OR_RETURN(const double priority, number_in(csv_, column_[kPriority], 0, kInfinity, true));
-  SL_ASSIGN_OR_RETURN(const double slo, number_in(csv_, column_[kSlo], 0, kInfinity, true));
+  SL_ASSIGN_OR_RETURN(const double priority, number_in(csv_, column_[kPriority], 0, kMost, true));
+  SL_ASSIGN_OR_RETURN(const double slo, number_in(csv_, column_[kSlo], 0, kMost, true));
   SL_RETURN_IF_ERROR(check_order(Seconds(arrival), *model));
   return std::optional<sched::Request>({.id = sched::RequestId(rows_++),
                                         .task = *model,

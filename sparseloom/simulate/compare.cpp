@@ -32,8 +32,10 @@ class Contender final : public Observer {
   Observer* also_;
 };
 
-// Policies take turns at so many requests: each then runs long enough to have the caches and branch predictors to itself.
+// Policies take turns at so many requests: each then runs long enough to have the caches and branch predictors to
+// itself.
 constexpr std::size_t kBatch = 1024;
+constexpr std::size_t kStagesBetweenPauses = 100'000;
 
 Status read_batch(RequestSource& requests, std::vector<sched::Request>& batch) {
   batch.clear();
@@ -58,21 +60,26 @@ Result<std::vector<Metrics>> compare_policies(const Stage& stage, const std::vec
                                                                 stage.admission, stage.world, contender));
     contender.simulation.emplace(std::move(simulation));
   }
+  const auto pause = [&]() -> Status {
+    if (options.finish_table != nullptr) SL_RETURN_IF_ERROR(options.finish_table->flush_some());
+    const bool stop = options.stop != nullptr && options.stop->load(std::memory_order_relaxed);
+    return stop ? error(Code::kCancelled, "stopped; nothing is kept of the simulation") : Status();
+  };
   std::vector<sched::Request> batch;
-  for (std::size_t count = 0;; count += batch.size()) {
+  for (bool any = false;; any = true) {
     SL_RETURN_IF_ERROR(read_batch(requests, batch));
+    if (batch.empty() && !any) return error(Code::kMalformed, "no requests to simulate; allowed: at least one");
     if (batch.empty()) break;
     for (const auto& contender : contenders) {
       for (const sched::Request& request : batch) contender->simulation->arrive(request);
     }
-    if (options.finish_table != nullptr) SL_RETURN_IF_ERROR(options.finish_table->flush_some());
-    if (options.stop != nullptr && options.stop->load(std::memory_order_relaxed)) {
-      return error(Code::kCancelled, "stopped after {} requests", count + batch.size());
-    }
+    SL_RETURN_IF_ERROR(pause());
   }
   std::vector<Metrics> results;
   for (const auto& contender : contenders) {
-    contender->simulation->finish();
+    while (contender->simulation->finish_some(kStagesBetweenPauses)) SL_RETURN_IF_ERROR(pause());
+    const std::size_t left = contender->simulation->dispatcher().in_flight();
+    if (left > 0) return error(Code::kInternal, "policy '{}' never ran {} requests", policies[results.size()], left);
     results.push_back(contender->metrics());
   }
   return results;

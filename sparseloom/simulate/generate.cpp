@@ -1,5 +1,6 @@
 #include "sparseloom/simulate/generate.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
@@ -28,7 +29,7 @@ Generator::Generator(const Benchmark& benchmark, const GeneratorOptions& options
 double Generator::uniform() { return (static_cast<double>(bits_() >> 11) + 0.5) * 0x1p-53; }
 
 std::size_t Generator::below(std::size_t count) {
-  return static_cast<std::size_t>(uniform() * static_cast<double>(count));
+  return std::min(count - 1, static_cast<std::size_t>(uniform() * static_cast<double>(count)));
 }
 
 double Generator::gap() {

@@ -21,7 +21,8 @@ void QuantileSketch::add(double value) {
 
 double QuantileSketch::quantile(double q) const {
   if (total_ == 0) return 0;
-  const auto wanted = static_cast<std::uint64_t>(q * static_cast<double>(total_ - 1));
+  const double rank = std::max(1.0, std::ceil(q * static_cast<double>(total_)));  // nearest rank, as reports use
+  const auto wanted = static_cast<std::uint64_t>(rank) - 1;
   std::size_t bin = 0;
   for (std::uint64_t seen = counts_[0]; seen <= wanted; seen += counts_[bin]) ++bin;
   return kLeast * std::pow(kFactor, static_cast<double>(bin) + 0.5);

@@ -7,12 +7,12 @@
 
 namespace sparseloom::simulate {
 
-/// Quantiles of a stream of positive numbers in constant memory: counts in bins whose ends are a factor of 1.001 apart
+/// Quantiles of a stream of positive numbers in constant memory: counts in bins whose ends are a factor of 1.002 apart
 /// (the idea of DDSketch, arXiv 1908.10693), so that a quantile is at most 0.1 % off.
 class QuantileSketch {
  public:
   void add(double value);
-  /// The value below which a share `q` (0..1) lies; 0 if there is none.
+  /// The smallest value that a share `q` (0..1) does not exceed; 0 if there is none.
   double quantile(double q) const;
 
  private:

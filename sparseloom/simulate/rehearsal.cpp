@@ -45,7 +45,7 @@ class Host final : public World, public Observer {
       send(arrival.entry, arrival.at, arrival.at);
     }
     simulation.finish();
-    if (stopped()) return error(Code::kCancelled, "stopped after {} requests", entry_of_.size());
+    if (stopped()) return error(Code::kCancelled, "stopped after {} requests", sent_);
     Rehearsal result{meter_.metrics(), {}};
     for (const Task& task : tasks_) result.tasks.push_back(task.meter.metrics());
     return result;
@@ -67,7 +67,7 @@ class Host final : public World, public Observer {
     meter_.finished(request, at);
     tasks_[request.task.index()].meter.finished(request, at);
     if (in_.observer != nullptr) in_.observer->finished(request, at);
-    follow_up(entry_of_[request.id.index()], at);
+    follow_up(request.sample, at);
     leave(request.task, at);
   }
 
@@ -106,12 +106,11 @@ class Host final : public World, public Observer {
     const sched::Arrivals& entry = in_.workload.arrivals[waiting.entry];
     Task& task = tasks_[entry.task.index()];
     ++task.inside;
-    const sched::RequestId id(entry_of_.size());
-    entry_of_.push_back(static_cast<std::uint32_t>(waiting.entry));
-    simulation_->admit({.id = id,
+    simulation_->admit({.id = sched::RequestId(sent_++),
                         .task = entry.task,
                         .arrival = waiting.arrival,
                         .deadline = waiting.arrival + in_.slos[entry.task.index()].latency,
+                        .sample = waiting.entry,  // of no meaning here: a stage takes the same for all
                         .priority = entry.priority,
                         .truth = &task.times},
                        now);
@@ -129,8 +128,8 @@ class Host final : public World, public Observer {
   const RehearsalInput& in_;
   Meter meter_;
   std::vector<Task> tasks_;
-  std::vector<std::size_t> left_;        // by entry of the workload: requests of a closed loop still to send
-  std::vector<std::uint32_t> entry_of_;  // by request: whose it is
+  std::vector<std::size_t> left_;  // by entry of the workload: requests of a closed loop still to send
+  std::size_t sent_ = 0;
   Simulation* simulation_ = nullptr;
 };
 

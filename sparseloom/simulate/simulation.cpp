@@ -51,6 +51,15 @@ void Simulation::finish() {
   while (Running* const next = first_to_end()) end(*next);
 }
 
+bool Simulation::finish_some(std::size_t stages) {
+  for (; stages > 0; --stages) {
+    Running* const next = first_to_end();
+    if (next == nullptr) return false;
+    end(*next);
+  }
+  return first_to_end() != nullptr;
+}
+
 void Simulation::end(Running& r) {
   r.busy = false;
   const Seconds now = r.end;

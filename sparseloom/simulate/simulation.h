@@ -61,6 +61,8 @@ class Simulation {
   void admit(const sched::Request& request, Seconds now);
   /// No more requests: runs until all have finished.
   void finish();
+  /// The same by at most so many stages; returns whether any are left.
+  bool finish_some(std::size_t stages);
 
   sched::Dispatcher& dispatcher() { return *dispatcher_; }
 

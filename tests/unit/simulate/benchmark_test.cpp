@@ -27,11 +27,13 @@ struct Layer {
   double latency = 0, sparsity = 0;
 };
 
-/// Random Eyeriss traces and requests, as files and as what the published rules need. Latencies are small multiples of
-/// a power of two, so that many scores are equal to the last bit and ties decide.
+/// Random Eyeriss traces and requests, as files and as what the published rules need. On a grid, latencies are
+/// small multiples of a power of two, so that many scores are equal to the last bit and ties decide; else all is
+/// rounded.
 class RandomBenchmark {
  public:
-  RandomBenchmark(std::uint64_t seed, std::size_t requests, double load) : random_(seed) {
+  RandomBenchmark(std::uint64_t seed, std::size_t requests, double load, bool grid = true)
+      : random_(seed), grid_(grid) {
     for (const char* model : {"net_dense", "net_random80", "other_block60"}) add_model(model);
     average_architectures();
     for (const auto& [name, model] : models_) write(name + ".csv", model.csv);
@@ -56,7 +58,10 @@ class RandomBenchmark {
     std::vector<double> latency, model_latency, sparsity;  // means, by layer
   };
 
-  double step(int most) { return 0.125 * static_cast<double>(random_() % static_cast<std::uint64_t>(most)); }
+  double step(int most) {
+    if (!grid_) return 0.125 * most * static_cast<double>(random_() >> 11) * 0x1p-53;
+    return 0.125 * static_cast<double>(random_() % static_cast<std::uint64_t>(most));
+  }
 
   void add_model(const std::string& name) {
     Model& model = models_[name];
@@ -108,6 +113,7 @@ class RandomBenchmark {
 
   TemporaryFolder folder_;
   std::mt19937_64 random_;
+  bool grid_;
   std::map<std::string, Model> models_;
   std::vector<PublishedRequest> requests_;
 };
@@ -239,6 +245,14 @@ TEST_F(Mistakes, InRequestsAreToldWithFileLineAndColumn) {
   EXPECT_THAT(request_error(kHeader, "0,net,3,1,1\n\n1,net,3,1,1\n"), HasSubstr("r.csv:3: an empty line"));
   EXPECT_THAT(request_error(kHeader, "0,net,3,1,1," + std::string(70'000, '1')),
               HasSubstr("r.csv:2: a line of more than"));
+}
+
+TEST_P(PublishedRules, HoldUnderRoundingWithAThousandWaiting) {
+  const RandomBenchmark files(8, 1500, 10, false);
+  const auto benchmark = Benchmark::load(files.traces());
+  ASSERT_TRUE(benchmark.ok()) << benchmark.status().message();
+  EXPECT_EQ(play(**benchmark, files.requests_file(), 1500, GetParam()),
+            Published(std::string(GetParam())).play(files.requests()));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PublishedRules, ::testing::ValuesIn(kPolicies),
