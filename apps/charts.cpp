@@ -11,8 +11,8 @@ namespace sparseloom::apps {
 namespace {
 
 constexpr double kWidth = 640, kHeight = 400, kLeft = 70, kRight = 150, kTop = 36, kBottom = 50;
-constexpr std::array kColours{"#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377",
-                              "#999999", "#000000", "#ee8866", "#44bb99", "#aaaa00", "#bb5566", "#332288"};
+constexpr std::array kColours{"#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999",
+                              "#000000", "#ee8866", "#44bb99", "#aaaa00", "#bb5566", "#332288"};
 
 std::string escaped(const std::string& text) {
   std::string out;
