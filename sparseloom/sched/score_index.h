@@ -71,7 +71,8 @@ class ScoreIndex {
   /// Puts this index's best stage in the place of `best` if it stands better.
   void improve(Best& best, const Moment& moment) {
     last_ = moment;
-    for (std::size_t k = 0; k < fresh_.size(); ++k) look(fresh_[k], trees_.size(), k, moment, best);
+    // From the back: who has just run often goes on, and is a hard one to beat for the others.
+    for (std::size_t k = fresh_.size(); k-- > 0;) look(fresh_[k], trees_.size(), k, moment, best);
     for (std::size_t t = 0; t < trees_.size(); ++t) trees_[t].look({*this, t, moment, best});
   }
 
