@@ -87,7 +87,7 @@ class ScoreIndex {
   }
 
  private:
-  static constexpr std::size_t kFresh = 64;
+  static constexpr std::size_t kFresh = 32;
   static constexpr std::size_t kLeaf = 8;
   static constexpr SlotIndex kTaken = std::numeric_limits<SlotIndex>::max();
 
