@@ -155,10 +155,10 @@ TEST_P(PublishedRules, HoldToTheLastDigitWhateverTheLoad) {
 }
 
 TEST_P(PublishedRules, HoldWithHundredsWaiting) {
-  const RandomBenchmark files(7, 500, 20);
+  const RandomBenchmark files(7, 250, 20);
   const auto benchmark = Benchmark::load(files.traces());
   ASSERT_TRUE(benchmark.ok()) << benchmark.status().message();
-  EXPECT_EQ(play(**benchmark, files.requests_file(), 500, GetParam()),
+  EXPECT_EQ(play(**benchmark, files.requests_file(), 250, GetParam()),
             Published(std::string(GetParam())).play(files.requests()));
 }
 
@@ -248,10 +248,10 @@ TEST_F(Mistakes, InRequestsAreToldWithFileLineAndColumn) {
 }
 
 TEST_P(PublishedRules, HoldUnderRoundingWithHundredsWaiting) {
-  const RandomBenchmark files(8, 500, 10, false);
+  const RandomBenchmark files(8, 250, 10, false);
   const auto benchmark = Benchmark::load(files.traces());
   ASSERT_TRUE(benchmark.ok()) << benchmark.status().message();
-  EXPECT_EQ(play(**benchmark, files.requests_file(), 500, GetParam()),
+  EXPECT_EQ(play(**benchmark, files.requests_file(), 250, GetParam()),
             Published(std::string(GetParam())).play(files.requests()));
 }
 
