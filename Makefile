@@ -45,11 +45,11 @@ layers: ## check that layers include only layers to their left
 
 asan: $(STAMP) ## unit tests under the address and undefined-behaviour sanitizers
 	cmake --preset asan-ubsan && cmake --build --preset asan-ubsan -j $(JOBS) --target unit_tests
-	cd build/asan-ubsan && $(CTEST) -L unit
+	cd build/asan-ubsan && $(CTEST) -L unit -j $(JOBS)
 
 tsan: $(STAMP) ## unit tests under the thread sanitizer
 	cmake --preset tsan && cmake --build --preset tsan -j $(JOBS) --target unit_tests
-	cd build/tsan && $(CTEST) -L unit
+	cd build/tsan && $(CTEST) -L unit -j $(JOBS)
 
 neon: ## cross-compile the sparse kernels for ARM and run their unit tests on NEON under emulation
 	tools/neon_test.sh $(JOBS)
