@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <array>
@@ -13,6 +12,8 @@
 #include <cstring>
 #include <memory>
 #include <vector>
+
+#include "sparseloom/base/descriptor.h"
 
 namespace sparseloom {
 namespace fs = std::filesystem;
@@ -24,21 +25,6 @@ Status io_error(const fs::path& path, std::string_view action, int code) {
                                                                           : Code::kUnavailable;
   return error(kind, "{}: cannot {}: {}", path.string(), action, std::strerror(code));
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int close() { return ::close(std::exchange(fd_, -1)); }
-
- private:
-  int fd_;
-};
 
 Status write_all(const fs::path& path, int fd, std::string_view content) {
   while (!content.empty()) {

@@ -9,22 +9,10 @@
 #include <cstring>
 #include <utility>
 
+#include "sparseloom/base/descriptor.h"
+
 namespace sparseloom {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 Status cannot_map(const std::filesystem::path& path, int reason) {
   return error(reason == ENOENT ? Code::kNotFound : Code::kUnavailable, "{}: cannot map: {}", path.string(),
