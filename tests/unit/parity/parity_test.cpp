@@ -18,17 +18,28 @@ namespace {
 using run::testing::FakeWorld;
 
 constexpr std::size_t kTasks = 3, kStages = 3, kRequests = 30;
+constexpr std::size_t kWidth = 16;  // elements of every tensor
 
-/// What arrives, and how long every stage of it takes.
-struct Script {
-  std::vector<sched::Request> requests;  // in order of arrival; the id is the position, and the sample is one more
-  std::vector<std::vector<Seconds>> durations;  // by request and stage
-
-  const std::vector<Seconds>& of(std::size_t sample) const { return durations[sample - 1]; }
+/// How a stage goes: how long it takes, and how many of the elements that it hands on are zeros.
+struct ScriptedStage {
+  Seconds time{0};
+  std::size_t zeros = 0;
 };
 
-/// Requests that keep `processors` processors busy, a few waiting: stages of 2 to 18 ms, deadlines of 20 to 150 ms, and
-/// five priorities.
+/// What arrives, and how every stage of it goes.
+struct Script {
+  std::vector<sched::Request> requests;  // in order of arrival; the id is the position, and the sample is one more
+  std::vector<std::vector<ScriptedStage>> stages;  // by request and stage
+
+  const ScriptedStage& of(std::size_t sample, zoo::StageId stage) const { return stages[sample - 1][stage.index()]; }
+};
+
+/// Share of zeros that the profile has seen in what a stage hands on, whoever's it is: nobody looks at one that is
+/// usually dense.
+double usual_sparsity(std::size_t task, std::size_t stage) { return (task + stage) % 3 == 0 ? 0 : 0.375; }
+
+/// Requests that keep `processors` processors busy, a few waiting: stages of 2 to 18 ms that hand on up to three
+/// quarters of zeros, deadlines of 20 to 150 ms, and five priorities.
 Script make_script(std::size_t processors) {
   std::mt19937_64 random(processors);
   const auto between = [&random](double low, double high) {
@@ -37,8 +48,8 @@ Script make_script(std::size_t processors) {
   Script script;
   Seconds arrival{0};
   for (std::size_t r = 0; r < kRequests; ++r) {
-    std::vector<Seconds>& durations = script.durations.emplace_back();
-    for (std::size_t i = 0; i < kStages; ++i) durations.push_back(from_ms(between(2, 18)));
+    std::vector<ScriptedStage>& stages = script.stages.emplace_back();
+    for (std::size_t i = 0; i < kStages; ++i) stages.push_back({from_ms(between(2, 18)), random() % 13});
     script.requests.push_back({.id = sched::RequestId(r),
                                .task = zoo::TaskId(random() % kTasks),
                                .arrival = arrival,
@@ -46,7 +57,7 @@ Script make_script(std::size_t processors) {
                                .sample = r + 1,
                                .priority = static_cast<double>(1 + random() % 5)});
     // The second request comes at the very moment when the first stage ends.
-    arrival = r == 0 ? durations[0] : arrival + from_ms(between(0, 55) / static_cast<double>(processors));
+    arrival = r == 0 ? stages[0].time : arrival + from_ms(between(0, 55) / static_cast<double>(processors));
   }
   return script;
 }
@@ -61,7 +72,8 @@ std::shared_ptr<const plan::Plan> make_plan(const FakeWorld& world, bool late_bi
       task.sigma[i] = zoo::VariantId((t + i) % 4);
       task.placement[i] = soc::ProcessorId((t + i) % world.soc.processors.size());
       task.estimates[i] = {.latency = from_ms(4 + 3 * static_cast<double>(t) + static_cast<double>(i)),
-                           .model_latency = from_ms(12 - 2 * static_cast<double>(t) + static_cast<double>(i))};
+                           .model_latency = from_ms(12 - 2 * static_cast<double>(t) + static_cast<double>(i)),
+                           .sparsity = usual_sparsity(t, i)};
     }
   }
   return plan;
@@ -91,7 +103,9 @@ Trace simulated(const Script& script, std::string_view policy_name, std::size_t 
   struct ScriptedWorld final : simulate::World {
     explicit ScriptedWorld(const Script& s) : script(s) {}
     simulate::StageRun run(const sched::Request& request, const sched::Dispatch& dispatch) override {
-      return {script.of(request.sample)[dispatch.stage.index()], {}};
+      const ScriptedStage& stage = script.of(request.sample, dispatch.stage);
+      const bool dense = usual_sparsity(request.task.index(), dispatch.stage.index()) == 0;
+      return {stage.time, dense ? 0 : static_cast<double>(stage.zeros) / kWidth};
     }
     const Script& script;
   };
@@ -102,7 +116,7 @@ Trace simulated(const Script& script, std::string_view policy_name, std::size_t 
     void finished(const sched::Request&, Seconds) override {}
     Recorder recorder;
   };
-  const FakeWorld fake(kTasks, processors, kStages);
+  const FakeWorld fake(kTasks, processors, kStages, kWidth);
   const soc::Pools pools = soc::find_pools(fake.soc);
   ScriptedWorld world(script);
   Observer observer;
@@ -117,15 +131,13 @@ Trace simulated(const Script& script, std::string_view policy_name, std::size_t 
 /// The stages that workers of the real engine are running, and the engine's clock.
 class ScriptedTime {
  public:
-  explicit ScriptedTime(const Script& script) : script_(script) {}
-
   Seconds now() const { return now_; }
   void set(Seconds now) { now_ = now; }
 
   /// Runs a stage: returns when end_first() has chosen it.
-  void run(std::size_t sample, std::size_t stage) {
+  void run(const ScriptedStage& stage) {
     std::unique_lock lock(mutex_);
-    Running self{now() + script_.of(sample)[stage]};
+    Running self{now() + stage.time};
     running_.push_back(&self);
     changed_.wait(lock, [&] { return self.over; });
   }
@@ -162,7 +174,6 @@ class ScriptedTime {
     return std::min_element(running_.begin(), running_.end(), [](Running* a, Running* b) { return a->end < b->end; });
   }
 
-  const Script& script_;
   std::atomic<Seconds> now_{Seconds(0)};
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -170,14 +181,16 @@ class ScriptedTime {
 };
 
 Trace real(const Script& script, std::string_view policy, std::size_t processors, bool late_binding) {
-  FakeWorld world(kTasks, processors, kStages);
-  ScriptedTime time(script);
+  FakeWorld world(kTasks, processors, kStages, kWidth);
+  ScriptedTime time;
   world.on_run = [&](const run::SubgraphKey& key, std::span<const float> in, std::span<float> out) {
-    std::fill(out.begin() + 1, out.end(), 1.0F);  // without zeros: there is no sparsity to be seen
-    time.run(static_cast<std::size_t>(in[0]), key.stage.index());
+    const ScriptedStage& stage = script.of(static_cast<std::size_t>(in[0]), key.stage);
+    std::fill(out.begin() + 1, out.end(), 1.0F);
+    std::fill(out.end() - static_cast<std::ptrdiff_t>(stage.zeros), out.end(), 0.0F);
+    time.run(stage);
     return Status();
   };
-  const run::testing::Inputs inputs(kRequests + 1);
+  const run::testing::Inputs inputs(kRequests + 1, kWidth);
   sched::TraceSink sink(processors);
   {
     const auto engine = world.start(make_plan(world, late_binding), nullptr,
@@ -235,6 +248,17 @@ TEST(ParityScript, TellsPoliciesApart) {
     different.insert(simulated(make_script(1), policy, 1, false));
   }
   EXPECT_EQ(different.size(), sched::causal_policy_names().size() - 1);
+}
+
+// Nor would γ have been anything but 1, had nobody seen zeros.
+TEST(ParityScript, ShowsTheMonitorZerosThatDecide) {
+  const Script script = make_script(1);
+  Script dense = script;
+  for (auto& stages : dense.stages) {
+    for (ScriptedStage& stage : stages) stage.zeros = 0;
+  }
+  EXPECT_NE(simulated(script, "dysta", 1, false), simulated(dense, "dysta", 1, false));
+  EXPECT_EQ(simulated(script, "dysta_naive", 1, false), simulated(dense, "dysta_naive", 1, false));
 }
 
 }  // namespace
