@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "apps/commands.h"
 #include "apps/latency_json.h"
@@ -9,6 +11,7 @@
 #include "apps/planned_workload.h"
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
+#include "sparseloom/base/statistics.h"
 #include "sparseloom/run/report.h"
 
 namespace sparseloom::apps {
@@ -40,25 +43,89 @@ std::string percentiles(const std::optional<Seconds>& p50, const std::optional<S
   return fmt::format("{:.2f} / {:.2f} / {:.2f}", to_ms(*p50), to_ms(*p95), to_ms(*p99));
 }
 
-// What the profile lets one expect of the same arrivals, beside what was measured.
-void print_predicted(const simulate::Rehearsal& predicted, const run::SystemReport& measured) {
-  Table table({"task", "predicted p50 / p95 / p99 ms", "measured"});
+// What one request took from its arrival, predicted or measured.
+struct Response {
+  Seconds arrival{0};
+  std::optional<Seconds> time;  // none: not served
+};
+
+// Of every task, in order of arrival.
+using Responses = std::vector<std::vector<Response>>;
+
+// Keeps the responses of a rehearsal.
+struct Rehearsed final : simulate::Observer {
+  explicit Rehearsed(std::size_t tasks) : responses(tasks) {}
+  void ran(const sched::Request&, const sched::Dispatch&, Seconds, Seconds, bool) override {}
+  void finished(const sched::Request& request, Seconds at) override {
+    responses[request.task.index()].push_back({request.arrival, at - request.arrival});
+  }
+  Responses responses;
+};
+
+Responses measured_responses(std::size_t tasks, const std::vector<run::Record>& records) {
+  Responses responses(tasks);
+  for (const run::Record& record : records) {
+    const auto time = record.served() ? std::optional(record.finished - record.arrival) : std::nullopt;
+    responses[record.task.index()].push_back({record.arrival, time});
+  }
+  return responses;
+}
+
+// Measured minus predicted, request by request: the same one is the one that arrived as the same of its task. Of a
+// closed loop, whose arrivals follow from its answers, only as many as both have are compared.
+std::vector<Quartiles<Seconds>> errors_of(Responses predicted, Responses measured) {
+  std::vector<Quartiles<Seconds>> errors;
+  for (std::size_t t = 0; t < predicted.size(); ++t) {
+    for (auto* responses : {&predicted[t], &measured[t]}) {
+      std::stable_sort(responses->begin(), responses->end(),
+                       [](const Response& a, const Response& b) { return a.arrival < b.arrival; });
+    }
+    std::vector<Seconds> differences;
+    for (std::size_t r = 0; r < std::min(predicted[t].size(), measured[t].size()); ++r) {
+      if (measured[t][r].time) differences.push_back(*measured[t][r].time - *predicted[t][r].time);
+    }
+    errors.push_back(quartiles(std::move(differences)));
+  }
+  return errors;
+}
+
+// What the profile lets one expect of the same arrivals.
+struct Predicted {
+  simulate::Rehearsal rehearsal;
+  std::vector<Quartiles<Seconds>> errors;  // by task
+};
+
+Result<Predicted> predict(const PlannedWorkload& planned, const std::vector<run::Record>& records) {
+  const std::size_t tasks = planned.setup->zoo.tasks.size();
+  Rehearsed rehearsed(tasks);
+  SL_ASSIGN_OR_RETURN(simulate::Rehearsal rehearsal, rehearse(planned, planned.workload.policy, &rehearsed));
+  return Predicted{std::move(rehearsal), errors_of(std::move(rehearsed.responses), measured_responses(tasks, records))};
+}
+
+void print_predicted(const Predicted& predicted, const run::SystemReport& measured) {
+  Table table(
+      {"task", "predicted p50 / p95 / p99 ms", "measured", "measured - predicted, by request: q1 / median / q3"});
   for (std::size_t t = 0; t < measured.tasks.size(); ++t) {
     const run::TaskReport& task = measured.tasks[t];
-    const simulate::Metrics& m = predicted.tasks[t];
-    table.add({task.task, m.requests == 0 ? "-" : percentiles(m.p50, m.p95, m.p99),
-               percentiles(task.p50, task.p95, task.p99)});
+    const simulate::Metrics& m = predicted.rehearsal.tasks[t];
+    const Quartiles<Seconds>& e = predicted.errors[t];
+    const bool none = m.requests == 0;
+    table.add({task.task, none ? "-" : percentiles(m.p50, m.p95, m.p99), percentiles(task.p50, task.p95, task.p99),
+               none ? "-" : percentiles(e.q1, e.median, e.q3)});
   }
   fmt::print("{}", table.text());
 }
 
-Json document_of(const PlannedWorkload& planned, const run::SystemReport& report,
-                 const Result<simulate::Rehearsal>& predicted) {
+Json document_of(const PlannedWorkload& planned, const run::SystemReport& report, const Result<Predicted>& predicted) {
   Json document = run::report_json(planned.slo.name, planned.setup->soc.name, {report}, !interrupted().load());
   if (!predicted.ok()) return document;
   Json& tasks = document["systems"][0]["tasks"];
-  for (std::size_t t = 0; t < predicted->tasks.size(); ++t) {
-    if (predicted->tasks[t].requests > 0) tasks[t]["predicted_latency_ms"] = latency_json(predicted->tasks[t]);
+  for (std::size_t t = 0; t < predicted->errors.size(); ++t) {
+    const simulate::Metrics& m = predicted->rehearsal.tasks[t];
+    const Quartiles<Seconds>& e = predicted->errors[t];
+    if (m.requests == 0) continue;
+    tasks[t]["predicted_latency_ms"] = latency_json(m);
+    tasks[t]["prediction_error_ms"] = {{"q1", to_ms(e.q1)}, {"median", to_ms(e.median)}, {"q3", to_ms(e.q3)}};
   }
   return document;
 }
@@ -98,7 +165,7 @@ Status run_workload(const RunOptions& options) {
                                                      .throughput_qps = run::completed_per_second(records)});
   fmt::print("{}Peak memory {:.1f} MiB; latest send {:.3f} ms after it was due\n", run::format_report(report),
              to_mib(run::peak_resident_bytes()), to_ms(player->worst_lateness()));
-  const Result<simulate::Rehearsal> predicted = rehearse(planned, workload.policy, nullptr);
+  const Result<Predicted> predicted = predict(planned, records);
   if (predicted.ok()) {
     print_predicted(*predicted, report);
   } else {

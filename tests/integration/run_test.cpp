@@ -36,6 +36,7 @@ TEST(RunCommand, ServesAndWritesReportAndTrace) {
   EXPECT_GT(image["requests"], 10);
   EXPECT_GT(image["latency_ms"]["p99"], 0.0);
   EXPECT_GT(image["predicted_latency_ms"]["p99"], 0.0);
+  EXPECT_LE(image["prediction_error_ms"]["q1"], image["prediction_error_ms"]["q3"]);
   EXPECT_FALSE(json["systems"][0]["tasks"][1].contains("predicted_latency_ms"));  // was not asked for
   const Json events = read_json(trace).value()["traceEvents"];
   std::size_t stages = 0;
