@@ -13,7 +13,7 @@ using Ticks = std::int64_t;
 
 constexpr double kTicksPerSecond = 1e6;
 constexpr Ticks kMost = Ticks{1} << 47;
-constexpr Ticks kEta = 41;  // of 2^12
+constexpr Ticks kFixedEta = 41;  // of 2^12
 constexpr int kEtaBits = 12, kIsolatedBits = 32, kRatioBits = 20, kCountBits = 15;
 
 Ticks saturated(double ticks) {
@@ -65,7 +65,7 @@ struct FixedRule {
     const Ticks spare = std::max(Ticks{0}, Ticks(deadline_after) - now - Ticks(spare_less));
     const Ticks idle = std::max(Ticks{0}, now - Ticks(last_run));
     const Ticks waiting = waited(idle, Ticks(reciprocal), reciprocal_of_count(moment.in_flight));
-    return remaining + double((kEta * (spare + waiting)) >> kEtaBits);
+    return remaining + double((kFixedEta * (spare + waiting)) >> kEtaBits);
   }
 
   static Standing standing(const Point& p, const Moment& moment) {

@@ -8,7 +8,7 @@
 namespace sparseloom::simulate {
 namespace {
 
-constexpr std::size_t kBatch = 200, kBatches = 31;
+constexpr std::size_t kDecisions = 200, kBatches = 31;
 constexpr sched::QueueId kQueue(0);
 
 /// Keeps a number of requests waiting at a policy, on a virtual clock.
@@ -115,13 +115,13 @@ Result<Quartiles<double>> measure_decision_cost(const Benchmark& benchmark, std:
                                                 std::size_t waiting) {
   SL_ASSIGN_OR_RETURN(const auto policy, sched::make_policy(policy_name, 1));
   Crowd crowd(benchmark, *policy, waiting);
-  for (std::size_t i = 0; i < std::max(10 * kBatch, 3 * waiting); ++i) crowd.decide();  // settles who waits
+  for (std::size_t i = 0; i < std::max(10 * kDecisions, 3 * waiting); ++i) crowd.decide();  // settles who waits
   std::vector<double> seconds;
   for (std::size_t batch = 0; batch < kBatches; ++batch) {
     const auto start = std::chrono::steady_clock::now();
-    for (std::size_t i = 0; i < kBatch; ++i) crowd.decide();
+    for (std::size_t i = 0; i < kDecisions; ++i) crowd.decide();
     const Seconds taken = std::chrono::steady_clock::now() - start;
-    seconds.push_back(taken.count() / kBatch);
+    seconds.push_back(taken.count() / kDecisions);
   }
   return quartiles(std::move(seconds));
 }

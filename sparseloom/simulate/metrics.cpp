@@ -7,12 +7,12 @@ namespace sparseloom::simulate {
 namespace {
 
 // A nanosecond to thirty years; what lies outside counts as the nearer end.
-constexpr double kLeast = 1e-9, kMost = 1e9, kFactor = 1.002;
+constexpr double kSmallest = 1e-9, kLargest = 1e9, kFactor = 1.002;
 
 }  // namespace
 
 void QuantileSketch::add(double value) {
-  const double bin = std::log(std::clamp(value, kLeast, kMost) / kLeast) / std::log(kFactor);
+  const double bin = std::log(std::clamp(value, kSmallest, kLargest) / kSmallest) / std::log(kFactor);
   const auto index = static_cast<std::size_t>(bin);
   if (index >= counts_.size()) counts_.resize(index + 1);
   ++counts_[index];
@@ -25,7 +25,7 @@ double QuantileSketch::quantile(double q) const {
   const auto wanted = static_cast<std::uint64_t>(rank) - 1;
   std::size_t bin = 0;
   for (std::uint64_t seen = counts_[0]; seen <= wanted; seen += counts_[bin]) ++bin;
-  return kLeast * std::pow(kFactor, static_cast<double>(bin) + 0.5);
+  return kSmallest * std::pow(kFactor, static_cast<double>(bin) + 0.5);
 }
 
 void Meter::ran(const sched::Request& /*request*/, const sched::Dispatch& dispatch, Seconds start, Seconds end,

@@ -11,7 +11,7 @@ namespace sparseloom {
 namespace {
 namespace fs = std::filesystem;
 
-class FileTest : public testing::Test {
+class FileTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string pattern = (fs::temp_directory_path() / "sparseloom-file-XXXXXX").string();

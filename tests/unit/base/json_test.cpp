@@ -44,7 +44,7 @@ struct Mistake {
   const char* message;
 };
 
-class JsonMistakes : public testing::TestWithParam<Mistake> {};
+class JsonMistakes : public ::testing::TestWithParam<Mistake> {};
 
 TEST_P(JsonMistakes, AreNamed) {
   const Status status = read(GetParam().text, [](JsonObject& o) {
@@ -62,13 +62,13 @@ TEST_P(JsonMistakes, AreNamed) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, JsonMistakes,
-    testing::Values(Mistake{"{}", "f: name: missing"},  //
-                    Mistake{"[]", "f: expected an object, got array"},
-                    Mistake{R"({"name": 1})", "f: name: expected a string, got number"},
-                    Mistake{R"({"name": "a", "n": 1.5})", "f: n: expected an integer, got number"},
-                    Mistake{R"({"name": "a", "n": 18446744073709551615})", "f: n: expected an integer, got number"},
-                    Mistake{R"({"name": "a", "nmae": 1})", "f: unknown key 'nmae'; allowed: n, name"},
-                    Mistake{R"({"name": "a", "list": [{}]})", "f: list: f: list[0]: rate: missing"}));
+    ::testing::Values(Mistake{"{}", "f: name: missing"},  //
+                      Mistake{"[]", "f: expected an object, got array"},
+                      Mistake{R"({"name": 1})", "f: name: expected a string, got number"},
+                      Mistake{R"({"name": "a", "n": 1.5})", "f: n: expected an integer, got number"},
+                      Mistake{R"({"name": "a", "n": 18446744073709551615})", "f: n: expected an integer, got number"},
+                      Mistake{R"({"name": "a", "nmae": 1})", "f: unknown key 'nmae'; allowed: n, name"},
+                      Mistake{R"({"name": "a", "list": [{}]})", "f: list: f: list[0]: rate: missing"}));
 
 }  // namespace
 }  // namespace sparseloom

@@ -12,7 +12,7 @@ using sparseloom::testing::TemporaryFolder;
 using ::testing::IsEmpty;
 
 // A zoo of scripted models, which pass their input on: in each sample three of the four numbers are zeros.
-struct World {
+struct BoundaryWorld {
   std::vector<SparsityEntry> measure(const Profile& known, const SparsityOptions& options = {}) {
     std::vector<SparsityEntry> all;
     status = measure_sparsities(zoo, soc, *runtime, pieces, known, options,
@@ -33,7 +33,7 @@ struct World {
 };
 
 TEST(MeasureSparsities, SeesWhatEveryStageButTheLastHandsOn) {
-  World world;
+  BoundaryWorld world;
   Profile profile = empty_profile(world.zoo, world.soc);
   const std::vector<SparsityEntry> entries = world.measure(profile);
   ASSERT_TRUE(world.status.ok()) << world.status.message();
@@ -47,7 +47,7 @@ TEST(MeasureSparsities, SeesWhatEveryStageButTheLastHandsOn) {
 }
 
 TEST(MeasureSparsities, MeasuresVariantsThatLackSome) {
-  World world;
+  BoundaryWorld world;
   Profile profile = empty_profile(world.zoo, world.soc);
   for (const SparsityEntry& e : world.measure(profile)) {
     const bool forgotten = e.variant == zoo::VariantId(1) && e.stage == zoo::StageId(0);
@@ -59,7 +59,7 @@ TEST(MeasureSparsities, MeasuresVariantsThatLackSome) {
 }
 
 TEST(MeasureSparsities, TakesAFewSamplesAndStopsWhenTold) {
-  World world;
+  BoundaryWorld world;
   const Profile nothing = empty_profile(world.zoo, world.soc);
   SparsityOptions options;
   options.samples = 3;
