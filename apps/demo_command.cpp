@@ -12,10 +12,10 @@
 #include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
+#include "sparseloom/eval/comparison.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/plan/predict.h"
 #include "sparseloom/plan/sparseloom_planner.h"
-#include "sparseloom/run/comparison.h"
 #include "sparseloom/run/report.h"
 #include "sparseloom/sched/policy.h"
 
@@ -81,8 +81,8 @@ Result<std::vector<std::pair<std::string, std::pair<int, int>>>> configs_named(c
   return configs;
 }
 
-Result<std::vector<run::Contender>> plan_all(const Stage& stage, const plan::SloConfig& slo) {
-  std::vector<run::Contender> contenders;
+Result<std::vector<eval::Contender>> plan_all(const Stage& stage, const plan::SloConfig& slo) {
+  std::vector<eval::Contender> contenders;
   const auto add = [&](std::string name, const plan::Planner& planner, const soc::Soc& soc) -> Status {
     SL_ASSIGN_OR_RETURN(plan::Plan plan, planner.plan({stage.setup.zoo, soc, stage.profile, slo}));
     contenders.push_back({std::move(name), std::make_shared<const plan::Plan>(std::move(plan))});
@@ -118,11 +118,12 @@ Result<std::unique_ptr<run::Player>> start_player(const Stage& stage, std::share
 
 // Every planner's plan, played against each other.
 Result<Played> play_config(const Stage& stage, const plan::SloConfig& slo,
-                           const std::vector<run::Contender>& contenders, run::Player& player) {
+                           const std::vector<eval::Contender>& contenders, run::Player& player) {
   const Setup& setup = stage.setup;
-  const run::ComparisonOptions options{
+  const eval::ComparisonOptions options{
       .repeats = stage.options.repeats, .saturated = Seconds(stage.options.saturated_s), .on_progress = {}};
-  SL_ASSIGN_OR_RETURN(const run::Comparison comparison, run::compare(player, contenders, slo.slos, options));
+  const auto host = eval::engine_host(player, setup.soc.processors.size());
+  SL_ASSIGN_OR_RETURN(const eval::Comparison comparison, eval::compare(*host, contenders, slo.slos, options));
   Played played{.reports = {}, .complete = comparison.rounds == options.repeats, .failures = player.failures()};
   for (std::size_t c = 0; comparison.rounds > 0 && c < contenders.size(); ++c) {
     played.reports.push_back(run::make_report({.name = contenders[c].name,
@@ -133,7 +134,7 @@ Result<Played> play_config(const Stage& stage, const plan::SloConfig& slo,
                                                .slos = slo.slos,
                                                .samples = stage.samples,
                                                .records = comparison.outcomes[c].episodes,
-                                               .throughput_qps = comparison.outcomes[c].throughput_qps}));
+                                               .throughput_qps = comparison.outcomes[c].throughput_qps()}));
   }
   return played;
 }
@@ -349,7 +350,7 @@ Result<AllPlayed> play_all(const Stage& stage) {
     SL_ASSIGN_OR_RETURN(const auto contenders, plan_all(stage, slo));
     if (several && all.empty()) {
       fmt::print("\nViolation rates ({} configurations):\n{:<8}", configs.size(), "");
-      for (const run::Contender& c : contenders) fmt::print("{:>{}}", c.name, column_of(c.name));
+      for (const eval::Contender& c : contenders) fmt::print("{:>{}}", c.name, column_of(c.name));
       fmt::print("\n");
     }
     if (!several) fmt::print("{}", describe_missed(stage.setup.zoo, *contenders.front().plan, slo.slos));

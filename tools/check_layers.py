@@ -4,7 +4,7 @@ import pathlib
 import re
 import sys
 
-LAYERS = ["base", "backend", "zoo", "soc", "profile", "plan", "sched", "simulate", "run", "serve"]
+LAYERS = ["base", "backend", "zoo", "soc", "profile", "plan", "sched", "simulate", "run", "eval", "serve"]
 # simulate and run are siblings: neither may include the other.
 SIBLINGS = {("run", "simulate")}
 # Libraries that only one layer may know; a runtime's own headers never leave its folder.

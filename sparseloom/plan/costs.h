@@ -14,6 +14,9 @@ constexpr double kTie = 0.02;
 /// True if `value` keeps the upper bound `bound`; rounding is forgiven, ties are not.
 inline bool within(double value, double bound) { return value <= bound * (1 + 1e-9); }
 
+/// σ's accuracy keeps the bound: the one rule for planners and reports.
+inline bool accurate(const TaskPlan& plan, const Slo& slo) { return within(slo.accuracy, plan.accuracy); }
+
 /// Two numbers that differ by rounding alone.
 inline bool about(double a, double b) { return within(a, b) && within(b, a); }
 

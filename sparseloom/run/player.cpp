@@ -79,12 +79,11 @@ bool Player::sleep_until(Seconds time) {
 }
 
 void Player::begin(const std::vector<plan::Slo>& slos, std::vector<ClosedLoop> loops, std::size_t expected,
-                   std::size_t episode, std::optional<Seconds> end) {
+                   std::optional<Seconds> end) {
   const std::lock_guard lock(mutex_);
   slos_ = slos;
   loops_ = std::move(loops);
   end_ = end;
-  episode_ = episode;
   first_request_ = sent_;
   loop_of_.clear();
   loop_of_.reserve(expected);
@@ -158,7 +157,6 @@ std::size_t Player::log(Record record, const Status& status, sched::RequestId id
 
 // With the mutex held.
 void Player::keep(Record record, const Status& status) {
-  record.episode = episode_;
   record.status = status.code();
   records_.push_back(record);
   if (status.ok()) return;
@@ -190,7 +188,7 @@ std::vector<Record> Player::play(const sched::Workload& workload, const std::vec
   expected += due.size();
   const Seconds start = engine_->now();
   const auto end = workload.duration ? std::optional(start + *workload.duration) : std::nullopt;
-  begin(slos, std::move(loops), expected, 0, end);
+  begin(slos, std::move(loops), expected, end);
   send_all(start, due);
   return finish();
 }
@@ -203,31 +201,6 @@ void Player::send_all(Seconds start, const std::vector<Due>& due) {
     worst_lateness_ = std::max(worst_lateness_, engine_->now() - time);
     send(next.task, time, next.priority, next.loop);
   }
-}
-
-std::vector<Record> Player::play_episode(const std::vector<zoo::TaskId>& order, const std::vector<plan::Slo>& slos) {
-  std::vector<Due> due;
-  Seconds at{0};
-  for (const zoo::TaskId task : order) {
-    due.push_back({at, task});
-    at += slos[task.index()].latency / static_cast<double>(setup_.soc.processors.size());
-  }
-  begin(slos, {}, due.size(), episodes_++, std::nullopt);
-  send_all(engine_->now(), due);
-  return finish();
-}
-
-std::vector<Record> Player::play_saturated(Seconds duration, const std::vector<plan::Slo>& slos,
-                                           std::size_t outstanding) {
-  sched::Workload workload;
-  workload.duration = duration;
-  for (std::size_t t = 0; t < setup_.zoo.tasks.size(); ++t) {
-    workload.arrivals.push_back(
-        {.task = zoo::TaskId(t), .kind = sched::Arrivals::Kind::kClosedLoop, .outstanding = outstanding});
-  }
-  std::vector<Record> records = play(workload, slos);
-  std::erase_if(records, [&](const Record& r) { return r.finished > *end_; });
-  return records;
 }
 
 }  // namespace sparseloom::run

@@ -33,7 +33,7 @@ struct Record {
   Seconds deadline{0};
   Seconds finished{0};
   std::size_t plan_version = 0;
-  std::size_t episode = 0;      ///< which call of play_episode(), counted from 0; 0 otherwise
+  std::size_t episode = 0;      ///< for whoever plays several: which one; requests of one depend on each other
   std::int32_t predicted = -1;  ///< class of the largest output; -1 if not served
   Code status = Code::kOk;      ///< otherwise a stage failed: not served
 
@@ -71,14 +71,6 @@ class Player {
   /// records in order of completion once everything has completed.
   std::vector<Record> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos);
 
-  /// One episode (design: Episode): one request per entry of `order`, each B/P after its predecessor (B = predecessor's
-  /// latency bound, P = number of processors). Starts idle, returns when all have completed.
-  std::vector<Record> play_episode(const std::vector<zoo::TaskId>& order, const std::vector<plan::Slo>& slos);
-
-  /// Keeps `outstanding` requests of every task in the system for `duration`; requests that complete later are not in
-  /// the records, so records / duration is the throughput.
-  std::vector<Record> play_saturated(Seconds duration, const std::vector<plan::Slo>& slos, std::size_t outstanding = 2);
-
   /// Not ok if requests failed since start: how many, and why the first did (its code).
   Status failures() const;
 
@@ -100,7 +92,7 @@ class Player {
 
   explicit Player(PlayerSetup setup);
   void begin(const std::vector<plan::Slo>& slos, std::vector<ClosedLoop> loops, std::size_t expected,
-             std::size_t episode, std::optional<Seconds> end);
+             std::optional<Seconds> end);
   void send_all(Seconds start, const std::vector<Due>& due);
   void send(zoo::TaskId task, Seconds arrival, double priority, std::size_t loop);
   void on_complete(const Completion& completion);
@@ -111,7 +103,6 @@ class Player {
 
   PlayerSetup setup_;
   Seconds worst_lateness_{0};
-  std::size_t episodes_ = 0;
 
   mutable std::mutex mutex_;  // guards what follows: completions come from worker threads
   std::condition_variable changed_;
@@ -119,7 +110,6 @@ class Player {
   std::vector<plan::Slo> slos_;
   std::vector<ClosedLoop> loops_;  // by entry of the workload; an open-loop one sends nothing
   std::optional<Seconds> end_;     // closed loops send nothing after it
-  std::size_t episode_ = 0;
   std::size_t sent_ = 0;
   std::size_t first_request_ = 0;       // of this play
   std::vector<std::uint32_t> loop_of_;  // by request of this play

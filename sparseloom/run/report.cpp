@@ -60,10 +60,6 @@ std::vector<Tally> tally(const ReportInput& in) {
   return tallies;
 }
 
-bool misses_accuracy(const ReportInput& in, zoo::TaskId task) {
-  return !plan::within(in.slos[task.index()].accuracy, in.plan.tasks[task.index()].accuracy);  // the planners' rule
-}
-
 TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally) {
   const zoo::Task& task = in.zoo.task(id);
   const plan::TaskPlan& chosen = in.plan.tasks[id.index()];
@@ -75,7 +71,7 @@ TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally
   report.late_binding = chosen.late_binding;
   report.where = plan::describe_placement(in.soc, chosen);
   report.requests = tally.requests;
-  report.violations = misses_accuracy(in, id) ? tally.requests : tally.late;
+  report.violations = !plan::accurate(chosen, in.slos[id.index()]) ? tally.requests : tally.late;
   report.accuracy = chosen.accuracy;
   const profile::Accuracy& test = in.profile.task(id).accuracy_test(chosen.sigma);
   if (test.samples > 0) {
@@ -153,23 +149,31 @@ Rate rate_with_interval(const std::vector<Record>& records, const std::vector<bo
   return {share, low, high};
 }
 
+Violated count_violations(const std::vector<Record>& records, const plan::Plan& plan,
+                          const std::vector<plan::Slo>& slos) {
+  Violated violated;
+  std::vector<bool> hits;
+  const double one = 1.0 / static_cast<double>(std::max<std::size_t>(records.size(), 1));
+  for (const Record& r : records) {
+    const bool inaccurate = !plan::accurate(plan.tasks[r.task.index()], slos[r.task.index()]);
+    hits.push_back(inaccurate || r.late());
+    if (!hits.back()) continue;
+    Violations& causes = violated.causes;
+    (!inaccurate ? causes.latency : (r.late() ? causes.both : causes.accuracy)) += one;
+  }
+  violated.rate = rate_with_interval(records, hits);
+  return violated;
+}
+
 SystemReport make_report(const ReportInput& in) {
   SystemReport report;
   report.name = in.name;
   report.requests = in.records.size();
   report.throughput_qps = in.throughput_qps;
   report.antt = normalised_turnaround(in.records, in.plan);
-  std::vector<bool> hits;
-  const double one = 1.0 / static_cast<double>(std::max<std::size_t>(in.records.size(), 1));
-  for (const Record& r : in.records) {
-    const bool inaccurate = misses_accuracy(in, r.task);
-    hits.push_back(inaccurate || r.late());
-    if (!hits.back()) continue;
-    double& cause =
-        !inaccurate ? report.violations.latency : (r.late() ? report.violations.both : report.violations.accuracy);
-    cause += one;
-  }
-  report.violation_rate = rate_with_interval(in.records, hits);
+  const Violated violated = count_violations(in.records, in.plan, in.slos);
+  report.violation_rate = violated.rate;
+  report.violations = violated.causes;
   const std::vector<Tally> tallies = tally(in);
   for (std::size_t t = 0; t < in.zoo.tasks.size(); ++t) {
     report.tasks.push_back(task_report(in, zoo::TaskId(t), tallies[t]));

@@ -20,7 +20,7 @@ struct Rate {
 /// Share of `hits` among the records' requests with a Wilson score interval. Requests of one episode depend on each
 /// other, so the sample size is divided by the design effect: the variance of the episodes' shares over what
 /// independent requests would have. All requests alike: one observation per episode. `hits[i]` belongs to
-/// `records[i]`. Records of play() and play_saturated() (one episode) count as independent.
+/// `records[i]`. Records that are all of one episode count as independent.
 Rate rate_with_interval(const std::vector<Record>& records, const std::vector<bool>& hits);
 
 /// Requests that violate, as shares of all requests, by cause; the three add up to the violation rate.
@@ -29,6 +29,15 @@ struct Violations {
   double accuracy = 0;  ///< in time, but σ's accuracy (profile split) is below the bound
   double both = 0;
 };
+
+struct Violated {
+  Rate rate;
+  Violations causes;
+};
+
+/// How many of the requests of one plan violate their SLOs, and why. `plan` and `slos` by task.
+Violated count_violations(const std::vector<Record>& records, const plan::Plan& plan,
+                          const std::vector<plan::Slo>& slos);
 
 struct TaskReport {
   std::string task;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "fake_stage.h"
+#include "sparseloom/sched/standard_workloads.h"
 
 namespace sparseloom::run {
 namespace {
@@ -65,7 +66,7 @@ TEST(Player, ADurationEndsAnEndlessClosedLoop) {
   Stage stage;
   const auto player = stage.start();
   const Seconds start = player->engine().now();
-  const std::vector<Record> records = player->play_saturated(from_ms(20), stage.slos);
+  const std::vector<Record> records = player->play(sched::saturation(2, from_ms(20)), stage.slos);
   const Seconds over = player->engine().now();
   EXPECT_GE(over - start, from_ms(20));
   for (const Record& r : records) EXPECT_LE(r.finished, over);
@@ -75,14 +76,12 @@ TEST(Player, AnEpisodeSpacesArrivalsByThePredecessorsBoundOverTheProcessors) {
   Stage stage(3);
   stage.slos = {{0.5, from_ms(2)}, {0.5, from_ms(6)}, {0.5, from_ms(4)}};
   const auto player = stage.start();
-  for (std::size_t episode = 0; episode < 2; ++episode) {
-    std::vector<Record> records = player->play_episode({zoo::TaskId(1), zoo::TaskId(0), zoo::TaskId(2)}, stage.slos);
-    ASSERT_EQ(records.size(), 3U);
-    std::sort(records.begin(), records.end(), [](const Record& a, const Record& b) { return a.arrival < b.arrival; });
-    EXPECT_NEAR((records[1].arrival - records[0].arrival).count(), 3e-3, 1e-9);  // 6 ms over two processors
-    EXPECT_NEAR((records[2].arrival - records[1].arrival).count(), 1e-3, 1e-9);
-    for (const Record& r : records) EXPECT_EQ(r.episode, episode);
-  }
+  const auto episode = sched::episode({zoo::TaskId(1), zoo::TaskId(0), zoo::TaskId(2)}, stage.slos, 2);
+  std::vector<Record> records = player->play(episode, stage.slos);
+  ASSERT_EQ(records.size(), 3U);
+  std::sort(records.begin(), records.end(), [](const Record& a, const Record& b) { return a.arrival < b.arrival; });
+  EXPECT_NEAR((records[1].arrival - records[0].arrival).count(), 3e-3, 1e-9);  // 6 ms over two processors
+  EXPECT_NEAR((records[2].arrival - records[1].arrival).count(), 1e-3, 1e-9);
 }
 
 TEST(Player, SeekingSendsTheSameSamplesAgain) {
@@ -90,7 +89,8 @@ TEST(Player, SeekingSendsTheSameSamplesAgain) {
   const auto player = stage.start();
   const auto samples = [&] {
     std::vector<std::size_t> sent;
-    for (const Record& r : player->play_episode(std::vector<zoo::TaskId>(4, zoo::TaskId(0)), stage.slos)) {
+    for (const Record& r :
+         player->play(sched::episode(std::vector<zoo::TaskId>(4, zoo::TaskId(0)), stage.slos, 2), stage.slos)) {
       sent.push_back(r.sample);
     }
     std::sort(sent.begin(), sent.end());

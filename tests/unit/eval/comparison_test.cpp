@@ -1,13 +1,14 @@
-#include "sparseloom/run/comparison.h"
+#include "sparseloom/eval/comparison.h"
 
 #include <gtest/gtest.h>
 
-#include "fake_stage.h"
+#include "tests/unit/run/fake_stage.h"
 
-namespace sparseloom::run {
+namespace sparseloom::eval {
 namespace {
 
-using testing::Stage;
+using run::SubgraphKey;
+using run::testing::Stage;
 
 // Two tasks: an episode for each of their two orders, four requests per contender and round.
 constexpr std::size_t kRequestsPerRound = 4;
@@ -25,7 +26,8 @@ Comparison compare_stopped_in(int round) {
   };
   const auto player = stage.start();
   const std::vector<Contender> contenders{{"first", stage.world.plan_of(0)}, {"second", stage.world.plan_of(1)}};
-  auto played = compare(*player, contenders, stage.slos, {.repeats = 3, .saturated = Seconds(0), .on_progress = {}});
+  const auto host = engine_host(*player, 2);
+  auto played = compare(*host, contenders, stage.slos, {.repeats = 3, .saturated = Seconds(0), .on_progress = {}});
   EXPECT_TRUE(played.ok()) << played.status().message();
   return std::move(played).value();
 }
@@ -49,4 +51,4 @@ TEST(Comparison, StoppedLaterKeepsTheRoundsThatAllHavePlayed) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::eval

@@ -5,11 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "sparseloom/base/status.h"
-#include "sparseloom/plan/planner.h"
-#include "sparseloom/run/player.h"
+#include "sparseloom/eval/host.h"
 
-namespace sparseloom::run {
+namespace sparseloom::eval {
 
 /// One system under comparison (design: Systems).
 struct Contender {
@@ -26,8 +24,9 @@ struct ComparisonOptions {
 
 /// What one contender did.
 struct Outcome {
-  std::vector<Record> episodes;
-  double throughput_qps = 0;  ///< requests completed per second under saturation; 0 if not measured
+  std::vector<run::Record> episodes;  ///< Record::episode tells them apart
+  std::vector<double> served_qps;     ///< by task: requests completed per second under saturation; 0 if not measured
+  double throughput_qps() const;      ///< their sum
 };
 
 /// Full rounds only, so that every contender has served the same requests.
@@ -36,11 +35,15 @@ struct Comparison {
   std::size_t rounds = 0;         ///< fewer than the repeats if stopped; 0: nothing to compare
 };
 
-/// Plays the same requests under every contender's plan, on one engine, in one interleaved run: in each repeat each
+/// Plays the same requests under every contender's plan, on one host, in one interleaved run: in each repeat each
 /// contender in turn plays the episodes of all of plan::episode_orders(), then a slice of saturation. All plans are
-/// resident throughout. Stops early when the player's stop flag is set; what the round under way has seen is dropped.
-/// Errors: those of switching plans.
-Result<Comparison> compare(Player& player, const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos,
+/// resident throughout. Stops early when the host is stopped; what the round under way has seen is dropped.
+/// Errors: those of adopting plans and of playing.
+Result<Comparison> compare(Host& host, const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos,
                            const ComparisonOptions& options);
 
-}  // namespace sparseloom::run
+/// Requests completed per second and task when two of each task are in the system all the time, over `duration`.
+/// Under the plan that the host has adopted. Errors: those of playing.
+Result<std::vector<double>> saturate(Host& host, const std::vector<plan::Slo>& slos, Seconds duration);
+
+}  // namespace sparseloom::eval

@@ -1,0 +1,84 @@
+#include "sparseloom/eval/comparison.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "sparseloom/plan/predict.h"
+#include "sparseloom/sched/standard_workloads.h"
+
+namespace sparseloom::eval {
+namespace {
+
+// One contender's part of a round.
+struct Share {
+  std::vector<run::Record> episodes;
+  std::vector<double> served_qps;
+};
+
+Result<Share> play_share(Host& host, const std::vector<std::vector<zoo::TaskId>>& orders, std::size_t first_episode,
+                         const std::vector<plan::Slo>& slos, Seconds slice) {
+  Share share{.episodes = {}, .served_qps = std::vector<double>(slos.size(), 0)};
+  for (std::size_t o = 0; o < orders.size(); ++o) {
+    SL_ASSIGN_OR_RETURN(auto records, host.play(sched::episode(orders[o], slos, host.processors()), slos));
+    for (run::Record& record : records) record.episode = first_episode + o;
+    share.episodes.insert(share.episodes.end(), records.begin(), records.end());
+  }
+  if (slice > Seconds(0)) {
+    SL_ASSIGN_OR_RETURN(share.served_qps, saturate(host, slos, slice));
+  }
+  return share;
+}
+
+void add(Outcome& outcome, Share&& share, double weight) {
+  outcome.episodes.insert(outcome.episodes.end(), share.episodes.begin(), share.episodes.end());
+  outcome.served_qps.resize(share.served_qps.size(), 0);
+  for (std::size_t t = 0; t < share.served_qps.size(); ++t) {
+    outcome.served_qps[t] += weight * (share.served_qps[t] - outcome.served_qps[t]);  // the mean over rounds
+  }
+}
+
+}  // namespace
+
+double Outcome::throughput_qps() const { return std::accumulate(served_qps.begin(), served_qps.end(), 0.0); }
+
+Result<std::vector<double>> saturate(Host& host, const std::vector<plan::Slo>& slos, Seconds duration) {
+  SL_ASSIGN_OR_RETURN(const auto records, host.play(sched::saturation(slos.size(), duration), slos));
+  Seconds start = Seconds::max();
+  for (const run::Record& r : records) start = std::min(start, r.arrival);
+  std::vector<double> served(slos.size(), 0);
+  for (const run::Record& r : records) {
+    if (r.served() && r.finished - start <= duration) served[r.task.index()] += 1 / duration.count();
+  }
+  return served;
+}
+
+Result<Comparison> compare(Host& host, const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos,
+                           const ComparisonOptions& options) {
+  for (const Contender& contender : contenders) {
+    SL_RETURN_IF_ERROR(host.prepare(*contender.plan).with_context(contender.name));
+  }
+  const auto orders = plan::episode_orders(slos.size());
+  const Seconds slice = options.saturated / static_cast<double>(std::max<std::size_t>(options.repeats, 1));
+  Comparison played{.outcomes = std::vector<Outcome>(contenders.size())};
+
+  for (; played.rounds < options.repeats; ++played.rounds) {
+    std::vector<Share> round;
+    for (const Contender& contender : contenders) {
+      if (options.on_progress) {
+        options.on_progress(static_cast<double>(played.rounds * contenders.size() + round.size()) /
+                            static_cast<double>(options.repeats * contenders.size()));
+      }
+      SL_RETURN_IF_ERROR(host.adopt(contender.plan).with_context(contender.name));
+      host.seek(played.rounds * orders.size());
+      auto share = play_share(host, orders, played.rounds * orders.size(), slos, slice);
+      if (host.stopped()) return played;
+      if (!share.ok()) return share.status().with_context(contender.name);
+      round.push_back(std::move(share).value());
+    }
+    const double weight = 1 / static_cast<double>(played.rounds + 1);
+    for (std::size_t c = 0; c < contenders.size(); ++c) add(played.outcomes[c], std::move(round[c]), weight);
+  }
+  return played;
+}
+
+}  // namespace sparseloom::eval

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sparseloom/eval/host.h"
+
+namespace sparseloom::eval {
+
+struct GoodputOptions {
+  std::size_t requests = 300;  ///< of one probe, about
+  double kept = 0.99;          ///< share of requests that must keep both bounds
+  double precision = 0.05;     ///< the search ends when the rate is known this well, as a share of it
+  double highest = 0;          ///< requests/s that are too many for sure: where the search begins
+};
+
+/// Goodput (design: Systems): the highest rate of Poisson arrivals, tasks equally likely, at which the share
+/// `options.kept` of requests keep both bounds, under the plan that the host has adopted, `adopted`. 0 if not even
+/// highest / 1000 is reached, as when a task's variant is not accurate enough. The same seed draws the same arrivals
+/// for every system. Bisection over the rate's logarithm, so about log2(log(1000) / precision) probes; a probe that has
+/// lost already ends the search there. Errors: those of playing.
+Result<double> goodput(Host& host, const plan::Plan& adopted, const std::vector<plan::Slo>& slos, std::uint64_t seed,
+                       const GoodputOptions& options);
+
+}  // namespace sparseloom::eval

@@ -1,0 +1,166 @@
+#include "sparseloom/eval/grid.h"
+
+#include "sparseloom/plan/costs.h"
+
+namespace sparseloom::eval {
+namespace {
+
+constexpr int kMostIndex = 8;
+
+// Plans of equal keys run the same subgraphs in the same places.
+std::string key_of(const plan::Plan& plan) {
+  std::string key;
+  for (const plan::TaskPlan& task : plan.tasks) {
+    for (std::size_t i = 0; i < task.sigma.size(); ++i) {
+      key += fmt::format("{}@{}/{} ", task.sigma[i].index(), task.placement[i].index(), to_string(task.backends[i]));
+    }
+    key += task.late_binding ? "late;" : ";";
+  }
+  return key;
+}
+
+Json mean_json(const std::optional<Mean>& mean) {
+  if (!mean) return nullptr;
+  return {{"mean", mean->mean}, {"half_width", mean->half_width}};
+}
+
+}  // namespace
+
+Result<std::vector<Cell>> parse_cells(const std::string& text) {
+  std::vector<Cell> cells;
+  if (text == "diagonal") {
+    for (int j = 1; j <= kMostIndex; ++j) cells.push_back({j, j});
+    return cells;
+  }
+  if (text == "grid" || text == "coarse") {
+    const int step = text == "grid" ? 1 : 2;
+    for (int j = 0; j <= kMostIndex; j += step) {
+      for (int k = 0; k <= kMostIndex; k += step) cells.push_back({j, k});
+    }
+    return cells;
+  }
+  const auto indices = plan::parse_grid_name(text);
+  if (!indices.ok()) {
+    return error(Code::kInvalidArgument, "'{}'; grid, coarse, diagonal, C1 to C8 and a<0..8>l<0..8> are allowed", text);
+  }
+  return std::vector{Cell{indices->first, indices->second}};
+}
+
+Json to_json(const Row& row) {
+  const run::Rate& rate = row.violation_rate;
+  return {{"soc", row.soc},
+          {"modelled", row.modelled},
+          {"system", row.system},
+          {"accuracy_index", row.cell.accuracy_index},
+          {"latency_index", row.cell.latency_index},
+          {"violation_rate", rate.value},
+          {"violation_rate_ci", {rate.low, rate.high}},
+          {"violations",
+           {{"latency", row.violations.latency}, {"accuracy", row.violations.accuracy}, {"both", row.violations.both}}},
+          {"throughput_qps", row.throughput_qps},
+          {"completed_qps", row.completed_qps},
+          {"goodput_qps", row.goodput_qps ? Json(row.goodput_qps->mean) : Json(nullptr)},
+          {"goodput", mean_json(row.goodput_qps)},
+          {"resident_bytes", row.resident.count}};
+}
+
+Result<Row> row_from_json(const Json& json, const std::string& where) {
+  try {
+    Row row;
+    row.soc = json.at("soc");
+    row.modelled = json.at("modelled");
+    row.system = json.at("system");
+    row.cell = {json.at("accuracy_index"), json.at("latency_index")};
+    row.violation_rate = {json.at("violation_rate"), json.at("violation_rate_ci").at(0),
+                          json.at("violation_rate_ci").at(1)};
+    const Json& causes = json.at("violations");
+    row.violations = {causes.at("latency"), causes.at("accuracy"), causes.at("both")};
+    row.throughput_qps = json.at("throughput_qps");
+    row.completed_qps = json.at("completed_qps");
+    if (const Json& goodput = json.at("goodput"); !goodput.is_null()) {
+      row.goodput_qps = Mean{goodput.at("mean"), goodput.at("half_width")};
+    }
+    row.resident = Bytes{json.at("resident_bytes")};
+    return row;
+  } catch (const Json::exception& e) {
+    return error(Code::kMalformed, "{}: not a row of an evaluation: {}", where, e.what());
+  }
+}
+
+Status Grid::measure_throughput(const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos) {
+  if (in_.options.saturated <= Seconds(0)) return {};
+  for (const Contender& contender : contenders) {
+    const std::string key = key_of(*contender.plan);
+    if (served_.contains(key)) continue;
+    SL_RETURN_IF_ERROR(in_.host.adopt(contender.plan).with_context(contender.name));
+    SL_ASSIGN_OR_RETURN(auto served, saturate(in_.host, slos, in_.options.saturated));
+    if (in_.host.stopped()) return {};
+    served_.emplace(key, std::move(served));
+  }
+  return {};
+}
+
+Result<std::vector<Mean>> Grid::measure_goodput(const std::vector<Contender>& contenders,
+                                                const std::vector<plan::Slo>& slos) {
+  std::vector<std::vector<double>> rates(contenders.size());
+  for (std::size_t seed = 1; seed <= in_.options.goodput_seeds; ++seed) {
+    for (std::size_t c = 0; c < contenders.size() && !in_.host.stopped(); ++c) {
+      const plan::Plan& plan = *contenders[c].plan;
+      SL_RETURN_IF_ERROR(in_.host.adopt(contenders[c].plan).with_context(contenders[c].name));
+      GoodputOptions options = in_.options.goodput;
+      options.highest = 1.2 * static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
+      SL_ASSIGN_OR_RETURN(const double rate, goodput(in_.host, plan, slos, seed, options));
+      rates[c].push_back(rate);
+    }
+  }
+  std::vector<Mean> means;
+  for (const auto& r : rates) means.push_back(mean95(r));
+  return means;
+}
+
+Result<std::vector<Row>> Grid::play(Cell cell) {
+  const plan::SloConfig slo = plan::grid_config(in_.ranges, cell.accuracy_index, cell.latency_index);
+  std::vector<Contender> contenders;
+  for (const System& system : in_.systems) {
+    auto plan = system.plan(slo);
+    if (!plan.ok()) return plan.status().with_context(fmt::format("{}, {}", cell.name(), system.name));
+    contenders.push_back({system.name, std::make_shared<const plan::Plan>(std::move(plan).value())});
+  }
+  const std::size_t repeats = in_.host.deterministic() ? 1 : in_.options.repeats;
+  auto compared =
+      compare(in_.host, contenders, slo.slos, {.repeats = repeats, .saturated = Seconds(0), .on_progress = {}});
+  if (!compared.ok()) return compared.status().with_context(cell.name());
+  SL_RETURN_IF_ERROR(measure_throughput(contenders, slo.slos).with_context(cell.name()));
+  std::vector<Mean> goodputs;
+  if (in_.options.goodput_seeds > 0 && (in_.options.goodput_everywhere || cell.diagonal())) {
+    SL_ASSIGN_OR_RETURN(goodputs, measure_goodput(contenders, slo.slos));
+  }
+  if (in_.host.stopped()) return std::vector<Row>();
+
+  std::vector<Row> rows;
+  for (std::size_t c = 0; c < contenders.size(); ++c) {
+    const plan::Plan& plan = *contenders[c].plan;
+    const run::Violated violated = run::count_violations(compared->outcomes[c].episodes, plan, slo.slos);
+    Row row;
+    row.soc = in_.soc;
+    row.modelled = in_.modelled;
+    row.system = contenders[c].name;
+    row.cell = cell;
+    row.violation_rate = violated.rate;
+    row.violations = violated.causes;
+    // All orders were played and nothing scatters: there is nothing to be unsure of.
+    if (in_.host.deterministic()) row.violation_rate.low = row.violation_rate.high = row.violation_rate.value;
+    if (const auto served = served_.find(key_of(plan)); served != served_.end()) {
+      for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+        row.completed_qps += served->second[t];
+        if (plan::accurate(plan.tasks[t], slo.slos[t])) row.throughput_qps += served->second[t];
+      }
+    }
+    if (!goodputs.empty()) row.goodput_qps = goodputs[c];
+    row.resident = plan::resident_bytes(in_.profile, plan);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace sparseloom::eval

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sparseloom/base/json.h"
+#include "sparseloom/base/statistics.h"
+#include "sparseloom/eval/comparison.h"
+#include "sparseloom/eval/goodput.h"
+#include "sparseloom/run/report.h"
+
+namespace sparseloom::eval {
+
+/// A place in the SLO grid: indices 0..8 of the accuracy and of the latency bound; larger is stricter.
+struct Cell {
+  int accuracy_index = 0, latency_index = 0;
+  bool diagonal() const { return accuracy_index == latency_index && accuracy_index > 0; }  ///< one of C1..C8
+  std::string name() const { return fmt::format("a{}l{}", accuracy_index, latency_index); }
+  friend auto operator<=>(const Cell&, const Cell&) = default;
+};
+
+/// "grid" (all 81), "coarse" (indices 0, 2, 4, 6, 8 of both), "diagonal" (C1..C8), or a grid name. kInvalidArgument
+/// says what is allowed.
+Result<std::vector<Cell>> parse_cells(const std::string& text);
+
+/// What one system did in one cell.
+struct Row {
+  std::string soc;
+  bool modelled = false;
+  std::string system;
+  Cell cell;
+  run::Rate violation_rate;
+  run::Violations violations;
+  double throughput_qps = 0;        ///< saturated; requests of tasks whose variant keeps the accuracy bound
+  double completed_qps = 0;         ///< saturated; all requests
+  std::optional<Mean> goodput_qps;  ///< over seeds; none: not measured in this cell
+  Bytes resident;                   ///< of the plan's subgraphs, as profiled
+};
+Json to_json(const Row& row);
+/// kMalformed, with `where`.
+Result<Row> row_from_json(const Json& json, const std::string& where);
+
+/// Makes a system's plan for given SLOs.
+struct System {
+  std::string name;
+  std::function<Result<plan::Plan>(const plan::SloConfig&)> plan;
+};
+
+struct GridOptions {
+  std::size_t repeats = 5;
+  Seconds saturated{1};  ///< per plan that differs; 0: throughput is not measured
+  std::size_t goodput_seeds = 10;
+  bool goodput_everywhere = false;  ///< else in the cells of the diagonal only
+  GoodputOptions goodput;           ///< `highest` is found for every plan
+};
+
+/// One machine's part of the evaluation. Everything that is not owned must outlive it.
+struct GridInput {
+  std::string soc;
+  bool modelled = false;
+  Host& host;
+  std::vector<System> systems;
+  const std::vector<plan::GridRange>& ranges;
+  const profile::Profile& profile;  ///< what the plans' bytes are counted by
+  GridOptions options;
+};
+
+/// Plays all systems against each other, cell by cell. The same plan is saturated once, in whichever cell it comes
+/// first: what is served then does not depend on the SLOs.
+class Grid {
+ public:
+  explicit Grid(GridInput input) : in_(std::move(input)) {}
+  /// One row per system. Empty if the host was stopped meanwhile. Errors: those of planning (kFailedPrecondition) and
+  /// playing, with cell and system in front.
+  Result<std::vector<Row>> play(Cell cell);
+
+ private:
+  Status measure_throughput(const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos);
+  Result<std::vector<Mean>> measure_goodput(const std::vector<Contender>& contenders,
+                                            const std::vector<plan::Slo>& slos);
+
+  GridInput in_;
+  std::map<std::string, std::vector<double>> served_;  // requests/s by task, by what identifies a plan
+};
+
+}  // namespace sparseloom::eval

@@ -1,0 +1,76 @@
+#include "sparseloom/eval/host.h"
+
+#include "sparseloom/simulate/rehearsal.h"
+
+namespace sparseloom::eval {
+namespace {
+
+class EngineHost final : public Host {
+ public:
+  EngineHost(run::Player& player, std::size_t processors) : player_(player), processors_(processors) {}
+  Status adopt(std::shared_ptr<const plan::Plan> plan) override {
+    return player_.engine().switch_plan(std::move(plan));
+  }
+  Status prepare(const plan::Plan& plan) override { return player_.engine().prepare(plan); }
+  void seek(std::size_t sample) override { player_.seek(sample); }
+  Result<std::vector<run::Record>> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) override {
+    return player_.play(workload, slos);
+  }
+  bool stopped() const override { return player_.stopped(); }
+  std::size_t processors() const override { return processors_; }
+  bool deterministic() const override { return false; }
+
+ private:
+  run::Player& player_;
+  std::size_t processors_;
+};
+
+// Notes down what a rehearsal's requests come to.
+struct Records final : simulate::Observer {
+  void ran(const sched::Request&, const sched::Dispatch&, Seconds, Seconds, bool) override {}
+  void finished(const sched::Request& request, Seconds at) override {
+    records.push_back({.task = request.task, .arrival = request.arrival, .deadline = request.deadline, .finished = at});
+  }
+  std::vector<run::Record> records;
+};
+
+class VirtualHost final : public Host {
+ public:
+  explicit VirtualHost(VirtualMachine machine) : machine_(std::move(machine)) {}
+  Status adopt(std::shared_ptr<const plan::Plan> plan) override {
+    plan_ = std::move(plan);
+    return {};
+  }
+  Status prepare(const plan::Plan&) override { return {}; }
+  void seek(std::size_t) override {}
+  Result<std::vector<run::Record>> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) override {
+    Records records;
+    SL_RETURN_IF_ERROR(simulate::rehearse({.workload = workload,
+                                           .slos = slos,
+                                           .plan = plan_,
+                                           .pools = machine_.pools,
+                                           .slots_per_task = machine_.slots_per_task,
+                                           .observer = &records,
+                                           .stop = machine_.stop},
+                                          machine_.policy)
+                           .status());
+    return std::move(records.records);
+  }
+  bool stopped() const override { return machine_.stop != nullptr && machine_.stop->load(); }
+  std::size_t processors() const override { return machine_.pools.of.size(); }
+  bool deterministic() const override { return true; }
+
+ private:
+  VirtualMachine machine_;
+  std::shared_ptr<const plan::Plan> plan_;
+};
+
+}  // namespace
+
+std::unique_ptr<Host> engine_host(run::Player& player, std::size_t processors) {
+  return std::make_unique<EngineHost>(player, processors);
+}
+
+std::unique_ptr<Host> virtual_host(VirtualMachine machine) { return std::make_unique<VirtualHost>(std::move(machine)); }
+
+}  // namespace sparseloom::eval

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "sparseloom/sched/workload.h"
+
+namespace sparseloom::sched {
+
+/// An episode (design: Episode): one request per entry of `order`, each B/P after its predecessor; B is the
+/// predecessor's latency bound, P = `processors`, at least 1. A task may come more than once.
+Workload episode(const std::vector<zoo::TaskId>& order, const std::vector<plan::Slo>& slos, std::size_t processors);
+
+/// `outstanding` requests of each of `tasks` tasks, all the time for `duration`.
+Workload saturation(std::size_t tasks, Seconds duration, std::size_t outstanding = 2);
+
+/// About `requests` requests that arrive by chance, `rate_per_s` > 0 in all, every one of `tasks` tasks equally likely.
+Workload poisson(std::size_t tasks, double rate_per_s, std::size_t requests, std::uint64_t seed);
+
+}  // namespace sparseloom::sched
