@@ -61,8 +61,8 @@ Status bench_policies(const PolicyBenchOptions& options) {
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
   if (options.html.empty()) return {};
-  return write_file(options.html,
-                    page("What a decision costs", "Medians and quartiles over batches of decisions.", {chart}));
+  return write_file(options.html, page("What a decision costs",
+                                       "<p>Medians and quartiles over batches of decisions.</p>\n" + figure(chart)));
 }
 
 }  // namespace sparseloom::apps

@@ -14,20 +14,6 @@ constexpr double kWidth = 640, kHeight = 400, kLeft = 70, kRight = 150, kTop = 3
 constexpr std::array kColours{"#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999",
                               "#000000", "#ee8866", "#44bb99", "#aaaa00", "#bb5566", "#332288"};
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 /// Maps values to pixels.
 class Axis {
  public:
@@ -98,20 +84,26 @@ std::string grid(const Chart& chart, const Axis& x, const Axis& y) {
   return out;
 }
 
+const std::vector<double>& x_of(const Chart& chart, const Series& series) {
+  return series.x.empty() ? chart.x : series.x;
+}
+
 std::string line(const Chart& chart, const Series& series, const char* colour, const Axis& x, const Axis& y) {
   std::string points, marks;
-  for (std::size_t k = 0; k < chart.x.size() && k < series.y.size(); ++k) {
-    if (!x.shows(chart.x[k]) || !y.shows(series.y[k])) continue;
-    const double px = x.pixel(chart.x[k]), py = y.pixel(series.y[k]);
+  const std::vector<double>& at = x_of(chart, series);
+  for (std::size_t k = 0; k < at.size() && k < series.y.size(); ++k) {
+    if (!x.shows(at[k]) || !y.shows(series.y[k])) continue;
+    const double px = x.pixel(at[k]), py = y.pixel(series.y[k]);
     points += fmt::format("{:.1f},{:.1f} ", px, py);
     marks +=
         fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='2.5' fill='{}'><title>{}: {:.6g} at {:.6g}</title></circle>",
-                    px, py, colour, escaped(series.name), series.y[k], chart.x[k]);
+                    px, py, colour, escaped(series.name), series.y[k], at[k]);
     if (k < series.low.size() && k < series.high.size() && y.shows(series.low[k]) && y.shows(series.high[k])) {
       marks += fmt::format("<line x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}' stroke='{}'/>", px, px,
                            y.pixel(series.low[k]), y.pixel(series.high[k]), colour);
     }
   }
+  if (!series.joined) return marks;
   return fmt::format("<polyline fill='none' stroke='{}' stroke-width='1.6' points='{}'/>{}", colour, points, marks);
 }
 
@@ -133,10 +125,26 @@ std::string numbers(const Chart& chart) {
 
 }  // namespace
 
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '<') {
+      out += "&lt;";
+    } else if (c == '&') {
+      out += "&amp;";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 std::string svg(const Chart& chart) {
   std::vector<const std::vector<double>*> values;
   for (const Series& s : chart.series) values.insert(values.end(), {&s.y, &s.low, &s.high});
-  const Axis x = axis_over({&chart.x}, kLeft, kWidth - kRight, chart.log_x);
+  std::vector<const std::vector<double>*> positions;
+  for (const Series& s : chart.series) positions.push_back(&x_of(chart, s));
+  const Axis x = axis_over(positions, kLeft, kWidth - kRight, chart.log_x);
   const Axis y = axis_over(values, kHeight - kBottom, kTop, chart.log_y);
   std::string out = fmt::format("<svg viewBox='0 0 {} {}' width='{}' height='{}'>", kWidth, kHeight, kWidth, kHeight);
   out += grid(chart, x, y);
@@ -152,18 +160,54 @@ std::string svg(const Chart& chart) {
   return out + "</svg>";
 }
 
-std::string page(const std::string& heading, const std::string& paragraph, const std::vector<Chart>& charts) {
-  std::string out =
-      "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>" + escaped(heading) +
-      "</title><style>body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1340px;padding:0 1em;"
-      "color:#222;background:#fff}figure{display:inline-block;margin:0 1em 1.5em 0;vertical-align:top;"
-      "max-width:640px}svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#333}svg "
-      ".title{font-weight:600;font-size:14px}.grid{stroke:#e4e4e4}table{border-collapse:collapse;"
-      "font-size:12px}td,th{border:1px solid #ddd;padding:2px 6px;text-align:right}details{overflow-x:auto}"
-      "</style></head><body><h1>" +
-      escaped(heading) + "</h1><p>" + escaped(paragraph) + "</p>\n";
-  for (const Chart& chart : charts) out += "<figure>" + svg(chart) + numbers(chart) + "</figure>\n";
-  return out + "</body></html>\n";
+std::string figure(const Chart& chart) {
+  return "<figure>" + svg(chart) + (chart.x.empty() ? "" : numbers(chart)) + "</figure>\n";
+}
+
+std::string html_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows) {
+  std::string out = "<table><tr>";
+  for (const std::string& name : header) out += "<th>" + escaped(name) + "</th>";
+  out += "</tr>";
+  for (const auto& row : rows) {
+    out += "<tr>";
+    for (const std::string& cell : row) out += "<td>" + escaped(cell) + "</td>";
+    out += "</tr>";
+  }
+  return out + "</table>\n";
+}
+
+std::string figure(const HeatMap& map) {
+  std::string out = "<figure><table class='heat'><caption>" + escaped(map.title) + "</caption><tr><th>" +
+                    escaped(map.row_label) + " \\ " + escaped(map.column_label) + "</th>";
+  for (const std::string& name : map.columns) out += "<th>" + escaped(name) + "</th>";
+  out += "</tr>";
+  for (std::size_t r = 0; r < map.values.size(); ++r) {
+    out += "<tr><th>" + escaped(map.rows[r]) + "</th>";
+    for (const double v : map.values[r]) {
+      if (!std::isfinite(v)) {
+        out += "<td></td>";
+        continue;
+      }
+      const double share = std::clamp(v, 0.0, 1.0);
+      const auto fade = [share](double full) { return std::lround(255 - share * (255 - full)); };
+      out += fmt::format("<td style='background:rgb({},{},{});color:{}'>{:.1f}</td>", fade(178), fade(24), fade(43),
+                         share > 0.5 ? "#fff" : "#222", 100 * v);
+    }
+    out += "</tr>";
+  }
+  return out + "</table></figure>\n";
+}
+
+std::string page(const std::string& heading, const std::string& body) {
+  return "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>" + escaped(heading) +
+         "</title><style>body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1340px;padding:0 1em;"
+         "color:#222;background:#fff}figure{display:inline-block;margin:0 1em 1.5em 0;vertical-align:top;"
+         "max-width:640px}svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#333}svg "
+         ".title{font-weight:600;font-size:14px}.grid{stroke:#e4e4e4}table{border-collapse:collapse;"
+         "font-size:12px}td,th{border:1px solid #ddd;padding:2px 6px;text-align:right}details{overflow-x:auto}"
+         "caption{font-weight:600;font-size:14px;text-align:left}.heat td{min-width:2.6em}"
+         "</style></head><body><h1>" +
+         escaped(heading) + "</h1>\n" + body + "</body></html>\n";
 }
 
 }  // namespace sparseloom::apps

@@ -9,6 +9,8 @@ namespace sparseloom::apps {
 struct Series {
   std::string name;
   std::vector<double> y, low, high;  ///< by x; low and high may be empty: no intervals
+  std::vector<double> x{};           ///< its own; empty: the chart's
+  bool joined = true;                ///< false: points without a line
 };
 
 /// A chart with lines over common x values.
@@ -23,8 +25,24 @@ struct Chart {
 /// in all charts that list their series in one order.
 std::string svg(const Chart& chart);
 
-/// A page that needs no other file: a heading, a paragraph and the charts, with each chart's numbers in a table below
-/// it.
-std::string page(const std::string& heading, const std::string& paragraph, const std::vector<Chart>& charts);
+/// The chart as a <figure>, with its numbers in a table below it (those of series that share the chart's x).
+std::string figure(const Chart& chart);
+
+/// A table of text.
+std::string html_table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
+
+/// A table of shares 0..1, shown in percent and the darker the larger. `values` by row and column; NaN: nothing there.
+struct HeatMap {
+  std::string title, row_label, column_label;
+  std::vector<std::string> rows, columns;
+  std::vector<std::vector<double>> values;
+};
+std::string figure(const HeatMap& map);
+
+/// `text` as it must stand in HTML.
+std::string escaped(const std::string& text);
+
+/// A page that needs no other file; `body` is HTML.
+std::string page(const std::string& heading, const std::string& body);
 
 }  // namespace sparseloom::apps

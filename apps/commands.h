@@ -16,6 +16,7 @@ using AddCommand = std::function<Status()> (*)(CLI::App& command);
 std::function<Status()> add_bench(CLI::App& command);
 std::function<Status()> add_cut(CLI::App& command);
 std::function<Status()> add_demo(CLI::App& command);
+std::function<Status()> add_eval(CLI::App& command);
 std::function<Status()> add_plan(CLI::App& command);
 std::function<Status()> add_profile(CLI::App& command);
 std::function<Status()> add_run(CLI::App& command);

@@ -20,6 +20,7 @@ constexpr std::array kCommands{
     CommandRow{"bench", "measure what the engine itself costs", apps::add_bench},
     CommandRow{"cut", "cut a model into parts, verify the chain against the whole model", apps::add_cut},
     CommandRow{"demo", "serve four DNNs at once within their bounds, beside systems without stitching", apps::add_demo},
+    CommandRow{"eval", "play every system against each other over the grid of SLOs, and report", apps::add_eval},
     CommandRow{"plan", "choose variants and placements for an SLO configuration, and say why", apps::add_plan},
     CommandRow{"profile", "measure every subgraph's latency and every stitched variant's accuracy", apps::add_profile},
     CommandRow{"run", "serve a workload file, in real time", apps::add_run},

@@ -138,7 +138,8 @@ void add_charts(std::vector<Chart>& charts, const std::vector<Scenario>& scenari
                   {},
                   false,
                   quantity.log};
-      for (const std::string_view policy : policies) chart.series.push_back({std::string(policy), {}, {}, {}});
+      for (const std::string_view policy : policies)
+        chart.series.push_back({.name = std::string(policy), .y = {}, .low = {}, .high = {}});
       for (const Scenario& s : scenarios) {
         if (fixed(s) != value) continue;
         chart.x.push_back(moving(s));
@@ -165,12 +166,15 @@ std::string html(const SweepOptions& options, const std::vector<Scenario>& scena
   if (options.slos.size() > 1) {
     add_charts(charts, scenarios, policies, options.loads, "load", "SLO multiplier", load, slo);
   }
-  return page(
-      "Scheduling policies over load and SLO",
-      fmt::format("Simulated: traces {}, {} arrivals, {} requests, {} processor(s), means of {} seeds with their 95 % "
-                  "intervals.",
-                  options.traces, options.arrivals, options.requests, options.processors, options.seeds),
-      charts);
+  std::string body =
+      "<p>" +
+      escaped(fmt::format(
+          "Simulated: traces {}, {} arrivals, {} requests, {} processor(s), means of {} seeds with their 95 % "
+          "intervals.",
+          options.traces, options.arrivals, options.requests, options.processors, options.seeds)) +
+      "</p>\n";
+  for (const Chart& chart : charts) body += figure(chart);
+  return page("Scheduling policies over load and SLO", body);
 }
 
 Status sweep(const SweepOptions& options) {

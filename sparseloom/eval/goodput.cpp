@@ -9,7 +9,7 @@
 namespace sparseloom::eval {
 namespace {
 
-constexpr double kRange = 1000;  // from the highest rate to the lowest that is tried
+constexpr double kRange = 64;  // from the highest rate to the lowest that is tried
 
 // Share of the requests that keep both bounds.
 Result<double> kept_at(double rate, Host& host, const plan::Plan& plan, const std::vector<plan::Slo>& slos,

@@ -16,9 +16,8 @@ struct GoodputOptions {
 
 /// Goodput (design: Systems): the highest rate of Poisson arrivals, tasks equally likely, at which the share
 /// `options.kept` of requests keep both bounds, under the plan that the host has adopted, `adopted`. 0 if not even
-/// highest / 1000 is reached, as when a task's variant is not accurate enough. The same seed draws the same arrivals
-/// for every system. Bisection over the rate's logarithm, so about log2(log(1000) / precision) probes; a probe that has
-/// lost already ends the search there. Errors: those of playing.
+/// highest / 64 is reached, or if a task's variant is not accurate enough. The same seed draws the same arrivals for
+/// every system. Bisection over the rate's logarithm: about log2(log(64) / precision) probes. Errors: those of playing.
 Result<double> goodput(Host& host, const plan::Plan& adopted, const std::vector<plan::Slo>& slos, std::uint64_t seed,
                        const GoodputOptions& options);
 

@@ -66,21 +66,22 @@ Json to_json(const Row& row) {
 
 Result<Row> row_from_json(const Json& json, const std::string& where) {
   try {
+    const auto number = [](const Json& value) { return value.get<double>(); };
     Row row;
-    row.soc = json.at("soc");
-    row.modelled = json.at("modelled");
-    row.system = json.at("system");
-    row.cell = {json.at("accuracy_index"), json.at("latency_index")};
-    row.violation_rate = {json.at("violation_rate"), json.at("violation_rate_ci").at(0),
-                          json.at("violation_rate_ci").at(1)};
+    row.soc = json.at("soc").get<std::string>();
+    row.modelled = json.at("modelled").get<bool>();
+    row.system = json.at("system").get<std::string>();
+    row.cell = {json.at("accuracy_index").get<int>(), json.at("latency_index").get<int>()};
+    const Json& interval = json.at("violation_rate_ci");
+    row.violation_rate = {number(json.at("violation_rate")), number(interval.at(0)), number(interval.at(1))};
     const Json& causes = json.at("violations");
-    row.violations = {causes.at("latency"), causes.at("accuracy"), causes.at("both")};
-    row.throughput_qps = json.at("throughput_qps");
-    row.completed_qps = json.at("completed_qps");
+    row.violations = {number(causes.at("latency")), number(causes.at("accuracy")), number(causes.at("both"))};
+    row.throughput_qps = number(json.at("throughput_qps"));
+    row.completed_qps = number(json.at("completed_qps"));
     if (const Json& goodput = json.at("goodput"); !goodput.is_null()) {
-      row.goodput_qps = Mean{goodput.at("mean"), goodput.at("half_width")};
+      row.goodput_qps = Mean{number(goodput.at("mean")), number(goodput.at("half_width"))};
     }
-    row.resident = Bytes{json.at("resident_bytes")};
+    row.resident = Bytes{json.at("resident_bytes").get<std::uint64_t>()};
     return row;
   } catch (const Json::exception& e) {
     return error(Code::kMalformed, "{}: not a row of an evaluation: {}", where, e.what());

@@ -1,0 +1,257 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+#include "apps/commands.h"
+#include "apps/eval_report.h"
+#include "apps/setup.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/eval/journal.h"
+#include "sparseloom/eval/summary.h"
+#include "sparseloom/plan/costs.h"
+
+namespace sparseloom::apps {
+namespace {
+
+struct EvalOptions {
+  std::string zoo;
+  std::string out = "eval";
+  std::string cells = "grid";
+  std::vector<std::string> systems;
+  std::string policy = "edf";
+  eval::GridOptions grid;
+  double saturated_s = 1;
+};
+
+// A machine that systems are played on, with all that its hosts refer to.
+struct Machine {
+  std::string name;
+  bool modelled = false;
+  soc::Soc soc;
+  profile::Profile profile;
+  std::vector<plan::GridRange> ranges;
+  std::unique_ptr<run::Residency> residency;
+  std::unique_ptr<run::Player> player;
+  std::unique_ptr<eval::Host> host;
+};
+
+struct Data {
+  std::vector<std::unique_ptr<zoo::Dataset>> splits;  // spans point into these
+  std::vector<run::TaskSamples> samples;
+};
+
+Result<Data> load_data(const zoo::Zoo& zoo) {
+  Data data;
+  for (const zoo::Task& task : zoo.tasks) {
+    SL_ASSIGN_OR_RETURN(zoo::Dataset split, zoo::Dataset::load(zoo, task, task.test));
+    data.splits.push_back(std::make_unique<zoo::Dataset>(std::move(split)));
+    data.samples.push_back(run::samples_of(*data.splits.back(), task.inputs.size()));
+  }
+  return data;
+}
+
+Result<std::vector<const plan::Planner*>> find_systems(const std::vector<std::string>& names) {
+  if (names.empty()) return plan::planners();
+  std::vector<const plan::Planner*> found;
+  for (const std::string& name : names) {
+    const auto planner = plan::find_planner(name);
+    if (!planner.ok()) return planner.status().with_context("--system");
+    found.push_back(*planner);
+  }
+  return found;
+}
+
+Result<std::unique_ptr<Machine>> this_machine(const Setup& setup, const Data& data, const EvalOptions& options) {
+  auto machine = std::make_unique<Machine>();
+  machine->name = setup.soc.name;
+  machine->soc = setup.soc;
+  profile::EnsureOptions ensure;
+  ensure.compile_cache = setup.compile_cache;
+  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  SL_ASSIGN_OR_RETURN(machine->profile,
+                      profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure));
+  SL_ASSIGN_OR_RETURN(machine->ranges, plan::grid_ranges(setup.zoo, setup.soc, machine->profile));
+  machine->residency =
+      std::make_unique<run::Residency>(*setup.runtime, machine->soc, *setup.pieces, setup.compile_cache);
+  SL_ASSIGN_OR_RETURN(const plan::Planner* any, plan::find_planner("sv-ao-np"));
+  const plan::SloConfig slo = plan::grid_config(machine->ranges, 0, 0);
+  SL_ASSIGN_OR_RETURN(plan::Plan first, any->plan({setup.zoo, machine->soc, machine->profile, slo}));
+  SL_ASSIGN_OR_RETURN(machine->player, run::Player::start({.zoo = setup.zoo,
+                                                           .soc = machine->soc,
+                                                           .residency = *machine->residency,
+                                                           .samples = data.samples,
+                                                           .engine = {.policy = options.policy},
+                                                           .stop = &interrupted()},
+                                                          std::make_shared<const plan::Plan>(std::move(first))));
+  machine->host = eval::engine_host(*machine->player, machine->soc.processors.size());
+  return machine;
+}
+
+std::vector<eval::System> systems_on(const Setup& setup, const Machine& machine,
+                                     const std::vector<const plan::Planner*>& planners) {
+  std::vector<eval::System> systems;
+  for (const plan::Planner* planner : planners) {
+    systems.push_back({std::string(planner->name()), [&setup, &machine, planner](const plan::SloConfig& slo) {
+                         return planner->plan({setup.zoo, machine.soc, machine.profile, slo});
+                       }});
+  }
+  return systems;
+}
+
+// Every original and every stitched variant of which the accuracy is known.
+Result<std::vector<Plane>> planes_of(const zoo::Zoo& zoo, const Machine& machine) {
+  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(zoo, machine.soc, machine.profile));
+  std::vector<Plane> planes;
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    Plane& plane = planes.emplace_back();
+    plane.task = zoo.tasks[t].name;
+    const profile::TaskProfile& measured = machine.profile.tasks[t];
+    for (std::size_t i = 0; i < measured.stitched(); ++i) {
+      const zoo::Sigma sigma = measured.sigma_at(i);
+      if (measured.accuracy(sigma).samples == 0) continue;
+      const double ms = 1e3 * costs[t].latency(sigma, costs[t].best_placement(sigma));
+      const double accuracy = 100 * measured.accuracy(sigma).fraction();
+      const bool original = sigma == plan::original(sigma.front().index(), sigma.size());
+      (original ? plane.original_ms : plane.stitched_ms).push_back(ms);
+      (original ? plane.original_accuracy : plane.stitched_accuracy).push_back(accuracy);
+    }
+  }
+  return planes;
+}
+
+std::string settings_of(const EvalOptions& options) {
+  return fmt::format(
+      "Cells: {}; every order of the tasks {} times; saturation {} s per plan; goodput from {} seeds, {} requests a "
+      "probe; policy {}.",
+      options.cells, options.grid.repeats, options.saturated_s, options.grid.goodput_seeds,
+      options.grid.goodput.requests, options.policy);
+}
+
+Json inputs_of(const EvalOptions& options, const zoo::Zoo& zoo, const std::vector<std::unique_ptr<Machine>>& machines,
+               const std::vector<const plan::Planner*>& planners) {
+  Json names = Json::array(), fingerprints = Json::array();
+  for (const plan::Planner* planner : planners) names.push_back(planner->name());
+  for (const auto& machine : machines) fingerprints.push_back(machine->soc.fingerprint);
+  return {{"zoo", zoo.fingerprint},
+          {"socs", std::move(fingerprints)},
+          {"systems", std::move(names)},
+          {"settings", settings_of(options)}};
+}
+
+// How far the cells are and how long the rest will take at the pace so far.
+class Clock {
+ public:
+  explicit Clock(std::size_t total) : total_(total), line_(progress_line()) {}
+  void done(std::size_t cells, bool played) {
+    played_ += played ? 1 : 0;
+    const Seconds elapsed = std::chrono::steady_clock::now() - start_;
+    const double pace = played_ == 0 ? 0 : elapsed.count() / static_cast<double>(played_);
+    line_({.what = "eval",
+           .done = cells,
+           .total = total_,
+           .elapsed = elapsed,
+           .per_second = 0,
+           .unit = "cells",
+           .left = Seconds(pace * static_cast<double>(total_ - cells))});
+  }
+
+ private:
+  std::size_t total_, played_ = 0;
+  profile::OnProgress line_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+Status write_all(const EvalOptions& options, const Setup& setup, const std::vector<std::unique_ptr<Machine>>& machines,
+                 const eval::Journal& journal, bool complete) {
+  ReportText text{.zoo = setup.zoo.name, .settings = settings_of(options), .complete = complete, .planes = {}};
+  for (const auto& machine : machines) {
+    SL_ASSIGN_OR_RETURN(auto planes, planes_of(setup.zoo, *machine));
+    text.planes.emplace_back(machine->name + (machine->modelled ? " (modelled)" : ""), std::move(planes));
+  }
+  const std::filesystem::path out = options.out;
+  SL_RETURN_IF_ERROR(write_file(out / "rows.csv", eval::to_csv(journal.rows())));
+  SL_RETURN_IF_ERROR(write_file(out / "report.html", eval_html(journal.rows(), text)));
+  fmt::print("{}\nWrote {} (report.html, rows.csv, eval.json)\n", eval_text(journal.rows()), out.string());
+  return {};
+}
+
+Status evaluate(EvalOptions options) {
+  const auto cells = eval::parse_cells(options.cells);
+  if (!cells.ok()) return cells.status().with_context("--cells");
+  SL_ASSIGN_OR_RETURN(const auto planners, find_systems(options.systems));
+  SL_RETURN_IF_ERROR(sched::make_policy(options.policy, 1).status());
+  options.grid.saturated = Seconds(options.saturated_s);
+  const std::filesystem::path out = options.out;
+  std::error_code failed;
+  std::filesystem::create_directories(out, failed);
+  if (failed) return error(Code::kUnavailable, "--out {}: cannot be made: {}", options.out, failed.message());
+  SL_RETURN_IF_ERROR(check_writable("--out", (out / "eval.json").string()));
+
+  interrupted();
+  SL_ASSIGN_OR_RETURN(const auto setup,
+                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+  SL_ASSIGN_OR_RETURN(const Data data, load_data(setup->zoo));
+  std::vector<std::unique_ptr<Machine>> machines;
+  SL_ASSIGN_OR_RETURN(auto machine, this_machine(*setup, data, options));
+  machines.push_back(std::move(machine));
+  SL_ASSIGN_OR_RETURN(eval::Journal journal,
+                      eval::Journal::open(out / "eval.json", inputs_of(options, setup->zoo, machines, planners)));
+
+  Clock clock(cells->size() * machines.size());
+  std::size_t done = 0;
+  for (const auto& m : machines) {
+    eval::Grid grid({.soc = m->name,
+                     .modelled = m->modelled,
+                     .host = *m->host,
+                     .systems = systems_on(*setup, *m, planners),
+                     .ranges = m->ranges,
+                     .profile = m->profile,
+                     .options = options.grid});
+    for (const eval::Cell& cell : *cells) {
+      const bool had = journal.has(m->name, cell);
+      if (!had) {
+        SL_ASSIGN_OR_RETURN(const auto rows, grid.play(cell));
+        if (rows.empty()) break;  // stopped
+        SL_RETURN_IF_ERROR(journal.add(rows));
+      }
+      clock.done(++done, !had);
+    }
+  }
+  const bool complete = done == cells->size() * machines.size();
+  if (complete) SL_RETURN_IF_ERROR(journal.complete());
+  SL_RETURN_IF_ERROR(write_all(options, *setup, machines, journal, complete));
+  return cancelled_if_interrupted();
+}
+
+}  // namespace
+
+std::function<Status()> add_eval(CLI::App& command) {
+  auto options = std::make_shared<EvalOptions>();
+  command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
+  command.add_option("--out", options->out, "folder for the report; what is there already of the same run is kept")
+      ->capture_default_str();
+  command
+      .add_option("--cells", options->cells,
+                  "which SLOs: grid (81 cells), coarse (25), diagonal (C1..C8), or one by name")
+      ->capture_default_str();
+  command.add_option("--system", options->systems, "only this planner (may be repeated; default: all)");
+  command.add_option("--policy", options->policy, "scheduling policy of all systems")->capture_default_str();
+  command.add_option("--repeats", options->grid.repeats, "times that every order of the tasks is played")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command.add_option("--saturated", options->saturated_s, "seconds of saturation per plan, for throughput; 0: none")
+      ->check(CLI::Range(0.0, 600.0))
+      ->capture_default_str();
+  command
+      .add_option("--goodput-seeds", options->grid.goodput_seeds,
+                  "arrival streams that goodput is sought with, in each cell of the diagonal; 0: none")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  command.add_option("--goodput-requests", options->grid.goodput.requests, "requests of one probe for goodput")
+      ->check(CLI::Range(50, 1'000'000))
+      ->capture_default_str();
+  return [options] { return evaluate(*options); };
+}
+
+}  // namespace sparseloom::apps

@@ -1,0 +1,199 @@
+#include "apps/eval_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "apps/charts.h"
+#include "apps/table.h"
+#include "sparseloom/eval/summary.h"
+
+namespace sparseloom::apps {
+namespace {
+
+std::string percent(double share) { return fmt::format("{:.2f}", 100 * share); }
+
+std::string machine_title(const std::string& soc, bool modelled) { return soc + (modelled ? " (modelled)" : ""); }
+
+const std::vector<std::string> kSummaryHeader{"system",          "violations %",   "late",      "inaccurate",  "both",
+                                              "requests/s kept", "requests/s all", "goodput/s", "resident MiB"};
+
+std::vector<std::string> summary_row(const eval::Summary& s) {
+  return {s.system,
+          percent(s.violation_rate),
+          percent(s.violations.latency),
+          percent(s.violations.accuracy),
+          percent(s.violations.both),
+          fmt::format("{:.1f}", s.throughput_qps),
+          fmt::format("{:.1f}", s.completed_qps),
+          s.goodput_qps ? fmt::format("{:.1f}", *s.goodput_qps) : "-",
+          fmt::format("{:.1f}", s.resident_bytes / 1024 / 1024)};
+}
+
+const std::vector<std::string> kTargetHeader{"target", "asked", "measured", "reached"};
+
+std::vector<std::string> target_row(const eval::Target& t) {
+  return {t.what, fmt::format("{}", t.asked), fmt::format("{:.3f}", t.measured), t.reached() ? "yes" : "NO"};
+}
+
+// The machines in the order of the rows.
+std::vector<std::pair<std::string, bool>> machines_of(const std::vector<eval::Row>& rows) {
+  std::vector<std::pair<std::string, bool>> machines;
+  for (const eval::Row& row : rows) {
+    const std::pair<std::string, bool> machine(row.soc, row.modelled);
+    if (std::find(machines.begin(), machines.end(), machine) == machines.end()) machines.push_back(machine);
+  }
+  return machines;
+}
+
+// Violation rates over the grid, one map per system.
+std::string heat_maps(const std::vector<eval::Row>& rows, const std::string& soc,
+                      const std::vector<eval::Summary>& systems) {
+  std::vector<int> accuracies, latencies;
+  for (const eval::Row& row : rows) {
+    accuracies.push_back(row.cell.accuracy_index);
+    latencies.push_back(row.cell.latency_index);
+  }
+  for (auto* indices : {&accuracies, &latencies}) {
+    std::sort(indices->begin(), indices->end());
+    indices->erase(std::unique(indices->begin(), indices->end()), indices->end());
+  }
+  std::string out;
+  for (const eval::Summary& s : systems) {
+    if (s.soc != soc) continue;
+    HeatMap map{.title = fmt::format("{}: violations, %", s.system),
+                .row_label = "accuracy",
+                .column_label = "latency",
+                .rows = {},
+                .columns = {},
+                .values = {}};
+    for (const int k : latencies) map.columns.push_back(std::to_string(k));
+    for (const int j : accuracies) {
+      map.rows.push_back(std::to_string(j));
+      auto& values = map.values.emplace_back(latencies.size(), std::numeric_limits<double>::quiet_NaN());
+      for (const eval::Row& row : rows) {
+        if (row.soc != soc || row.system != s.system || row.cell.accuracy_index != j) continue;
+        const auto at = std::lower_bound(latencies.begin(), latencies.end(), row.cell.latency_index);
+        values[static_cast<std::size_t>(at - latencies.begin())] = row.violation_rate.value;
+      }
+    }
+    out += figure(map);
+  }
+  return out;
+}
+
+// A quantity over C1..C8, a line per system; nothing if no cell of the diagonal was played.
+template <typename Value>
+std::string diagonal_chart(const std::vector<eval::Row>& rows, const std::string& soc,
+                           const std::vector<eval::Summary>& systems, const std::string& name, const Value& value) {
+  Chart chart{.title = name + " over C1..C8", .x_label = "C", .y_label = name, .x = {}, .series = {}};
+  for (int j = 1; j <= 8; ++j) {
+    const bool there = std::any_of(rows.begin(), rows.end(), [&](const eval::Row& r) {
+      return r.soc == soc && r.cell.diagonal() && r.cell.accuracy_index == j && value(r).has_value();
+    });
+    if (there) chart.x.push_back(j);
+  }
+  if (chart.x.size() < 2) return "";
+  for (const eval::Summary& s : systems) {
+    if (s.soc != soc) continue;
+    Series series{.name = s.system, .y = {}, .low = {}, .high = {}};
+    for (const double j : chart.x) {
+      for (const eval::Row& r : rows) {
+        if (r.soc != soc || r.system != s.system || !r.cell.diagonal() || r.cell.accuracy_index != int(j)) continue;
+        const std::optional<Mean> v = value(r);
+        series.y.push_back(v ? v->mean : std::numeric_limits<double>::quiet_NaN());
+        series.low.push_back(v ? v->low() : std::numeric_limits<double>::quiet_NaN());
+        series.high.push_back(v ? v->high() : std::numeric_limits<double>::quiet_NaN());
+      }
+    }
+    chart.series.push_back(std::move(series));
+  }
+  return figure(chart);
+}
+
+std::string planes_html(const std::vector<Plane>& planes) {
+  std::string out;
+  for (const Plane& p : planes) {
+    Chart chart{.title = p.task, .x_label = "latency alone, ms", .y_label = "accuracy, %", .x = {}, .series = {}};
+    chart.series.push_back(
+        {.name = "stitched", .y = p.stitched_accuracy, .low = {}, .high = {}, .x = p.stitched_ms, .joined = false});
+    chart.series.push_back(
+        {.name = "original", .y = p.original_accuracy, .low = {}, .high = {}, .x = p.original_ms, .joined = false});
+    out += figure(chart);
+  }
+  return out;
+}
+
+std::string machine_html(const std::vector<eval::Row>& rows, const std::string& soc, bool modelled,
+                         const std::vector<eval::Summary>& systems) {
+  std::vector<std::vector<std::string>> means, aims;
+  std::size_t cells = 0;
+  for (const eval::Summary& s : systems) {
+    if (s.soc != soc) continue;
+    cells = s.cells;
+    means.push_back(summary_row(s));
+  }
+  for (const eval::Target& t : eval::targets(rows)) {
+    if (t.soc == soc) aims.push_back(target_row(t));
+  }
+  std::string out = "<h2>" + escaped(machine_title(soc, modelled)) + "</h2>\n";
+  if (modelled) out += "<p><b>Modelled</b>: latencies are computed from data sheets and played by simulation.</p>\n";
+  out += fmt::format("<p>Means over {} cells of the SLO grid.</p>\n", cells) + html_table(kSummaryHeader, means);
+  out += "<h3>Targets</h3>\n" + html_table(kTargetHeader, aims);
+  if (const auto lost = eval::lost_cells(rows, soc, "sparseloom"); !lost.empty()) {
+    std::string list;
+    for (const std::string& cell : lost) list += (list.empty() ? "" : ", ") + cell;
+    out += "<p>Cells lost beyond the 95 % intervals: " + escaped(list) + "</p>\n";
+  }
+  out += "<h3>Over the grid</h3>\n" + heat_maps(rows, soc, systems);
+  out += diagonal_chart(rows, soc, systems, "violations, %", [](const eval::Row& r) {
+    const double half = (r.violation_rate.high - r.violation_rate.low) / 2;
+    return std::optional(Mean{50 * (r.violation_rate.high + r.violation_rate.low), 100 * half});
+  });
+  out += diagonal_chart(rows, soc, systems, "throughput kept, requests/s", [](const eval::Row& r) {
+    return std::optional(Mean{r.throughput_qps, 0});
+  });
+  out += diagonal_chart(rows, soc, systems, "goodput, requests/s", [](const eval::Row& r) { return r.goodput_qps; });
+  return out;
+}
+
+}  // namespace
+
+std::string eval_text(const std::vector<eval::Row>& rows) {
+  const std::vector<eval::Summary> systems = eval::summarize(rows);
+  const std::vector<eval::Target> aims = eval::targets(rows);
+  std::string out;
+  for (const auto& [soc, modelled] : machines_of(rows)) {
+    Table means(kSummaryHeader);
+    std::size_t cells = 0;
+    for (const eval::Summary& s : systems) {
+      if (s.soc != soc) continue;
+      means.add(summary_row(s));
+      cells = s.cells;
+    }
+    Table reached(kTargetHeader);
+    for (const eval::Target& t : aims) {
+      if (t.soc == soc) reached.add(target_row(t));
+    }
+    out += fmt::format("\n{}: means over {} cells\n{}\n{}", machine_title(soc, modelled), cells, means.text(),
+                       reached.text());
+  }
+  return out;
+}
+
+std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text) {
+  const std::vector<eval::Summary> systems = eval::summarize(rows);
+  std::string body = "<p>" + escaped("Zoo " + text.zoo + ". " + text.settings) + "</p>\n";
+  if (!text.complete) body += "<p><b>Not complete</b>: the run was stopped; the same command goes on from there.</p>\n";
+  body +=
+      "<p>A request violates its SLO if it is late or its variant is not accurate enough. Episodes: one request per "
+      "task in every order. Throughput: two requests per task outstanding; <i>kept</i> counts those whose variant "
+      "keeps the accuracy bound. Goodput: highest Poisson rate at which 99 % of requests keep both bounds.</p>\n";
+  for (const auto& [soc, modelled] : machines_of(rows)) body += machine_html(rows, soc, modelled, systems);
+  for (const auto& [soc, planes] : text.planes) {
+    body += "<h2>Accuracy and latency with and without stitching: " + escaped(soc) + "</h2>\n" + planes_html(planes);
+  }
+  return page("sparseloom: evaluation", body);
+}
+
+}  // namespace sparseloom::apps

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sparseloom/eval/grid.h"
+
+namespace sparseloom::apps {
+
+/// A task's variants in the plane of accuracy and latency, run alone at their best placements.
+struct Plane {
+  std::string task;
+  std::vector<double> original_ms, original_accuracy;
+  std::vector<double> stitched_ms, stitched_accuracy;
+};
+
+/// What the page says besides the rows.
+struct ReportText {
+  std::string zoo;
+  std::string settings;  ///< one sentence: cells, repeats, seeds
+  bool complete = true;
+  std::vector<std::pair<std::string, std::vector<Plane>>> planes;  ///< by machine
+};
+
+/// The tables of the evaluation for a terminal: per machine the means of every system and the targets.
+std::string eval_text(const std::vector<eval::Row>& rows);
+
+/// The same and all cells as a page that needs no other file.
+std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text);
+
+}  // namespace sparseloom::apps

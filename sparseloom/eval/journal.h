@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "sparseloom/eval/grid.h"
+
+namespace sparseloom::eval {
+
+/// The rows of an evaluation in a file (design: `eval --json`), so that one that was stopped goes on where it was. The
+/// file always holds whole cells: it is written beside and renamed after each. Not thread-safe.
+class Journal {
+ public:
+  /// Reads what `file` has of the evaluation that `inputs` describes (machine, zoo, options), or begins an empty one.
+  /// kFailedPrecondition if the file is of another one: the first input that differs is named. kMalformed.
+  static Result<Journal> open(std::filesystem::path file, const Json& inputs);
+
+  const std::vector<Row>& rows() const { return rows_; }
+  bool has(const std::string& soc, Cell cell) const;
+  /// Keeps the rows of one cell. Errors: those of write_file.
+  Status add(const std::vector<Row>& rows);
+  /// Nothing is missing any more.
+  Status complete();
+
+ private:
+  Status write(bool complete) const;
+
+  std::filesystem::path file_;
+  Json inputs_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace sparseloom::eval

@@ -1,0 +1,145 @@
+#include "sparseloom/eval/grid.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sparseloom/eval/journal.h"
+#include "sparseloom/eval/summary.h"
+#include "tests/support/temporary_folder.h"
+
+namespace sparseloom::eval {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+/// Two tasks of one stage, a processor each: a request takes what the plan estimates.
+plan::Plan plan_of(Seconds first, Seconds second) {
+  plan::Plan plan;
+  plan.planner = "made up";
+  for (const Seconds time : {first, second}) {
+    plan::TaskPlan& task = plan.tasks.emplace_back();
+    task.sigma = {zoo::VariantId(0)};
+    task.placement = {soc::ProcessorId(plan.tasks.size() - 1)};
+    task.backends = {soc::Backend::kOpenVino};
+    task.estimates = {{.latency = time, .model_latency = time, .sparsity = 0}};
+    task.latency = time;
+    task.accuracy = 0.8;
+  }
+  plan.bottleneck = std::max(first, second);
+  return plan;
+}
+
+std::unique_ptr<Host> two_processors() {
+  VirtualMachine machine;
+  machine.pools.members = {{soc::ProcessorId(0)}, {soc::ProcessorId(1)}};
+  machine.pools.of = {0, 1};
+  return virtual_host(std::move(machine));
+}
+
+const std::vector<plan::Slo> kSlos{{0.5, from_ms(10)}, {0.5, from_ms(10)}};
+
+TEST(VirtualHost, SaturationIsTheProcessorsPace) {
+  const auto host = two_processors();
+  ASSERT_TRUE(host->adopt(std::make_shared<const plan::Plan>(plan_of(from_ms(5), from_ms(2)))).ok());
+  EXPECT_THAT(saturate(*host, kSlos, Seconds(1)).value(),
+              ElementsAre(::testing::DoubleNear(200, 1), ::testing::DoubleNear(500, 1)));
+}
+
+TEST(Goodput, OfOneRequestInTenOnTimeAtBestIsNone) {
+  const auto host = two_processors();
+  const auto plan = std::make_shared<const plan::Plan>(plan_of(from_ms(11), from_ms(2)));  // the first is always late
+  ASSERT_TRUE(host->adopt(plan).ok());
+  EXPECT_EQ(goodput(*host, *plan, kSlos, 1, {.requests = 500, .highest = 200}).value(), 0);
+}
+
+TEST(Goodput, IsNoneIfAVariantIsNotAccurateEnough) {
+  const auto host = two_processors();
+  const auto plan = std::make_shared<const plan::Plan>(plan_of(from_ms(1), from_ms(1)));
+  ASSERT_TRUE(host->adopt(plan).ok());
+  const std::vector<plan::Slo> strict{{0.9, from_ms(10)}, {0.5, from_ms(10)}};
+  EXPECT_EQ(goodput(*host, *plan, strict, 1, {.requests = 500, .highest = 2000}).value(), 0);
+}
+
+// An M/D/1 queue of 1 ms services keeps 99 % within 10 ms up to a load of about 0.8: two of them, each with half of the
+// requests, up to 1,600 requests/s.
+TEST(Goodput, IsWhatQueueingTheorySays) {
+  const auto host = two_processors();
+  const auto plan = std::make_shared<const plan::Plan>(plan_of(from_ms(1), from_ms(1)));
+  ASSERT_TRUE(host->adopt(plan).ok());
+  const double rate = goodput(*host, *plan, kSlos, 7, {.requests = 20'000, .highest = 2400}).value();
+  EXPECT_GT(rate, 1450);
+  EXPECT_LT(rate, 1800);
+}
+
+TEST(ParseCells, KnowsTheGridAndItsParts) {
+  EXPECT_EQ(parse_cells("grid")->size(), 81U);
+  EXPECT_EQ(parse_cells("coarse")->size(), 25U);
+  EXPECT_EQ(parse_cells("diagonal")->size(), 8U);
+  EXPECT_THAT(*parse_cells("a3l7"), ElementsAre(Cell{3, 7}));
+  EXPECT_THAT(parse_cells("a9l0").status().message(), HasSubstr("'a9l0'; grid, coarse, diagonal"));
+}
+
+Row row(const std::string& system, Cell cell, double violations, double throughput) {
+  Row r;
+  r.soc = "an \"edge\", SoC";
+  r.system = system;
+  r.cell = cell;
+  r.violation_rate = {violations, violations - 0.01, violations + 0.01};
+  r.violations.latency = violations;
+  r.throughput_qps = r.completed_qps = throughput;
+  r.goodput_qps = Mean{throughput / 2, 1};
+  r.resident = Bytes{1 << 20};
+  return r;
+}
+
+const std::vector<Row> kRows{row("sparseloom", {1, 1}, 0.10, 300), row("sv-lo-np", {1, 1}, 0.50, 200),
+                             row("av-np", {1, 1}, 0.05, 100),      row("sparseloom", {1, 2}, 0.10, 300),
+                             row("sv-lo-np", {1, 2}, 0.30, 200),   row("av-np", {1, 2}, 0.20, 100)};
+
+TEST(Summary, TakesMeansOverCellsAndFindsTheCellsThatAreLost) {
+  const auto summaries = summarize(kRows);
+  ASSERT_EQ(summaries.size(), 3U);
+  EXPECT_NEAR(summaries[1].violation_rate, 0.4, 1e-12);
+  EXPECT_EQ(summaries[0].cells, 2U);
+  EXPECT_THAT(lost_cells(kRows, kRows[0].soc, "sparseloom"), ElementsAre("a1l1 to av-np"));
+  for (const Target& t : targets(kRows)) {
+    if (t.what.find("sv-lo-np") != std::string::npos) {
+      EXPECT_NEAR(t.measured, 0.75, 1e-12);
+    }
+    if (t.what.find("best sv") != std::string::npos) {
+      EXPECT_NEAR(t.measured, 1.5, 1e-12);
+    }
+    if (t.what.find("lost") != std::string::npos) {
+      EXPECT_FALSE(t.reached());
+    }
+  }
+}
+
+TEST(Summary, QuotesNamesInCsv) {
+  EXPECT_THAT(to_csv(kRows), HasSubstr("\"an \"\"edge\"\", SoC\",false,sparseloom,1,1,0.1"));
+}
+
+TEST(Journal, GoesOnWhereItWasAndRefusesAnotherEvaluation) {
+  const testing::TemporaryFolder folder;
+  const auto file = folder.path() / "eval.json";
+  const Json inputs{{"zoo", "abc"}, {"cells", "grid"}};
+  {
+    auto journal = Journal::open(file, inputs);
+    ASSERT_TRUE(journal.ok()) << journal.status().message();
+    ASSERT_TRUE(journal->add({kRows[0], kRows[1], kRows[2]}).ok());
+  }
+  const auto again = Journal::open(file, inputs);
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  EXPECT_EQ(again->rows().size(), 3U);
+  EXPECT_TRUE(again->has(kRows[0].soc, {1, 1}));
+  EXPECT_FALSE(again->has(kRows[0].soc, {1, 2}));
+  EXPECT_EQ(to_json(again->rows()[1]), to_json(kRows[1]));
+
+  const auto other = Journal::open(file, Json{{"zoo", "xyz"}, {"cells", "grid"}});
+  EXPECT_EQ(other.status().code(), Code::kFailedPrecondition);
+  EXPECT_THAT(other.status().message(), HasSubstr("zoo is \"abc\" there and \"xyz\" here"));
+}
+
+}  // namespace
+}  // namespace sparseloom::eval
