@@ -11,6 +11,7 @@
 #include "apps/missed.h"
 #include "apps/setup.h"
 #include "apps/table.h"
+#include "apps/test_data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/eval/comparison.h"
 #include "sparseloom/plan/planner.h"
@@ -57,7 +58,7 @@ struct Stage {
   soc::Soc soc;                   // with the backends that plans may use
   std::optional<soc::Soc> rival;  // the same, for a second plan by sparseloom
   std::vector<plan::GridRange> ranges;
-  std::vector<run::TaskSamples> samples;
+  const std::vector<run::TaskSamples>& samples;
   run::Residency& residency;
   sched::TraceSink* trace;
 };
@@ -322,15 +323,6 @@ Json several_json(const std::vector<Json>& runs, const std::vector<Mean>& all, c
   return {{"slo_config", slo_config}, {"complete", complete}, {"mean", std::move(mean)}, {"runs", runs}};
 }
 
-Result<std::vector<std::unique_ptr<zoo::Dataset>>> load_test_data(const zoo::Zoo& zoo) {
-  std::vector<std::unique_ptr<zoo::Dataset>> data;
-  for (const zoo::Task& task : zoo.tasks) {
-    SL_ASSIGN_OR_RETURN(zoo::Dataset split, zoo::Dataset::load(zoo, task, task.test));
-    data.push_back(std::make_unique<zoo::Dataset>(std::move(split)));
-  }
-  return data;
-}
-
 struct AllPlayed {
   Json document;    // of --json; null if stopped before there was anything to report
   Status failures;  // of requests, in the first configuration with any
@@ -403,7 +395,7 @@ Status demo(const DemoOptions& options) {
   ensure.control = {progress_line(), &interrupted()};
   SL_ASSIGN_OR_RETURN(const profile::Profile profile,
                       profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
-  SL_ASSIGN_OR_RETURN(const auto data, load_test_data(setup->zoo));
+  SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(setup->zoo));
   SL_ASSIGN_OR_RETURN(auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   run::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
   sched::TraceSink trace(setup->soc.processors.size());
@@ -413,12 +405,9 @@ Status demo(const DemoOptions& options) {
               .soc = std::move(soc),
               .rival = std::move(rival),
               .ranges = std::move(ranges),
-              .samples = {},
+              .samples = data.samples,
               .residency = residency,
               .trace = options.trace.empty() ? nullptr : &trace};
-  for (std::size_t t = 0; t < data.size(); ++t) {
-    stage.samples.push_back(run::samples_of(*data[t], setup->zoo.tasks[t].inputs.size()));
-  }
   print_introduction(stage);
   std::fflush(stdout);
   SL_ASSIGN_OR_RETURN(const AllPlayed played, play_all(stage));

@@ -6,6 +6,7 @@
 #include "apps/commands.h"
 #include "apps/eval_report.h"
 #include "apps/setup.h"
+#include "apps/test_data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/eval/journal.h"
 #include "sparseloom/eval/summary.h"
@@ -36,21 +37,6 @@ struct Machine {
   std::unique_ptr<eval::Host> host;
 };
 
-struct Data {
-  std::vector<std::unique_ptr<zoo::Dataset>> splits;  // spans point into these
-  std::vector<run::TaskSamples> samples;
-};
-
-Result<Data> load_data(const zoo::Zoo& zoo) {
-  Data data;
-  for (const zoo::Task& task : zoo.tasks) {
-    SL_ASSIGN_OR_RETURN(zoo::Dataset split, zoo::Dataset::load(zoo, task, task.test));
-    data.splits.push_back(std::make_unique<zoo::Dataset>(std::move(split)));
-    data.samples.push_back(run::samples_of(*data.splits.back(), task.inputs.size()));
-  }
-  return data;
-}
-
 Result<std::vector<const plan::Planner*>> find_systems(const std::vector<std::string>& names) {
   if (names.empty()) return plan::planners();
   std::vector<const plan::Planner*> found;
@@ -62,7 +48,7 @@ Result<std::vector<const plan::Planner*>> find_systems(const std::vector<std::st
   return found;
 }
 
-Result<std::unique_ptr<Machine>> this_machine(const Setup& setup, const Data& data, const EvalOptions& options) {
+Result<std::unique_ptr<Machine>> this_machine(const Setup& setup, const TestData& data, const EvalOptions& options) {
   auto machine = std::make_unique<Machine>();
   machine->name = setup.soc.name;
   machine->soc = setup.soc;
@@ -191,7 +177,7 @@ Status evaluate(EvalOptions options) {
   interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
-  SL_ASSIGN_OR_RETURN(const Data data, load_data(setup->zoo));
+  SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(setup->zoo));
   std::vector<std::unique_ptr<Machine>> machines;
   SL_ASSIGN_OR_RETURN(auto machine, this_machine(*setup, data, options));
   machines.push_back(std::move(machine));

@@ -10,6 +10,7 @@
 #include "apps/missed.h"
 #include "apps/planned_workload.h"
 #include "apps/table.h"
+#include "apps/test_data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/run/report.h"
@@ -21,21 +22,6 @@ struct RunOptions {
   WorkloadOptions workload;
   std::string json, trace;
 };
-
-struct Data {
-  std::vector<std::unique_ptr<zoo::Dataset>> splits;  // spans point into these
-  std::vector<run::TaskSamples> samples;
-};
-
-Result<Data> load_data(const zoo::Zoo& zoo) {
-  Data data;
-  for (const zoo::Task& task : zoo.tasks) {
-    SL_ASSIGN_OR_RETURN(zoo::Dataset split, zoo::Dataset::load(zoo, task, task.test));
-    data.splits.push_back(std::make_unique<zoo::Dataset>(std::move(split)));
-    data.samples.push_back(run::samples_of(*data.splits.back(), task.inputs.size()));
-  }
-  return data;
-}
 
 std::string percentiles(const std::optional<Seconds>& p50, const std::optional<Seconds>& p95,
                         const std::optional<Seconds>& p99) {
@@ -136,7 +122,7 @@ Status run_workload(const RunOptions& options) {
   SL_ASSIGN_OR_RETURN(const PlannedWorkload planned, plan_workload(options.workload));
   const Setup& setup = *planned.setup;
   const sched::Workload& workload = planned.workload;
-  SL_ASSIGN_OR_RETURN(const Data data, load_data(setup.zoo));
+  SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(setup.zoo));
 
   run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
   sched::TraceSink trace(setup.soc.processors.size());

@@ -97,6 +97,9 @@ class Engine::Impl {
   Status bind_inputs(const Slot& slot, backend::Session& session);
   void record(const sched::Dispatch& dispatch, Seconds start, Seconds end);
   std::optional<double> monitor(const sched::Dispatch& done);
+  const plan::StageEstimate& estimate_of(const sched::Dispatch& dispatch) {
+    return slot_of(dispatch.request).plan->plan->tasks[dispatch.task.index()].estimates[dispatch.stage.index()];
+  }
 
   // The dispatcher's ids: they rise with admission, as its ties want, and carry the slot. The caller's are kept apart,
   // so that two callers may use the same.
@@ -252,6 +255,9 @@ void Engine::Impl::work(soc::ProcessorId processor) {
     const Status status = run_stage(dispatch);
     const Seconds end = now();
     if (options_.trace != nullptr) record(dispatch, start, end);
+    if (options_.drift != nullptr && status.ok()) {
+      options_.drift->observe(processor, end - start, estimate_of(dispatch).latency);
+    }
     next = after_stage(dispatch, status, end, status.ok() ? monitor(dispatch) : std::nullopt);
   }
 }
@@ -290,9 +296,8 @@ void Engine::Impl::record(const sched::Dispatch& dispatch, Seconds start, Second
 std::optional<double> Engine::Impl::monitor(const sched::Dispatch& done) {
   if (!monitored_) return std::nullopt;
   const Slot& slot = slot_of(done.request);
-  const auto& estimates = slot.plan->plan->tasks[done.task.index()].estimates;
-  if (done.stage.index() + 1 == estimates.size()) return std::nullopt;
-  const bool usually_dense = estimates[done.stage.index()].sparsity == 0;
+  if (done.stage.index() + 1 == zoo_.task(done.task).stages()) return std::nullopt;
+  const bool usually_dense = estimate_of(done).sparsity == 0;
   return usually_dense ? 0 : activator_.sparsity(done.task, slot.index, done.stage);
 }
 

@@ -12,6 +12,7 @@
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/plan/planner.h"
+#include "sparseloom/run/drift.h"
 #include "sparseloom/run/residency.h"
 #include "sparseloom/sched/policy.h"
 #include "sparseloom/sched/request.h"
@@ -45,6 +46,7 @@ struct EngineOptions {
   /// one of its own decides when everything happens.
   std::function<Seconds()> clock{};
   sched::TraceSink* trace = nullptr;  ///< not owned; nullptr: no trace
+  Drift* drift = nullptr;             ///< not owned; hears how long every stage takes, against its plan's estimate
 };
 
 /// Serves requests under a plan. submit(), prepare(), switch_plan(), now() and drain() may be called from any thread.

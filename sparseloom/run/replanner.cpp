@@ -1,0 +1,64 @@
+#include "sparseloom/run/replanner.h"
+
+#include <cmath>
+
+#include "sparseloom/plan/predict.h"
+
+namespace sparseloom::run {
+
+profile::Profile slowed(const profile::Profile& profile, const std::vector<double>& slowdowns) {
+  profile::Profile result = profile;
+  for (profile::TaskProfile& task : result.tasks) {
+    for (std::size_t v = 0; v < task.variants(); ++v) {
+      for (std::size_t i = 0; i < task.stages(); ++i) {
+        for (std::size_t p = 0; p < task.processors(); ++p) {
+          for (const soc::Backend b : soc::kBackends) {
+            const zoo::VariantId variant(v);
+            const zoo::StageId stage(i);
+            const soc::ProcessorId processor(p);
+            profile::Latency latency = task.latency(variant, stage, processor, b);
+            latency.median *= slowdowns[p];
+            latency.q1 *= slowdowns[p];
+            latency.q3 *= slowdowns[p];
+            task.set_latency(variant, stage, processor, b, latency);
+          }
+        }
+      }
+    }
+  }
+  return result;
+}
+
+Replanner::Replanner(ReplannerInput input, std::shared_ptr<const plan::Plan> active, ReplannerOptions options)
+    : in_(input), active_(std::move(active)), options_(options), considered_(input.soc.processors.size(), 1.0) {}
+
+bool Replanner::drifted(const std::vector<double>& slowdowns) const {
+  for (std::size_t p = 0; p < slowdowns.size(); ++p) {
+    if (std::abs(slowdowns[p] / considered_[p] - 1) > options_.threshold) return true;
+  }
+  return false;
+}
+
+Result<std::shared_ptr<const plan::Plan>> Replanner::consider(const std::vector<double>& slowdowns) {
+  std::shared_ptr<const plan::Plan> none;
+  if (!drifted(slowdowns)) return none;
+  considered_ = slowdowns;
+  const profile::Profile corrected = slowed(in_.profile, slowdowns);
+  const plan::Problem problem{in_.zoo, in_.soc, corrected, in_.slo};
+  SL_ASSIGN_OR_RETURN(plan::Plan plan, in_.planner.plan(problem));
+  const double now = plan::predict_episodes(problem, *active_).expected_violation_rate;
+  const double then = plan::predict_episodes(problem, plan).expected_violation_rate;
+  if (now - then < options_.worth) return none;
+  // What runs is compared with the quiet machine's profile, whatever it was planned with.
+  for (plan::TaskPlan& task : plan.tasks) {
+    for (std::size_t i = 0; i < task.estimates.size(); ++i) {
+      const double slowdown = slowdowns[task.placement[i].index()];
+      task.estimates[i].latency /= slowdown;
+      task.estimates[i].model_latency /= slowdown;
+    }
+  }
+  active_ = std::make_shared<const plan::Plan>(std::move(plan));
+  return active_;
+}
+
+}  // namespace sparseloom::run

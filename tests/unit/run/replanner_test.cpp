@@ -1,0 +1,104 @@
+#include "sparseloom/run/replanner.h"
+
+#include <gtest/gtest.h>
+
+#include "fake_world.h"
+#include "tests/unit/plan/small_world.h"
+
+namespace sparseloom::run {
+namespace {
+
+using plan::testing::add_task;
+using plan::testing::World;
+using plan::testing::world_of;
+
+constexpr soc::ProcessorId kFirst(0), kSecond(1);
+
+TEST(Drift, IsTheMeanOfMeasuredOverEstimatedOnceEnoughHasRun) {
+  Drift drift(2);
+  for (std::uint64_t i = 0; i + 1 < Drift::kMemory; ++i) drift.observe(kFirst, from_ms(3), from_ms(2));
+  EXPECT_EQ(drift.slowdown(kFirst), 1);
+  drift.observe(kFirst, from_ms(3), from_ms(2));
+  EXPECT_DOUBLE_EQ(drift.slowdown(kFirst), 1.5);
+  EXPECT_EQ(drift.slowdown(kSecond), 1);
+}
+
+TEST(Drift, ForgetsWhatIsLongAgo) {
+  Drift drift(1);
+  for (int i = 0; i < 100; ++i) drift.observe(kFirst, from_ms(1), from_ms(1));
+  for (int i = 0; i < 200; ++i) drift.observe(kFirst, from_ms(2), from_ms(1));
+  EXPECT_NEAR(drift.slowdown(kFirst), 2, 0.01);
+}
+
+TEST(Drift, OneStageThatLostItsCoreForLongIsNoTenfoldSlowdown) {
+  Drift drift(1);
+  for (int i = 0; i < 100; ++i) drift.observe(kFirst, from_ms(1), from_ms(1));
+  drift.observe(kFirst, Seconds(10), from_ms(1));
+  EXPECT_LT(drift.slowdown(kFirst), 1.25);
+}
+
+/// Two unlike processors, the second a little slower, and one task that is served on either.
+World two_processors() {
+  World world = world_of(2);
+  world.soc.processors[1].kind = "gpu";
+  add_task(world, "t", 1, {{"dense", 4, 0.9}, {"pruned", 2, 0.7}}, {0.8, from_ms(5)});
+  plan::testing::set_ms(world, 0, 0, 0, 1, 4.4);
+  return world;
+}
+
+class ReplannerTest : public ::testing::Test {
+ protected:
+  ReplannerTest() : world_(two_processors()) {
+    active_ = std::make_shared<const plan::Plan>(planner().plan(world_.problem()).value());
+  }
+  const plan::Planner& planner() const { return *plan::find_planner("sparseloom").value(); }
+  Replanner replanner() { return Replanner({world_.zoo, world_.soc, world_.profile, world_.slo, planner()}, active_); }
+  World world_;
+  std::shared_ptr<const plan::Plan> active_;
+};
+
+TEST_F(ReplannerTest, LeavesASmallDriftAlone) {
+  Replanner replanner = this->replanner();
+  EXPECT_EQ(replanner.consider({1.1, 0.9}).value(), nullptr);
+  EXPECT_EQ(replanner.active(), active_);
+}
+
+TEST_F(ReplannerTest, MovesATaskAwayFromAProcessorThatHasBecomeTooSlow) {
+  ASSERT_EQ(active_->tasks[0].placement[0], kFirst);
+  Replanner replanner = this->replanner();
+  const auto plan = replanner.consider({3, 1}).value();
+  ASSERT_NE(plan, nullptr);
+  EXPECT_EQ(plan->tasks[0].placement[0], kSecond);
+  EXPECT_EQ(replanner.active(), plan);
+  EXPECT_EQ(replanner.consider({3, 1}).value(), nullptr);  // nothing new
+}
+
+TEST_F(ReplannerTest, EstimatesStayThoseOfTheQuietMachine) {
+  Replanner replanner = this->replanner();
+  const auto plan = replanner.consider({3, 1.1}).value();
+  ASSERT_NE(plan, nullptr);
+  EXPECT_NEAR(to_ms(plan->tasks[0].estimates[0].latency), 4.4, 1e-9);
+}
+
+TEST_F(ReplannerTest, StaysWhenAllAreEquallySlowAndNothingIsBetter) {
+  Replanner replanner = this->replanner();
+  EXPECT_EQ(replanner.consider({3, 3}).value(), nullptr);
+}
+
+TEST(EngineDrift, EveryStageIsComparedWithItsEstimate) {
+  testing::FakeWorld world(1, 1, 2);
+  std::atomic<Seconds> now{Seconds(0)};
+  world.on_run = [&](const SubgraphKey&, std::span<const float>, std::span<float>) {
+    now = now.load() + from_ms(2);  // plans of the fake world estimate one
+    return Status();
+  };
+  Drift drift(1);
+  const testing::Inputs inputs(1);
+  const auto engine = world.start(world.plan_of(0), nullptr, {.clock = [&] { return now.load(); }, .drift = &drift});
+  for (std::size_t r = 0; r < Drift::kMemory; ++r) ASSERT_TRUE(engine->submit(testing::request(r), inputs[0]).ok());
+  engine->drain();
+  EXPECT_DOUBLE_EQ(drift.slowdown(kFirst), 2);
+}
+
+}  // namespace
+}  // namespace sparseloom::run
