@@ -25,7 +25,7 @@ struct Options {
   int threads = 0;
   std::string database;
   std::string mode = "exhaustive";
-  std::string estimator = "margins";
+  std::string estimator = "logits";
   std::size_t budget = 50;
   double level = 0.9;
   std::uint64_t seed = 1;
@@ -260,7 +260,7 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_option("--budget", options->budget, "estimate: stitched variants run per task, originals included");
   command.add_option("--confidence", options->level,
                      "estimate: probability with which a picked variant keeps its lower bound");
-  command.add_option("--estimator", options->estimator, "estimate: margins, or trees (the paper's)");
+  command.add_option("--estimator", options->estimator, "estimate: logits, or trees (the paper's)");
   command.add_option("--seed", options->seed, "estimate: of what is drawn at random");
   command.add_option("--json", options->json, "also write the result to this file");
   command.footer(

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstring>
-#include <limits>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -58,17 +57,10 @@ struct Shared {
 
 Status cancelled() { return {Code::kCancelled, "stopped"}; }
 
-// The logit of the right class less the largest other one.
-float margin_of(std::span<const std::byte> logits, std::int32_t label) {
-  float right = 0;
-  float other = -std::numeric_limits<float>::infinity();
-  for (std::size_t c = 0; c < logits.size() / sizeof(float); ++c) {
-    float logit = 0;
-    std::memcpy(&logit, logits.data() + c * sizeof(float), sizeof logit);
-    (static_cast<std::int32_t>(c) == label ? right : other) =
-        static_cast<std::int32_t>(c) == label ? logit : std::max(other, logit);
-  }
-  return right - other;
+void append_floats(std::span<const std::byte> from, std::vector<float>& to) {
+  const std::size_t before = to.size();
+  to.resize(before + from.size() / sizeof(float));
+  std::memcpy(to.data() + before, from.data(), from.size());
 }
 
 // One thread's part of the walk. `store_[s]` keeps what stage s takes, for all samples, under the prefix that is
@@ -149,25 +141,25 @@ class Worker {
     SL_RETURN_IF_ERROR(follow(unit.prefix));
     const std::size_t last = sessions_.stages() - 1;
     std::vector<AccuracyEntry> entries;
-    std::vector<std::vector<float>> margins;
+    std::vector<std::vector<float>> outputs;
     for (std::size_t k = 0; k < unit.last.size(); ++k) {
       // Workers that meet on one executable would take turns.
       const zoo::VariantId v = unit.last[(k + index_) % unit.last.size()];
       AccuracyEntry entry{job_.task, job_.split, unit.prefix, {}};
       entry.sigma.push_back(v);
       entry.accuracy.samples = static_cast<std::int64_t>(job_.data.size());
-      auto& its_margins = margins.emplace_back();
+      auto& its_outputs = outputs.emplace_back();
       SL_RETURN_IF_ERROR(pass(last, v, [&](std::size_t n) {
         const auto logits = sessions_.at(last + 1).front().span();
         if (zoo::top1(logits) == job_.data.label(n)) ++entry.accuracy.correct;
-        if (shared_.options.on_margins) its_margins.push_back(margin_of(logits, job_.data.label(n)));
+        if (shared_.options.on_outputs) append_floats(logits, its_outputs);
         shared_.samples_done.fetch_add(1, std::memory_order_relaxed);
       }));
       entries.push_back(std::move(entry));
     }
     const std::scoped_lock lock(shared_.mutex);
-    for (std::size_t k = 0; k < entries.size() && shared_.options.on_margins; ++k) {
-      shared_.options.on_margins(entries[k].sigma, std::move(margins[k]));
+    for (std::size_t k = 0; k < entries.size() && shared_.options.on_outputs; ++k) {
+      shared_.options.on_outputs(entries[k].sigma, std::move(outputs[k]));
     }
     SL_RETURN_IF_ERROR(shared_.on_accuracies(entries));
     shared_.stitched += entries.size();

@@ -22,13 +22,12 @@ struct AccuracyJob {
   const std::vector<std::vector<std::shared_ptr<backend::Executable>>>& stages;
 };
 
-/// Takes, sample by sample, by how much the logit of the right class exceeds the largest other one of σ. Calls never
-/// overlap.
-using OnMargins = std::function<void(const zoo::Sigma&, std::vector<float>)>;
+/// Takes the logits of σ, sample by sample. Calls never overlap.
+using OnOutputs = std::function<void(const zoo::Sigma&, std::vector<float>)>;
 
 struct AccuracyOptions {
   std::size_t threads = 1;  ///< workers, each with sessions and stage outputs of its own
-  OnMargins on_margins{};   ///< called for every σ before it is handed over; empty: margins are not kept
+  OnOutputs on_outputs{};   ///< called for every σ before it is handed over; empty: outputs are not kept
   Control control;
 };
 

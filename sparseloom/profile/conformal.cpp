@@ -20,34 +20,59 @@ std::vector<std::size_t> by_speed(const std::vector<Candidate>& candidates) {
   return order;
 }
 
+// The first that keeps `bound` and is not `absent`; order.size() candidates: none.
+std::size_t pick(const std::vector<std::size_t>& order, const std::vector<Candidate>& candidates,
+                 const std::vector<bool>& absent, double bound) {
+  for (const std::size_t i : order) {
+    if (!absent[i] && candidates[i].value >= bound) return i;
+  }
+  return order.size();
+}
+
+double draw_between(double from, double to, std::mt19937_64& random) {
+  return from + static_cast<double>(random() >> 11U) * 0x1p-53 * (to - from);  // the same with every library
+}
+
+// So often in a row may a drawn bound lead to nothing new before what was drawn is taken for absent.
+constexpr std::size_t kPatience = 50;
+
 // Below this rounding makes a difference between level · (m+1) and a whole number.
 constexpr double kRounding = 1e-9;
 
 }  // namespace
 
-std::vector<std::size_t> picks(const std::vector<Candidate>& candidates, const std::vector<bool>& eligible, double from,
-                               double to, std::size_t at_least) {
-  std::vector<std::size_t> order = by_speed(candidates);
+std::vector<std::size_t> picks(const std::vector<Candidate>& candidates, double from, double to) {
   std::vector<std::size_t> result;
-  while (!order.empty()) {
-    std::vector<std::size_t> left;
-    // The fastest that keeps a bound in [from, to]: it is better than all faster ones, and the bound is above theirs.
-    double best = -std::numeric_limits<double>::infinity();
-    bool any = false;
-    for (const std::size_t i : order) {
-      const double value = candidates[i].value;
-      if (value >= from && value > best && best < to) {
-        best = value;
-        any = true;
-        if (eligible[i]) result.push_back(i);
-      } else {
-        left.push_back(i);
-      }
-    }
-    if (!any || result.size() >= at_least) break;
-    order = std::move(left);
+  double best = -std::numeric_limits<double>::infinity();
+  for (const std::size_t i : by_speed(candidates)) {
+    // It keeps some bound in [from, to] that all faster ones miss.
+    if (candidates[i].value < from || candidates[i].value <= best || best >= to) continue;
+    best = candidates[i].value;
+    result.push_back(i);
   }
   return result;
+}
+
+std::vector<std::size_t> draw_picks(const std::vector<Candidate>& candidates, const std::vector<bool>& measured,
+                                    double from, double to, std::size_t count, std::mt19937_64& random) {
+  const std::vector<std::size_t> order = by_speed(candidates);
+  std::vector<bool> done = measured;
+  std::vector<bool> absent(candidates.size(), false);
+  std::vector<std::size_t> drawn;
+  std::size_t in_vain = 0;
+  while (drawn.size() < count) {
+    const std::size_t i = pick(order, candidates, absent, draw_between(from, to, random));
+    if (i < order.size() && !done[i]) {
+      done[i] = true;
+      drawn.push_back(i);
+      in_vain = 0;
+    } else if (++in_vain > kPatience) {
+      if (absent == done) break;
+      absent = done;
+      in_vain = 0;
+    }
+  }
+  return drawn;
 }
 
 std::size_t calibration_size(double level) {
@@ -75,31 +100,32 @@ Coverage try_coverage(const CoverageTrial& trial, std::size_t draws, std::size_t
   std::mt19937_64 random(seed);
   const std::size_t n = trial.value.size();
   std::vector<Candidate> frozen(n);
-  std::vector<bool> eligible(n);
   for (std::size_t i = 0; i < n; ++i) {
     frozen[i] = {trial.latency_s[i], trial.measured[i] ? trial.truth[i] : trial.value[i]};
-    eligible[i] = !trial.measured[i];
   }
-  const std::vector<std::size_t> order = by_speed(frozen);
-  const std::vector<std::size_t> pool = picks(frozen, eligible, trial.from, trial.to, trial.pool);
   Coverage coverage;
   for (std::size_t d = 0; d < draws; ++d) {
     std::vector<Candidate> known = frozen;
     std::vector<bool> measured = trial.measured;
     std::vector<double> scores;
-    for (const std::size_t i : draw(pool, trial.calibration, random)) {
-      scores.push_back((trial.value[i] - trial.truth[i]) / trial.scale[i]);
-      known[i].value = trial.truth[i];
-      measured[i] = true;
+    while (scores.size() < trial.calibration) {
+      const std::size_t batch = std::min(trial.batch, trial.calibration - scores.size());
+      const auto drawn = draw_picks(known, measured, trial.from, trial.to, batch, random);
+      if (drawn.empty()) break;
+      for (const std::size_t i : drawn) {
+        scores.push_back((trial.value[i] - trial.truth[i]) / trial.scale[i]);
+        known[i].value = trial.truth[i];
+        measured[i] = true;
+      }
     }
     const double quantile = std::max(conformal_quantile(std::move(scores), trial.level), 0.0);
+    const std::vector<std::size_t> order = by_speed(known);
+    const std::vector<bool> absent(n, false);
     for (std::size_t b = 0; b < bounds; ++b) {
-      const double u = static_cast<double>(random() >> 11U) * 0x1p-53;
-      const double bound = trial.from + u * (trial.to - trial.from);
-      const auto picked = std::find_if(order.begin(), order.end(), [&](auto i) { return known[i].value >= bound; });
-      if (picked == order.end() || measured[*picked]) continue;
+      const std::size_t i = pick(order, known, absent, draw_between(trial.from, trial.to, random));
+      if (i == order.size() || measured[i]) continue;
       ++coverage.trials;
-      if (trial.truth[*picked] >= trial.value[*picked] - quantile * trial.scale[*picked]) ++coverage.covered;
+      if (trial.truth[i] >= trial.value[i] - quantile * trial.scale[i]) ++coverage.covered;
     }
   }
   return coverage;

@@ -13,11 +13,13 @@ struct Candidate {
 };
 
 /// The picks: what a planner that takes the fastest candidate with value ≥ bound picks as the bound runs from `from` to
-/// `to`: the front of speed and value. If fewer than `at_least` of them are `eligible`, then also what it would pick if
-/// these were not there, and so on. Indices, eligible ones alone, in no order that means something. O(layers · n log
-/// n).
-std::vector<std::size_t> picks(const std::vector<Candidate>& candidates, const std::vector<bool>& eligible, double from,
-                               double to, std::size_t at_least);
+/// `to`: the front of speed and value. Indices, fastest first. O(n log n).
+std::vector<std::size_t> picks(const std::vector<Candidate>& candidates, double from, double to);
+
+/// `count` different unmeasured candidates that such a planner picks for bounds drawn evenly from [from, to]. If it
+/// picks no more, those drawn are taken for absent, and the drawing goes on. Fewer if it never picks another one.
+std::vector<std::size_t> draw_picks(const std::vector<Candidate>& candidates, const std::vector<bool>& measured,
+                                    double from, double to, std::size_t count, std::mt19937_64& random);
 
 /// Fewest calibration scores with which `level` can be promised: ⌈level / (1 - level)⌉.
 std::size_t calibration_size(double level);
@@ -38,7 +40,7 @@ struct CoverageTrial {
   std::vector<bool> measured;   ///< before calibration
   double from = 0, to = 1;      ///< accuracy bounds that users ask for
   std::size_t calibration = 0;  ///< σ measured to calibrate
-  std::size_t pool = 0;         ///< picks() at least
+  std::size_t batch = 1;        ///< of them drawn at a time, before what they show is looked at
   double level = 0.9;
 };
 

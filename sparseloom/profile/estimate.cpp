@@ -73,7 +73,9 @@ class TaskRun {
 
     EstimationOptions how{.estimator = options_.estimator, .sizes = {}, .level = options_.level, .seed = options_.seed};
     SL_ASSIGN_OR_RETURN(how.sizes, divide_budget(options_.budget, task.variants.size(), task.stages(), options_.level));
-    EstimationInput input{task, distances, latencies(),
+    std::vector<std::int32_t> labels;
+    for (std::size_t n = 0; n < data.size(); ++n) labels.push_back(data.label(n));
+    EstimationInput input{task, distances, labels, latencies(),
                           [&](const std::vector<zoo::Sigma>& sigmas) { return observe(data, stages, sigmas); }};
     SL_ASSIGN_OR_RETURN(const Estimation made, estimate_task(input, how));
     result_.elapsed = Clock::now() - start;
@@ -113,9 +115,9 @@ class TaskRun {
     const std::set<zoo::Sigma> wanted(sigmas.begin(), sigmas.end());
     std::vector<Observation> seen;
     AccuracyOptions options{.threads = options_.measuring.threads,
-                            .on_margins =
-                                [&](const zoo::Sigma& sigma, std::vector<float> margins) {
-                                  seen.push_back({sigma, {}, std::move(margins)});
+                            .on_outputs =
+                                [&](const zoo::Sigma& sigma, std::vector<float> logits) {
+                                  seen.push_back({sigma, {}, std::move(logits)});
                                 },
                             .control = progress("accuracy")};
     const AccuracyJob job{.task = id_, .split = options_.split, .data = data, .stages = stages};

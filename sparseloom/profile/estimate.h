@@ -17,7 +17,7 @@ struct EstimateOptions {
   /// `use_shipped` are not looked at: what ships only serves to say how good the estimates are.
   MeasureOptions measuring;
   SplitName split = SplitName::kProfile;  ///< kTest: to try the method on data that plans do not use; nothing is kept
-  EstimatorKind estimator = EstimatorKind::kMargins;
+  EstimatorKind estimator = EstimatorKind::kLogits;
   std::size_t budget = 50;    ///< stitched variants run per task, originals included
   double level = 0.9;         ///< with which the lower bound shall hold
   std::size_t held_out = 20;  ///< run on top where the truth is not known, to tell errors by; 0: none

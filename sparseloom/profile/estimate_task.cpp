@@ -10,10 +10,10 @@
 namespace sparseloom::profile {
 namespace {
 
-constexpr std::size_t kMostCandidates = 2000;   // covariances between them are kept: 32 MB
-constexpr std::size_t kPoolPerCalibration = 4;  // picks that calibration is drawn from, per σ drawn
-constexpr std::size_t kActiveShare = 4;         // one in so many of what is left of the budget
-constexpr double kNear = 2;                     // expected errors below the front that still matter
+constexpr std::size_t kMostCandidates = 2000;  // covariances between them are kept: 32 MB
+constexpr std::size_t kCalibrationBatch = 3;   // run in one walk, so that workers have something to share
+constexpr std::size_t kActiveShare = 4;        // one in so many of what is left of the budget
+constexpr double kNear = 2;                    // expected errors below the front that still matter
 
 // All σ, or a seeded part of very many.
 std::vector<zoo::Sigma> candidates_of(const std::vector<zoo::Sigma>& all, std::uint64_t seed) {
@@ -79,6 +79,8 @@ class Work {
     return {};
   }
 
+  std::size_t classes() const { return made_.observed.front().logits.size() / input_.labels.size(); }
+
   void find_bounds() {
     made_.from = std::numeric_limits<double>::infinity();
     for (const Observation& one : made_.observed) {
@@ -91,11 +93,11 @@ class Work {
   }
 
   Status estimate() {
-    SL_ASSIGN_OR_RETURN(const GaussianProcess process, GaussianProcess::fit(kernel_, margins_of(made_.observed)));
+    SL_ASSIGN_OR_RETURN(const GaussianProcess process,
+                        GaussianProcess::fit(kernel_, targets_of(made_.observed, classes())));
     process_parameters_ = process.parameters();
-    const std::size_t samples = made_.observed.front().margins.size();
-    auto estimates = options_.estimator == EstimatorKind::kMargins
-                         ? estimate_by_margins(process, all_, samples)
+    auto estimates = options_.estimator == EstimatorKind::kLogits
+                         ? estimate_by_logits(process, all_, input_.labels, classes())
                          : estimate_by_trees({input_.task, input_.distances}, made_.observed, all_);
     if (!estimates.ok()) return estimates.status();
     made_.estimates = std::move(estimates).value();
@@ -130,20 +132,22 @@ class Work {
   }
 
   Status calibrate() {
-    std::vector<bool> eligible;
-    for (const bool measured : made_.measured) eligible.push_back(!measured);
-    made_.pool = kPoolPerCalibration * options_.sizes.calibration;
     std::mt19937_64 random(options_.seed);
-    for (const std::size_t i :
-         draw(picks(seen(), eligible, made_.from, made_.to, made_.pool), options_.sizes.calibration, random)) {
-      made_.calibration.push_back(all_[i]);
-    }
-    const std::size_t before = made_.observed.size();
-    SL_RETURN_IF_ERROR(observe(made_.calibration));
     std::vector<double> scores;
-    for (std::size_t k = before; k < made_.observed.size(); ++k) {
-      const EstimatedAccuracy& estimate = made_.estimates[numbering_.index_of(made_.observed[k].sigma)];
-      scores.push_back((estimate.value - made_.observed[k].accuracy.fraction()) / estimate.scale);
+    while (scores.size() < options_.sizes.calibration) {
+      const std::size_t batch = std::min(kCalibrationBatch, options_.sizes.calibration - scores.size());
+      std::vector<zoo::Sigma> next;
+      for (const std::size_t i : draw_picks(seen(), made_.measured, made_.from, made_.to, batch, random)) {
+        next.push_back(all_[i]);
+      }
+      if (next.empty()) break;
+      const std::size_t before = made_.observed.size();
+      SL_RETURN_IF_ERROR(observe(next));
+      for (std::size_t k = before; k < made_.observed.size(); ++k) {
+        const EstimatedAccuracy& estimate = made_.estimates[numbering_.index_of(made_.observed[k].sigma)];
+        scores.push_back((estimate.value - made_.observed[k].accuracy.fraction()) / estimate.scale);
+        made_.calibration.push_back(made_.observed[k].sigma);
+      }
     }
     made_.quantile = std::max(conformal_quantile(std::move(scores), options_.level), 0.0);
     return {};
@@ -207,7 +211,7 @@ CoverageTrial coverage_trial(const EstimationInput& input, const EstimationOptio
   trial.from = made.from;
   trial.to = made.to;
   trial.calibration = options.sizes.calibration;
-  trial.pool = made.pool;
+  trial.batch = kCalibrationBatch;
   trial.level = options.level;
   return trial;
 }

@@ -26,7 +26,7 @@ struct SampleSizes {
 Result<SampleSizes> divide_budget(std::size_t budget, std::size_t variants, std::size_t stages, double level);
 
 struct EstimationOptions {
-  EstimatorKind estimator = EstimatorKind::kMargins;
+  EstimatorKind estimator = EstimatorKind::kLogits;
   SampleSizes sizes;
   double level = 0.9;      ///< with which the lower bound shall hold
   std::uint64_t seed = 1;  ///< of the calibration's draw
@@ -36,7 +36,8 @@ struct EstimationOptions {
 struct EstimationInput {
   const zoo::Task& task;
   const OutputDistances& distances;
-  std::vector<double> latency_s;  ///< by σ's index: run alone where it is fastest
+  const std::vector<std::int32_t>& labels;  ///< by sample
+  std::vector<double> latency_s;            ///< by σ's index: run alone where it is fastest
   /// Runs stitched variants that were not asked for before (one walk of the prefix tree).
   std::function<Result<std::vector<Observation>>(const std::vector<zoo::Sigma>&)> observe;
 };
@@ -47,7 +48,6 @@ struct Estimation {
   std::vector<bool> measured;                ///< by σ's index
   std::vector<zoo::Sigma> calibration;
   double from = 0, to = 0;  ///< accuracies of the worst and the best original
-  std::size_t pool = 0;     ///< calibration was drawn from at least so many picks, if there were so many
   double quantile = 0;      ///< the lower bound is value - quantile · scale
 
   double lower(std::size_t index) const;

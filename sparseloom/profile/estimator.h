@@ -12,10 +12,10 @@ namespace sparseloom::profile {
 
 /// How the accuracy of a stitched variant that was not run is estimated.
 enum class EstimatorKind {
-  kMargins,  ///< ours: by how much each sample is answered right, interpolated over σ (docs/estimators.md)
-  kTrees     ///< the paper's: boosted trees over features of the chosen subgraphs
+  kLogits,  ///< ours: the answers to every sample, interpolated over σ (docs/estimators.md)
+  kTrees    ///< the paper's: boosted trees over features of the chosen subgraphs
 };
-/// "margins", "trees".
+/// "logits", "trees".
 std::string_view to_string(EstimatorKind kind);
 /// kInvalidArgument lists the names.
 Result<EstimatorKind> parse_estimator(std::string_view name);
@@ -24,7 +24,7 @@ Result<EstimatorKind> parse_estimator(std::string_view name);
 struct Observation {
   zoo::Sigma sigma;
   Accuracy accuracy;
-  std::vector<float> margins;  ///< by sample: the right class's logit less the largest other one
+  std::vector<float> logits;  ///< of every class, sample by sample
 };
 
 /// Fractions 0..1. `scale` says how large an error is to be expected, in units that compare σ with each other.
@@ -40,14 +40,15 @@ struct EstimatorInput {
 };
 
 /// Estimates every σ of `wanted` from what was observed, which must hold the original variants. Deterministic.
-/// kInternal if XGBoost or the regression fails. Margins: O(|wanted| · |observed| · samples).
-Result<std::vector<EstimatedAccuracy>> estimate_by_margins(const GaussianProcess& process,
-                                                           std::span<const zoo::Sigma> wanted, std::size_t samples);
+/// kInternal if XGBoost fails. By logits: O(|wanted| · |observed| · samples · classes).
+Result<std::vector<EstimatedAccuracy>> estimate_by_logits(const GaussianProcess& process,
+                                                          std::span<const zoo::Sigma> wanted,
+                                                          const std::vector<std::int32_t>& labels, std::size_t classes);
 Result<std::vector<EstimatedAccuracy>> estimate_by_trees(const EstimatorInput& input,
                                                          std::span<const Observation> observed,
                                                          std::span<const zoo::Sigma> wanted);
 
-/// The margins of what was observed, as targets.
-Observations margins_of(std::span<const Observation> observed);
+/// The logits of what was observed as targets; what all classes of a sample share says nothing and is taken out.
+Observations targets_of(std::span<const Observation> observed, std::size_t classes);
 
 }  // namespace sparseloom::profile

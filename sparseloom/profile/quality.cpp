@@ -54,7 +54,7 @@ Quality compare(const std::vector<double>& estimates, const std::vector<double>&
 double front_recall(const std::vector<Candidate>& seen, const std::vector<double>& truth, double from, double to) {
   std::vector<Candidate> real = seen;
   for (std::size_t i = 0; i < real.size(); ++i) real[i].value = truth[i];
-  const std::vector<std::size_t> front = picks(real, std::vector<bool>(real.size(), true), from, to, 0);
+  const std::vector<std::size_t> front = picks(real, from, to);
   std::size_t met = 0;
   for (const std::size_t wanted : front) {
     std::size_t picked = seen.size();
