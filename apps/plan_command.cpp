@@ -21,6 +21,7 @@ struct Options {
   std::string slo = "C5";
   std::string planner = "sparseloom";
   std::string objective = "responses";
+  std::string estimates = "value";
   std::vector<std::string> backends;
   std::string json;
   bool explain = false;
@@ -46,6 +47,12 @@ Result<std::unique_ptr<const plan::Planner>> throughput_planner(const Options& o
   plan::SparseloomOptions chosen;
   chosen.objective = plan::SparseloomOptions::Objective::kThroughput;
   return std::unique_ptr<const plan::Planner>(std::make_unique<plan::SparseloomPlanner>(chosen));
+}
+
+Result<profile::EstimateUse> parse_estimates(const std::string& text) {
+  if (text == "value") return profile::EstimateUse::kValue;
+  if (text == "lower") return profile::EstimateUse::kLower;
+  return error(Code::kInvalidArgument, "--estimates: '{}'; value and lower are allowed", text);
 }
 
 std::vector<std::string> variant_names(const zoo::Task& task, const zoo::Sigma& sigma) {
@@ -133,6 +140,7 @@ Status run(const Options& options) {
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
   SL_ASSIGN_OR_RETURN(const auto throughput, throughput_planner(options));
   if (throughput != nullptr) planner = throughput.get();
+  SL_ASSIGN_OR_RETURN(const auto estimates, parse_estimates(options.estimates));
   SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
 
   const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
@@ -141,8 +149,9 @@ Status run(const Options& options) {
   profile::EnsureOptions ensure;
   ensure.compile_cache = setup->compile_cache;
   ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
-  SL_ASSIGN_OR_RETURN(const profile::Profile profile,
+  SL_ASSIGN_OR_RETURN(profile::Profile profile,
                       profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
+  profile.use_estimates = estimates;
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   const plan::SloConfig slo = plan::grid_config(ranges, indices.first, indices.second);
   const plan::Problem problem{setup->zoo, soc, profile, slo};
@@ -173,6 +182,9 @@ std::function<Status()> add_plan(CLI::App& command) {
   command.add_option("--planner", options->planner, "which rule makes the plan (default: sparseloom)");
   command.add_option("--objective", options->objective,
                      "planner sparseloom only: responses (fewest late requests, default) or throughput");
+  command.add_option(
+      "--estimates", options->estimates,
+      "accuracies that were not measured but estimated count by value or by their lower bound: value, lower");
   command.add_option("--backend", options->backends, kBackendHelp);
   command.add_flag("--explain", options->explain, "say for every task which bound decides and what it excludes");
   command.add_option("--json", options->json, "also write the plan to this file");

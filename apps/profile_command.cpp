@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/estimate_report.h"
 #include "apps/setup.h"
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
@@ -24,6 +25,10 @@ struct Options {
   int threads = 0;
   std::string database;
   std::string mode = "exhaustive";
+  std::string estimator = "logits";
+  std::size_t budget = 50;
+  double level = 0.9;
+  std::uint64_t seed = 1;
   std::string json;
 };
 
@@ -36,9 +41,6 @@ Result<std::vector<profile::SplitName>> parse_split(const std::string& text) {
 
 Result<profile::MeasureOptions> measure_options(const Options& options, const Setup& setup) {
   profile::MeasureOptions measuring;
-  if (options.mode != "exhaustive") {
-    return error(Code::kInvalidArgument, "--mode: '{}'; exhaustive is allowed", options.mode);
-  }
   if (options.threads < 0) return error(Code::kInvalidArgument, "--threads: {}; at least 1", options.threads);
   for (const std::string& name : options.tasks) {
     SL_ASSIGN_OR_RETURN(const zoo::TaskId task, setup.zoo.find_task(name));
@@ -189,10 +191,44 @@ Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measur
   return {};
 }
 
+Status estimate(const Options& options, const Setup& setup) {
+  profile::EstimateOptions estimating;
+  SL_ASSIGN_OR_RETURN(estimating.measuring, measure_options(options, setup));
+  if (options.latency || options.accuracy || options.export_accuracy) {
+    return error(Code::kInvalidArgument,
+                 "--mode: estimate; --latency, --accuracy and --export-accuracy are of exhaustive");
+  }
+  if (!(options.level >= 0.5 && options.level <= 0.99)) {
+    return error(Code::kInvalidArgument, "--confidence: {}; 0.5 to 0.99 are allowed", options.level);
+  }
+  if (options.split != "profile" && options.split != "test" && options.split != "both") {
+    return parse_split(options.split).status();
+  }
+  estimating.split = options.split == "test" ? profile::SplitName::kTest : profile::SplitName::kProfile;
+  SL_ASSIGN_OR_RETURN(estimating.estimator, profile::parse_estimator(options.estimator));
+  estimating.budget = options.budget;
+  estimating.level = options.level;
+  estimating.seed = options.seed;
+  const auto estimated = profile::estimate(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, estimating);
+  if (!estimated.ok() && estimated.status().code() == Code::kCancelled) {
+    return error(Code::kCancelled, "profile: stopped; the tasks that were finished are kept");
+  }
+  if (!estimated.ok()) return estimated.status();
+  if (!options.json.empty()) {
+    SL_RETURN_IF_ERROR(write_file(options.json, estimate_json(setup, estimating.estimator, *estimated).dump(2) + "\n"));
+  }
+  print_estimates(setup, *estimated);
+  return {};
+}
+
 Status run(const Options& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  if (options.mode != "exhaustive" && options.mode != "estimate") {
+    return error(Code::kInvalidArgument, "--mode: '{}'; exhaustive and estimate are allowed", options.mode);
+  }
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+  if (options.mode == "estimate") return estimate(options, *setup);
   SL_ASSIGN_OR_RETURN(const profile::MeasureOptions measuring, measure_options(options, *setup));
   const auto measured = profile::measure(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, measuring);
   if (!measured.ok() && measured.status().code() == Code::kCancelled) {
@@ -219,9 +255,18 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_option("--task", options->tasks, "only this task (may be repeated)");
   command.add_option("--threads", options->threads, "workers for accuracies (default: one per CPU)");
   command.add_option("--database", options->database, "profile database (default: per user, zoo and machine)");
-  command.add_option("--mode", options->mode, "exhaustive: every stitched variant is run");
+  command.add_option("--mode", options->mode,
+                     "exhaustive: every stitched variant is run; estimate: few are, the others' accuracy is estimated");
+  command.add_option("--budget", options->budget, "estimate: stitched variants run per task, originals included");
+  command.add_option("--confidence", options->level,
+                     "estimate: probability with which a picked variant keeps its lower bound");
+  command.add_option("--estimator", options->estimator, "estimate: logits, or trees (the paper's)");
+  command.add_option("--seed", options->seed, "estimate: of what is drawn at random");
   command.add_option("--json", options->json, "also write the result to this file");
-  command.footer("Without --latency, --accuracy and --export-accuracy: everything that is missing.");
+  command.footer(
+      "Without --latency, --accuracy and --export-accuracy: everything that is missing. docs/estimators.md explains "
+      "--mode "
+      "estimate; with --split test it only tries the method and keeps nothing.");
   return [options] { return run(*options); };
 }
 

@@ -232,13 +232,12 @@ Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& s
 Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
                              const zoo::Sigma& sigma) {
   const profile::Accuracy& accuracy = profile.task(task).accuracy(sigma);
-  if (accuracy.samples == 0) {
-    return error(Code::kFailedPrecondition,
-                 "profile: task '{}', variant {}: accuracy not measured (run: sparseloom "
-                 "profile)",
-                 zoo.task(task).name, zoo::describe(zoo.task(task), sigma));
-  }
-  return accuracy.fraction();
+  if (accuracy.samples > 0) return accuracy.fraction();
+  const auto& estimate = profile.task(task).accuracy_estimate(sigma);
+  if (estimate) return profile.use_estimates == profile::EstimateUse::kLower ? estimate->lower : estimate->value;
+  return error(Code::kFailedPrecondition,
+               "profile: task '{}', variant {}: accuracy neither measured nor estimated (run: sparseloom profile)",
+               zoo.task(task).name, zoo::describe(zoo.task(task), sigma));
 }
 
 Status check_slos(const Problem& problem) {

@@ -77,7 +77,8 @@ zoo::Sigma original(std::size_t variant, std::size_t stages);
 /// Costs of every task of the zoo. Checks that profile and SLO list fit the zoo.
 Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile);
 
-/// Profile-split accuracy of σ. kFailedPrecondition if it was not measured.
+/// Profile-split accuracy of σ: measured, else estimated (profile::Profile::use_estimates says which of the two
+/// figures). kFailedPrecondition if it is neither.
 Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
                              const zoo::Sigma& sigma);
 

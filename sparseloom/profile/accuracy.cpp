@@ -5,10 +5,12 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "sparseloom/base/thread.h"
-#include "sparseloom/zoo/chain.h"
+#include "sparseloom/profile/stage_sessions.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -30,12 +32,12 @@ struct Shared {
   const AccuracyJob& job;
   const AccuracyOptions& options;
   const OnAccuracies& on_accuracies;
-  std::vector<Unit> units;  // prefixes in lexicographic order: neighbours share most of their stages
-  std::size_t wanted = 0;   // stitched variants, over all units
+  std::vector<Unit> units;  // not yet begun, prefixes in lexicographic order: neighbours share most of their stages
+  std::set<zoo::VariantId> begun;  // first stages that some worker has run
+  std::size_t wanted = 0;          // stitched variants, over all units
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::size_t next = 0;
   std::size_t running = 0;
   std::size_t stitched = 0;
   Status failure;
@@ -55,35 +57,25 @@ struct Shared {
 
 Status cancelled() { return {Code::kCancelled, "stopped"}; }
 
-// One thread's sessions, all bound once: those of a stage share the buffers in front of it and behind it. `store_[s]`
-// keeps what stage s takes, for all samples, under the prefix that is evaluated.
+void append_floats(std::span<const std::byte> from, std::vector<float>& to) {
+  const std::size_t before = to.size();
+  to.resize(before + from.size() / sizeof(float));
+  std::memcpy(to.data() + before, from.data(), from.size());
+}
+
+// One thread's part of the walk. `store_[s]` keeps what stage s takes, for all samples, under the prefix that is
+// evaluated.
 class Worker {
  public:
-  Worker(Shared& shared, std::size_t index) : shared_(shared), job_(shared.job), index_(index) {}
-
-  Status prepare() {
-    const auto& stages = job_.stages;
-    const std::size_t count = stages.front().size();
-    for (std::size_t s = 0; s < count; ++s) add_buffers(stages.front()[s]->inputs());
-    add_buffers(stages.front().back()->outputs());
-    sessions_.resize(count);
-    for (std::size_t s = 0; s < count; ++s) {
-      for (const auto& variant : stages) SL_RETURN_IF_ERROR(add_session(s, variant));
-    }
-    store_.resize(count);
-    for (std::size_t s = 1; s < count; ++s) store_[s] = HostBuffer(stride(s) * job_.data.size());
-    return {};
+  Worker(Shared& shared, StageSessions sessions, std::size_t index)
+      : shared_(shared), job_(shared.job), index_(index), sessions_(std::move(sessions)) {
+    store_.resize(sessions_.stages());
+    for (std::size_t s = 1; s < store_.size(); ++s) store_[s] = HostBuffer(sessions_.bytes(s) * job_.data.size());
   }
 
   void work() {
-    for (;;) {
-      std::size_t unit = 0;
-      {
-        const std::scoped_lock lock(shared_.mutex);
-        if (shared_.next == shared_.units.size() || shared_.should_stop()) return;
-        unit = shared_.next++;
-      }
-      if (Status status = evaluate(shared_.units[unit]); !status.ok()) {
+    while (const auto unit = take_unit()) {
+      if (Status status = evaluate(*unit); !status.ok()) {
         if (status.code() != Code::kCancelled) shared_.fail(std::move(status));
         return;
       }
@@ -91,63 +83,40 @@ class Worker {
   }
 
  private:
-  void add_buffers(const std::vector<TensorSpec>& specs) {
-    auto& buffers = at_.emplace_back();
-    for (const TensorSpec& spec : specs) buffers.emplace_back(spec.bytes());
-  }
-
-  Status add_session(std::size_t s, const std::vector<std::shared_ptr<backend::Executable>>& variant) {
-    const auto& dense = job_.stages.front();
-    if (s > 0) SL_RETURN_IF_ERROR(zoo::check_boundary(dense[s - 1]->outputs(), variant[s]->inputs(), s - 1));
-    if (s + 1 < dense.size()) {
-      SL_RETURN_IF_ERROR(zoo::check_boundary(variant[s]->outputs(), dense[s + 1]->inputs(), s));
+  // The next unit behind the first stage that this worker has in store; else of a first stage that no other worker has
+  // begun; else any: workers that share a first stage each run it.
+  std::optional<Unit> take_unit() {
+    const std::scoped_lock lock(shared_.mutex);
+    if (shared_.units.empty() || shared_.should_stop()) return std::nullopt;
+    auto next = shared_.units.end();
+    if (!current_.empty()) {
+      next = std::find_if(shared_.units.begin(), shared_.units.end(),
+                          [&](const Unit& unit) { return unit.prefix.front() == current_.front(); });
     }
-    SL_ASSIGN_OR_RETURN(auto session, variant[s]->new_session());
-    for (std::size_t i = 0; i < at_[s].size(); ++i) SL_RETURN_IF_ERROR(session->bind_input(i, at_[s][i].span()));
-    for (std::size_t i = 0; i < at_[s + 1].size(); ++i) {
-      SL_RETURN_IF_ERROR(session->bind_output(i, at_[s + 1][i].span()));
+    if (next == shared_.units.end()) {
+      next = std::find_if(shared_.units.begin(), shared_.units.end(), [&](const Unit& unit) {
+        return unit.prefix.empty() || !shared_.begun.contains(unit.prefix.front());
+      });
     }
-    sessions_[s].push_back(std::move(session));
-    return {};
-  }
-
-  std::size_t stride(std::size_t s) const {
-    std::size_t bytes = 0;
-    for (const HostBuffer& buffer : at_[s]) bytes += buffer.size();
-    return bytes;
+    if (next == shared_.units.end()) next = shared_.units.begin();
+    Unit unit = std::move(*next);
+    shared_.units.erase(next);
+    if (!unit.prefix.empty()) shared_.begun.insert(unit.prefix.front());
+    return unit;
   }
 
   void load(std::size_t s, std::size_t sample) {
-    if (s == 0) {
-      for (std::size_t i = 0; i < at_[0].size(); ++i) {
-        const auto bytes = job_.data.input(sample, i);
-        std::memcpy(at_[0][i].data(), bytes.data(), bytes.size());
-      }
-      return;
-    }
-    const std::byte* from = store_[s].data() + sample * stride(s);
-    for (HostBuffer& buffer : at_[s]) {
-      std::memcpy(buffer.data(), from, buffer.size());
-      from += buffer.size();
-    }
-  }
-
-  void keep(std::size_t s, std::size_t sample) {
-    std::byte* to = store_[s].data() + sample * stride(s);
-    for (const HostBuffer& buffer : at_[s]) {
-      std::memcpy(to, buffer.data(), buffer.size());
-      to += buffer.size();
-    }
+    if (s == 0) return sessions_.load(job_.data, sample);
+    sessions_.put(s, store_[s].data() + sample * sessions_.bytes(s));
   }
 
   // All samples through stage s of variant v; `after` sees each.
   template <typename After>
   Status pass(std::size_t s, zoo::VariantId v, After after) {
-    backend::Session& session = *sessions_[s][v.index()];
     for (std::size_t n = 0; n < job_.data.size(); ++n) {
       if (n % kSamplesBetweenChecks == 0 && shared_.should_stop()) return cancelled();
       load(s, n);
-      SL_RETURN_IF_ERROR(session.run());
+      SL_RETURN_IF_ERROR(sessions_.run(s, v.index()));
       after(n);
     }
     ++shared_.stage_passes;
@@ -160,7 +129,9 @@ class Worker {
     current_.erase(differs, current_.end());
     while (current_.size() < prefix.size()) {
       const std::size_t s = current_.size();
-      SL_RETURN_IF_ERROR(pass(s, prefix[s], [&](std::size_t n) { keep(s + 1, n); }));
+      const std::size_t bytes = sessions_.bytes(s + 1);
+      SL_RETURN_IF_ERROR(
+          pass(s, prefix[s], [&](std::size_t n) { sessions_.take(s + 1, store_[s + 1].data() + n * bytes); }));
       current_.push_back(prefix[s]);
     }
     return {};
@@ -168,21 +139,28 @@ class Worker {
 
   Status evaluate(const Unit& unit) {
     SL_RETURN_IF_ERROR(follow(unit.prefix));
-    const std::size_t last = sessions_.size() - 1;
+    const std::size_t last = sessions_.stages() - 1;
     std::vector<AccuracyEntry> entries;
+    std::vector<std::vector<float>> outputs;
     for (std::size_t k = 0; k < unit.last.size(); ++k) {
       // Workers that meet on one executable would take turns.
       const zoo::VariantId v = unit.last[(k + index_) % unit.last.size()];
       AccuracyEntry entry{job_.task, job_.split, unit.prefix, {}};
       entry.sigma.push_back(v);
       entry.accuracy.samples = static_cast<std::int64_t>(job_.data.size());
+      auto& its_outputs = outputs.emplace_back();
       SL_RETURN_IF_ERROR(pass(last, v, [&](std::size_t n) {
-        if (zoo::top1(at_[last + 1].front().span()) == job_.data.label(n)) ++entry.accuracy.correct;
+        const auto logits = sessions_.at(last + 1).front().span();
+        if (zoo::top1(logits) == job_.data.label(n)) ++entry.accuracy.correct;
+        if (shared_.options.on_outputs) append_floats(logits, its_outputs);
         shared_.samples_done.fetch_add(1, std::memory_order_relaxed);
       }));
       entries.push_back(std::move(entry));
     }
     const std::scoped_lock lock(shared_.mutex);
+    for (std::size_t k = 0; k < entries.size() && shared_.options.on_outputs; ++k) {
+      shared_.options.on_outputs(entries[k].sigma, std::move(outputs[k]));
+    }
     SL_RETURN_IF_ERROR(shared_.on_accuracies(entries));
     shared_.stitched += entries.size();
     return {};
@@ -191,10 +169,9 @@ class Worker {
   Shared& shared_;
   const AccuracyJob& job_;
   const std::size_t index_;
-  std::vector<std::vector<HostBuffer>> at_;  // [s]: one sample in front of stage s
-  std::vector<HostBuffer> store_;            // [s]: all samples in front of stage s, from 1
-  zoo::Sigma current_;                       // the prefix that store_ holds
-  std::vector<std::vector<std::unique_ptr<backend::Session>>> sessions_;  // [s][v]
+  StageSessions sessions_;
+  std::vector<HostBuffer> store_;  // [s]: all samples in front of stage s, from 1
+  zoo::Sigma current_;             // the prefix that store_ holds
 };
 
 std::vector<Unit> missing_units(std::size_t variants, std::size_t stages,
@@ -230,12 +207,11 @@ Progress progress_of(const Shared& shared, Clock::time_point start) {
 void run_worker(Shared& shared, std::size_t index) {
   name_this_thread("accuracy");
   try {
-    Worker worker(shared, index);
-    Status status = worker.prepare();
-    if (!status.ok()) {
-      shared.fail(std::move(status));
+    auto sessions = StageSessions::bind(shared.job.stages);
+    if (sessions.ok()) {
+      Worker(shared, std::move(sessions).value(), index).work();
     } else {
-      worker.work();
+      shared.fail(sessions.status());
     }
   } catch (const std::bad_alloc&) {
     shared.fail({Code::kResourceExhausted, "not enough memory to keep the outputs of every stage; use fewer threads"});

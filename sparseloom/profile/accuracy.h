@@ -22,8 +22,12 @@ struct AccuracyJob {
   const std::vector<std::vector<std::shared_ptr<backend::Executable>>>& stages;
 };
 
+/// Takes the logits of σ, sample by sample. Calls never overlap.
+using OnOutputs = std::function<void(const zoo::Sigma&, std::vector<float>)>;
+
 struct AccuracyOptions {
   std::size_t threads = 1;  ///< workers, each with sessions and stage outputs of its own
+  OnOutputs on_outputs{};   ///< called for every σ before it is handed over; empty: outputs are not kept
   Control control;
 };
 
@@ -40,7 +44,8 @@ using OnAccuracies = std::function<Status(std::span<const AccuracyEntry>)>;
 
 /// Counts the correct answers of every stitched variant exactly, by the tree of prefixes: the outputs of a stage are
 /// kept for all samples while everything below that prefix is evaluated, so V + V² + ... + V^S passes through a stage
-/// suffice instead of S·V^S (with n workers, up to (n-1)(V + ... + V^(S-2)) more). A σ for which `known` says true is
+/// suffice instead of S·V^S (with n workers, up to (n-1)(V + ... + V^(S-2)) more; each keeps to
+/// the first stage that it has begun, so it is few). A σ for which `known` says true is
 /// skipped, and so is a prefix behind which every σ is known. Memory: samples x boundary bytes per stage and worker.
 /// Does nothing per sample but copy and run.
 /// kCancelled when stopped: every σ handed to `on_accuracies` by then is complete.

@@ -11,8 +11,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
-constexpr std::int64_t kFormatVersion = 3;
+constexpr std::int64_t kFormatVersion = 4;
 constexpr std::int64_t kWithoutSparsity = 2;  // the oldest version that is brought up to date
+constexpr std::int64_t kWithoutEstimates = 3;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -31,12 +32,19 @@ CREATE TABLE sparsity (
   PRIMARY KEY (task, variant, stage)) WITHOUT ROWID;
 )";
 
+constexpr const char* kEstimateTable = R"(
+CREATE TABLE estimate (
+  task TEXT NOT NULL, sigma TEXT NOT NULL, value REAL NOT NULL, lower REAL NOT NULL, estimator_version INTEGER NOT NULL,
+  PRIMARY KEY (task, sigma)) WITHOUT ROWID;
+)";
+
 std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 // Recorded by the creator; every later opener must bring the same.
 Status create(const Connection& db, const zoo::Zoo& zoo, const soc::Soc& soc) {
   SL_RETURN_IF_ERROR(db.execute(kSchema));
   SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
+  SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
   SL_RETURN_IF_ERROR(
       db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kFormatVersion)));
   SL_ASSIGN_OR_RETURN(Statement insert, db.prepare("INSERT INTO meta VALUES (?, ?)"));
@@ -68,9 +76,9 @@ Status check_owner(const Connection& db) {
                  "{}: a database of another program (application id {}); give another file with --database", path, id);
   }
   SL_ASSIGN_OR_RETURN(const std::int64_t version, db.integer("PRAGMA user_version"));
-  if (version == kFormatVersion || version == kWithoutSparsity) return {};
+  if (version >= kWithoutSparsity && version <= kFormatVersion) return {};
   return error(Code::kFailedPrecondition,
-               "{}: profile database of format_version {}, this release reads {} and {}; delete it or give another "
+               "{}: profile database of format_version {}, this release reads {} to {}; delete it or give another "
                "file with --database",
                path, version, kWithoutSparsity, kFormatVersion);
 }
@@ -80,8 +88,9 @@ Status bring_up_to_date(const Connection& db) {
   if (version == kFormatVersion) return {};
   SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db));
   SL_ASSIGN_OR_RETURN(const std::int64_t still, db.integer("PRAGMA user_version"));  // as in prepare()
-  if (still == kWithoutSparsity) {
-    SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
+  if (still <= kWithoutSparsity) SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
+  if (still <= kWithoutEstimates) {
+    SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
     SL_RETURN_IF_ERROR(db.execute(fmt::format("PRAGMA user_version = {}", kFormatVersion)));
   }
   return transaction.commit();
@@ -218,6 +227,56 @@ class Database::Impl {
     }
   }
 
+  Status read_estimates(Profile& profile) const {
+    SL_ASSIGN_OR_RETURN(Statement rows,
+                        db_.prepare("SELECT task, sigma, value, lower, estimator_version FROM estimate"));
+    for (;;) {
+      SL_ASSIGN_OR_RETURN(const bool more, rows.step());
+      if (!more) return {};
+      if (rows.integer(4) != kEstimatorVersion) {
+        return error(Code::kFailedPrecondition,
+                     "{}: accuracies estimated by estimator version {}, this release has {}; estimate again with: "
+                     "sparseloom profile --mode estimate --zoo {}",
+                     db_.path().string(), rows.integer(4), kEstimatorVersion, zoo_.root.string());
+      }
+      const auto task = zoo_.find_task(rows.text(0));
+      if (!task.ok()) return bad_row(db_, "estimate", rows.text(0));
+      const auto sigma = sigma_in(zoo_.task(*task), rows.text(1));
+      const AccuracyEstimate estimate{rows.number(2), rows.number(3)};
+      const bool sane = estimate.lower >= 0 && estimate.lower <= estimate.value && estimate.value <= 1;
+      if (!sigma || !sane) return bad_row(db_, "estimate", rows.text(0) + " " + rows.text(1));
+      profile.tasks[task->index()].set_accuracy_estimate(*sigma, estimate);
+    }
+  }
+
+  // One transaction: a reader sees the old estimates or the new ones.
+  Status replace_estimates(zoo::TaskId task, std::span<const EstimateEntry> entries) {
+    SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db_));
+    {
+      SL_ASSIGN_OR_RETURN(Statement remove, db_.prepare("DELETE FROM estimate WHERE task = ?"));
+      SL_RETURN_IF_ERROR(remove.bind(1, zoo_.task(task).name));
+      SL_RETURN_IF_ERROR(remove.step().status());
+      SL_ASSIGN_OR_RETURN(Statement insert, db_.prepare("INSERT INTO estimate VALUES (?, ?, ?, ?, ?)"));
+      for (const EstimateEntry& entry : entries) SL_RETURN_IF_ERROR(write_row(insert, entry));
+    }
+    return transaction.commit();
+  }
+
+  Status forget_other_estimates() const {
+    return db_.execute(fmt::format("DELETE FROM estimate WHERE estimator_version <> {}", kEstimatorVersion));
+  }
+
+  Status write_row(Statement& insert, const EstimateEntry& entry) const {
+    const zoo::Task& task = zoo_.task(entry.task);
+    SL_RETURN_IF_ERROR(insert.reset());
+    SL_RETURN_IF_ERROR(insert.bind(1, task.name));
+    SL_RETURN_IF_ERROR(insert.bind(2, zoo::describe(task, entry.sigma)));
+    SL_RETURN_IF_ERROR(insert.bind(3, entry.estimate.value));
+    SL_RETURN_IF_ERROR(insert.bind(4, entry.estimate.lower));
+    SL_RETURN_IF_ERROR(insert.bind(5, kEstimatorVersion));
+    return insert.step().status();
+  }
+
   Status write_row(Statement& insert, const LatencyEntry& entry) const {
     const zoo::Task& task = zoo_.task(entry.task);
     const Latency& l = entry.latency;
@@ -294,6 +353,7 @@ Result<Database> Database::open(const fs::path& path, const zoo::Zoo& zoo, const
 Status Database::read(Profile& profile) const {
   SL_RETURN_IF_ERROR(impl_->read_latencies(profile));
   SL_RETURN_IF_ERROR(impl_->read_sparsities(profile));
+  SL_RETURN_IF_ERROR(impl_->read_estimates(profile));
   return impl_->read_accuracies(profile);
 }
 
@@ -308,6 +368,12 @@ Status Database::write(std::span<const SparsityEntry> entries) {
 Status Database::write(std::span<const AccuracyEntry> entries) {
   return impl_->write("INSERT OR REPLACE INTO accuracy VALUES (?, ?, ?, ?, ?)", entries);
 }
+
+Status Database::write(zoo::TaskId task, std::span<const EstimateEntry> entries) {
+  return impl_->replace_estimates(task, entries);
+}
+
+Status Database::forget_other_estimates() { return impl_->forget_other_estimates(); }
 
 const fs::path& Database::path() const { return impl_->path(); }
 

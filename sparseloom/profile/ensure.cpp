@@ -16,7 +16,7 @@ Status check_accuracy(const zoo::Zoo& zoo, const Profile& profile, const std::ve
     const TaskProfile& task = profile.tasks[t];
     for (std::size_t i = 0; i < task.stitched(); ++i) {
       const zoo::Sigma sigma = task.sigma_at(i);
-      if (task.accuracy(sigma).samples > 0) continue;
+      if (task.accuracy(sigma).samples > 0 || task.accuracy_estimate(sigma)) continue;
       return error(Code::kFailedPrecondition,
                    "task '{}': no accuracy for {} ({}); measure it with: sparseloom profile --zoo {} --accuracy",
                    zoo.tasks[t].name, zoo::describe(zoo.tasks[t], sigma),

@@ -14,7 +14,8 @@ struct EnsureOptions {
   /// Compiled blobs; empty: default_compile_cache(). Give a Residency the same folder: what was compiled for measuring
   /// then loads from it.
   std::filesystem::path compile_cache;
-  /// Fail with kFailedPrecondition when a task's accuracies on the profile split are neither shipped nor measured.
+  /// Fail with kFailedPrecondition when a task's accuracies on the profile split are neither shipped nor measured nor
+  /// estimated.
   bool require_accuracy = true;
   Control control;
 };

@@ -18,7 +18,8 @@ TaskProfile::TaskProfile(std::size_t variants, std::size_t stages, std::size_t p
       latency_(variants * stages * processors * soc::kBackends.size()),
       sparsity_(variants * stages),
       accuracy_profile_(power(variants, stages)),
-      accuracy_test_(accuracy_profile_.size()) {}
+      accuracy_test_(accuracy_profile_.size()),
+      accuracy_estimate_(accuracy_profile_.size()) {}
 
 std::size_t TaskProfile::index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
   const std::size_t on_processor = index_of(v, i) * processors_ + p.index();
@@ -43,6 +44,14 @@ void TaskProfile::set_accuracy(const zoo::Sigma& sigma, const Accuracy& accuracy
 
 void TaskProfile::set_accuracy_test(const zoo::Sigma& sigma, const Accuracy& accuracy) {
   accuracy_test_[index_of(sigma)] = accuracy;
+}
+
+const std::optional<AccuracyEstimate>& TaskProfile::accuracy_estimate(const zoo::Sigma& sigma) const {
+  return accuracy_estimate_[index_of(sigma)];
+}
+
+void TaskProfile::set_accuracy_estimate(const zoo::Sigma& sigma, const AccuracyEstimate& estimate) {
+  accuracy_estimate_[index_of(sigma)] = estimate;
 }
 
 std::size_t TaskProfile::index_of(const zoo::Sigma& sigma) const {

@@ -31,6 +31,12 @@ struct Accuracy {
   double fraction() const { return samples == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(samples); }
 };
 
+/// Accuracy of a stitched variant that was not run, as an estimator sees it (docs/estimators.md). Fractions 0..1.
+struct AccuracyEstimate {
+  double value = 0;  ///< expected
+  double lower = 0;  ///< holds with the promised probability for what a planner picks; at most `value`
+};
+
 /// Zeros among the elements that one stage of a variant hands to the next, all stages being that variant's.
 struct Sparsity {
   double mean = 0;           ///< their share, 0..1, as sparseloom::sparsity() sees it; the mean over samples
@@ -63,6 +69,10 @@ class TaskProfile {
   void set_accuracy(const zoo::Sigma& sigma, const Accuracy& accuracy);
   void set_accuracy_test(const zoo::Sigma& sigma, const Accuracy& accuracy);
 
+  /// Estimate of the accuracy on the profile split; none: never estimated. What was measured counts before it.
+  const std::optional<AccuracyEstimate>& accuracy_estimate(const zoo::Sigma& sigma) const;
+  void set_accuracy_estimate(const zoo::Sigma& sigma, const AccuracyEstimate& estimate);
+
   /// Position of σ in the enumeration where the last stage runs fastest; and back.
   std::size_t index_of(const zoo::Sigma& sigma) const;
   zoo::Sigma sigma_at(std::size_t index) const;
@@ -75,7 +85,11 @@ class TaskProfile {
   std::vector<Latency> latency_;
   std::vector<Sparsity> sparsity_;
   std::vector<Accuracy> accuracy_profile_, accuracy_test_;
+  std::vector<std::optional<AccuracyEstimate>> accuracy_estimate_;
 };
+
+/// What plans take for the accuracy of a σ that was estimated and not measured.
+enum class EstimateUse { kValue, kLower };
 
 /// Everything plans and reports ask about. A value.
 struct Profile {
@@ -83,6 +97,7 @@ struct Profile {
   /// Moving one boundary tensor set between memory domains: seconds per byte and per hop; 0 inside one domain.
   Seconds transfer_latency{0};
   double transfer_seconds_per_byte = 0;
+  EstimateUse use_estimates = EstimateUse::kValue;
   /// Bytes that stage i hands to stage i+1, [task][i], S-1 entries per task. Needed only where transfers cost per byte.
   std::vector<std::vector<Bytes>> boundary;
 

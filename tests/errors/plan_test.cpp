@@ -14,6 +14,10 @@ TEST(PlanErrors, SloConfigurationOffTheGrid) {
   expect_one_line_error(plan({"--slo", "a9l0"}), 2, {"'a9l0'", "0..8"});
 }
 
+TEST(PlanErrors, UnknownUseOfEstimates) {
+  expect_one_line_error(plan({"--estimates", "best"}), 2, {"--estimates", "'best'", "value and lower"});
+}
+
 TEST(PlanErrors, UnknownPlanner) {
   expect_one_line_error(plan({"--planner", "fastest"}), 2, {"'fastest'", "sparseloom", "av-np"});
 }

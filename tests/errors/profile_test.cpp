@@ -18,6 +18,26 @@ TEST(ProfileErrors, UnknownMode) {
   expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--mode", "guess"}), 2, {"--mode", "guess"});
 }
 
+TEST(ProfileErrors, BudgetTooSmallForAnEstimate) {
+  expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--mode", "estimate", "--budget", "12"}), 2,
+                        {"--budget", "12", "29 to 999"});
+}
+
+TEST(ProfileErrors, UnknownEstimator) {
+  expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--mode", "estimate", "--estimator", "oracle"}), 2,
+                        {"--estimator", "oracle", "logits and trees"});
+}
+
+TEST(ProfileErrors, ConfidenceThatNothingCanGive) {
+  expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--mode", "estimate", "--confidence", "1"}), 2,
+                        {"--confidence", "0.5 to 0.99"});
+}
+
+TEST(ProfileErrors, EstimateOfWhatIsMeasuredExhaustively) {
+  expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--mode", "estimate", "--accuracy"}), 2,
+                        {"--mode", "--accuracy"});
+}
+
 TEST(ProfileErrors, NegativeThreads) {
   expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--threads", "-1"}), 2, {"--threads", "-1"});
 }

@@ -52,5 +52,24 @@ TEST(StageEstimate, SparsityIsNoneWhereTheProfileSaysNothing) {
   }
 }
 
+TEST(ReadAccuracy, WhatIsMeasuredCountsBeforeWhatIsEstimated) {
+  World world = three_stages();
+  const zoo::Sigma sigma = testing::sigma({1, 0, 1});
+  profile::TaskProfile& task = world.profile.tasks[0];
+  task.set_accuracy_estimate(sigma, {.value = 0.5, .lower = 0.4});
+  EXPECT_EQ(read_accuracy(world.zoo, world.profile, zoo::TaskId(0), sigma).value(), task.accuracy(sigma).fraction());
+}
+
+TEST(ReadAccuracy, OfAnEstimateIsItsValueOrItsLowerBound) {
+  World world = three_stages();
+  const zoo::Sigma sigma = testing::sigma({1, 0, 1});
+  world.profile.tasks[0].set_accuracy(sigma, {});
+  EXPECT_EQ(read_accuracy(world.zoo, world.profile, zoo::TaskId(0), sigma).status().code(), Code::kFailedPrecondition);
+  world.profile.tasks[0].set_accuracy_estimate(sigma, {.value = 0.5, .lower = 0.4});
+  EXPECT_EQ(read_accuracy(world.zoo, world.profile, zoo::TaskId(0), sigma).value(), 0.5);
+  world.profile.use_estimates = profile::EstimateUse::kLower;
+  EXPECT_EQ(read_accuracy(world.zoo, world.profile, zoo::TaskId(0), sigma).value(), 0.4);
+}
+
 }  // namespace
 }  // namespace sparseloom::plan

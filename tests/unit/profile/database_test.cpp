@@ -126,13 +126,13 @@ TEST_F(DatabaseTest, ForeignDamagedAndFutureFilesAreRefusedByName) {
     execute("PRAGMA user_version = " + version);
     status = open().status();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 and 3; delete it"));
+    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 to 4; delete it"));
   }
 }
 
 TEST_F(DatabaseTest, OneWithoutSparsitiesIsBroughtUpToDateAndKeepsItsLatencies) {
   ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
-  execute("DROP TABLE sparsity; PRAGMA user_version = 2");
+  execute("DROP TABLE sparsity; DROP TABLE estimate; PRAGMA user_version = 2");
   const SparsityEntry sparsity{zoo::TaskId(0), zoo::VariantId(0), zoo::StageId(0), {.mean = 0.5, .samples = 8}};
   {
     Database database = open().value();
@@ -144,9 +144,43 @@ TEST_F(DatabaseTest, OneWithoutSparsitiesIsBroughtUpToDateAndKeepsItsLatencies) 
   EXPECT_EQ(profile.tasks[0].latency(kLatency.variant, kLatency.stage, kLatency.processor, kLatency.backend).count, 30);
 }
 
+TEST_F(DatabaseTest, NewEstimatesReplaceThoseOfTheTask) {
+  const zoo::TaskId task(0);
+  const EstimateEntry old{task, sigma(0, 1, 2), {.value = 0.7, .lower = 0.6}};
+  const EstimateEntry now{task, sigma(2, 1, 0), {.value = 0.8, .lower = 0.7}};
+  Database database = open().value();
+  ASSERT_TRUE(database.write(task, std::span(&old, 1)).ok());
+  ASSERT_TRUE(database.write(task, std::span(&now, 1)).ok());
+  const Profile profile = read(database);
+  EXPECT_FALSE(profile.tasks[0].accuracy_estimate(old.sigma).has_value());
+  ASSERT_TRUE(profile.tasks[0].accuracy_estimate(now.sigma).has_value());
+  EXPECT_EQ(profile.tasks[0].accuracy_estimate(now.sigma)->lower, 0.7);
+}
+
+TEST_F(DatabaseTest, EstimatesOfAnotherEstimatorAreRefusedUntilForgotten) {
+  const EstimateEntry entry{zoo::TaskId(0), sigma(0, 1, 2), {.value = 0.7, .lower = 0.6}};
+  ASSERT_TRUE(open().value().write(entry.task, std::span(&entry, 1)).ok());
+  execute("UPDATE estimate SET estimator_version = 99");
+  Database database = open().value();
+  Profile profile = empty_profile(zoo_, soc_);
+  const Status status = database.read(profile);
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("estimator version 99, this release has 1"));
+  EXPECT_THAT(status.message(), HasSubstr("--mode estimate"));
+  ASSERT_TRUE(database.forget_other_estimates().ok());
+  EXPECT_TRUE(database.read(profile).ok());
+}
+
+TEST_F(DatabaseTest, OneWithoutEstimatesIsBroughtUpToDate) {
+  ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
+  execute("DROP TABLE estimate; PRAGMA user_version = 3");
+  const EstimateEntry entry{zoo::TaskId(0), sigma(0, 1, 2), {.value = 0.7, .lower = 0.6}};
+  EXPECT_TRUE(open().value().write(entry.task, std::span(&entry, 1)).ok());
+}
+
 TEST_F(DatabaseTest, OneOfAnotherZooStaysAsItIs) {
   ASSERT_TRUE(open().ok());
-  execute("DROP TABLE sparsity; PRAGMA user_version = 2");
+  execute("DROP TABLE sparsity; DROP TABLE estimate; PRAGMA user_version = 2");
   const std::string before = read_file(path()).value();
   zoo_.fingerprint = "0123";
   EXPECT_EQ(open().status().code(), Code::kFailedPrecondition);

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <vector>
+
+#include "sparseloom/base/thread.h"
+#include "sparseloom/profile/profile.h"
+#include "sparseloom/profile/progress.h"
+#include "sparseloom/profile/stages.h"
+#include "sparseloom/zoo/dataset.h"
+
+namespace sparseloom::profile {
+
+struct ChainLatencyOptions {
+  int rounds = 15;
+  std::vector<CpuIndex> cores;  ///< that it is run on
+  Control control;
+};
+
+/// A stitched variant run whole on one processor, and its stages run alone.
+struct ChainLatency {
+  zoo::Sigma sigma;
+  Seconds chain{0};   ///< median
+  Seconds stages{0};  ///< sum of the stages' medians, each run alone in the same rounds
+};
+
+/// Runs every σ as a chain and each of its stages by itself, in rounds over all of them in a seeded order, so that a
+/// disturbance hits both alike; the first round warms up. Stages run on what some chain left in front of them. On a
+/// thread of its own. kCancelled.
+Result<std::vector<ChainLatency>> measure_chains(const StageTable& stages, const zoo::Dataset& data,
+                                                 const std::vector<zoo::Sigma>& sigmas,
+                                                 const ChainLatencyOptions& options);
+
+}  // namespace sparseloom::profile

@@ -1,0 +1,46 @@
+// Private to profile: sessions of every stage of every variant of a task, for one thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "sparseloom/profile/stages.h"
+#include "sparseloom/zoo/dataset.h"
+
+namespace sparseloom::profile {
+
+/// All bound once: the sessions of a stage share the buffers in front of it and behind it, which hold one sample. Not
+/// thread-safe; sessions of one executable take turns.
+class StageSessions {
+ public:
+  /// kFailedPrecondition if what a stage hands on is not what the next one takes. The executables must outlive the
+  /// object.
+  static Result<StageSessions> bind(const StageTable& stages);
+
+  std::size_t variants() const { return sessions_.front().size(); }
+  std::size_t stages() const { return sessions_.size(); }
+  /// The tensors in front of stage s; s = S: the model's outputs.
+  std::vector<HostBuffer>& at(std::size_t s) { return at_[s]; }
+  /// Bytes in front of stage s.
+  std::size_t bytes(std::size_t s) const;
+
+  /// Copies one sample into the buffers in front of the first stage.
+  void load(const zoo::Dataset& data, std::size_t sample);
+  /// Copies bytes(s) bytes into the buffers in front of stage s, or out of them.
+  void put(std::size_t s, const std::byte* from);
+  void take(std::size_t s, std::byte* to) const;
+  /// Runs stage s of variant v.
+  Status run(std::size_t s, std::size_t v) { return sessions_[s][v]->run(); }
+
+ private:
+  StageSessions() = default;
+  void add_buffers(const std::vector<TensorSpec>& specs);
+  Status add_session(const StageTable& stages, std::size_t s, std::size_t v);
+
+  std::vector<std::vector<HostBuffer>> at_;                               // [s]
+  std::vector<std::vector<std::unique_ptr<backend::Session>>> sessions_;  // [s][v]; destroyed before the buffers
+};
+
+}  // namespace sparseloom::profile

@@ -1,0 +1,106 @@
+#include "sparseloom/profile/conformal.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <limits>
+
+namespace sparseloom::profile {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
+
+TEST(Picks, AreTheFrontOfSpeedAndAccuracy) {
+  const std::vector<Candidate> candidates{{1, 0.60}, {2, 0.70}, {3, 0.65}, {4, 0.80}, {5, 0.90}};
+  EXPECT_THAT(picks(candidates, 0, 1), ElementsAre(0, 1, 3, 4));
+  // The bound never exceeds 0.75: the fourth is picked for 0.72, nobody needs the fifth.
+  EXPECT_THAT(picks(candidates, 0.61, 0.75), ElementsAre(1, 3));
+}
+
+TEST(DrawPicks, AreWhatThePlannerWouldPickAndGoOnBelowTheFrontWhenItIsUsedUp) {
+  const std::vector<Candidate> candidates{{1, 0.60}, {2, 0.70}, {3, 0.65}, {4, 0.69}};
+  const std::vector<bool> measured{false, true, false, false};
+  std::mt19937_64 random(1);
+  EXPECT_THAT(draw_picks(candidates, measured, 0.5, 0.7, 1, random), ElementsAre(0));
+  EXPECT_THAT(draw_picks(candidates, measured, 0.5, 0.7, 3, random), UnorderedElementsAre(0, 2, 3));
+  EXPECT_THAT(draw_picks(candidates, measured, 0.5, 0.7, 9, random), UnorderedElementsAre(0, 2, 3));
+}
+
+TEST(ConformalQuantile, IsTheOrderStatisticThatTheLevelAsksFor) {
+  EXPECT_EQ(calibration_size(0.9), 9U);
+  EXPECT_EQ(calibration_size(0.5), 1U);
+  EXPECT_EQ(conformal_quantile({1, 9, 2, 8, 3, 7, 4, 6, 5}, 0.9), 9);
+  EXPECT_EQ(conformal_quantile({1, 9, 2, 8, 3, 7, 4, 6, 5}, 0.5), 5);
+  EXPECT_EQ(conformal_quantile({1, 2, 3}, 0.9), std::numeric_limits<double>::infinity());
+}
+
+TEST(Draw, TakesEverySubsetEquallyOften) {
+  std::mt19937_64 random(1);
+  std::vector<int> taken(5);
+  for (int i = 0; i < 10000; ++i) {
+    for (const std::size_t k : draw({0, 1, 2, 3, 4}, 2, random)) ++taken[k];
+  }
+  EXPECT_THAT(taken, Each(::testing::AllOf(::testing::Gt(3800), ::testing::Lt(4200))));
+  EXPECT_THAT(draw({7}, 3, random), ElementsAre(7));
+}
+
+// Stitched variants of which the faster are the less accurate, all estimated with errors of one size: the planner picks
+// those that were estimated too high.
+CoverageTrial selection_problem(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> error(0, 0.02);
+  std::uniform_real_distribution<double> scatter(-0.05, 0);
+  CoverageTrial trial;
+  for (int i = 0; i < 1000; ++i) {
+    trial.latency_s.push_back(0.001 + 1e-6 * i);
+    trial.truth.push_back(0.6 + 1e-4 * i + scatter(random));
+    trial.value.push_back(trial.truth.back() + error(random));
+    trial.scale.push_back(0.02);
+  }
+  trial.measured.assign(1000, false);
+  trial.from = 0.6;
+  trial.to = 0.7;
+  trial.calibration = 9;
+  trial.batch = 3;
+  trial.level = 0.9;
+  return trial;
+}
+
+TEST(Coverage, HoldsForWhatIsPickedNotOnlyOnAverage) {
+  Coverage all;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const Coverage one = try_coverage(selection_problem(seed), 20, 20, seed);
+    all.trials += one.trials;
+    all.covered += one.covered;
+  }
+  EXPECT_GT(all.trials, 10000U);
+  EXPECT_GE(all.share(), 0.90);
+  EXPECT_LE(all.share(), 0.97);  // not by a bound that says nothing
+}
+
+TEST(Coverage, CalibratingOnAnyVariantWouldNotHold) {
+  std::size_t trials = 0, covered = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const CoverageTrial trial = selection_problem(seed);
+    std::mt19937_64 random(seed);
+    std::vector<std::size_t> any(1000);
+    for (std::size_t i = 0; i < any.size(); ++i) any[i] = i;
+    std::vector<Candidate> seen;
+    for (std::size_t i = 0; i < any.size(); ++i) seen.push_back({trial.latency_s[i], trial.value[i]});
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      std::vector<double> scores;
+      for (const std::size_t i : draw(any, 9, random)) scores.push_back(trial.value[i] - trial.truth[i]);
+      const double quantile = conformal_quantile(std::move(scores), 0.9);
+      for (const std::size_t i : picks(seen, trial.from, trial.to)) {
+        ++trials;
+        covered += trial.truth[i] >= trial.value[i] - quantile ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_LT(static_cast<double>(covered) / static_cast<double>(trials), 0.8);
+}
+
+}  // namespace
+}  // namespace sparseloom::profile

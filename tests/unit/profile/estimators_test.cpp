@@ -1,0 +1,200 @@
+// Estimating accuracies from few stitched variants that were run: what is chosen, and what is made of it.
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <set>
+
+#include "sparseloom/profile/boosted_trees.h"
+#include "sparseloom/profile/estimate_task.h"
+#include "sparseloom/profile/quality.h"
+#include "sparseloom/profile/sample_choice.h"
+
+namespace sparseloom::profile {
+namespace {
+
+using ::testing::DoubleNear;
+using ::testing::HasSubstr;
+
+constexpr std::size_t kVariants = 6, kStages = 3, kSamples = 200;
+
+// Variant v costs more accuracy than v-1, at every stage: as a distance from dense, `level(v)`.
+double level(zoo::VariantId v) { return 0.1 * static_cast<double>(v.index()); }
+
+// A task whose samples are answered with a margin that every stage lowers by its level: sample n is right while the
+// levels add up to less than `ease(n)`.
+class AdditiveTask {
+ public:
+  AdditiveTask() : distances_(output_parts(kVariants, kStages)) {
+    for (std::size_t v = 0; v < kVariants; ++v) {
+      task_.variants.push_back(
+          {.name = "v" + std::to_string(v), .model = {}, .compression = {"unstructured", level(zoo::VariantId(v))}});
+    }
+    task_.cuts.resize(kStages - 1);
+    for (OutputDistances::Part& part : distances_.parts) fill(part);
+  }
+
+  static double margin(std::size_t n, const zoo::Sigma& sigma) {
+    double left = 2.0 * static_cast<double>(n) / kSamples;
+    for (const zoo::VariantId v : sigma) left -= level(v);
+    return left;
+  }
+  static double accuracy(const zoo::Sigma& sigma) { return observe(sigma).accuracy.fraction(); }
+  static Observation observe(const zoo::Sigma& sigma) {
+    Observation one{sigma, {0, kSamples}, {}};
+    for (std::size_t n = 0; n < kSamples; ++n) {
+      one.logits.push_back(static_cast<float>(margin(n, sigma)));  // of the right class, class 0
+      one.logits.push_back(0);
+      one.accuracy.correct += margin(n, sigma) > 0 ? 1 : 0;
+    }
+    return one;
+  }
+
+  EstimationInput input() {
+    std::vector<double> latency;
+    for (const zoo::Sigma& sigma : all_sigmas(kVariants, kStages)) {
+      double sum = 1;
+      for (const zoo::VariantId v : sigma) sum -= 0.3 * level(v);  // compressed is faster
+      latency.push_back(sum);
+    }
+    return {task_, distances_, labels_, latency, [this](const std::vector<zoo::Sigma>& sigmas) {
+              std::vector<Observation> seen;
+              for (const zoo::Sigma& sigma : sigmas) seen.push_back(observe(sigma));
+              asked_.insert(asked_.end(), sigmas.begin(), sigmas.end());
+              return Result<std::vector<Observation>>(std::move(seen));
+            }};
+  }
+  const OutputDistances& distances() const { return distances_; }
+  const zoo::Task& task() const { return task_; }
+  const std::vector<zoo::Sigma>& asked() const { return asked_; }
+
+ private:
+  static void fill(OutputDistances::Part& part) {
+    const auto sum_of = [&](std::size_t choice) {
+      double sum = 0;
+      for (std::size_t k = 0; k < part.stages.size(); ++k, choice /= kVariants) {
+        sum += level(zoo::VariantId(choice % kVariants));
+      }
+      return sum;
+    };
+    for (std::size_t a = 0; a < part.choices; ++a) {
+      for (std::size_t b = 0; b < part.choices; ++b) {
+        part.squared[a * part.choices + b] = std::pow(sum_of(a) - sum_of(b), 2);
+      }
+    }
+  }
+
+  zoo::Task task_;
+  OutputDistances distances_;
+  std::vector<std::int32_t> labels_ = std::vector<std::int32_t>(kSamples, 0);
+  std::vector<zoo::Sigma> asked_;
+};
+
+EstimationOptions options(EstimatorKind kind) {
+  return {.estimator = kind, .sizes = divide_budget(40, kVariants, kStages, 0.9).value(), .level = 0.9, .seed = 1};
+}
+
+TEST(Estimators, RecoverAnAdditiveTruthFromAFewRuns) {
+  AdditiveTask task;
+  const auto input = task.input();
+  const auto made = estimate_task(input, options(EstimatorKind::kLogits));
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  std::vector<double> estimates, truth;
+  const auto all = all_sigmas(kVariants, kStages);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (made->measured[i]) continue;
+    estimates.push_back(made->estimates[i].value);
+    truth.push_back(AdditiveTask::accuracy(all[i]));
+  }
+  const Quality quality = compare(estimates, truth);
+  EXPECT_EQ(quality.compared, 216 - 40);
+  EXPECT_LT(quality.mae_points, 1.0);
+  EXPECT_GT(quality.spearman, 0.98);
+}
+
+TEST(Estimators, TreesFollowTheTruthToo) {
+  AdditiveTask task;
+  std::vector<Observation> observed;
+  const auto all = all_sigmas(kVariants, kStages);
+  for (std::size_t i = 0; i < all.size(); i += 3) observed.push_back(AdditiveTask::observe(all[i]));
+  for (std::size_t v = 0; v < kVariants; ++v) {
+    observed.push_back(AdditiveTask::observe(zoo::Sigma(kStages, zoo::VariantId(v))));
+  }
+  const auto estimates = estimate_by_trees({task.task(), task.distances()}, observed, all);
+  ASSERT_TRUE(estimates.ok()) << estimates.status().message();
+  std::vector<double> values, truth;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    values.push_back((*estimates)[i].value);
+    truth.push_back(AdditiveTask::accuracy(all[i]));
+  }
+  EXPECT_GT(spearman(values, truth), 0.95);
+}
+
+TEST(Estimators, SpendExactlyTheBudgetAndRunNothingTwice) {
+  AdditiveTask task;
+  const auto input = task.input();
+  ASSERT_TRUE(estimate_task(input, options(EstimatorKind::kLogits)).ok());
+  EXPECT_EQ(task.asked().size(), 40U);
+  EXPECT_EQ(std::set<zoo::Sigma>(task.asked().begin(), task.asked().end()).size(), 40U);
+}
+
+TEST(Estimators, RunEveryVariantAtEveryStageInAStitchedVariant) {
+  AdditiveTask task;
+  const auto input = task.input();
+  ASSERT_TRUE(estimate_task(input, options(EstimatorKind::kLogits)).ok());
+  std::set<std::pair<std::size_t, zoo::VariantId>> seen;
+  for (const zoo::Sigma& sigma : task.asked()) {
+    if (std::set<zoo::VariantId>(sigma.begin(), sigma.end()).size() == 1) continue;  // an original
+    for (std::size_t s = 0; s < sigma.size(); ++s) seen.emplace(s, sigma[s]);
+  }
+  EXPECT_EQ(seen.size(), kVariants * kStages);
+}
+
+TEST(Estimators, MakeTheSameOfTheSame) {
+  AdditiveTask one, other;
+  const auto first = estimate_task(one.input(), options(EstimatorKind::kLogits));
+  const auto second = estimate_task(other.input(), options(EstimatorKind::kLogits));
+  EXPECT_EQ(one.asked(), other.asked());
+  EXPECT_EQ(first->quantile, second->quantile);
+}
+
+TEST(Estimators, SamplesNearTheFrontComeFirst) {
+  const AdditiveTask task;
+  const StitchKernel kernel(task.distances());
+  const auto all = all_sigmas(kVariants, kStages);
+  std::vector<double> relevance(all.size(), 0.0);
+  for (std::size_t i = 180; i < 216; ++i) relevance[i] = 1;  // those that begin with the last variant
+  const auto chosen = choose_samples({.kernel = kernel,
+                                      .parameters = kernel.prior(),
+                                      .variants = kVariants,
+                                      .candidates = all,
+                                      .relevance = relevance,
+                                      .observed = all_sigmas(kVariants - 3, kStages),  // covers three variants
+                                      .together = {},
+                                      .count = 6});
+  ASSERT_EQ(chosen.size(), 6U);
+  EXPECT_EQ(chosen.back().front(), zoo::VariantId(5));
+}
+
+TEST(Estimators, BudgetThatCannotHoldWhatIsNeeded) {
+  EXPECT_THAT(divide_budget(20, 10, 3, 0.9).status().message(), HasSubstr("--budget: 20; 29 to 999"));
+  EXPECT_EQ(divide_budget(1000, 10, 3, 0.9).status().code(), Code::kInvalidArgument);
+  const SampleSizes sizes = divide_budget(50, 10, 3, 0.9).value();
+  EXPECT_EQ(10 + sizes.design + sizes.active + sizes.calibration, 50U);
+  EXPECT_EQ(sizes.calibration, 9U);
+}
+
+TEST(Spearman, IsOfRanksAndSharesTies) {
+  EXPECT_THAT(spearman({1, 2, 3}, {10, 100, 1000}), DoubleNear(1, 1e-12));
+  EXPECT_THAT(spearman({1, 2, 3}, {3, 2, 1}), DoubleNear(-1, 1e-12));
+  EXPECT_THAT(spearman({1, 1, 2}, {1, 2, 2}), DoubleNear(0.5, 1e-12));
+}
+
+TEST(FrontRecall, CountsWhatAPlannerWouldStillFind) {
+  // Fastest first; the estimate hides that the second is accurate, so that the third is picked in its place.
+  const std::vector<double> truth{0.70, 0.75, 0.74, 0.80};
+  const std::vector<Candidate> seen{{1, 0.70}, {2, 0.71}, {3, 0.76}, {4, 0.80}};
+  EXPECT_THAT(front_recall(seen, truth, 0.70, 0.80), DoubleNear(2.0 / 3, 1e-12));
+}
+
+}  // namespace
+}  // namespace sparseloom::profile
