@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "apps/bench_policies.h"
+#include "apps/bench_residency.h"
 #include "apps/commands.h"
 #include "apps/kernels/bench_kernels.h"
 #include "apps/kernels/bench_model.h"
@@ -224,8 +225,11 @@ std::function<Status()> add_bench(CLI::App& command) {
       ->capture_default_str();
   policies->add_option("--json", decisions->json, "write the figures here");
   policies->add_option("--html", decisions->html, "write a page with a chart here");
+  auto memory = std::make_shared<ResidencyBenchOptions>();
+  CLI::App* residency = add_bench_residency(command, *memory);
   return [=] {
     if (policies->parsed()) return bench_policies(*decisions);
+    if (residency->parsed()) return bench_residency(*memory);
     if (sparse->parsed()) return kernels::bench_kernels(*layers);
     return model->parsed() ? kernels::bench_model(*whole) : bench_engine(*options);
   };
