@@ -7,6 +7,7 @@
 
 #include "apps/bench_feedback.h"
 #include "apps/bench_policies.h"
+#include "apps/bench_residency.h"
 #include "apps/commands.h"
 #include "apps/kernels/bench_kernels.h"
 #include "apps/kernels/bench_model.h"
@@ -240,9 +241,12 @@ std::function<Status()> add_bench(CLI::App& command) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   feedback->add_option("--json", drifting->json, "write the figures here");
+  auto memory = std::make_shared<ResidencyBenchOptions>();
+  CLI::App* residency = add_bench_residency(command, *memory);
   return [=] {
     if (feedback->parsed()) return bench_feedback(*drifting);
     if (policies->parsed()) return bench_policies(*decisions);
+    if (residency->parsed()) return bench_residency(*memory);
     if (sparse->parsed()) return kernels::bench_kernels(*layers);
     return model->parsed() ? kernels::bench_model(*whole) : bench_engine(*options);
   };

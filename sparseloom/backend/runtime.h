@@ -34,8 +34,8 @@ struct CompileOptions {
   std::string device = "CPU";
   int threads = 1;                                   ///< CPU only: threads that one inference uses
   SparseLayers sparse_layers = SparseLayers::kNone;  ///< CPU only
-  /// What Runtime::load() compiled is kept here between processes; empty: not kept. With sparse layers that is for IR
-  /// files alone, what was measured is kept too, and it is kUnavailable if the folder cannot be written.
+  /// What Runtime::load() compiled of an IR file is kept here between processes, with what was measured to choose
+  /// sparse layers; empty: not kept, as other formats never are. kUnavailable if the folder cannot be written.
   std::filesystem::path cache_dir;
 };
 

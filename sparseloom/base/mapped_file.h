@@ -22,6 +22,10 @@ class MappedFile {
   /// Page-aligned.
   std::span<const std::byte> bytes() const { return bytes_; }
 
+  /// Takes the pages out of this process's resident memory; those touched again come back from the system's cache, or
+  /// the disk. For content that has been read and will hardly be needed again.
+  void release_pages() const;
+
  private:
   explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
   std::span<const std::byte> bytes_;

@@ -28,10 +28,24 @@ bool same_layouts(const std::vector<TensorSpec>& a, const std::vector<TensorSpec
 
 }  // namespace
 
+std::vector<SubgraphKey> subgraphs_of(const plan::Plan& plan) {
+  std::vector<SubgraphKey> keys;
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    const plan::TaskPlan& chosen = plan.tasks[t];
+    for (std::size_t i = 0; i < chosen.sigma.size(); ++i) {
+      keys.push_back({zoo::TaskId(t), chosen.sigma[i], zoo::StageId(i), chosen.placement[i], chosen.backends[i]});
+    }
+  }
+  return keys;
+}
+
 Activator::Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t slots_per_task)
     : zoo_(zoo), soc_(soc), residency_(residency), slots_per_task_(slots_per_task) {
   for (const zoo::Task& task : zoo.tasks) boundaries_.emplace_back(task.stages() + 1);
+  residency_.add(*this);
 }
+
+Activator::~Activator() { residency_.remove(*this); }
 
 Status Activator::check_fits(const plan::Plan& plan) const {
   if (plan.tasks.size() != zoo_.tasks.size()) {
@@ -75,17 +89,33 @@ Status Activator::check_fits(const plan::Plan& plan) const {
   return {};
 }
 
+Result<Activator::Loaded> Activator::load(const plan::Plan& plan) {
+  Loaded loaded;
+  // What is resident is taken first, so that loading the rest does not evict it.
+  for (const SubgraphKey& key : subgraphs_of(plan)) loaded.emplace_back(key, residency_.find(key));
+  for (auto& [key, executable] : loaded) {
+    if (executable != nullptr) continue;
+    auto got = residency_.get(key);
+    if (got.ok()) {
+      executable = std::move(got).value();
+      continue;
+    }
+    const Bytes needed = residency_.needed(subgraphs_of(plan)) + residency_.load_reserve();
+    if (needed > residency_.budget()) {
+      return error(Code::kResourceExhausted,
+                   "memory budget {:.2f} MiB: plan '{}' needs {:.2f} MiB for its subgraphs and for loading; the "
+                   "smallest budget that it "
+                   "fits is {} bytes",
+                   to_mib(residency_.budget()), plan.planner, to_mib(needed), needed.count);
+    }
+    return got.status();
+  }
+  return loaded;
+}
+
 Result<std::shared_ptr<const ActivePlan>> Activator::activate(std::shared_ptr<const plan::Plan> plan) {
   SL_RETURN_IF_ERROR(check_fits(*plan));
-  std::vector<std::pair<SubgraphKey, std::shared_ptr<backend::Executable>>> loaded;
-  for (std::size_t t = 0; t < plan->tasks.size(); ++t) {
-    const plan::TaskPlan& chosen = plan->tasks[t];
-    for (std::size_t i = 0; i < chosen.sigma.size(); ++i) {
-      const SubgraphKey key{zoo::TaskId(t), chosen.sigma[i], zoo::StageId(i), chosen.placement[i], chosen.backends[i]};
-      SL_ASSIGN_OR_RETURN(auto executable, residency_.get(key));
-      loaded.emplace_back(key, std::move(executable));
-    }
-  }
+  SL_ASSIGN_OR_RETURN(Loaded loaded, load(*plan));
   auto active = std::make_shared<ActivePlan>();
   active->stages.resize(plan->tasks.size());
   const std::lock_guard lock(mutex_);  // only now: who loads must not keep others from plans that are resident
@@ -152,6 +182,15 @@ void Activator::prune() {
     if (unused) freed.push_back(std::move(it->second));
     it = unused ? sessions_.erase(it) : std::next(it);
   }
+}
+
+void Activator::let_go(const SubgraphKey& key) {
+  std::shared_ptr<const SlotSessions> freed;  // outside the lock
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(key);
+  if (found == sessions_.end() || found->second.use_count() > 1) return;
+  freed = std::move(found->second);
+  sessions_.erase(found);
 }
 
 HostBuffer& Activator::input(zoo::TaskId task, std::size_t slot, std::size_t index) {

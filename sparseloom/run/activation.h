@@ -22,21 +22,30 @@ struct ActivePlan {
   std::vector<std::vector<std::shared_ptr<const SlotSessions>>> stages;  ///< [task][stage]
 };
 
+/// Every compiled subgraph that a plan needs, by task and stage.
+std::vector<SubgraphKey> subgraphs_of(const plan::Plan& plan);
+
 /// Owns every slot's buffers and the sessions bound to them. Buffers belong to (task, slot), not to a plan: cut tensors
 /// have the same shape in all variants, so any stitched variant passes through the same buffers, and a session once
 /// bound serves every plan that contains its subgraph. Thread-safe.
-class Activator {
+class Activator final : public Residency::Keeper {
  public:
   /// The referenced objects must outlive this.
   Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t slots_per_task);
+  ~Activator() override;
+  Activator(const Activator&) = delete;
+  Activator& operator=(const Activator&) = delete;
 
   /// Loads, binds and checks what is missing; plans that are resident do not wait for others that load.
   /// kInvalidArgument: the plan does not fit zoo or soc; kFailedPrecondition: a piece's tensors do not fit its
-  /// neighbour's (both are named); and what residency and backend report.
+  /// neighbour's (both are named); kResourceExhausted: it does not fit the residency's budget (the least that it would
+  /// fit is named); and what residency and backend report.
   Result<std::shared_ptr<const ActivePlan>> activate(std::shared_ptr<const plan::Plan> plan);
 
   /// Frees the sessions that nobody uses and whose subgraph has been evicted.
   void prune();
+  /// Frees the sessions of one subgraph if nobody uses them.
+  void let_go(const SubgraphKey& key) override;
 
   /// Buffers of the model inputs and of its first output in one slot. Valid after the task was first activated.
   HostBuffer& input(zoo::TaskId task, std::size_t slot, std::size_t index);
@@ -51,7 +60,9 @@ class Activator {
     std::vector<std::vector<HostBuffer>> by_slot;  // [slot][tensor]
   };
 
+  using Loaded = std::vector<std::pair<SubgraphKey, std::shared_ptr<backend::Executable>>>;
   Status check_fits(const plan::Plan& plan) const;
+  Result<Loaded> load(const plan::Plan& plan);
   Result<std::shared_ptr<const SlotSessions>> sessions(const SubgraphKey& key,
                                                        std::shared_ptr<backend::Executable> executable);
   Result<std::shared_ptr<const SlotSessions>> bind(const SubgraphKey& key,

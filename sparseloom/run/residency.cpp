@@ -1,6 +1,13 @@
 #include "sparseloom/run/residency.h"
 
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/mapped_file.h"
 #include "sparseloom/profile/latency.h"
+#include "sparseloom/profile/memory.h"
 
 namespace sparseloom::run {
 namespace {
@@ -19,67 +26,232 @@ Status warm_up(backend::Executable& executable) {
   return session->run();
 }
 
+CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
+                               std::filesystem::path cache) {
+  return [&runtime, &soc, &pieces, cache = std::move(cache),
+          pools = soc::find_pools(soc)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
+    SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, pieces.piece(key.task, key.variant, key.stage));
+    const auto& pool = pools.members[pools.of[key.processor.index()]];
+    SL_ASSIGN_OR_RETURN(auto executable, runtime.load(piece, profile::compile_options(soc, pool, key.backend, cache)));
+    SL_RETURN_IF_ERROR(warm_up(*executable));
+    return executable;
+  };
+}
+
+// Of a piece's two files.
+Result<std::string> digest_of_piece(zoo::PieceStore& pieces, const SubgraphKey& key) {
+  SL_ASSIGN_OR_RETURN(const std::filesystem::path model, pieces.piece(key.task, key.variant, key.stage));
+  std::string digest;
+  for (const char* ending : {".xml", ".bin"}) {
+    SL_ASSIGN_OR_RETURN(const MappedFile file,
+                        MappedFile::open(std::filesystem::path(model).replace_extension(ending)));
+    digest += checksum({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+  }
+  return digest;
+}
+
+ResidencyOptions with_digest(ResidencyOptions options, zoo::PieceStore& pieces) {
+  if (!options.digest) options.digest = [&pieces](const SubgraphKey& key) { return digest_of_piece(pieces, key); };
+  return options;
+}
+
+// Gives back what was booked, unless it is set to nothing.
+struct Booking {
+  std::atomic<std::uint64_t>& book;
+  Bytes bytes;
+  ~Booking() { book -= bytes.count; }
+};
+
 }  // namespace
 
-Residency::Residency(const soc::Soc& soc, CompileSubgraph compile)
-    : soc_(soc), pools_(soc::find_pools(soc)), compile_(std::move(compile)) {}
+Residency::Residency(const soc::Soc& soc, CompileSubgraph compile, ResidencyOptions options)
+    : soc_(soc), pools_(soc::find_pools(soc)), compile_(std::move(compile)), options_(std::move(options)) {}
 
 Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
-                     std::filesystem::path compile_cache)
-    : Residency(soc,
-                [&runtime, &soc, &pieces, cache = std::move(compile_cache),
-                 pools = soc::find_pools(soc)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
-                  SL_ASSIGN_OR_RETURN(const std::filesystem::path piece,
-                                      pieces.piece(key.task, key.variant, key.stage));
-                  const auto& pool = pools.members[pools.of[key.processor.index()]];
-                  SL_ASSIGN_OR_RETURN(auto executable,
-                                      runtime.load(piece, profile::compile_options(soc, pool, key.backend, cache)));
-                  SL_RETURN_IF_ERROR(warm_up(*executable));
-                  return executable;
-                }) {}
+                     std::filesystem::path compile_cache, ResidencyOptions options)
+    : Residency(soc, compile_pieces(runtime, soc, pieces, std::move(compile_cache)),
+                with_digest(std::move(options), pieces)) {}
+
+SubgraphKey Residency::shared_by(SubgraphKey key) const {
+  key.processor = pools_.members[pools_.of[key.processor.index()]].front();
+  const auto same = same_as_.find(key);
+  return same == same_as_.end() ? key : same->second;
+}
 
 SubgraphKey Residency::canonical(SubgraphKey key) const {
-  key.processor = pools_.members[pools_.of[key.processor.index()]].front();
-  return key;
+  const std::lock_guard lock(mutex_);
+  return shared_by(key);
+}
+
+std::shared_ptr<backend::Executable> Residency::find(const SubgraphKey& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = resident_.find(shared_by(key));
+  if (found == resident_.end()) return nullptr;
+  found->second.last_use = ++uses_;
+  return found->second.executable;
 }
 
 Result<std::shared_ptr<backend::Executable>> Residency::get(const SubgraphKey& key) {
-  const SubgraphKey shared = canonical(key);
-  const auto find = [&]() -> std::shared_ptr<backend::Executable> {
-    const std::lock_guard lock(mutex_);
-    const auto found = resident_.find(shared);
-    return found == resident_.end() ? nullptr : found->second;
-  };
-  if (auto executable = find()) return executable;
+  if (auto executable = find(key)) return executable;
   const std::lock_guard compiling(compiling_);
-  if (auto executable = find()) return executable;  // somebody compiled it while we waited
-  auto compiled = compile_(shared);
-  if (!compiled.ok()) return compiled.status().with_context(soc_.processor(key.processor).name);
-  std::shared_ptr<backend::Executable> executable = std::move(compiled).value();
+  if (auto executable = find(key)) return executable;  // somebody loaded it while we waited
+  SL_RETURN_IF_ERROR(share_by_digest(canonical(key)));
+  if (auto executable = find(key)) return executable;  // another variant's is the same
+  auto loaded = load(canonical(key));
+  if (!loaded.ok()) return loaded.status().with_context(soc_.processor(key.processor).name);
+  return loaded;
+}
+
+Status Residency::share_by_digest(const SubgraphKey& shared) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!options_.digest || measured_.contains(shared)) return {};  // not asked for, or loaded before
+  }
+  SL_ASSIGN_OR_RETURN(std::string digest, options_.digest(shared));
+  SubgraphKey any_variant = shared;  // sessions belong to a task and a stage, so sharing ends there
+  any_variant.variant = zoo::VariantId(0);
   const std::lock_guard lock(mutex_);
-  resident_[shared] = executable;
+  const auto [first, fresh] = by_digest_.try_emplace({any_variant, std::move(digest)}, shared);
+  if (first->second != shared) same_as_.emplace(shared, first->second);
+  return {};
+}
+
+Result<std::shared_ptr<backend::Executable>> Residency::load(const SubgraphKey& shared) {
+  Bytes booked;
+  {
+    const std::lock_guard lock(mutex_);
+    booked = expected(shared);
+  }
+  SL_RETURN_IF_ERROR(book(shared, booked));
+  Booking booking{*book_, booked};
+  const Bytes before = options_.in_use ? options_.in_use() : Bytes{};
+  SL_ASSIGN_OR_RETURN(std::unique_ptr<backend::Executable> compiled, compile_(shared));
+  SL_ASSIGN_OR_RETURN(const Bytes taken, measure(*compiled, before, booked));
+  remember(shared, taken);
+  if (taken > booked) SL_RETURN_IF_ERROR(book(shared, {taken.count - booked.count}));
+  if (taken < booked) *book_ -= booked.count - taken.count;
+  booking.bytes = taken;
+  std::shared_ptr<backend::Executable> executable(compiled.release(),
+                                                  [book = book_, taken](const backend::Executable* unused) {
+                                                    delete unused;
+                                                    *book -= taken.count;
+                                                  });
+  booking.bytes = {};  // the executable's own now
+  const std::lock_guard lock(mutex_);
+  resident_[shared] = {executable, ++uses_};
+  ++counts_.loaded;
   return executable;
 }
 
-bool Residency::resident(const SubgraphKey& key) const {
-  const SubgraphKey shared = canonical(key);
+Result<Bytes> Residency::measure(backend::Executable& executable, Bytes before, Bytes expected) const {
+  if (!options_.in_use) return expected;
+  std::vector<std::unique_ptr<backend::Session>> sessions;
+  for (std::size_t k = 0; k < options_.sessions; ++k) {
+    SL_ASSIGN_OR_RETURN(sessions.emplace_back(), executable.new_session());
+  }
+  const Bytes taken = profile::growth(before, options_.in_use());
+  return taken.count > 0 ? taken : expected;  // others freed more meanwhile: nothing can be said
+}
+
+void Residency::remember(const SubgraphKey& shared, Bytes taken) {
   const std::lock_guard lock(mutex_);
-  return resident_.contains(shared);
+  measured_[shared] = taken;
+}
+
+Status Residency::book(const SubgraphKey& wanted, Bytes bytes) {
+  // Only this adds, and one thread at a time; others can but give back.
+  while (booked() + bytes + options_.load_reserve > options_.budget) {
+    if (evict_coldest()) continue;
+    return error(
+        Code::kResourceExhausted,
+        "variant {}, stage {} of task {}: needs {:.2f} MiB; of the budget of {:.2f} MiB, {:.2f} MiB are in use",
+        wanted.variant.index(), wanted.stage.index(), wanted.task.index(), to_mib(bytes), to_mib(options_.budget),
+        to_mib(booked()));
+  }
+  *book_ += bytes.count;
+  const std::lock_guard lock(mutex_);
+  counts_.most = std::max(counts_.most, booked());
+  return {};
+}
+
+// A subgraph that a plan or a request uses has other owners than this and the keepers, which are asked to drop it.
+bool Residency::evict_coldest() {
+  using Candidate = std::tuple<double, std::uint64_t, SubgraphKey>;  // hotness, last use
+  std::vector<Candidate> candidates;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, entry] : resident_) candidates.emplace_back(0, entry.last_use, key);
+  }
+  if (options_.hotness) {
+    for (auto& [hotness, last_use, key] : candidates) hotness = options_.hotness(key);
+  }
+  std::sort(candidates.begin(), candidates.end());
+  for (const auto& [hotness, last_use, key] : candidates) {
+    ask_keepers(key);
+    std::shared_ptr<backend::Executable> idle;  // freed outside the lock
+    const std::lock_guard lock(mutex_);
+    const auto found = resident_.find(key);
+    if (found == resident_.end() || found->second.executable.use_count() > 1) continue;
+    idle = std::move(found->second.executable);
+    resident_.erase(found);
+    ++counts_.evicted;
+    return true;
+  }
+  return false;
+}
+
+void Residency::ask_keepers(const SubgraphKey& key) {
+  const std::lock_guard lock(keepers_mutex_);
+  for (Keeper* keeper : keepers_) keeper->let_go(key);
+}
+
+void Residency::add(Keeper& keeper) {
+  const std::lock_guard lock(keepers_mutex_);
+  keepers_.push_back(&keeper);
+}
+
+void Residency::remove(Keeper& keeper) {
+  const std::lock_guard lock(keepers_mutex_);
+  keepers_.erase(std::remove(keepers_.begin(), keepers_.end(), &keeper), keepers_.end());
+}
+
+Bytes Residency::expected(const SubgraphKey& shared) const {
+  const auto known = measured_.find(shared);
+  if (known != measured_.end()) return known->second;
+  return options_.estimate ? options_.estimate(shared) : Bytes{};
+}
+
+Bytes Residency::needed(const std::vector<SubgraphKey>& keys) const {
+  const std::lock_guard lock(mutex_);
+  std::set<SubgraphKey> distinct;
+  for (const SubgraphKey& key : keys) distinct.insert(shared_by(key));
+  Bytes sum;
+  for (const SubgraphKey& key : distinct) sum += expected(key);
+  return sum;
+}
+
+bool Residency::resident(const SubgraphKey& key) const {
+  const std::lock_guard lock(mutex_);
+  return resident_.contains(shared_by(key));
 }
 
 void Residency::evict(const SubgraphKey& key) {
-  const SubgraphKey shared = canonical(key);
   std::shared_ptr<backend::Executable> last;  // freed outside the lock
   const std::lock_guard lock(mutex_);
-  const auto found = resident_.find(shared);
+  const auto found = resident_.find(shared_by(key));
   if (found == resident_.end()) return;
-  last = std::move(found->second);
+  last = std::move(found->second.executable);
   resident_.erase(found);
 }
 
 std::size_t Residency::size() const {
   const std::lock_guard lock(mutex_);
   return resident_.size();
+}
+
+ResidencyCounts Residency::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
 }
 
 }  // namespace sparseloom::run

@@ -36,5 +36,15 @@ TEST(BenchErrors, TooFewRepetitions) {
   expect_one_line_error(run_cli({"bench", "engine", "--repetitions", "1"}), 2, {"--repetitions", "10"});
 }
 
+TEST(BenchErrors, UnknownPreloader) {
+  expect_one_line_error(run_cli({"bench", "residency", "--preload", "lru"}), 2, {"'lru'", "hotness, knapsack"});
+}
+
+TEST(BenchErrors, BudgetThatIsNoShare) {
+  const CliResult result = run_cli({"bench", "residency", "--budget", "50"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("--budget"), std::string::npos) << result.err;
+}
+
 }  // namespace
 }  // namespace sparseloom::testing

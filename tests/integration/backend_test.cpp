@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "sparseloom/backend/openvino/openvino_runtime.h"
+#include "sparseloom/profile/memory.h"
 #include "tests/support/made_up_zoo.h"
 #include "tests/support/tiny_ir.h"
 
@@ -103,6 +104,22 @@ TEST_F(OpenVino, ACachedModelGivesTheSame) {
   EXPECT_EQ(run(**first), run(**plain));
   EXPECT_EQ(run(**second), run(**plain));
   EXPECT_FALSE(std::filesystem::is_empty(cached.cache_dir));
+}
+
+TEST_F(OpenVino, AModelFromTheCacheIsNotResidentTwice) {
+  constexpr std::int64_t kWidth = 2048;
+  TinyIr ir;
+  ir.result(ir.dense_block("block", ir.parameter("x", {1, kWidth}), kWidth));
+  CompileOptions cached;
+  cached.cache_dir = folder_.path() / "cache";
+  const auto path = ir.write(folder_.path() / "m.xml");
+  ASSERT_TRUE(runtime_->load(path, cached).ok());  // compiles it, and starts the plugin
+  const Bytes before = profile::memory_in_use({folder_.path()});
+  auto loaded = runtime_->load(path, cached);
+  ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+  run(**loaded);
+  const Bytes taken = profile::growth(before, profile::memory_in_use({folder_.path()}));
+  EXPECT_LE(static_cast<double>(taken.count), 1.3 * static_cast<double>(ir.weights().size()));
 }
 
 TEST_F(OpenVino, ExtractNamesWhatIsMissing) {

@@ -168,43 +168,36 @@ class OpenVinoRuntime final : public Runtime {
     CompileOptions options = asked;
     const std::string doing = fmt::format("{}: compile for {}", path.string(), options.device);
     SL_RETURN_IF_ERROR(check_is_file(path));
-    if (options.sparse_layers != SparseLayers::kNone && options.device == "CPU") {
-      SL_ASSIGN_OR_RETURN(SparseModel sparse,
-                          guarded(Code::kInternal, doing, [&] { return sparse_model(path, options); }));
-      if (sparse.layers > 0) return make_executable(std::move(sparse.compiled), path.string(), sparse.layers);
+    if (options.device != "CPU") options.sparse_layers = SparseLayers::kNone;
+    SL_ASSIGN_OR_RETURN(Compiled compiled, guarded(Code::kInternal, doing, [&] { return load_kept(path, options); }));
+    if (!compiled.model) {  // sparse layers bring nothing
       options.sparse_layers = SparseLayers::kNone;
+      SL_ASSIGN_OR_RETURN(compiled, guarded(Code::kInternal, doing, [&] { return load_kept(path, options); }));
     }
-    if (options.cache_dir.empty()) {
-      SL_ASSIGN_OR_RETURN(const auto model, read_openvino(*core_, path, {}));
-      return guarded(Code::kInternal, doing, [&] {
-        return make_executable(core_->compile_model(model, options.device, properties(options)), path.string());
-      });
-    }
-    return guarded(Code::kInternal, doing, [&] {
-      return make_executable(core_->compile_model(path, options.device, properties(options)), path.string());
-    });
+    return make_executable(std::move(compiled.model), path.string(), compiled.sparse_layers);
   }
 
  private:
-  Result<SparseModel> sparse_model(const fs::path& path, const CompileOptions& options) const {
-    std::optional<SparseCache> cache;
+  // From the cache if there is one; what is not there yet is compiled, kept and then taken from there: that way it
+  // needs less memory.
+  Result<Compiled> load_kept(const fs::path& path, const CompileOptions& options) const {
     // An IR is two files. Other formats may have weights anywhere, whose change nobody would notice.
-    if (!options.cache_dir.empty() && path.extension() == ".xml") {
-      cache.emplace(*core_, path, options);
-      if (auto found = cache->find()) return std::move(*found);
-      std::error_code failure;
-      fs::create_directories(options.cache_dir, failure);
-      if (failure) return error(Code::kUnavailable, "{}: {}", options.cache_dir.string(), failure.message());
-    }
-    SparseModel sparse;
-    {
-      SL_ASSIGN_OR_RETURN(const auto model, read_openvino(*core_, path, {}));
-      SL_ASSIGN_OR_RETURN(sparse, compile_sparse(*core_, model, options, cache ? cache->folder() : fs::path()));
-    }
-    if (!cache) return sparse;
-    SL_RETURN_IF_ERROR(cache->keep(sparse));
-    if (auto found = cache->find()) return std::move(*found);  // mapped: it takes less memory
-    return sparse;
+    if (options.cache_dir.empty() || path.extension() != ".xml") return compile_file(path, options, {});
+    const CompiledCache cache(*core_, path, options);
+    if (auto found = cache.find()) return std::move(*found);
+    std::error_code failure;
+    fs::create_directories(options.cache_dir, failure);
+    if (failure) return error(Code::kUnavailable, "{}: {}", options.cache_dir.string(), failure.message());
+    SL_ASSIGN_OR_RETURN(Compiled fresh, compile_file(path, options, cache.folder()));
+    SL_RETURN_IF_ERROR(cache.keep(fresh));
+    if (auto found = cache.find()) return std::move(*found);
+    return fresh;
+  }
+
+  Result<Compiled> compile_file(const fs::path& path, const CompileOptions& options, const fs::path& folder) const {
+    SL_ASSIGN_OR_RETURN(const auto model, read_openvino(*core_, path, {}));
+    if (options.sparse_layers != SparseLayers::kNone) return compile_sparse(*core_, model, options, folder);
+    return Compiled{.model = core_->compile_model(model, options.device, properties(options)), .sparse_layers = 0};
   }
 
   std::shared_ptr<ov::Core> core_ = core_with_sparse_layers();

@@ -168,8 +168,6 @@ ov::AnyMap properties(const CompileOptions& options) {
     map.insert(ov::inference_num_threads(options.threads));
     map.insert(ov::hint::enable_cpu_pinning(false));
   }
-  if (!options.cache_dir.empty() && options.sparse_layers == SparseLayers::kNone)
-    map.insert(ov::cache_dir(options.cache_dir.string()));
   return map;
 }
 

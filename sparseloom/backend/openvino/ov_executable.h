@@ -9,7 +9,7 @@
 
 namespace sparseloom::backend {
 
-/// OpenVINO's properties for our options.
+/// OpenVINO's properties for our options, but for where compiled models are kept.
 ov::AnyMap properties(const CompileOptions& options);
 
 /// `where` opens the messages. kFailedPrecondition for dynamic shapes.

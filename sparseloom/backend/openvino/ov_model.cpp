@@ -205,9 +205,8 @@ Result<std::unique_ptr<Executable>> OpenVinoModel::compile(const CompileOptions&
   return guarded(Code::kInternal, fmt::format("{}: compile for {}", where_, options.device),
                  [&]() -> Result<std::unique_ptr<Executable>> {
                    if (options.sparse_layers != SparseLayers::kNone && options.device == "CPU") {
-                     SL_ASSIGN_OR_RETURN(const SparseModel sparse,
-                                         compile_sparse(*core_, model_->clone(), options, {}));
-                     if (sparse.layers > 0) return make_executable(sparse.compiled, where_, sparse.layers);
+                     SL_ASSIGN_OR_RETURN(const Compiled sparse, compile_sparse(*core_, model_->clone(), options, {}));
+                     if (sparse.model) return make_executable(sparse.model, where_, sparse.sparse_layers);
                    }
                    CompileOptions dense = options;
                    dense.sparse_layers = SparseLayers::kNone;

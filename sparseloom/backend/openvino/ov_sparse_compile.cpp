@@ -89,20 +89,21 @@ std::string identity_of(const fs::path& file) {
 
 }  // namespace
 
-Result<SparseModel> compile_sparse(ov::Core& core, const std::shared_ptr<ov::Model>& model,
-                                   const CompileOptions& options, const fs::path& folder) {
+Result<Compiled> compile_sparse(ov::Core& core, const std::shared_ptr<ov::Model>& model, const CompileOptions& options,
+                                const fs::path& folder) {
   const bool compared = options.sparse_layers == SparseLayers::kWhereFaster;
   const std::shared_ptr<ov::Model> dense = compared ? model->clone() : nullptr;
-  SparseModel sparse;
-  SL_ASSIGN_OR_RETURN(sparse.layers, use_sparse_layers(*model, {options.sparse_layers, options.threads, folder}));
-  if (sparse.layers == 0) return sparse;
-  sparse.compiled = core.compile_model(model, options.device, properties(options));
+  Compiled sparse;
+  SL_ASSIGN_OR_RETURN(sparse.sparse_layers,
+                      use_sparse_layers(*model, {options.sparse_layers, options.threads, folder}));
+  if (sparse.sparse_layers == 0) return sparse;
+  sparse.model = core.compile_model(model, options.device, properties(options));
   if (!compared) return sparse;
   ov::CompiledModel alone = core.compile_model(dense, options.device, properties(options));
-  return time_ratio(alone, sparse.compiled) < 1 ? sparse : SparseModel{};
+  return time_ratio(alone, sparse.model) < 1 ? sparse : Compiled{};
 }
 
-SparseCache::SparseCache(ov::Core& core, const fs::path& model, const CompileOptions& options)
+CompiledCache::CompiledCache(ov::Core& core, const fs::path& model, const CompileOptions& options)
     : core_(core), options_(options) {
   options_.cache_dir = fs::absolute(options.cache_dir);  // graphs name their files of weights
   const std::string key =
@@ -113,7 +114,7 @@ SparseCache::SparseCache(ov::Core& core, const fs::path& model, const CompileOpt
   file_ = options_.cache_dir / (sha256(key).substr(0, 32) + ".model");
 }
 
-Result<SparseModel> SparseCache::open() const {
+Result<Compiled> CompiledCache::open() const {
   SL_ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::open(file_));
   const auto file = std::make_shared<const MappedFile>(std::move(mapped));
   const std::string_view bytes(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
@@ -123,25 +124,26 @@ Result<SparseModel> SparseCache::open() const {
   if (header.magic != kMagic || std::string_view(header.digest.data(), header.digest.size()) != digest_of(bytes)) {
     return error(Code::kDataLoss, "{}: damaged, or no compiled model", file_.string());
   }
-  SparseModel model{.compiled = {}, .layers = header.layers};
-  if (model.layers == 0) return model;
-  return guarded(Code::kDataLoss, file_.string(), [&]() -> Result<SparseModel> {
+  Compiled compiled{.model = {}, .sparse_layers = header.layers};
+  if (bytes.size() == kContent) return compiled;
+  return guarded(Code::kDataLoss, file_.string(), [&]() -> Result<Compiled> {
     const ov::Tensor blob(ov::element::u8, {bytes.size() - kContent}, MappedAllocator(file, kContent));
-    model.compiled = core_.import_model(blob, options_.device, properties(options_));
-    return model;
+    compiled.model = core_.import_model(blob, options_.device, properties(options_));
+    file->release_pages();
+    return compiled;
   });
 }
 
-std::optional<SparseModel> SparseCache::find() const {
-  auto model = open();
-  return model.ok() ? std::optional(std::move(model).value()) : std::nullopt;
+std::optional<Compiled> CompiledCache::find() const {
+  auto compiled = open();
+  return compiled.ok() ? std::optional(std::move(compiled).value()) : std::nullopt;
 }
 
-Status SparseCache::keep(SparseModel& model) const {
+Status CompiledCache::keep(Compiled& compiled) const {
   return guarded(Code::kUnavailable, file_.string(), [&]() -> Status {
     std::ostringstream exported;
-    if (model.layers > 0) model.compiled.export_model(exported);
-    Header header{.magic = kMagic, .digest = {}, .layers = model.layers};
+    if (compiled.model) compiled.model.export_model(exported);
+    Header header{.magic = kMagic, .digest = {}, .layers = compiled.sparse_layers};
     std::string file(kContent, '\0');
     std::memcpy(file.data(), &header, sizeof header);
     file += exported.view();

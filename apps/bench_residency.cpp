@@ -1,0 +1,345 @@
+#include "apps/bench_residency.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "apps/setup.h"
+#include "apps/table.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+#include "sparseloom/base/statistics.h"
+#include "sparseloom/plan/preload.h"
+#include "sparseloom/profile/memory.h"
+#include "sparseloom/run/soak.h"
+
+namespace sparseloom::apps {
+namespace {
+
+// What is promised; each is printed beside what was measured.
+constexpr double kMostHotMs = 1, kMostColdMs = 50, kMostDelayMs = 1, kLeastSaving = 0.28;
+
+constexpr std::size_t kSlots = 4;
+constexpr int kDiagonal = 8;
+
+const char* verdict(bool reached) { return reached ? "reached" : "NOT reached"; }
+
+struct Bench {
+  std::unique_ptr<Setup> setup;
+  profile::Profile profile;
+  std::vector<run::Scenario> scenarios;
+  plan::PreloadProblem feasible, planned;
+  std::vector<std::unique_ptr<zoo::Dataset>> data;
+  std::vector<run::TaskSamples> samples;
+  std::vector<std::filesystem::path> mapped;  // where files lie that the runtime maps
+};
+
+Result<Bench> prepare(const ResidencyBenchOptions& options) {
+  Bench bench;
+  SL_ASSIGN_OR_RETURN(bench.setup,
+                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+  const Setup& setup = *bench.setup;
+  profile::EnsureOptions ensure;
+  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  SL_ASSIGN_OR_RETURN(bench.profile,
+                      profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure));
+  SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
+  SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, bench.profile));
+  std::vector<plan::SloConfig> grid;
+  for (int j = 0; j <= kDiagonal; ++j) {
+    for (int k = 0; k <= kDiagonal; ++k) grid.push_back(plan::grid_config(ranges, j, k));
+  }
+  SL_ASSIGN_OR_RETURN(bench.feasible, plan::preload_problem(setup.zoo, setup.soc, bench.profile, grid));
+  std::vector<plan::Plan> plans;
+  for (int k = 1; k <= kDiagonal; ++k) {
+    const plan::SloConfig slo = plan::grid_config(ranges, k, k);
+    SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan({setup.zoo, setup.soc, bench.profile, slo}));
+    plans.push_back(plan);
+    bench.scenarios.push_back({slo, std::make_shared<const plan::Plan>(std::move(plan))});
+  }
+  bench.planned = plan::preload_problem(setup.soc, bench.profile, plans);
+  for (const zoo::Task& task : setup.zoo.tasks) {
+    SL_ASSIGN_OR_RETURN(zoo::Dataset split, zoo::Dataset::load(setup.zoo, task, task.test));
+    bench.data.push_back(std::make_unique<zoo::Dataset>(std::move(split)));
+    bench.samples.push_back(run::samples_of(*bench.data.back(), task.inputs.size()));
+  }
+  bench.mapped = {setup.zoo.root, setup.compile_cache};
+  if (const auto cache = cache_folder(); cache.ok()) bench.mapped.push_back(*cache);
+  return bench;
+}
+
+run::SubgraphKey key_of(const plan::PreloadProblem::Subgraph& s) {
+  return {s.task, s.variant, s.stage, s.processor, s.backend};
+}
+
+// Every subgraph of every variant, by the backend that is fastest for it: what full preloading keeps.
+Result<std::vector<plan::PreloadProblem::Subgraph>> all_subgraphs(const Bench& bench) {
+  const Setup& setup = *bench.setup;
+  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(setup.zoo, setup.soc, bench.profile));
+  std::vector<plan::PreloadProblem::Subgraph> all;
+  for (std::size_t t = 0; t < costs.size(); ++t) {
+    for (std::size_t v = 0; v < costs[t].variants(); ++v) {
+      for (std::size_t i = 0; i < costs[t].stages(); ++i) {
+        for (const auto& pool : soc::find_pools(setup.soc).members) {
+          const soc::Backend backend = costs[t].backend(v, i, pool.front().index());
+          all.push_back(
+              {zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), pool.front(), backend,
+               bench.profile.tasks[t].latency(zoo::VariantId(v), zoo::StageId(i), pool.front(), backend).resident});
+        }
+      }
+    }
+  }
+  return all;
+}
+
+Bytes sum(const std::vector<plan::PreloadProblem::Subgraph>& subgraphs) {
+  Bytes total;
+  for (const auto& s : subgraphs) total += s.bytes;
+  return total;
+}
+
+Bytes share_of(Bytes whole, double share) {
+  return {static_cast<std::uint64_t>(share * static_cast<double>(whole.count))};
+}
+
+// Attainment against budget, by both policies: over all feasible stitched variants of the grid, and over the plans of
+// the diagonal.
+void bench_preload(const Bench& bench, Bytes full, Json& document) {
+  fmt::print("\nPreloading within a budget; full preloading takes {:.1f} MiB as profiled\n", to_mib(full));
+  fmt::print("attainment: share of (task, SLO configuration) with all subgraphs of a choice that keeps both bounds\n");
+  Table table({"budget %", "MiB", "hotness, grid", "knapsack, grid", "hotness, plans", "knapsack, plans"});
+  Json rows = Json::array();
+  for (int percent = 5; percent <= 100; percent += 5) {
+    const Bytes budget = share_of(full, percent / 100.0);
+    const double values[] = {plan::preload_hotness(bench.feasible, budget).attainment,
+                             plan::preload_knapsack(bench.feasible, budget).attainment,
+                             plan::preload_hotness(bench.planned, budget).attainment,
+                             plan::preload_knapsack(bench.planned, budget).attainment};
+    std::vector<std::string> cells{std::to_string(percent), fmt::format("{:.1f}", to_mib(budget))};
+    for (const double v : values) cells.push_back(fmt::format("{:.3f}", v));
+    table.add(cells);
+    rows.push_back({{"budget_share", percent / 100.0},
+                    {"budget_bytes", budget.count},
+                    {"grid", {{"hotness", values[0]}, {"knapsack", values[1]}}},
+                    {"plans", {{"hotness", values[2]}, {"knapsack", values[3]}}}});
+  }
+  const plan::Preload enough = plan::preload_knapsack(bench.feasible, full);
+  const double saved = 1 - static_cast<double>(enough.bytes.count) / static_cast<double>(full.count);
+  fmt::print("{}knapsack attains {:.3f} of the grid in {:.1f} MiB, {:.1f} % less than full preloading\n", table.text(),
+             enough.attainment, to_mib(enough.bytes), 100 * saved);
+  document["preload"] = {{"full_bytes", full.count},
+                         {"rows", std::move(rows)},
+                         {"knapsack", {{"attainment", enough.attainment}, {"bytes", enough.bytes.count}}}};
+}
+
+Json quantiles_json(std::vector<double> ms) {
+  if (ms.empty()) return {{"count", 0}};
+  std::sort(ms.begin(), ms.end());
+  return {{"count", ms.size()}, {"p50", quantile(ms, 0.5)}, {"p99", quantile(ms, 0.99)}, {"max", ms.back()}};
+}
+
+double mean_ms(const std::vector<Seconds>& times) {
+  Seconds total{0};
+  for (const Seconds t : times) total += t;
+  return times.empty() ? 0 : to_ms(total) / static_cast<double>(times.size());
+}
+
+struct Played {
+  run::SoakReport report;
+  Bytes before;  // in use when nothing was loaded
+  Bytes preloaded, budget;
+  std::size_t loaded = 0, evicted = 0;
+};
+
+struct Play {
+  std::string name;
+  Bytes budget;
+  std::vector<plan::PreloadProblem::Subgraph> preload;
+  std::size_t requests = 0, changes = 0;
+};
+
+Result<Played> play(const Bench& bench, const ResidencyBenchOptions& options, const Play& what) {
+  const Setup& setup = *bench.setup;
+  const auto in_use = [&bench] { return profile::memory_in_use(bench.mapped); };
+  const std::vector<double> heat = plan::hotness(bench.planned);
+  run::ResidencyOptions wanted{.budget = what.budget, .in_use = in_use, .sessions = kSlots};
+  wanted.estimate = [&](const run::SubgraphKey& k) {
+    return bench.profile.task(k.task).latency(k.variant, k.stage, k.processor, k.backend).resident;
+  };
+  wanted.hotness = [&](const run::SubgraphKey& k) {
+    for (std::size_t s = 0; s < heat.size(); ++s) {
+      if (key_of(bench.planned.subgraphs[s]) == k) return heat[s];
+    }
+    return 0.0;
+  };
+  run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache, std::move(wanted));
+  Played played;
+  played.budget = what.budget;
+  played.before = in_use();
+  for (const auto& s : what.preload) {
+    const auto loaded = residency.get(key_of(s));
+    if (loaded.status().code() == Code::kResourceExhausted) break;  // larger than the profile said
+    SL_RETURN_IF_ERROR(loaded.status());
+  }
+  played.preloaded = residency.booked();
+  const run::SoakSetup soak{.zoo = setup.zoo,
+                            .soc = setup.soc,
+                            .profile = bench.profile,
+                            .residency = residency,
+                            .samples = bench.samples,
+                            .scenarios = bench.scenarios,
+                            .requests = what.requests,
+                            .changes = what.changes,
+                            .load = options.load,
+                            .engine = {.slots_per_task = kSlots},
+                            .in_use = in_use};
+  SL_ASSIGN_OR_RETURN(played.report, run::soak(soak));
+  played.loaded = residency.counts().loaded;
+  played.evicted = residency.counts().evicted;
+  return played;
+}
+
+void print(const Play& what, const ResidencyBenchOptions& options, const Played& played, Json& document) {
+  const run::SoakReport& r = played.report;
+  std::vector<double> hot, cold;
+  std::size_t refused = 0, steps = 0;
+  for (const run::SwitchRecord& s : r.switches) {
+    if (!s.status.ok()) {
+      ++refused;
+      continue;
+    }
+    steps += s.steps;
+    (s.loaded == 0 ? hot : cold).push_back(to_ms(s.switched - s.asked));
+  }
+  const Bytes grew = profile::growth(played.before, r.most_in_use);
+  const bool limited = played.budget.count != run::ResidencyOptions{}.budget.count;
+  const double violations = static_cast<double>(r.violating) / static_cast<double>(r.completed);
+  const double delay = mean_ms(r.excess_switching) - mean_ms(r.excess_steady);
+  fmt::print("\n{}: {} requests at {:.0f} % load, {} SLO changes, {:.1f} s\n", what.name, what.requests,
+             100 * options.load, what.changes, r.lasted.count());
+  if (limited) fmt::print("  budget {:.1f} MiB: ", to_mib(played.budget));
+  fmt::print("  booked at most {:.1f} MiB, process grew by at most {:.1f} MiB ({} readings){}\n", to_mib(r.most_booked),
+             to_mib(grew), r.readings,
+             limited ? fmt::format(": booked {}, process {}", verdict(r.most_booked <= played.budget),
+                                   verdict(grew <= played.budget))
+                     : "");
+  fmt::print("  completed {}, lost {}, failed {}; violating {:.2f} % (late {}, inaccurate {})\n", r.completed,
+             what.requests - r.completed, r.failed, 100 * violations, r.late, r.inaccurate);
+  fmt::print("  {} switches in {} steps ({} refused, {} overtaken), {} loads, {} evictions\n",
+             r.switches.size() - refused, steps, refused, what.changes - r.switches.size(), played.loaded,
+             played.evicted);
+  const Json hot_json = quantiles_json(hot), cold_json = quantiles_json(cold);
+  const auto line = [](const char* name, const Json& q, double target) {
+    if (q["count"] == 0) return;
+    fmt::print(
+        "  {}: {} switches, ms from the change until requests follow it: p50 {:.3f}, p99 {:.3f}, max {:.3f}; "
+        "target p99 <= {} {}\n",
+        name, q["count"].get<std::size_t>(), q["p50"].get<double>(), q["p99"].get<double>(), q["max"].get<double>(),
+        target, verdict(q["p99"].get<double>() <= target));
+  };
+  line("hot", hot_json, kMostHotMs);
+  line("cold", cold_json, kMostColdMs);
+  fmt::print("  requests inside during a switch took {:.3f} ms longer in the mean ({} of them); target <= {} {}\n",
+             delay, r.excess_switching.size(), kMostDelayMs, verdict(delay <= kMostDelayMs));
+  document[what.name] = {{"requests", what.requests},
+                         {"changes", what.changes},
+                         {"completed", r.completed},
+                         {"failed", r.failed},
+                         {"violation_rate", violations},
+                         {"late", r.late},
+                         {"inaccurate", r.inaccurate},
+                         {"budget_bytes", limited ? Json(played.budget.count) : Json(nullptr)},
+                         {"preloaded_bytes", played.preloaded.count},
+                         {"most_booked_bytes", r.most_booked.count},
+                         {"most_process_growth_bytes", grew.count},
+                         {"loads", played.loaded},
+                         {"evictions", played.evicted},
+                         {"refused", refused},
+                         {"overtaken", what.changes - r.switches.size()},
+                         {"steps", steps},
+                         {"hot_ms", hot_json},
+                         {"cold_ms", cold_json},
+                         {"delay_of_others_ms", delay}};
+}
+
+std::vector<plan::PreloadProblem::Subgraph> chosen(const plan::PreloadProblem& problem, const plan::Preload& preload) {
+  std::vector<plan::PreloadProblem::Subgraph> result;
+  for (const std::size_t s : preload.subgraphs) result.push_back(problem.subgraphs[s]);
+  return result;
+}
+
+}  // namespace
+
+CLI::App* add_bench_residency(CLI::App& bench, ResidencyBenchOptions& options) {
+  CLI::App* command = bench.add_subcommand(
+      "residency", "memory of compiled subgraphs: preloading within a budget, plan switches while serving");
+  command->add_option("--zoo", options.zoo, "zoo to serve (default: zoos/demo)");
+  command->add_option("--planner", options.planner, "whose plans are switched")->capture_default_str();
+  command->add_option("--preload", options.preload, "policy that fills the budget at the start: hotness, knapsack")
+      ->capture_default_str();
+  command->add_option("--budget", options.budget, "memory budget, as a share of what full preloading takes")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--budget-bytes", options.budget_bytes, "the same in bytes, instead of the share");
+  command->add_option("--requests", options.requests, "requests under the budget")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  command->add_option("--changes", options.changes, "changes of SLOs among them")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--switches", options.switches, "hot switches measured")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--load", options.load, "of the throughput bound of the plan in force")
+      ->check(CLI::Range(0.01, 1.0))
+      ->capture_default_str();
+  command->add_option("--json", options.json, "write the figures here");
+  return command;
+}
+
+Status bench_residency(const ResidencyBenchOptions& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_ASSIGN_OR_RETURN(const plan::Preloader preload, plan::find_preloader(options.preload));
+  SL_ASSIGN_OR_RETURN(const Bench bench, prepare(options));
+  SL_ASSIGN_OR_RETURN(const auto all, all_subgraphs(bench));
+  const Bytes full = sum(all);
+  const Bytes budget = options.budget_bytes > 0 ? Bytes{options.budget_bytes} : share_of(full, options.budget);
+  const Bytes least = plan::smallest_budget(bench.planned);
+  if (budget < least) {
+    return error(
+        Code::kInvalidArgument,
+        "--budget: {:.1f} MiB cannot hold the plan of every SLO configuration; the smallest feasible is {} bytes "
+        "({:.1f} MiB, {:.3f} of full preloading)",
+        to_mib(budget), least.count, to_mib(least), static_cast<double>(least.count) / static_cast<double>(full.count));
+  }
+  Json document{{"machine", bench.setup->soc.name}, {"full_bytes", full.count}};
+  bench_preload(bench, full, document);
+  const auto kept = chosen(bench.planned, preload(bench.planned, budget));
+  const Bytes unlimited = run::ResidencyOptions{}.budget;
+  const Play plays[] = {{"under budget", budget, kept, options.requests, options.changes},
+                        {"full preloading", unlimited, all, options.requests, options.changes},
+                        {"hot switches", unlimited, chosen(bench.planned, plan::preload_all(bench.planned)),
+                         options.switches * 5, options.switches}};
+  Bytes taken[3];
+  double violations[3];
+  for (std::size_t k = 0; k < 3; ++k) {
+    SL_ASSIGN_OR_RETURN(const Played played, play(bench, options, plays[k]));
+    print(plays[k], options, played, document);
+    taken[k] = played.report.most_booked;
+    violations[k] = static_cast<double>(played.report.violating) / static_cast<double>(played.report.completed);
+    SL_RETURN_IF_ERROR(cancelled_if_interrupted());
+  }
+  const double saving = 1 - static_cast<double>(taken[0].count) / static_cast<double>(taken[1].count);
+  fmt::print(
+      "\nThe budget takes {:.1f} % less memory than full preloading, with {:.2f} % instead of {:.2f} % violations: "
+      "target >= {:.0f} % at an equal rate {}\n",
+      100 * saving, 100 * violations[0], 100 * violations[1], 100 * kLeastSaving,
+      verdict(saving >= kLeastSaving && violations[0] <= violations[1]));
+  document["memory_saved"] = saving;
+  return options.json.empty() ? Status() : write_file(options.json, document.dump(2) + "\n");
+}
+
+}  // namespace sparseloom::apps

@@ -1,0 +1,333 @@
+#include "sparseloom/plan/preload.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+#include <tuple>
+
+namespace sparseloom::plan {
+namespace {
+
+using Choice = PreloadProblem::Choice;
+
+// Reads one task's choices; gives each subgraph an index when it is first used.
+class ProblemReader {
+ public:
+  ProblemReader(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
+                const std::vector<SloConfig>& configurations)
+      : zoo_(zoo), profile_(profile), configurations_(configurations), pools_(soc::find_pools(soc)) {}
+
+  Status read(const TaskCosts& costs, zoo::TaskId task, PreloadProblem& problem) {
+    std::vector<Choice>& choices = problem.tasks.emplace_back();
+    const profile::TaskProfile& measured = profile_.task(task);
+    for (std::size_t k = 0; k < measured.stitched(); ++k) {
+      const zoo::Sigma sigma = measured.sigma_at(k);
+      const Placement placement = costs.best_placement(sigma);
+      SL_ASSIGN_OR_RETURN(Choice choice, meets(costs, task, sigma, placement));
+      if (choice.configurations.empty()) continue;
+      for (std::size_t i = 0; i < sigma.size(); ++i) {
+        const soc::ProcessorId first = pools_.members[pools_.of[placement[i].index()]].front();
+        const soc::Backend backend = costs.backend(sigma[i].index(), i, first.index());
+        const auto [entry, fresh] =
+            index_.try_emplace({task, sigma[i], zoo::StageId(i), first}, problem.subgraphs.size());
+        if (fresh) {
+          problem.subgraphs.push_back({task, sigma[i], zoo::StageId(i), first, backend,
+                                       measured.latency(sigma[i], zoo::StageId(i), first, backend).resident});
+        }
+        choice.subgraphs.push_back(entry->second);
+      }
+      choices.push_back(std::move(choice));
+    }
+    return {};
+  }
+
+ private:
+  Result<Choice> meets(const TaskCosts& costs, zoo::TaskId task, const zoo::Sigma& sigma,
+                       const Placement& placement) const {
+    SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(zoo_, profile_, task, sigma));
+    const double latency = costs.latency(sigma, placement);
+    Choice choice;
+    for (std::size_t c = 0; c < configurations_.size(); ++c) {
+      const Slo& slo = configurations_[c].slos[task.index()];
+      if (within(slo.accuracy, accuracy) && within(latency, slo.latency.count())) choice.configurations.push_back(c);
+    }
+    return choice;
+  }
+
+  const zoo::Zoo& zoo_;
+  const profile::Profile& profile_;
+  const std::vector<SloConfig>& configurations_;
+  const soc::Pools pools_;
+  std::map<std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId>, std::size_t> index_;
+};
+
+// A set of kept subgraphs under a budget, and the pairs of task and configuration that it serves.
+class Kept {
+ public:
+  Kept(const PreloadProblem& problem, Bytes budget)
+      : problem_(&problem), left_(budget.count), kept_(problem.subgraphs.size(), false), forbidden_(kept_) {
+    served_.assign(problem.tasks.size(), std::vector<bool>(problem.configurations, false));
+  }
+
+  void forbid(std::size_t subgraph) { forbidden_[subgraph] = true; }
+  bool has(std::size_t subgraph) const { return kept_[subgraph]; }
+  std::size_t pairs() const { return pairs_; }
+  std::uint64_t left() const { return left_; }
+  bool better_than(const Kept& other) const {
+    return std::tuple(pairs_, left_) > std::tuple(other.pairs_, other.left_);
+  }
+
+  // Takes whole choices until none that fits serves another pair.
+  void fill() {
+    while (const Choice* best = best_choice()) take(*best);
+  }
+
+  // The kept set without `subgraph` and without what only served together with it.
+  Kept without(std::size_t subgraph, Bytes budget) const {
+    Kept result(*problem_, budget);
+    result.forbidden_ = forbidden_;
+    result.forbid(subgraph);
+    for (const std::size_t s : order_) {
+      const bool other_task = problem_->subgraphs[s].task != problem_->subgraphs[subgraph].task;
+      if (other_task || (s != subgraph && useful_without(s, subgraph))) result.add(s);
+    }
+    result.update();
+    return result;
+  }
+
+  Preload preload() const {
+    Preload result;
+    result.subgraphs = order_;
+    for (const std::size_t s : order_) result.bytes += problem_->subgraphs[s].bytes;
+    result.attainment = attainment(*problem_, kept_);
+    return result;
+  }
+
+ private:
+  bool whole(const Choice& choice) const {
+    return std::all_of(choice.subgraphs.begin(), choice.subgraphs.end(), [&](std::size_t s) { return kept_[s]; });
+  }
+
+  bool useful_without(std::size_t subgraph, std::size_t gone) const {
+    const auto& choices = problem_->tasks[problem_->subgraphs[subgraph].task.index()];
+    return std::any_of(choices.begin(), choices.end(), [&](const Choice& choice) {
+      const auto contains = [&](std::size_t s) {
+        return std::find(choice.subgraphs.begin(), choice.subgraphs.end(), s) != choice.subgraphs.end();
+      };
+      return contains(subgraph) && !contains(gone) && whole(choice);
+    });
+  }
+
+  const Choice* best_choice() const {
+    const Choice* best = nullptr;
+    double most = 0;
+    for (std::size_t t = 0; t < problem_->tasks.size(); ++t) {
+      for (const Choice& choice : problem_->tasks[t]) {
+        std::uint64_t bytes = 0;
+        bool allowed = true;
+        for (const std::size_t s : choice.subgraphs) {
+          if (kept_[s]) continue;
+          bytes += problem_->subgraphs[s].bytes.count;
+          allowed = allowed && !forbidden_[s];
+        }
+        if (!allowed || bytes > left_) continue;
+        const auto gain = static_cast<double>(std::count_if(choice.configurations.begin(), choice.configurations.end(),
+                                                            [&](std::size_t c) { return !served_[t][c]; }));
+        const double ratio = gain / static_cast<double>(bytes + 1);  // + 1: what costs nothing comes first
+        if (gain > 0 && ratio > most) most = ratio, best = &choice;
+      }
+    }
+    return best;
+  }
+
+  void add(std::size_t subgraph) {
+    kept_[subgraph] = true;
+    order_.push_back(subgraph);
+    left_ -= problem_->subgraphs[subgraph].bytes.count;
+  }
+
+  void take(const Choice& choice) {
+    for (const std::size_t s : choice.subgraphs) {
+      if (!kept_[s]) add(s);
+    }
+    update();
+  }
+
+  void update() {
+    for (std::size_t t = 0; t < problem_->tasks.size(); ++t) {
+      for (const Choice& choice : problem_->tasks[t]) {
+        if (!whole(choice)) continue;
+        for (const std::size_t c : choice.configurations) {
+          if (!served_[t][c]) served_[t][c] = true, ++pairs_;
+        }
+      }
+    }
+  }
+
+  const PreloadProblem* problem_;
+  std::uint64_t left_;
+  std::vector<bool> kept_, forbidden_;
+  std::vector<std::size_t> order_;
+  std::vector<std::vector<bool>> served_;  // [task][configuration]
+  std::size_t pairs_ = 0;
+};
+
+struct NamedPreloader {
+  std::string_view name;
+  Preload (*preload)(const PreloadProblem& problem, Bytes budget);
+};
+constexpr NamedPreloader kPreloaders[] = {{"hotness", preload_hotness}, {"knapsack", preload_knapsack}};
+
+}  // namespace
+
+Result<PreloadProblem> preload_problem(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
+                                       const std::vector<SloConfig>& configurations) {
+  for (const SloConfig& c : configurations) SL_RETURN_IF_ERROR(check_slos({zoo, soc, profile, c}));
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(zoo, soc, profile));
+  PreloadProblem problem;
+  problem.configurations = configurations.size();
+  ProblemReader reader(zoo, soc, profile, configurations);
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    SL_RETURN_IF_ERROR(reader.read(costs[t], zoo::TaskId(t), problem));
+  }
+  return problem;
+}
+
+PreloadProblem preload_problem(const soc::Soc& soc, const profile::Profile& profile, const std::vector<Plan>& plans) {
+  const soc::Pools pools = soc::find_pools(soc);
+  PreloadProblem problem;
+  problem.configurations = plans.size();
+  problem.tasks.resize(profile.tasks.size());
+  std::map<std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId, soc::Backend>, std::size_t> index;
+  for (std::size_t c = 0; c < plans.size(); ++c) {
+    for (std::size_t t = 0; t < plans[c].tasks.size(); ++t) {
+      const TaskPlan& plan = plans[c].tasks[t];
+      Choice& choice = problem.tasks[t].emplace_back();
+      choice.configurations = {c};
+      for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
+        const soc::ProcessorId first = pools.members[pools.of[plan.placement[i].index()]].front();
+        const PreloadProblem::Subgraph subgraph{
+            zoo::TaskId(t),
+            plan.sigma[i],
+            zoo::StageId(i),
+            first,
+            plan.backends[i],
+            profile.tasks[t].latency(plan.sigma[i], zoo::StageId(i), first, plan.backends[i]).resident};
+        const auto [entry, fresh] = index.try_emplace(
+            {subgraph.task, subgraph.variant, subgraph.stage, first, subgraph.backend}, problem.subgraphs.size());
+        if (fresh) problem.subgraphs.push_back(subgraph);
+        choice.subgraphs.push_back(entry->second);
+      }
+    }
+  }
+  return problem;
+}
+
+double attainment(const PreloadProblem& problem, const std::vector<bool>& kept) {
+  std::size_t possible = 0, served = 0;
+  for (const std::vector<Choice>& choices : problem.tasks) {
+    std::vector<int> state(problem.configurations, 0);  // 1: some choice serves it, 2: one that is kept
+    for (const Choice& choice : choices) {
+      const bool whole =
+          std::all_of(choice.subgraphs.begin(), choice.subgraphs.end(), [&](std::size_t s) { return kept[s]; });
+      for (const std::size_t c : choice.configurations) state[c] = std::max(state[c], whole ? 2 : 1);
+    }
+    for (const int s : state) possible += s > 0 ? 1 : 0, served += s > 1 ? 1 : 0;
+  }
+  return possible == 0 ? 1 : static_cast<double>(served) / static_cast<double>(possible);
+}
+
+Preload preload_all(const PreloadProblem& problem) {
+  Preload result;
+  for (std::size_t s = 0; s < problem.subgraphs.size(); ++s) {
+    result.subgraphs.push_back(s);
+    result.bytes += problem.subgraphs[s].bytes;
+  }
+  result.attainment = attainment(problem, std::vector<bool>(problem.subgraphs.size(), true));
+  return result;
+}
+
+std::vector<double> hotness(const PreloadProblem& problem) {
+  std::vector<double> hotness(problem.subgraphs.size(), 0.0);
+  for (const std::vector<Choice>& choices : problem.tasks) {
+    for (std::size_t c = 0; c < problem.configurations; ++c) {
+      std::map<std::size_t, std::size_t> occurs;               // by subgraph
+      std::map<zoo::StageId, std::set<zoo::VariantId>> offer;  // variants that the configuration has at a stage
+      std::size_t feasible = 0;
+      for (const Choice& choice : choices) {
+        if (!std::binary_search(choice.configurations.begin(), choice.configurations.end(), c)) continue;
+        ++feasible;
+        for (const std::size_t s : choice.subgraphs) {
+          ++occurs[s];
+          offer[problem.subgraphs[s].stage].insert(problem.subgraphs[s].variant);
+        }
+      }
+      for (const auto& [s, times] : occurs) {
+        const double frequency = static_cast<double>(times) / static_cast<double>(feasible);
+        hotness[s] += frequency + 1.0 / static_cast<double>(offer[problem.subgraphs[s].stage].size());
+      }
+    }
+  }
+  return hotness;
+}
+
+Preload preload_hotness(const PreloadProblem& problem, Bytes budget) {
+  const std::vector<double> heat = hotness(problem);
+  std::vector<std::size_t> order(heat.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return heat[a] > heat[b]; });
+  Preload result;
+  std::vector<bool> kept(heat.size(), false);
+  for (const std::size_t s : order) {
+    if (result.bytes + problem.subgraphs[s].bytes > budget) continue;
+    kept[s] = true;
+    result.bytes += problem.subgraphs[s].bytes;
+    result.subgraphs.push_back(s);
+  }
+  result.attainment = attainment(problem, kept);
+  return result;
+}
+
+Preload preload_knapsack(const PreloadProblem& problem, Bytes budget) {
+  Kept best(problem, budget);
+  best.fill();
+  for (bool improved = true; improved;) {
+    improved = false;
+    for (std::size_t s = 0; s < problem.subgraphs.size(); ++s) {
+      if (!best.has(s)) continue;
+      Kept other = best.without(s, budget);
+      other.fill();
+      if (other.better_than(best)) best = std::move(other), improved = true;
+    }
+  }
+  return best.preload();
+}
+
+Result<Preloader> find_preloader(std::string_view name) {
+  std::string known;
+  for (const NamedPreloader& p : kPreloaders) {
+    if (p.name == name) return Preloader(p.preload);
+    known += (known.empty() ? "" : ", ") + std::string(p.name);
+  }
+  return error(Code::kInvalidArgument, "preloader '{}': allowed: {}", name, known);
+}
+
+Bytes smallest_budget(const PreloadProblem& problem) {
+  std::vector<std::uint64_t> by_configuration(problem.configurations, 0);
+  for (const std::vector<Choice>& choices : problem.tasks) {
+    std::map<std::size_t, std::uint64_t> cheapest;
+    for (const Choice& choice : choices) {
+      std::uint64_t bytes = 0;
+      for (const std::size_t s : choice.subgraphs) bytes += problem.subgraphs[s].bytes.count;
+      for (const std::size_t c : choice.configurations) {
+        const auto [entry, fresh] = cheapest.try_emplace(c, bytes);
+        if (!fresh) entry->second = std::min(entry->second, bytes);
+      }
+    }
+    for (const auto& [c, bytes] : cheapest) by_configuration[c] += bytes;
+  }
+  return {by_configuration.empty() ? 0 : *std::max_element(by_configuration.begin(), by_configuration.end())};
+}
+
+}  // namespace sparseloom::plan

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "sparseloom/plan/planner.h"
+#include "sparseloom/run/engine.h"
+#include "sparseloom/run/loader_thread.h"
+
+namespace sparseloom::run {
+
+/// Makes the plan for an SLO configuration; called by one thread at a time.
+using MakePlan = std::function<Result<std::shared_ptr<const plan::Plan>>(const plan::SloConfig&)>;
+
+struct SwitcherOptions {
+  /// A plan stays at least this long: SLOs that change to and fro do not make answers flap. Changes meanwhile wait, and
+  /// only the last of them counts.
+  Seconds least_dwell{0};
+  /// No room because requests inside still use what should be evicted: tried again after this time.
+  Seconds retry_after{0.002};
+  int most_tries = 500;
+};
+
+/// How one change of SLOs went. Times are the engine's.
+struct SwitchRecord {
+  std::string slo;
+  Seconds asked{0};               ///< change() was called
+  Seconds began{0};               ///< planning began: later than asked by the dwell, or by a switch under way
+  Seconds switched{0};            ///< requests let in from now on follow the new plan
+  std::optional<Seconds> served;  ///< the first request completed under it
+  std::size_t loaded = 0;         ///< subgraphs that had to be loaded; none: a hot switch
+  std::size_t steps = 1;          ///< switches it took: more than one if the old and the new plan did not fit together
+  std::size_t plan_version = 0;   ///< of the engine, from then on
+  Status status;                  ///< not ok: the old plan stays (in several steps: that of the tasks not switched yet)
+};
+
+/// Takes changes of SLOs and has the engine follow: plans, loads what is missing while the old plan serves on,
+/// switches. If the old and the new plan do not fit the memory budget together, tasks change over one by one.
+/// Thread-safe.
+///
+/// Who calls step() is the caller's choice: start() gives it a thread; a test calls it at the times it likes.
+class PlanSwitcher {
+ public:
+  /// The engine, which serves `active`, and the residency must outlive this.
+  PlanSwitcher(Engine& engine, Residency& residency, std::shared_ptr<const plan::Plan> active, MakePlan make_plan,
+               SwitcherOptions options = {});
+  ~PlanSwitcher();  ///< Ends the thread; a change that waits is dropped.
+  PlanSwitcher(const PlanSwitcher&) = delete;
+  PlanSwitcher& operator=(const PlanSwitcher&) = delete;
+
+  /// From now on plans are to keep these SLOs. Never blocks.
+  void change(plan::SloConfig slo);
+  /// When step() has something to do; nothing if no change waits.
+  std::optional<Seconds> due() const;
+  /// Does what is due; true if the plan was switched, or it failed. One thread at a time. What has to be loaded is
+  /// loaded by `loader`, or without one by the caller.
+  bool step(LoaderThread* loader = nullptr);
+  /// Starts a thread that calls step() when it is due, and one that loads.
+  void start();
+
+  /// To be told every completion (from OnComplete), to know when a new plan first served a request.
+  void completed(const Completion& completion);
+
+  /// What became of the changes that were not overtaken by a later one.
+  std::vector<SwitchRecord> records() const;
+  /// A change waits or is being carried out.
+  bool busy() const;
+
+ private:
+  struct Change {
+    plan::SloConfig slo;
+    Seconds asked{0};
+    Seconds due{0};
+    std::shared_ptr<const plan::Plan> plan;  // once it was tried
+    Seconds began{0};
+    std::size_t loaded = 0, steps = 0;
+    int tries = 0;
+  };
+
+  void loop();
+  Status carry_out(Change& change, LoaderThread* loader);
+  Status switch_to(std::shared_ptr<const plan::Plan> plan, Change& change, LoaderThread* loader);
+  Status switch_by_task(Change& change, LoaderThread* loader);
+
+  Engine& engine_;
+  Residency& residency_;
+  const MakePlan make_plan_;
+  const SwitcherOptions options_;
+  std::shared_ptr<const plan::Plan> active_;  // step()'s own
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::optional<Change> waiting_;
+  std::vector<SwitchRecord> records_;
+  std::size_t unserved_ = 0;  // records from here on may still wait for their first completion
+  std::optional<Seconds> last_switch_;
+  bool stepping_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace sparseloom::run

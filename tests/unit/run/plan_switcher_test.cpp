@@ -1,0 +1,179 @@
+#include "sparseloom/run/plan_switcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "fake_world.h"
+
+namespace sparseloom::run {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// Two tasks of three stages. SLO "v2" wants a plan with variant 2 throughout; each subgraph takes 10 bytes, and time
+/// passes when the test says so.
+class Switcher : public ::testing::Test {
+ protected:
+  void serve(Bytes budget, SwitcherOptions options = {}) {
+    residency_.emplace(
+        world_.soc, [this](const SubgraphKey& k) { return world_.compile(k); },
+        ResidencyOptions{.budget = budget, .estimate = [](const SubgraphKey&) { return Bytes{10}; }});
+    const auto first = world_.plan_of(0);
+    engine_ = Engine::start(world_.zoo, world_.soc, *residency_, first, {.clock = [this] { return now_.load(); }},
+                            [this](const Completion& c) {
+                              log_.add(c);
+                              if (switcher_) switcher_->completed(c);
+                            })
+                  .value();
+    const MakePlan make_plan = [this](const plan::SloConfig& slo) -> Result<std::shared_ptr<const plan::Plan>> {
+      ++plans_made_;
+      if (slo.name == "impossible") return error(Code::kInvalidArgument, "no such SLO");
+      return world_.plan_of(static_cast<std::size_t>(slo.name[1] - '0'));
+    };
+    switcher_.emplace(*engine_, *residency_, first, make_plan, options);
+  }
+  void TearDown() override {
+    if (engine_) engine_->drain();
+    switcher_.reset();
+  }
+
+  void change(const std::string& slo) { switcher_->change({slo, {}}); }
+  void submit(std::size_t id) { ASSERT_TRUE(engine_->submit(testing::request(id), inputs_[0]).ok()); }
+  SwitchRecord last() const { return switcher_->records().back(); }
+
+  static constexpr Bytes kOnePlan{60}, kTwoPlans{120};
+  std::atomic<Seconds> now_{Seconds(0)};
+  testing::FakeWorld world_{2};
+  testing::Inputs inputs_{1};
+  testing::Log log_;
+  std::atomic<int> plans_made_{0};
+  std::optional<Residency> residency_;
+  std::optional<PlanSwitcher> switcher_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(Switcher, LoadsWhatIsMissingOnceAndIsHotTheNextTime) {
+  serve(kTwoPlans);
+  for (const std::string slo : {"v1", "v0", "v1"}) {
+    change(slo);
+    EXPECT_TRUE(switcher_->step());
+  }
+  const auto records = switcher_->records();
+  ASSERT_EQ(records.size(), 3U);
+  EXPECT_EQ(records[0].loaded, 6U);
+  EXPECT_EQ(records[1].loaded, 0U);
+  EXPECT_EQ(records[2].loaded, 0U);
+  EXPECT_EQ(records[2].plan_version, 3U);
+  EXPECT_FALSE(switcher_->step());
+}
+
+TEST_F(Switcher, SaysWhenTheNewPlanFirstServed) {
+  serve(kTwoPlans);
+  now_ = Seconds(1);
+  change("v1");
+  now_ = Seconds(2);
+  ASSERT_TRUE(switcher_->step());
+  EXPECT_FALSE(last().served.has_value());
+  now_ = Seconds(3);
+  submit(0);
+  engine_->drain();
+  EXPECT_EQ(last().asked, Seconds(1));
+  EXPECT_EQ(last().switched, Seconds(2));
+  EXPECT_EQ(last().served, Seconds(3));
+}
+
+TEST_F(Switcher, APlanStaysForItsDwellAndOnlyTheLastChangeMeanwhileCounts) {
+  serve(kTwoPlans, {.least_dwell = Seconds(10)});
+  change("v1");
+  ASSERT_TRUE(switcher_->step());
+  now_ = Seconds(1);
+  change("v2");
+  change("v0");
+  EXPECT_EQ(switcher_->due(), Seconds(10));
+  EXPECT_FALSE(switcher_->step());
+  now_ = Seconds(10);
+  EXPECT_TRUE(switcher_->step());
+  EXPECT_EQ(last().slo, "v0");
+  EXPECT_EQ(plans_made_, 2);
+  EXPECT_FALSE(switcher_->busy());
+}
+
+TEST_F(Switcher, WhatIsColdMakesRoomForANewPlan) {
+  serve(kTwoPlans);
+  for (const std::string slo : {"v1", "v2", "v3"}) {
+    change(slo);
+    ASSERT_TRUE(switcher_->step());
+    EXPECT_TRUE(last().status.ok()) << last().status.message();
+    EXPECT_EQ(last().steps, 1U);
+  }
+  EXPECT_EQ(residency_->booked(), kTwoPlans);
+  EXPECT_EQ(residency_->counts().most, kTwoPlans);
+}
+
+TEST_F(Switcher, TasksChangeOverOneByOneWhereBothPlansDoNotFit) {
+  serve({90});  // one plan and one task more
+  submit(0);
+  change("v1");
+  while (!switcher_->step()) now_ = *switcher_->due();  // request 0 may hold on to what it uses
+  EXPECT_TRUE(last().status.ok()) << last().status.message();
+  EXPECT_EQ(last().steps, 2U);
+  submit(1);
+  engine_->drain();
+  EXPECT_EQ(log_.all[1].sigma, std::vector<float>(3, 1.0F));
+  EXPECT_LE(residency_->counts().most.count, 90U);
+}
+
+TEST_F(Switcher, KeepsTheOldPlanWhereTheNewOneNeverFits) {
+  serve({69});  // not even one further subgraph
+  change("v1");
+  bool done = false;
+  for (int k = 0; k < 1000 && !done; ++k) {
+    now_ = *switcher_->due();
+    done = switcher_->step();
+  }
+  EXPECT_EQ(last().status.code(), Code::kResourceExhausted);
+  EXPECT_EQ(last().plan_version, 0U);
+  submit(0);
+  engine_->drain();
+  EXPECT_TRUE(log_.all[0].status.ok());
+  EXPECT_EQ(log_.all[0].sigma, std::vector<float>(3, 0.0F));
+}
+
+TEST_F(Switcher, AnEngineDoesNotStartWithAPlanThatTheBudgetCannotHold) {
+  Residency small(world_.soc, [this](const SubgraphKey& k) { return world_.compile(k); },
+                  {.budget = {59}, .estimate = [](const SubgraphKey&) { return Bytes{10}; }});
+  const auto refused = Engine::start(world_.zoo, world_.soc, small, world_.plan_of(0), {}, {});
+  EXPECT_EQ(refused.status().code(), Code::kResourceExhausted);
+  EXPECT_THAT(refused.status().message(), HasSubstr("the smallest budget that it fits is 60 bytes"));
+}
+
+TEST_F(Switcher, APlannerThatFailsChangesNothing) {
+  serve(kTwoPlans);
+  change("impossible");
+  EXPECT_TRUE(switcher_->step());
+  EXPECT_EQ(last().status.message(), "no such SLO");
+  EXPECT_EQ(engine_->plan_version(), 0U);
+}
+
+TEST_F(Switcher, OnItsOwnThreadLosesNoRequestAndKeepsTheBudget) {
+  serve({90});
+  switcher_->start();
+  constexpr std::size_t kRequests = 300;
+  for (std::size_t id = 0; id < kRequests; ++id) {
+    if (id % 20 == 0) change("v" + std::to_string(id / 20 % 4));
+    submit(id);
+    now_ = now_.load() + Seconds(1);
+  }
+  engine_->drain();
+  while (switcher_->busy()) {
+    now_ = now_.load() + Seconds(1);
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(log_.all.size(), kRequests);
+  for (const testing::Seen& seen : log_.all) EXPECT_TRUE(seen.status.ok()) << seen.status.message();
+  for (const SwitchRecord& record : switcher_->records()) EXPECT_TRUE(record.status.ok()) << record.status.message();
+  EXPECT_LE(residency_->counts().most.count, 90U);
+}
+
+}  // namespace
+}  // namespace sparseloom::run
