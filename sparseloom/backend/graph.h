@@ -2,8 +2,11 @@
 // per runtime. No runtime's type appears in these headers.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sparseloom/base/ids.h"
@@ -16,6 +19,21 @@ using NodeId = StrongId<NodeTag>;
 struct EdgeTag;
 using EdgeId = StrongId<EdgeTag>;  ///< one output of one node, i.e. one tensor of the graph
 
+/// A number format that operators compute in.
+enum class Precision { kFp32, kFp16, kInt8 };
+inline constexpr std::array kPrecisions{Precision::kFp32, Precision::kFp16, Precision::kInt8};
+/// "fp32", "fp16", "int8".
+std::string_view precision_name(Precision precision);
+/// Bytes of one number.
+double bytes_of(Precision precision);
+
+/// The constant numbers that an operator multiplies with; not its bias.
+struct Weights {
+  std::int64_t count = 0;
+  double zeros = 0;          ///< share of them that is zero
+  bool two_of_four = false;  ///< of every four neighbouring inputs of an output at most two are not zero ("2:4")
+};
+
 /// One operator.
 struct Node {
   std::string name;  ///< unique in its graph, stable across variants exported by the same code
@@ -24,6 +42,10 @@ struct Node {
   std::vector<EdgeId> outputs;
   double macs = 0.0;      ///< multiply-accumulates of one inference; 0 for operators without any
   bool constant = false;  ///< a constant, or depends on constants alone: copied into every piece that needs it
+  /// What it multiplies in, by the format of its weights and whether its inputs are quantized; of a quantizer to at
+  /// most 256 levels: kInt8; of all other operators without multiply-accumulates: kFp32.
+  Precision precision = Precision::kFp32;
+  Weights weights;
 };
 
 /// One tensor. An extent of -1 in its shape is known only when running: such a tensor cannot be passed between pieces.

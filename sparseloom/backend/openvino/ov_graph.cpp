@@ -45,6 +45,8 @@ class Converter {
     }
     node.constant = is_constant(*op, node);
     node.macs = macs_of(*op);
+    node.precision = precision_of(*op);
+    if (node.macs > 0) node.weights = weights_of(*op);
     for (const auto& output : op->outputs()) {
       SL_ASSIGN_OR_RETURN(Edge edge, make_edge(output, node, id));
       node.outputs.emplace_back(graph.edges.size());

@@ -23,6 +23,12 @@ Result<ConvertedGraph> convert_graph(const ov::Model& model);
 /// Multiply-accumulates of one inference of one operator; 0 for operators without any and for dynamic shapes.
 double macs_of(const ov::Node& node);
 
+/// The weights of one operator: what stands behind its constant input, if it multiplies with one. O(weights).
+Weights weights_of(const ov::Node& node);
+
+/// What one operator computes in, as Node::precision has it.
+Precision precision_of(const ov::Node& node);
+
 /// Shapes are static once read, so every ShapeOf is a constant. Replacing them leaves shape arithmetic hanging on
 /// constants alone, where it can be copied into any piece.
 void fold_shapes(ov::Model& model);

@@ -127,7 +127,7 @@ Graph graph_of(const ScriptedModel& model) {
   for (const TensorSpec& spec : model.inputs) {
     const NodeId id(graph.nodes.size());
     const auto ids = add_edges(graph, id, {spec});
-    graph.nodes.push_back({spec.name, "Parameter", {}, ids, 0, false});
+    graph.nodes.push_back({spec.name, "Parameter", {}, ids, 0, false, Precision::kFp32, {}});
     graph.inputs.push_back(ids.front());
   }
   std::vector<EdgeId> from = graph.inputs;
@@ -135,7 +135,7 @@ Graph graph_of(const ScriptedModel& model) {
     const NodeId id(graph.nodes.size());
     for (const EdgeId e : from) graph.edges[e.index()].consumers.push_back(id);
     const auto to = add_edges(graph, id, specs);
-    graph.nodes.push_back({specs.front().name, "Scripted", from, to, 1e6, false});
+    graph.nodes.push_back({specs.front().name, "Scripted", from, to, 1e6, false, Precision::kFp32, {}});
     from = to;
   };
   for (const auto& specs : model.between) add_layer(specs);

@@ -1,0 +1,174 @@
+#include "sparseloom/profile/modelled.h"
+
+#include <algorithm>
+
+#include "sparseloom/profile/roofline.h"
+#include "sparseloom/profile/shipped.h"
+
+namespace sparseloom::profile {
+namespace {
+
+Status take_accuracies(const zoo::Zoo& zoo, Profile& profile) {
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    SL_ASSIGN_OR_RETURN(const Shipped shipped, load_shipped(zoo, zoo::TaskId(t), profile.tasks[t]));
+    if (shipped == Shipped::kLoaded) continue;
+    return error(Code::kFailedPrecondition,
+                 "task '{}': {}, and a modelled machine runs no model; write them on a real one with: sparseloom "
+                 "profile --zoo {} --accuracy --export-accuracy",
+                 zoo.tasks[t].name,
+                 shipped == Shipped::kStale ? "its accuracy.csv is of other models" : "the zoo ships no accuracies",
+                 zoo.root.string());
+  }
+  return {};
+}
+
+Status take_table(const zoo::Zoo& zoo, const soc::MeasuredTable& table, Profile& profile) {
+  for (const soc::MeasuredSubgraph& m : table.subgraphs) {
+    const auto task = zoo.find_task(m.task);
+    if (!task.ok()) return error(Code::kFailedPrecondition, "tables: {}", task.status().message());
+    const auto variant = zoo.task(*task).variant(m.variant);
+    if (!variant.ok()) return error(Code::kFailedPrecondition, "tables: {}", variant.status().message());
+    if (m.stage >= zoo.task(*task).stages()) {
+      return error(Code::kFailedPrecondition, "tables: task '{}' has no stage {}; it has {}", m.task, m.stage,
+                   zoo.task(*task).stages());
+    }
+    profile.tasks[task->index()].set_latency(
+        *variant, zoo::StageId(m.stage), m.processor, m.backend,
+        {.median = m.median, .q1 = m.q1, .q3 = m.q3, .count = m.count, .resident = m.resident});
+  }
+  return {};
+}
+
+/// Fills in what one task's table leaves open.
+class TaskModel {
+ public:
+  TaskModel(const zoo::Zoo& zoo, const soc::SocFile& file, const backend::Runtime& runtime, zoo::PieceStore& pieces,
+            zoo::TaskId task)
+      : task_(zoo.task(task)), id_(task), file_(file), runtime_(runtime), pieces_(pieces) {}
+
+  Status fill(TaskProfile& profile) const {
+    for (std::size_t v = 0; v < task_.variants.size(); ++v) {
+      for (std::size_t s = 0; s < task_.stages(); ++s) {
+        SL_RETURN_IF_ERROR(fill(zoo::VariantId(v), zoo::StageId(s), profile));
+      }
+    }
+    return {};
+  }
+
+  Result<std::vector<Bytes>> boundaries() const {
+    std::vector<Bytes> sizes;
+    for (std::size_t s = 1; s < task_.stages(); ++s) {
+      SL_ASSIGN_OR_RETURN(const auto model, read(zoo::VariantId(0), zoo::StageId(s)));
+      Bytes sum;
+      for (const backend::EdgeId input : model->graph().inputs) sum += {model->graph().edge(input).spec.bytes()};
+      sizes.push_back(sum);
+    }
+    return sizes;
+  }
+
+ private:
+  Status fill(zoo::VariantId v, zoo::StageId s, TaskProfile& profile) const {
+    std::unique_ptr<backend::Model> model;  // read for the first that needs it
+    for (std::size_t n = 0; n < file_.soc.processors.size(); ++n) {
+      const soc::ProcessorId p(n);
+      for (const soc::Backend b : file_.soc.processor(p).backends) {
+        if (profile.latency(v, s, p, b).count > 0) continue;
+        if (!file_.rates[n]) {
+          return error(
+              Code::kFailedPrecondition,
+              "soc '{}': processor '{}' has no rates, and no table has task '{}', variant '{}', stage {} by {}",
+              file_.soc.name, file_.soc.processor(p).name, task_.name, task_.variants[v.index()].name, s.index(),
+              soc::to_string(b));
+        }
+        if (model == nullptr) {
+          SL_ASSIGN_OR_RETURN(model, read(v, s));
+        }
+        profile.set_latency(v, s, p, b, roofline(model->graph(), *file_.rates[n], b));
+      }
+    }
+    return {};
+  }
+
+  Result<std::unique_ptr<backend::Model>> read(zoo::VariantId v, zoo::StageId s) const {
+    SL_ASSIGN_OR_RETURN(const auto path, pieces_.piece(id_, v, s));
+    return runtime_.read(path);
+  }
+
+  const zoo::Task& task_;
+  zoo::TaskId id_;
+  const soc::SocFile& file_;
+  const backend::Runtime& runtime_;
+  zoo::PieceStore& pieces_;
+};
+
+Json subgraph_json(const zoo::Task& task, std::size_t variant, std::size_t stage, const soc::Processor& processor,
+                   soc::Backend backend, const Latency& l) {
+  return {{"task", task.name},
+          {"variant", task.variants[variant].name},
+          {"stage", stage},
+          {"processor", processor.name},
+          {"backend", soc::to_string(backend)},
+          {"median_s", l.median.count()},
+          {"q1_s", l.q1.count()},
+          {"q3_s", l.q3.count()},
+          {"count", l.count},
+          {"resident_bytes", l.resident.count}};
+}
+
+Json processor_json(const soc::Processor& p) {
+  Json backends = Json::array();
+  for (const soc::Backend b : p.backends) backends.push_back(soc::to_string(b));
+  return {{"name", p.name},          {"device", p.device},
+          {"kind", p.kind},          {"memory_domain", p.memory_domain},
+          {"cores", p.cores.size()}, {"backends", std::move(backends)}};
+}
+
+}  // namespace
+
+Result<Profile> model_profile(const zoo::Zoo& zoo, const soc::SocFile& file, const backend::Runtime& runtime,
+                              zoo::PieceStore& pieces) {
+  Profile profile = empty_profile(zoo, file.soc);
+  SL_RETURN_IF_ERROR(take_accuracies(zoo, profile));
+  if (const auto* table = file.table_of(zoo.fingerprint)) SL_RETURN_IF_ERROR(take_table(zoo, *table, profile));
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    const TaskModel model(zoo, file, runtime, pieces, zoo::TaskId(t));
+    SL_RETURN_IF_ERROR(model.fill(profile.tasks[t]));
+    SL_ASSIGN_OR_RETURN(auto boundaries, model.boundaries());
+    profile.boundary.push_back(std::move(boundaries));
+  }
+  if (file.transfer) {
+    profile.transfer_latency = file.transfer->latency;
+    profile.transfer_seconds_per_byte = file.transfer->seconds_per_byte;
+  }
+  return profile;
+}
+
+Result<Json> soc_file_of(const zoo::Zoo& zoo, const soc::Soc& soc, const Profile& profile) {
+  Json subgraphs = Json::array();
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    const zoo::Task& task = zoo.tasks[t];
+    for (std::size_t v = 0; v < task.variants.size(); ++v) {
+      for (std::size_t s = 0; s < task.stages(); ++s) {
+        for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+          for (const soc::Backend b : soc.processors[p].backends) {
+            const Latency& l = profile.tasks[t].latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), b);
+            if (l.count == 0) continue;
+            subgraphs.push_back(subgraph_json(task, v, s, soc.processors[p], b, l));
+          }
+        }
+      }
+    }
+  }
+  if (subgraphs.empty()) {
+    return error(Code::kFailedPrecondition, "zoo '{}': no latency is measured on {} (run: sparseloom profile)",
+                 zoo.name, soc.name);
+  }
+  Json processors = Json::array();
+  for (const soc::Processor& p : soc.processors) processors.push_back(processor_json(p));
+  return Json{{"format_version", soc::kSocFormatVersion},
+              {"name", soc.name},
+              {"processors", std::move(processors)},
+              {"tables", Json::array({Json{{"zoo", zoo.fingerprint}, {"subgraphs", std::move(subgraphs)}}})}};
+}
+
+}  // namespace sparseloom::profile

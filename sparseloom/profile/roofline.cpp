@@ -1,0 +1,153 @@
+#include "sparseloom/profile/roofline.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace sparseloom::profile {
+namespace {
+
+using backend::Edge;
+using backend::EdgeId;
+using backend::Graph;
+using backend::Node;
+using backend::NodeId;
+using backend::Precision;
+
+constexpr double kSparseBytesPerWeight = 6;  // 4 of the weight, 2 for its place (docs/sparse.md)
+
+double elements(const Edge& edge) {
+  double count = 1;
+  for (const std::int64_t extent : edge.spec.shape) count *= static_cast<double>(std::max<std::int64_t>(extent, 0));
+  return count;
+}
+
+/// Operators that run as one.
+struct Group {
+  const Node* first = nullptr;  ///< the one that may multiply
+  double bytes = 0;             ///< moved to and from memory
+};
+
+class Roofline {
+ public:
+  Roofline(const Graph& graph, const soc::Rates& rates, bool sparse)
+      : graph_(graph), rates_(rates), sparse_(sparse), group_of_(graph.nodes.size()), kept_(graph.edges.size()) {}
+
+  Latency run() {
+    for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
+      const Node& node = graph_.nodes[n];
+      if (!node.constant && !node.inputs.empty()) add(NodeId(n));
+    }
+    Seconds time = rates_.launch;
+    for (const Group& group : groups_) time += time_of(group);
+    return {.median = time,
+            .q1 = time,
+            .q3 = time,
+            .count = 1,
+            .resident = {static_cast<std::uint64_t>(std::llround(resident_))}};
+  }
+
+ private:
+  void add(NodeId id) {
+    const Node& node = graph_.node(id);
+    const std::optional<EdgeId> fused = fused_input(node);
+    std::size_t group = groups_.size();
+    if (fused) {
+      group = *group_of_[graph_.edge(*fused).producer.index()];
+    } else {
+      groups_.push_back({.first = &node});
+    }
+    group_of_[id.index()] = group;
+    double& bytes = groups_[group].bytes;
+    const double out = bytes_out(node);
+    for (const EdgeId input : node.inputs) {
+      if (fused == input) continue;
+      bytes += is_constant(input) ? std::min(constant_bytes(node, input), std::max(out, weight_bytes(node)))
+                                  : bytes_of(input);
+    }
+    for (const EdgeId input : node.inputs) {
+      if (!is_constant(input) || kept_[input.index()]) continue;
+      kept_[input.index()] = true;
+      resident_ += constant_bytes(node, input);
+    }
+    bytes += out;
+    if (fused) bytes -= bytes_of(*fused);  // what its producer would have written
+  }
+
+  // The input whose producer this operator is fused with.
+  std::optional<EdgeId> fused_input(const Node& node) const {
+    if (node.macs > 0 || node.outputs.size() != 1) return std::nullopt;
+    for (const EdgeId id : node.inputs) {
+      const Edge& edge = graph_.edge(id);
+      const bool computed = group_of_[edge.producer.index()].has_value();
+      const bool returned = std::find(graph_.outputs.begin(), graph_.outputs.end(), id) != graph_.outputs.end();
+      if (!computed || returned || edge.consumers.size() != 1) continue;
+      if (elements(edge) == elements(graph_.edge(node.outputs.front()))) return id;
+    }
+    return std::nullopt;
+  }
+
+  bool is_constant(EdgeId id) const { return graph_.node(graph_.edge(id).producer).constant; }
+
+  // Bytes of a tensor that is passed on.
+  double bytes_of(EdgeId id) const {
+    const Edge& edge = graph_.edge(id);
+    const Node& producer = graph_.node(edge.producer);
+    if (producer.inputs.empty()) return elements(edge) * static_cast<double>(element_bytes(edge.spec.type));
+    if (producer.macs == 0 && producer.precision == Precision::kInt8) return elements(edge);
+    const auto group = group_of_[edge.producer.index()];
+    const bool half = group && groups_[*group].first->precision == Precision::kFp16;
+    return elements(edge) * backend::bytes_of(rates_.of(half ? Precision::kFp16 : Precision::kFp32).runs_as);
+  }
+
+  double bytes_out(const Node& node) const {
+    double sum = 0;
+    for (const EdgeId output : node.outputs) sum += bytes_of(output);
+    return sum;
+  }
+
+  // Bytes of a constant in the form that the processor keeps it in.
+  double constant_bytes(const Node& node, EdgeId id) const {
+    const Edge& edge = graph_.edge(id);
+    const bool weights = node.weights.count > 0 && elements(edge) == static_cast<double>(node.weights.count);
+    return weights ? weight_bytes(node) : elements(edge) * static_cast<double>(element_bytes(edge.spec.type));
+  }
+
+  double weight_bytes(const Node& node) const {
+    const auto count = static_cast<double>(node.weights.count);
+    const double dense = count * backend::bytes_of(rates_.of(node.precision).runs_as);
+    if (sparse_ && gain(node) > 1) return count * (1 - node.weights.zeros) * kSparseBytesPerWeight;
+    if (gain(node) > 1) return dense / 2 + count / 8;  // two bits say where each of the kept half stands
+    return dense;
+  }
+
+  // How many times as fast an operator runs for its zeros.
+  double gain(const Node& node) const {
+    const Precision as = rates_.of(node.precision).runs_as;
+    if (sparse_) return soc::speed_up(rates_.unstructured_of(as), node.weights.zeros);
+    return node.weights.two_of_four ? rates_.two_of_four[static_cast<std::size_t>(as)] : 1;
+  }
+
+  Seconds time_of(const Group& group) const {
+    const Node& node = *group.first;
+    const soc::Arithmetic& arithmetic = rates_.of(rates_.of(node.precision).runs_as);
+    const double computing = 2 * node.macs / (arithmetic.operations_per_second * gain(node));
+    return Seconds(std::max(computing, group.bytes / rates_.bytes_per_second)) + rates_.per_operator;
+  }
+
+  const Graph& graph_;
+  const soc::Rates& rates_;
+  bool sparse_;
+  std::vector<Group> groups_;
+  std::vector<std::optional<std::size_t>> group_of_;  // by node
+  std::vector<bool> kept_;                            // constants, by edge: counted
+  double resident_ = 0;
+};
+
+}  // namespace
+
+Latency roofline(const Graph& graph, const soc::Rates& rates, soc::Backend backend) {
+  return Roofline(graph, rates, backend == soc::Backend::kSparse).run();
+}
+
+}  // namespace sparseloom::profile
