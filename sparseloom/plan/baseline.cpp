@@ -19,9 +19,8 @@ std::size_t fastest_of(const std::vector<OriginalVariant>& originals) {
   return best->variant;
 }
 
-Result<Plan> BaselinePlanner::plan(const Problem& problem) const {
-  SL_RETURN_IF_ERROR(check_slos(problem));
-  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
+Result<std::vector<zoo::Sigma>> choose_originals(const Problem& problem, const std::vector<TaskCosts>& costs,
+                                                 ChooseOriginal choose) {
   std::vector<zoo::Sigma> sigmas;
   for (std::size_t t = 0; t < costs.size(); ++t) {
     std::vector<OriginalVariant> originals;
@@ -30,8 +29,15 @@ Result<Plan> BaselinePlanner::plan(const Problem& problem) const {
       SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(problem.zoo, problem.profile, zoo::TaskId(t), sigma));
       originals.push_back({v, costs[t].latency(sigma, costs[t].best_placement(sigma)), accuracy});
     }
-    sigmas.push_back(original(choose_(originals, problem.slo.slos[t]), costs[t].stages()));
+    sigmas.push_back(original(choose(originals, problem.slo.slos[t]), costs[t].stages()));
   }
+  return sigmas;
+}
+
+Result<Plan> BaselinePlanner::plan(const Problem& problem) const {
+  SL_RETURN_IF_ERROR(check_slos(problem));
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
+  SL_ASSIGN_OR_RETURN(std::vector<zoo::Sigma> sigmas, choose_originals(problem, costs, choose_));
   std::vector<Placement> placements = place_(costs, sigmas);
   Plan plan;
   plan.planner = name_;
@@ -42,6 +48,7 @@ Result<Plan> BaselinePlanner::plan(const Problem& problem) const {
   }
   plan.bottleneck = bottleneck_of(busy_times(problem, plan.tasks));
   plan.gap = 1;  // a baseline looks for no bound
+  SL_RETURN_IF_ERROR(check_memory(problem, costs, plan));
   return plan;
 }
 

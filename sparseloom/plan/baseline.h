@@ -18,6 +18,10 @@ std::size_t choose_most_accurate(const std::vector<OriginalVariant>& originals, 
 std::size_t choose_fastest(const std::vector<OriginalVariant>& originals, const Slo& slo);           // sv_lo.cpp
 std::size_t choose_fastest_feasible(const std::vector<OriginalVariant>& originals, const Slo& slo);  // av.cpp
 
+/// The chosen original variant of every task, as σ. kFailedPrecondition: an accuracy was not measured.
+Result<std::vector<zoo::Sigma>> choose_originals(const Problem& problem, const std::vector<TaskCosts>& costs,
+                                                 ChooseOriginal choose);
+
 /// Places the chosen σ of every task.
 using PlaceAll = std::vector<Placement> (*)(const std::vector<TaskCosts>& costs, const std::vector<zoo::Sigma>& sigmas);
 

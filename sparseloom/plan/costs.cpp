@@ -1,6 +1,7 @@
 #include "sparseloom/plan/costs.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -61,6 +62,7 @@ Status check_measured(const soc::Soc& soc, const Offer& offer, const zoo::Task& 
 Status TaskCosts::choose_backends(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured) {
   run_.resize(variants_ * stages_ * processors_);
   backend_.resize(run_.size());
+  bytes_.resize(run_.size());
   for (const auto& members : soc::find_pools(soc).members) {
     const Offer offer{members, soc.processor(members.front()).backends};
     for (std::size_t v = 0; v < variants_; ++v) {
@@ -69,10 +71,15 @@ Status TaskCosts::choose_backends(const zoo::Task& task, const soc::Soc& soc, co
         const zoo::StageId stage(i);
         SL_RETURN_IF_ERROR(check_measured(soc, offer, task, measured, variant, stage));
         const soc::Backend chosen = fastest(offer, measured, variant, stage);
+        Bytes most;
+        for (const soc::ProcessorId p : members) {
+          most = std::max(most, measured.latency(variant, stage, p, chosen).resident);
+        }
         for (const soc::ProcessorId p : members) {
           const std::size_t entry = (v * stages_ + i) * processors_ + p.index();
           run_[entry] = measured.latency(variant, stage, p, chosen).median.count();
           backend_[entry] = chosen;
+          bytes_[entry] = most;
         }
       }
     }
@@ -130,6 +137,7 @@ TaskCosts TaskCosts::pooled(const soc::Pools& pools) const {
       for (const auto& members : pools.members) {
         result.run_.push_back(mean(members, [&](std::size_t p) { return run(v, i, p); }));
         result.backend_.push_back(backend(v, i, members.front().index()));
+        result.bytes_.push_back(bytes(v, i, members.front().index()));
       }
     }
   }
@@ -155,6 +163,7 @@ TaskCosts TaskCosts::of_members(const soc::Pools& pools) const {
       for (const std::size_t pool : pools.of) {
         result.run_.push_back(run(v, i, pool));
         result.backend_.push_back(backend(v, i, pool));
+        result.bytes_.push_back(bytes(v, i, pool));
       }
     }
   }
@@ -184,6 +193,12 @@ std::vector<double> TaskCosts::busy(const zoo::Sigma& sigma, const Placement& pl
     busy[p] += stage(sigma, placement, i) / members_[p];
   }
   return busy;
+}
+
+Bytes TaskCosts::bytes(const zoo::Sigma& sigma, const Placement& placement) const {
+  Bytes sum;
+  for (std::size_t i = 0; i < stages_; ++i) sum += bytes(sigma[i].index(), i, placement[i].index());
+  return sum;
 }
 
 Placement TaskCosts::best_placement(const zoo::Sigma& sigma) const {
@@ -241,9 +256,25 @@ Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profil
 }
 
 Status check_slos(const Problem& problem) {
-  if (problem.slo.slos.size() == problem.zoo.tasks.size()) return {};
-  return error(Code::kInvalidArgument, "SLO configuration '{}': has {} entries; zoo '{}' has {} tasks",
-               problem.slo.name, problem.slo.slos.size(), problem.zoo.name, problem.zoo.tasks.size());
+  const SloConfig& config = problem.slo;
+  if (config.slos.size() != problem.zoo.tasks.size()) {
+    return error(Code::kInvalidArgument, "SLO configuration '{}': has {} entries; zoo '{}' has {} tasks", config.name,
+                 config.slos.size(), problem.zoo.name, problem.zoo.tasks.size());
+  }
+  for (std::size_t t = 0; t < config.slos.size(); ++t) {
+    const Slo& slo = config.slos[t];
+    const std::string& task = problem.zoo.tasks[t].name;
+    if (!(slo.accuracy >= 0 && slo.accuracy <= 1)) {
+      return error(Code::kInvalidArgument, "SLO configuration '{}', task '{}': accuracy bound {}; 0 to 1 is allowed",
+                   config.name, task, slo.accuracy);
+    }
+    if (!(slo.latency > Seconds(0) && std::isfinite(slo.latency.count()))) {
+      return error(Code::kInvalidArgument,
+                   "SLO configuration '{}', task '{}': latency bound {} ms; more than 0 and finite is allowed",
+                   config.name, task, to_ms(slo.latency));
+    }
+  }
+  return {};
 }
 
 namespace {
@@ -281,6 +312,17 @@ Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, 
   plan.sigma = std::move(sigma);
   plan.placement = std::move(placement);
   return plan;
+}
+
+Status check_memory(const Problem& problem, const std::vector<TaskCosts>& costs, const Plan& plan) {
+  Bytes needed;
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    needed += costs[t].bytes(plan.tasks[t].sigma, plan.tasks[t].placement);
+  }
+  if (!problem.memory_budget || needed <= *problem.memory_budget) return {};
+  return error(Code::kResourceExhausted,
+               "memory budget: {} bytes; planner '{}' takes no account of memory and makes one plan, of {} bytes",
+               problem.memory_budget->count, plan.planner, needed.count);
 }
 
 Seconds bottleneck_of(const std::vector<Seconds>& busy) {

@@ -47,6 +47,9 @@ class TaskCosts {
   soc::Backend backend(std::size_t v, std::size_t i, std::size_t p) const {
     return backend_[(v * stages_ + i) * processors_ + p];
   }
+  /// Memory of the compiled subgraph, by that backend. The members of a pool share it: the most measured on one of
+  /// them.
+  Bytes bytes(std::size_t v, std::size_t i, std::size_t p) const { return bytes_[(v * stages_ + i) * processors_ + p]; }
   /// Seconds that moving the inputs of stage i > 0 from one processor to the next takes.
   double transfer(std::size_t i, std::size_t from, std::size_t to) const {
     return transfer_[((i - 1) * processors_ + from) * processors_ + to];
@@ -58,6 +61,8 @@ class TaskCosts {
   double latency(const zoo::Sigma& sigma, const Placement& placement) const;
   /// Seconds added to each processor (of a pool: to each of its members, evenly) per request.
   std::vector<double> busy(const zoo::Sigma& sigma, const Placement& placement) const;
+  /// Memory of all its subgraphs.
+  Bytes bytes(const zoo::Sigma& sigma, const Placement& placement) const;
   /// The placement of σ with the least latency; of equals the one with the lowest processor indices. O(S·P²).
   Placement best_placement(const zoo::Sigma& sigma) const;
 
@@ -67,6 +72,7 @@ class TaskCosts {
   std::size_t variants_ = 0, stages_ = 0, processors_ = 0;
   std::vector<double> run_;
   std::vector<soc::Backend> backend_;
+  std::vector<Bytes> bytes_;
   std::vector<double> transfer_;
   std::vector<double> members_;  // by processor: how many it stands for
 };
@@ -82,12 +88,16 @@ Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& s
 Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
                              const zoo::Sigma& sigma);
 
-/// kInvalidArgument if there is not one SLO per task.
+/// kInvalidArgument if there is not one SLO per task, or if nothing can be held to one: an accuracy bound that is not
+/// in 0..1, a latency bound that is not positive and finite. Names the task.
 Status check_slos(const Problem& problem);
 
 /// The plan of one task with backends, latency, accuracy and what it misses filled in.
 Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, zoo::TaskId task, zoo::Sigma sigma,
                                 Placement placement);
+
+/// For planners that do not choose by memory. kResourceExhausted if the plan's subgraphs do not fit the budget.
+Status check_memory(const Problem& problem, const std::vector<TaskCosts>& costs, const Plan& plan);
 
 /// Busiest processor's time per round.
 Seconds bottleneck_of(const std::vector<Seconds>& busy);

@@ -27,11 +27,12 @@ bool placed_alike(const StitchedOption& a, const StitchedOption& b) {
 
 }  // namespace
 
-EpisodeSearch::EpisodeSearch(const std::vector<Slo>& slos, const Costs& costs, const std::vector<TaskOptions>& tasks,
+EpisodeSearch::EpisodeSearch(const Problem& problem, const Costs& costs, const std::vector<TaskOptions>& tasks,
                              const PredictOptions& predict, std::size_t max_predictions)
     : tasks_(tasks),
-      model_(slos, costs.pools, predict),
+      model_(problem.slo.slos, costs.pools, predict),
       pools_(costs.pools),
+      memory_budget_(problem.memory_budget),
       predictions_left_(max_predictions),
       stages_(tasks.size()),
       tried_(tasks.size()),
@@ -57,6 +58,7 @@ Choice EpisodeSearch::run(const Choice& start, double tie) {
     descend(std::move(choice));
   }
   double least = 1;
+  std::erase_if(seen_, [](const auto& entry) { return entry.second.bytes_over_budget > 0; });
   for (const auto& [choice, seen] : seen_) least = std::min(least, seen.expected_violation_rate);
   const auto better = [&](const auto& a, const auto& b) {
     return std::pair(a.second.bottleneck, a.second.expected_violation_rate) <
@@ -76,6 +78,13 @@ double EpisodeSearch::bottleneck(const Choice& choice) const {
   return bottleneck_of(pools_, chosen);
 }
 
+std::uint64_t EpisodeSearch::bytes_over_budget(const Choice& choice) const {
+  if (!memory_budget_) return 0;
+  Bytes sum;
+  for (std::size_t t = 0; t < choice.size(); ++t) sum += tasks_[t].options[choice[t]].bytes;
+  return sum > *memory_budget_ ? sum.count - memory_budget_->count : 0;
+}
+
 /// Scores are remembered: the search comes by the same choice more than once.
 const EpisodeSearch::Score& EpisodeSearch::score(const Choice& choice) {
   const auto [known, fresh] = seen_.try_emplace(choice);
@@ -83,7 +92,7 @@ const EpisodeSearch::Score& EpisodeSearch::score(const Choice& choice) {
     if (predictions_left_ > 0) --predictions_left_;
     std::vector<const EpisodeModel::Stages*> stages;
     for (std::size_t t = 0; t < choice.size(); ++t) stages.push_back(&stages_[t][choice[t]]);
-    known->second = {model_.predict(stages).expected_violation_rate, bottleneck(choice)};
+    known->second = {bytes_over_budget(choice), model_.predict(stages).expected_violation_rate, bottleneck(choice)};
   }
   return known->second;
 }

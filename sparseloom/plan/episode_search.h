@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <vector>
 
@@ -17,15 +18,17 @@ using Choice = std::vector<std::size_t>;
 class EpisodeSearch {
  public:
   /// `tasks` and `costs` must outlive the search.
-  EpisodeSearch(const std::vector<Slo>& slos, const Costs& costs, const std::vector<TaskOptions>& tasks,
+  EpisodeSearch(const Problem& problem, const Costs& costs, const std::vector<TaskOptions>& tasks,
                 const PredictOptions& predict, std::size_t max_predictions);
 
-  /// The choice with the least bottleneck among those seen whose expected violation rate is within `tie` of the best.
+  /// The choice with the least bottleneck among those seen within the memory budget, as `start` must be, whose expected
+  /// violation rate is within `tie` of the best.
   Choice run(const Choice& start, double tie);
 
  private:
   /// What a choice is judged by, the most important first; smaller is better.
   struct Score {
+    std::uint64_t bytes_over_budget = 0;
     double expected_violation_rate = 0;
     double bottleneck = 0;
     friend auto operator<=>(const Score&, const Score&) = default;
@@ -35,10 +38,12 @@ class EpisodeSearch {
   void descend(Choice choice);
   bool improve_task(std::size_t task, Choice& choice, Score& best);
   double bottleneck(const Choice& choice) const;
+  std::uint64_t bytes_over_budget(const Choice& choice) const;
 
   const std::vector<TaskOptions>& tasks_;
   EpisodeModel model_;
   const soc::Pools& pools_;
+  const std::optional<Bytes> memory_budget_;
   std::size_t predictions_left_;
   std::vector<std::vector<EpisodeModel::Stages>> stages_;  ///< by task and option
   std::vector<std::vector<std::size_t>> tried_;            ///< by task: options the search changes to

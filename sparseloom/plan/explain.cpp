@@ -104,6 +104,7 @@ std::string describe_backends(const Problem& problem, const soc::Pools& pools, z
 }  // namespace
 
 std::string describe_placement(const soc::Soc& soc, const TaskPlan& plan) {
+  if (plan.shared) return fmt::format("all {}", soc.processor(plan.placement.front()).device);
   std::string text;
   for (std::size_t i = 0; i < plan.placement.size(); ++i) {
     if (i > 0) text += "|";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,9 @@ struct TaskPlan {
   /// it is, else the one that ran the stage before if that is. Costs no memory: processors of a pool share their
   /// compiled subgraphs.
   bool late_binding = false;
+  /// The whole model runs on all processors of the placed one's device at once, whenever a request comes: nothing is
+  /// scheduled, the operating system shares them (planner `shared`). The placement is then that which `latency` is of.
+  bool shared = false;
   std::vector<StageEstimate> estimates;  ///< one per stage
   Seconds latency{0};                    ///< L(σ,π): run alone, transfers included, predicted from the profile
   double accuracy = 0;                   ///< on the profile split
@@ -54,6 +58,8 @@ struct Problem {
   const soc::Soc& soc;
   const profile::Profile& profile;
   const SloConfig& slo;
+  /// Memory that the plan's compiled subgraphs may take together (TaskCosts::bytes). None: all there is.
+  std::optional<Bytes> memory_budget{};
 };
 
 /// A rule that makes a plan. Stateless and thread-safe.
@@ -62,11 +68,14 @@ class Planner {
   virtual ~Planner() = default;
   virtual std::string_view name() const = 0;
   /// Never fails because an SLO cannot be met: it degrades (keeps accuracy, least latency) and marks which bound is
-  /// missed. kFailedPrecondition if the profile lacks something it needs (named).
+  /// missed. kFailedPrecondition if the profile lacks something it needs (named); kInvalidArgument for SLOs that
+  /// nothing can be held to (check_slos); kResourceExhausted if the memory budget is too small: names the least that
+  /// suffices.
   virtual Result<Plan> plan(const Problem& problem) const = 0;
 };
 
-/// All planners, in the order reports list them: sparseloom, sv-ao-np, sv-ao-p, sv-lo-np, sv-lo-p, av-np, av-p.
+/// All planners, in the order reports list them: sparseloom, paper, exact, sv-ao-np, sv-ao-p, sv-lo-np, sv-lo-p, av-np,
+/// av-p, shared.
 const std::vector<const Planner*>& planners();
 /// kInvalidArgument lists the names.
 Result<const Planner*> find_planner(std::string_view name);

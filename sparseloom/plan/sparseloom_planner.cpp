@@ -1,37 +1,14 @@
 #include "sparseloom/plan/sparseloom_planner.h"
 
+#include <limits>
 #include <utility>
 
-#include "sparseloom/plan/bottleneck.h"
 #include "sparseloom/plan/episode_search.h"
 #include "sparseloom/plan/stitched_options.h"
 
 namespace sparseloom::plan {
 
 namespace {
-
-/// The least bottleneck over the tasks' options, `choice` being indices into them. Leaving stages to pools never raises
-/// it: where options do, only those are looked at, once, with pools in the place of processors.
-BottleneckResult least_bottleneck(const soc::Pools& pools, const std::vector<TaskOptions>& tasks) {
-  std::vector<std::vector<BusyOption>> busy(tasks.size());
-  std::vector<std::vector<std::size_t>> index(tasks.size());
-  for (std::size_t t = 0; t < tasks.size(); ++t) {
-    const auto& options = tasks[t].options;
-    const bool late = options.front().late_binding;
-    for (std::size_t o = 0; o < options.size() && options[o].late_binding == late; ++o) {
-      BusyOption option{options[o].busy, options[o].latency};
-      if (late) {
-        option.busy.clear();
-        for (const auto& members : pools.members) option.busy.push_back(options[o].busy[members.front().index()]);
-      }
-      busy[t].push_back(std::move(option));
-      index[t].push_back(o);
-    }
-  }
-  BottleneckResult result = min_bottleneck(busy);
-  for (std::size_t t = 0; t < tasks.size(); ++t) result.choice[t] = index[t][result.choice[t]];
-  return result;
-}
 
 /// Whether a bound is kept is judged by what was planned with: a pool's mean, where the stages are left to pools.
 Result<TaskPlan> task_plan(const Problem& problem, const Costs& costs, zoo::TaskId task, StitchedOption option) {
@@ -54,17 +31,21 @@ Result<Plan> SparseloomPlanner::plan(const Problem& problem) const {
     tasks.push_back(std::move(options));
   }
   const bool responses = options_.objective == SparseloomOptions::Objective::kResponses;
-  const BottleneckResult least = least_bottleneck(costs.pools, tasks);
+  SL_ASSIGN_OR_RETURN(const BottleneckResult least, least_bottleneck(costs.pools, tasks, problem.memory_budget));
   Choice choice = least.choice;
   if (responses && !tasks.empty()) {
-    choice = EpisodeSearch(problem.slo.slos, costs, tasks, options_.predict, options_.max_predictions)
+    choice = EpisodeSearch(problem, costs, tasks, options_.predict, options_.max_predictions)
                  .run(least.choice, options_.tie);
   }
+  Bytes unused = problem.memory_budget.value_or(Bytes{std::numeric_limits<std::uint64_t>::max()});
+  for (std::size_t t = 0; t < tasks.size(); ++t) unused.count -= tasks[t].options[choice[t]].bytes.count;
   std::vector<StitchedOption> chosen;
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     StitchedOption option = tasks[t].options[choice[t]];
     if (responses) {
-      SL_ASSIGN_OR_RETURN(option, most_accurate_tie(problem, costs, zoo::TaskId(t), option));
+      const Bytes before = option.bytes;
+      SL_ASSIGN_OR_RETURN(option, most_accurate_tie(problem, costs, zoo::TaskId(t), option, unused + before));
+      unused.count = unused.count + before.count - option.bytes.count;
     }
     chosen.push_back(std::move(option));
   }

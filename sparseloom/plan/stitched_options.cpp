@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sparseloom/base/statistics.h"
+#include "sparseloom/plan/joint.h"
 
 namespace sparseloom::plan {
 
@@ -25,8 +26,13 @@ Result<std::vector<double>> read_accuracies(const Problem& problem, zoo::TaskId 
 /// σ as an index: the last stage runs fastest, as TaskProfile::index_of.
 class SigmaFilter {
  public:
-  SigmaFilter(const TaskCosts& costs, const std::vector<double>& accuracies, double least_accuracy)
-      : costs_(costs), accuracies_(accuracies), least_accuracy_(least_accuracy), strides_(costs.stages(), 1) {
+  /// With `memory`, also as small on every processor.
+  SigmaFilter(const TaskCosts& costs, const std::vector<double>& accuracies, double least_accuracy, bool memory)
+      : costs_(costs),
+        accuracies_(accuracies),
+        least_accuracy_(least_accuracy),
+        memory_(memory),
+        strides_(costs.stages(), 1) {
     for (std::size_t i = costs.stages(); i-- > 1;) strides_[i - 1] = strides_[i] * costs.variants();
     fill_faster_table();
   }
@@ -55,8 +61,10 @@ class SigmaFilter {
           bool no_slower = w != v;
           bool equal = true;
           for (std::size_t p = 0; no_slower && p < costs_.processors(); ++p) {
-            no_slower = costs_.run(w, i, p) <= costs_.run(v, i, p);
-            equal = equal && costs_.run(w, i, p) == costs_.run(v, i, p);
+            no_slower = costs_.run(w, i, p) <= costs_.run(v, i, p) &&
+                        (!memory_ || costs_.bytes(w, i, p) <= costs_.bytes(v, i, p));
+            equal = equal && costs_.run(w, i, p) == costs_.run(v, i, p) &&
+                    (!memory_ || costs_.bytes(w, i, p) == costs_.bytes(v, i, p));
           }
           if (no_slower) faster_[i * count + v].push_back({w, equal});
         }
@@ -84,6 +92,7 @@ class SigmaFilter {
   const TaskCosts& costs_;
   const std::vector<double>& accuracies_;
   double least_accuracy_;
+  bool memory_;
   std::vector<std::size_t> strides_;
   std::vector<std::vector<Faster>> faster_;
 };
@@ -100,7 +109,8 @@ bool advance(Placement& placement, std::size_t processors) {
   return false;
 }
 
-bool no_busier(const StitchedOption& a, const StitchedOption& b) {
+bool no_busier(const StitchedOption& a, const StitchedOption& b, bool memory) {
+  if (memory && a.bytes > b.bytes) return false;
   for (std::size_t p = 0; p < a.busy.size(); ++p) {
     if (a.busy[p] > b.busy[p]) return false;
   }
@@ -109,21 +119,22 @@ bool no_busier(const StitchedOption& a, const StitchedOption& b) {
 
 /// Moves the options of one placement that no other is no busier than to `out`. Their latency is the sum of their busy
 /// times, so after sorting by it only an earlier one can be no busier.
-void keep_non_dominated(std::vector<StitchedOption>& options, std::vector<StitchedOption>& out) {
-  std::sort(options.begin(), options.end(), [](const StitchedOption& a, const StitchedOption& b) {
-    return a.latency != b.latency ? a.latency < b.latency : a.accuracy > b.accuracy;
+void keep_non_dominated(std::vector<StitchedOption>& options, bool memory, std::vector<StitchedOption>& out) {
+  std::sort(options.begin(), options.end(), [&](const StitchedOption& a, const StitchedOption& b) {
+    if (a.latency != b.latency) return a.latency < b.latency;
+    return memory && a.bytes != b.bytes ? a.bytes < b.bytes : a.accuracy > b.accuracy;
   });
   const auto first = static_cast<std::ptrdiff_t>(out.size());
   for (StitchedOption& option : options) {
     const bool dominated = std::any_of(out.begin() + first, out.end(),
-                                       [&](const StitchedOption& kept) { return no_busier(kept, option); });
+                                       [&](const StitchedOption& kept) { return no_busier(kept, option, memory); });
     if (!dominated) out.push_back(std::move(option));
   }
 }
 
 /// Options under every placement with a latency of at most `bound`.
 std::vector<StitchedOption> options_within(const TaskCosts& costs, const std::vector<zoo::Sigma>& sigmas,
-                                           const std::vector<double>& accuracies, double bound) {
+                                           const std::vector<double>& accuracies, double bound, bool memory) {
   std::vector<StitchedOption> result;
   Placement placement(costs.stages());
   do {
@@ -131,9 +142,14 @@ std::vector<StitchedOption> options_within(const TaskCosts& costs, const std::ve
     for (std::size_t s = 0; s < sigmas.size(); ++s) {
       const double latency = costs.latency(sigmas[s], placement);
       if (!within(latency, bound)) continue;
-      here.push_back({sigmas[s], placement, latency, accuracies[s], costs.busy(sigmas[s], placement), false});
+      here.push_back({.sigma = sigmas[s],
+                      .placement = placement,
+                      .latency = latency,
+                      .accuracy = accuracies[s],
+                      .busy = costs.busy(sigmas[s], placement),
+                      .bytes = costs.bytes(sigmas[s], placement)});
     }
-    keep_non_dominated(here, result);
+    keep_non_dominated(here, memory, result);
   } while (advance(placement, costs.processors()));
   return result;
 }
@@ -144,8 +160,11 @@ double accuracy_floor(const std::vector<double>& accuracies, double bound) {
   return within(bound, best) ? bound : best;
 }
 
-/// Options on the processors, or pools, that `costs` is of.
-Result<TaskOptions> options_on(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
+}  // namespace
+
+/// Also for pools in the place of processors, if `costs` is of those.
+Result<TaskOptions> bound_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
+  const bool memory = problem.memory_budget.has_value();
   SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
   const Slo& slo = problem.slo.slos[task.index()];
   const double floor = accuracy_floor(accuracies, slo.accuracy);
@@ -153,7 +172,7 @@ Result<TaskOptions> options_on(const Problem& problem, const TaskCosts& costs, z
   std::vector<zoo::Sigma> sigmas;
   std::vector<double> sigma_accuracies;
   double least_latency = kInfinity;
-  for (const std::size_t s : SigmaFilter(costs, accuracies, floor).keep()) {
+  for (const std::size_t s : SigmaFilter(costs, accuracies, floor, memory).keep()) {
     sigmas.push_back(problem.profile.task(task).sigma_at(s));
     sigma_accuracies.push_back(accuracies[s]);
     least_latency = std::min(least_latency, costs.latency(sigmas.back(), costs.best_placement(sigmas.back())));
@@ -165,9 +184,11 @@ Result<TaskOptions> options_on(const Problem& problem, const TaskCosts& costs, z
   // Without the accuracy the request is lost anyway: then as fast as the most accurate can be.
   const bool keep_bound = result.meets_accuracy && result.meets_latency;
   const double bound = keep_bound ? slo.latency.count() : least_latency * (1 + kTie);
-  result.options = options_within(costs, sigmas, sigma_accuracies, bound);
+  result.options = options_within(costs, sigmas, sigma_accuracies, bound, memory);
   return result;
 }
+
+namespace {
 
 Placement pools_of(const soc::Pools& pools, Placement placement) {
   for (soc::ProcessorId& p : placement) p = soc::ProcessorId(pools.of[p.index()]);
@@ -261,9 +282,9 @@ double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOp
 }
 
 Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool late_binding) {
-  SL_ASSIGN_OR_RETURN(TaskOptions bound, options_on(problem, costs.bound[task.index()], task));
+  SL_ASSIGN_OR_RETURN(TaskOptions bound, bound_options(problem, costs.bound[task.index()], task));
   if (!late_binding || largest(costs.pools) < 2) return bound;
-  SL_ASSIGN_OR_RETURN(const TaskOptions on_pools, options_on(problem, costs.late[task.index()], task));
+  SL_ASSIGN_OR_RETURN(const TaskOptions on_pools, bound_options(problem, costs.late[task.index()], task));
   std::vector<StitchedOption> all;
   for (std::size_t preferred = 0; preferred < largest(costs.pools); ++preferred) {
     for (const StitchedOption& option : on_pools.options) all.push_back(on_members(costs.pools, option, preferred));
@@ -273,8 +294,40 @@ Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs,
   return bound;
 }
 
+Result<BottleneckResult> least_bottleneck(const soc::Pools& pools, const std::vector<TaskOptions>& tasks,
+                                          const std::optional<Bytes>& memory_budget) {
+  if (tasks.empty()) return BottleneckResult{{}, 0, 0};
+  std::vector<ListedOptions> lists;
+  std::size_t processors = 0;
+  for (const TaskOptions& task : tasks) {
+    std::vector<BusyOption> list;
+    // Leaving stages to pools never raises the bottleneck: where options do, they come first, and only those are looked
+    // at, once, with pools in the place of processors.
+    const bool late = task.options.front().late_binding;
+    for (const StitchedOption& from : task.options) {
+      if (from.late_binding != late) break;
+      BusyOption option{from.busy, from.latency, static_cast<double>(from.bytes.count), {}};
+      if (late) {
+        option.busy.clear();
+        for (const auto& members : pools.members) option.busy.push_back(from.busy[members.front().index()]);
+      }
+      processors = option.busy.size();
+      list.push_back(std::move(option));
+    }
+    lists.emplace_back(std::move(list));
+  }
+  std::vector<const OptionSource*> sources;
+  for (const ListedOptions& list : lists) sources.push_back(&list);
+  JointLimits limits;
+  if (memory_budget) limits.budget_bytes = static_cast<double>(memory_budget->count);
+  SL_ASSIGN_OR_RETURN(const JointResult joint, least_bottleneck(sources, processors, limits));
+  BottleneckResult result{{}, joint.bottleneck, joint.lower_bound};
+  for (const BusyOption& chosen : joint.chosen) result.choice.push_back(chosen.choice.front());
+  return result;
+}
+
 Result<StitchedOption> most_accurate_tie(const Problem& problem, const Costs& costs, zoo::TaskId task,
-                                         const StitchedOption& option) {
+                                         const StitchedOption& option, Bytes most_bytes) {
   SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
   const bool late = option.late_binding;
   const TaskCosts& cost = (late ? costs.late : costs.bound)[task.index()];
@@ -288,13 +341,15 @@ Result<StitchedOption> most_accurate_tie(const Problem& problem, const Costs& co
     const double latency = cost.latency(sigma, placement);
     if (within(option.latency, bound) && !within(latency, bound)) continue;
     const std::vector<double> other = cost.busy(sigma, placement);
-    bool tie = true;
+    const Bytes bytes = cost.bytes(sigma, placement);
+    bool tie = bytes <= most_bytes;
     for (std::size_t p = 0; p < busy.size(); ++p) tie = tie && within(other[p], busy[p] * (1 + kTie));
     if (!tie) continue;
     best.sigma = std::move(sigma);
     best.latency = latency;
     best.accuracy = accuracies[s];
     best.busy = other;
+    best.bytes = bytes;
     if (late) {
       best.busy.clear();
       for (const std::size_t pool : costs.pools.of) best.busy.push_back(other[pool]);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
+#include "sparseloom/plan/bottleneck.h"
 #include "sparseloom/plan/costs.h"
 
 namespace sparseloom::plan {
@@ -14,13 +16,14 @@ struct StitchedOption {
   double latency = 0;
   double accuracy = 0;
   std::vector<double> busy;  ///< by processor
+  Bytes bytes;               ///< of its compiled subgraphs
   bool late_binding = false;
 };
 
 /// What one task may choose from, and which bound it cannot keep however it chooses.
 struct TaskOptions {
-  /// Per placement, the σ of which no other allowed σ keeps every processor as little busy. Those with late binding
-  /// first; by placement, then latency.
+  /// Per placement, the σ of which no other allowed σ keeps every processor as little busy (and takes as little memory,
+  /// if there is a budget). Those with late binding first; by placement, then latency.
   std::vector<StitchedOption> options;
   bool meets_accuracy = true;
   bool meets_latency = true;
@@ -51,10 +54,18 @@ double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOp
 /// With `late_binding` also those that leave their stages to pools, once for every member that a task may prefer.
 /// O(V^S · S·V) to filter σ, then O(P^S) times those that are left. kFailedPrecondition if an accuracy is missing.
 Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool late_binding);
+/// The same for stages that are bound to processors, with the costs as given.
+Result<TaskOptions> bound_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task);
+
+/// The least bottleneck over the tasks' options within the memory budget, `choice` being indices into them. Errors:
+/// those of the joint search (joint.h).
+Result<BottleneckResult> least_bottleneck(const soc::Pools& pools, const std::vector<TaskOptions>& tasks,
+                                          const std::optional<Bytes>& memory_budget);
 
 /// The most accurate allowed σ under `option`'s placement that keeps every processor no more than 2 % busier than
-/// `option` does and meets the latency bound if `option` does. May be `option` itself. O(V^S · S).
+/// `option` does, takes no more than `most_bytes` and meets the latency bound if `option` does. May be `option` itself.
+/// O(V^S · S).
 Result<StitchedOption> most_accurate_tie(const Problem& problem, const Costs& costs, zoo::TaskId task,
-                                         const StitchedOption& option);
+                                         const StitchedOption& option, Bytes most_bytes);
 
 }  // namespace sparseloom::plan

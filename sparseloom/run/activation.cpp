@@ -55,6 +55,11 @@ Status Activator::check_fits(const plan::Plan& plan) const {
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
     const zoo::Task& task = zoo_.tasks[t];
     const plan::TaskPlan& chosen = plan.tasks[t];
+    if (chosen.shared) {
+      return error(Code::kFailedPrecondition,
+                   "plan '{}': task '{}': shares all cores with others; each worker of the engine has its own",
+                   plan.planner, task.name);
+    }
     for (const std::size_t given :
          {chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(), chosen.estimates.size()}) {
       if (given == task.stages()) continue;

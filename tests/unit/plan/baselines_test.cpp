@@ -175,7 +175,9 @@ TEST(FindPlanner, ListsTheKnownOnes) {
   ASSERT_FALSE(found.ok());
   EXPECT_EQ(found.status().code(), Code::kInvalidArgument);
   EXPECT_THAT(found.status().message(), HasSubstr("'fastest'"));
-  EXPECT_THAT(found.status().message(), HasSubstr("sparseloom, sv-ao-np, sv-ao-p, sv-lo-np, sv-lo-p, av-np, av-p"));
+  EXPECT_THAT(found.status().message(),
+              HasSubstr("sparseloom, paper, exact, sv-ao-np, sv-ao-p, sv-lo-np, sv-lo-p, av-np, av-p, "
+                        "shared"));
 }
 
 }  // namespace

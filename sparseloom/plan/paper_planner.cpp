@@ -1,0 +1,131 @@
+#include "sparseloom/plan/paper_planner.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "sparseloom/plan/costs.h"
+
+namespace sparseloom::plan {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// A stitched variant that is accurate enough (or, where none is, as accurate as can be).
+struct Candidate {
+  zoo::Sigma sigma;
+  double accuracy = 0;
+};
+
+Result<std::vector<Candidate>> accurate_candidates(const Problem& problem, zoo::TaskId task) {
+  const profile::TaskProfile& measured = problem.profile.task(task);
+  std::vector<Candidate> all;
+  double best = 0;
+  for (std::size_t s = 0; s < measured.stitched(); ++s) {
+    zoo::Sigma sigma = measured.sigma_at(s);
+    SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(problem.zoo, problem.profile, task, sigma));
+    all.push_back({std::move(sigma), accuracy});
+    best = std::max(best, accuracy);
+  }
+  const double floor = std::min(best, problem.slo.slos[task.index()].accuracy);
+  std::erase_if(all, [&](const Candidate& c) { return !within(floor, c.accuracy); });
+  return all;
+}
+
+void add_orders(std::size_t length, std::size_t processors, Placement& begun, std::vector<Placement>& orders) {
+  if (begun.size() == length) {
+    orders.push_back(begun);
+    return;
+  }
+  for (std::size_t p = 0; p < processors; ++p) {
+    if (std::find(begun.begin(), begun.end(), soc::ProcessorId(p)) != begun.end()) continue;
+    begun.emplace_back(p);
+    add_orders(length, processors, begun, orders);
+    begun.pop_back();
+  }
+}
+
+/// Every order, as long as the longest task has stages or there are processors.
+std::vector<Placement> all_orders(std::size_t stages, std::size_t processors) {
+  std::vector<Placement> orders;
+  Placement begun;
+  add_orders(std::min(stages, processors), processors, begun, orders);
+  return orders;
+}
+
+Placement placed(const Placement& order, std::size_t stages) {
+  Placement placement;
+  for (std::size_t i = 0; i < stages; ++i) placement.push_back(order[i % order.size()]);
+  return placement;
+}
+
+/// By order: the latencies of the task's feasible σ, summed; and how many there are.
+void add_feasible(const TaskCosts& costs, const std::vector<Candidate>& candidates, const Slo& slo,
+                  const std::vector<Placement>& orders, std::vector<double>& sums) {
+  std::vector<Placement> placements;
+  for (const Placement& order : orders) placements.push_back(placed(order, costs.stages()));
+  std::vector<double> latencies(orders.size());
+  for (const Candidate& candidate : candidates) {
+    if (!within(slo.accuracy, candidate.accuracy)) continue;
+    for (std::size_t o = 0; o < orders.size(); ++o) latencies[o] = costs.latency(candidate.sigma, placements[o]);
+    if (!within(*std::min_element(latencies.begin(), latencies.end()), slo.latency.count())) continue;
+    for (std::size_t o = 0; o < orders.size(); ++o) sums[o] += latencies[o];
+  }
+}
+
+/// The fastest within the bound, or of all if none is; of those within a tie of it the most accurate, then the faster.
+const Candidate& fastest(const TaskCosts& costs, const std::vector<Candidate>& candidates, const Placement& placement,
+                         double bound) {
+  std::vector<double> latencies;
+  double least = kInfinity;
+  for (const Candidate& candidate : candidates) {
+    latencies.push_back(costs.latency(candidate.sigma, placement));
+    least = std::min(least, latencies.back());
+  }
+  const double most = within(least, bound) ? std::min(bound, least * (1 + kTie)) : least * (1 + kTie);
+  std::size_t best = candidates.size();
+  for (std::size_t c = 0; c < candidates.size(); ++c) {
+    if (!within(latencies[c], most)) continue;
+    if (best == candidates.size() ||
+        std::pair(-candidates[c].accuracy, latencies[c]) < std::pair(-candidates[best].accuracy, latencies[best])) {
+      best = c;
+    }
+  }
+  return candidates[best];
+}
+
+}  // namespace
+
+Result<Plan> PaperPlanner::plan(const Problem& problem) const {
+  SL_RETURN_IF_ERROR(check_slos(problem));
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
+  std::size_t stages = 0;
+  for (const TaskCosts& task : costs) stages = std::max(stages, task.stages());
+  const std::vector<Placement> orders = all_orders(stages, problem.soc.processors.size());
+  std::vector<std::vector<Candidate>> candidates;
+  std::vector<double> sums(orders.size(), 0.0);
+  for (std::size_t t = 0; t < costs.size(); ++t) {
+    SL_ASSIGN_OR_RETURN(std::vector<Candidate> task, accurate_candidates(problem, zoo::TaskId(t)));
+    add_feasible(costs[t], task, problem.slo.slos[t], orders, sums);
+    candidates.push_back(std::move(task));
+  }
+  // All orders are judged by the same σ: the least sum is the least mean.
+  const auto least = std::min_element(sums.begin(), sums.end()) - sums.begin();
+  const Placement& order = orders[static_cast<std::size_t>(least)];
+  Plan plan;
+  plan.planner = name();
+  for (std::size_t t = 0; t < costs.size(); ++t) {
+    Placement placement = placed(order, costs[t].stages());
+    const Candidate& chosen = fastest(costs[t], candidates[t], placement, problem.slo.slos[t].latency.count());
+    SL_ASSIGN_OR_RETURN(TaskPlan task,
+                        make_task_plan(problem, costs[t], zoo::TaskId(t), chosen.sigma, std::move(placement)));
+    plan.tasks.push_back(std::move(task));
+  }
+  plan.bottleneck = bottleneck_of(busy_times(problem, plan.tasks));
+  plan.gap = 1;  // it looks for no bound
+  SL_RETURN_IF_ERROR(check_memory(problem, costs, plan));
+  return plan;
+}
+
+}  // namespace sparseloom::plan

@@ -1,0 +1,53 @@
+#include "sparseloom/plan/shared_planner.h"
+
+#include <utility>
+
+#include "sparseloom/plan/baseline.h"
+
+namespace sparseloom::plan {
+
+namespace {
+
+constexpr std::string_view kCpu = "CPU";
+
+Result<std::vector<soc::ProcessorId>> cpu_processors(const soc::Soc& soc) {
+  std::vector<soc::ProcessorId> all;
+  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+    if (soc.processors[p].device == kCpu) all.emplace_back(p);
+  }
+  if (!all.empty()) return all;
+  return error(Code::kFailedPrecondition, "soc '{}': no processor is of the device '{}', whose cores 'shared' shares",
+               soc.name, kCpu);
+}
+
+}  // namespace
+
+Result<Plan> SharedPlanner::plan(const Problem& problem) const {
+  SL_RETURN_IF_ERROR(check_slos(problem));
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
+  SL_ASSIGN_OR_RETURN(const std::vector<soc::ProcessorId> cpus, cpu_processors(problem.soc));
+  SL_ASSIGN_OR_RETURN(std::vector<zoo::Sigma> sigmas, choose_originals(problem, costs, choose_fastest_feasible));
+  Plan plan;
+  plan.planner = name();
+  for (std::size_t t = 0; t < costs.size(); ++t) {
+    Placement best;
+    double requests_per_second = 0;  // of this task alone, by all processors together
+    for (const soc::ProcessorId p : cpus) {
+      Placement whole(costs[t].stages(), p);
+      requests_per_second += 1 / costs[t].latency(sigmas[t], whole);
+      if (best.empty() || costs[t].latency(sigmas[t], whole) < costs[t].latency(sigmas[t], best)) {
+        best = std::move(whole);
+      }
+    }
+    SL_ASSIGN_OR_RETURN(TaskPlan task,
+                        make_task_plan(problem, costs[t], zoo::TaskId(t), std::move(sigmas[t]), std::move(best)));
+    task.shared = true;
+    plan.tasks.push_back(std::move(task));
+    plan.bottleneck += Seconds(1 / requests_per_second);
+  }
+  plan.gap = 1;  // it looks for no bound
+  SL_RETURN_IF_ERROR(check_memory(problem, costs, plan));
+  return plan;
+}
+
+}  // namespace sparseloom::plan

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "sparseloom/base/json.h"
+#include "sparseloom/plan/slo.h"
+
+namespace sparseloom::plan {
+
+/// Bounds of a user's own, one pair for every task of the zoo:
+///
+///     {"format_version": 1, "slos": [{"task": "image", "accuracy": 0.9, "latency_ms": 4}, ...]}
+///
+/// `where` names the file in messages, and the configuration. kMalformed says where, what arrived, what is allowed.
+Result<SloConfig> parse_slos(const Json& json, const zoo::Zoo& zoo, const std::string& where);
+
+}  // namespace sparseloom::plan
