@@ -106,26 +106,41 @@ struct Played {
   Status failures;                         // of requests so far
 };
 
-Result<std::unique_ptr<run::Player>> start_player(const Stage& stage, std::shared_ptr<const plan::Plan> plan) {
+// One engine for all configurations, hence one clock for the trace, and one for plans that share all cores.
+struct Engines {
+  std::unique_ptr<run::Player> player;
+  std::unique_ptr<eval::Host> host;
+};
+
+Result<Engines> start_engines(const Stage& stage, const std::vector<eval::Contender>& contenders) {
   const Setup& setup = stage.setup;
-  return run::Player::start({.zoo = setup.zoo,
-                             .soc = setup.soc,
-                             .residency = stage.residency,
-                             .samples = stage.samples,
-                             .engine = {.policy = stage.options.policy, .trace = stage.trace},
-                             .stop = &interrupted()},
-                            std::move(plan));
+  const run::PlayerSetup player_setup{.zoo = setup.zoo,
+                                      .soc = setup.soc,
+                                      .residency = stage.residency,
+                                      .samples = stage.samples,
+                                      .engine = {.policy = stage.options.policy, .trace = stage.trace},
+                                      .stop = &interrupted()};
+  Engines engines;
+  std::unique_ptr<eval::SharedCores> shared;
+  for (const eval::Contender& contender : contenders) {
+    if (contender.plan->planner != "shared") continue;
+    SL_ASSIGN_OR_RETURN(shared, eval::SharedCores::start(player_setup, *setup.runtime, *setup.pieces,
+                                                         setup.compile_cache, *contender.plan));
+  }
+  SL_ASSIGN_OR_RETURN(engines.player, run::Player::start(player_setup, contenders.front().plan));
+  engines.host = eval::engine_host(*engines.player, setup.soc.processors.size(), std::move(shared));
+  return engines;
 }
 
 // Every planner's plan, played against each other.
 Result<Played> play_config(const Stage& stage, const plan::SloConfig& slo,
-                           const std::vector<eval::Contender>& contenders, run::Player& player) {
+                           const std::vector<eval::Contender>& contenders, const Engines& engines) {
   const Setup& setup = stage.setup;
   const eval::ComparisonOptions options{
       .repeats = stage.options.repeats, .saturated = Seconds(stage.options.saturated_s), .on_progress = {}};
-  const auto host = eval::engine_host(player, setup.soc.processors.size());
-  SL_ASSIGN_OR_RETURN(const eval::Comparison comparison, eval::compare(*host, contenders, slo.slos, options));
-  Played played{.reports = {}, .complete = comparison.rounds == options.repeats, .failures = player.failures()};
+  SL_ASSIGN_OR_RETURN(const eval::Comparison comparison, eval::compare(*engines.host, contenders, slo.slos, options));
+  Played played{
+      .reports = {}, .complete = comparison.rounds == options.repeats, .failures = engines.player->failures()};
   for (std::size_t c = 0; comparison.rounds > 0 && c < contenders.size(); ++c) {
     played.reports.push_back(run::make_report({.name = contenders[c].name,
                                                .zoo = setup.zoo,
@@ -334,8 +349,8 @@ Result<AllPlayed> play_all(const Stage& stage) {
   AllPlayed result;
   std::vector<Json> documents;
   std::vector<std::vector<run::SystemReport>> all;
-  std::vector<std::string> names;       // of the configurations in `all`
-  std::unique_ptr<run::Player> player;  // one for all configurations, hence one clock for the trace
+  std::vector<std::string> names;  // of the configurations in `all`
+  Engines engines;
   for (const auto& [name, indices] : configs) {
     plan::SloConfig slo = plan::grid_config(stage.ranges, indices.first, indices.second);
     slo.name = name;
@@ -346,10 +361,10 @@ Result<AllPlayed> play_all(const Stage& stage) {
       fmt::print("\n");
     }
     if (!several) fmt::print("{}", describe_missed(stage.setup.zoo, *contenders.front().plan, slo.slos));
-    if (player == nullptr) {
-      SL_ASSIGN_OR_RETURN(player, start_player(stage, contenders.front().plan));
+    if (engines.host == nullptr) {
+      SL_ASSIGN_OR_RETURN(engines, start_engines(stage, contenders));
     }
-    SL_ASSIGN_OR_RETURN(Played played, play_config(stage, slo, contenders, *player));
+    SL_ASSIGN_OR_RETURN(Played played, play_config(stage, slo, contenders, engines));
     if (result.failures.ok()) result.failures = played.failures.with_context(name);
     // A half-played configuration does not enter the means.
     if (played.reports.empty() || (several && !played.complete)) break;

@@ -60,17 +60,23 @@ Result<std::unique_ptr<Machine>> this_machine(const Setup& setup, const TestData
   SL_ASSIGN_OR_RETURN(machine->ranges, plan::grid_ranges(setup.zoo, setup.soc, machine->profile));
   machine->residency =
       std::make_unique<run::Residency>(*setup.runtime, machine->soc, *setup.pieces, setup.compile_cache);
-  SL_ASSIGN_OR_RETURN(const plan::Planner* any, plan::find_planner("sv-ao-np"));
+  const run::PlayerSetup player_setup{.zoo = setup.zoo,
+                                      .soc = machine->soc,
+                                      .residency = *machine->residency,
+                                      .samples = data.samples,
+                                      .engine = {.policy = options.policy},
+                                      .stop = &interrupted()};
   const plan::SloConfig slo = plan::grid_config(machine->ranges, 0, 0);
-  SL_ASSIGN_OR_RETURN(plan::Plan first, any->plan({setup.zoo, machine->soc, machine->profile, slo}));
-  SL_ASSIGN_OR_RETURN(machine->player, run::Player::start({.zoo = setup.zoo,
-                                                           .soc = machine->soc,
-                                                           .residency = *machine->residency,
-                                                           .samples = data.samples,
-                                                           .engine = {.policy = options.policy},
-                                                           .stop = &interrupted()},
-                                                          std::make_shared<const plan::Plan>(std::move(first))));
-  machine->host = eval::engine_host(*machine->player, machine->soc.processors.size());
+  const plan::Problem problem{setup.zoo, machine->soc, machine->profile, slo};
+  SL_ASSIGN_OR_RETURN(const plan::Planner* any, plan::find_planner("sv-ao-np"));
+  SL_ASSIGN_OR_RETURN(plan::Plan first, any->plan(problem));
+  SL_ASSIGN_OR_RETURN(machine->player,
+                      run::Player::start(player_setup, std::make_shared<const plan::Plan>(std::move(first))));
+  SL_ASSIGN_OR_RETURN(const plan::Planner* sharing, plan::find_planner("shared"));
+  SL_ASSIGN_OR_RETURN(const plan::Plan on_all_cores, sharing->plan(problem));
+  SL_ASSIGN_OR_RETURN(auto shared, eval::SharedCores::start(player_setup, *setup.runtime, *setup.pieces,
+                                                            setup.compile_cache, on_all_cores));
+  machine->host = eval::engine_host(*machine->player, machine->soc.processors.size(), std::move(shared));
   return machine;
 }
 
@@ -104,6 +110,30 @@ Result<std::vector<Plane>> planes_of(const zoo::Zoo& zoo, const Machine& machine
     }
   }
   return planes;
+}
+
+// Violations against memory over 25 cells, whichever were played.
+Result<std::vector<eval::MemoryPoint>> memory_of(const zoo::Zoo& zoo, const Machine& machine) {
+  SL_ASSIGN_OR_RETURN(const auto cells, eval::parse_cells("coarse"));
+  SL_ASSIGN_OR_RETURN(const plan::Planner* ours, plan::find_planner("sparseloom"));
+  std::vector<plan::SloConfig> configurations;
+  for (const eval::Cell& cell : cells) {
+    configurations.push_back(plan::grid_config(machine.ranges, cell.accuracy_index, cell.latency_index));
+  }
+  std::vector<double> shares;
+  for (int percent = 5; percent <= 100; percent += 5) shares.push_back(percent / 100.0);
+  return eval::memory_curve({zoo, machine.soc, machine.profile, configurations, *ours, std::move(shares)});
+}
+
+std::string memory_csv(const std::vector<std::pair<std::string, std::vector<eval::MemoryPoint>>>& machines) {
+  std::string csv = "soc,preloader,budget_share,budget_bytes,kept_bytes,attainment,violation_rate\n";
+  for (const auto& [name, points] : machines) {
+    for (const eval::MemoryPoint& p : points) {
+      csv += fmt::format("{},{},{},{},{},{},{}\n", eval::csv_quoted(name), p.preloader, p.share, p.budget.count,
+                         p.kept.count, p.attainment, p.violation_rate);
+    }
+  }
+  return csv;
 }
 
 std::string settings_of(const EvalOptions& options) {
@@ -155,10 +185,19 @@ Status write_all(const EvalOptions& options, const Setup& setup, const std::vect
     SL_ASSIGN_OR_RETURN(auto planes, planes_of(setup.zoo, *machine));
     text.planes.emplace_back(machine->name + (machine->modelled ? " (modelled)" : ""), std::move(planes));
   }
+  if (complete) {
+    for (const auto& machine : machines) {
+      SL_ASSIGN_OR_RETURN(auto points, memory_of(setup.zoo, *machine));
+      text.memory.emplace_back(machine->name + (machine->modelled ? " (modelled)" : ""), std::move(points));
+    }
+  }
   const std::filesystem::path out = options.out;
+  SL_RETURN_IF_ERROR(write_file(out / "memory.csv", memory_csv(text.memory)));
   SL_RETURN_IF_ERROR(write_file(out / "rows.csv", eval::to_csv(journal.rows())));
   SL_RETURN_IF_ERROR(write_file(out / "report.html", eval_html(journal.rows(), text)));
-  fmt::print("{}\nWrote {} (report.html, rows.csv, eval.json)\n", eval_text(journal.rows()), out.string());
+  fmt::print("{}\n", eval_text(journal.rows()));
+  for (const auto& [name, points] : text.memory) fmt::print("Memory on {}: {}\n", name, memory_text(points));
+  fmt::print("Wrote {} (report.html, rows.csv, memory.csv, eval.json)\n", out.string());
   return {};
 }
 

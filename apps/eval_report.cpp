@@ -157,7 +157,48 @@ std::string machine_html(const std::vector<eval::Row>& rows, const std::string& 
   return out;
 }
 
+std::string memory_chart(const std::vector<eval::MemoryPoint>& points) {
+  Chart chart{.title = "violations within a memory budget",
+              .x_label = "budget, % of full preloading",
+              .y_label = "violations, %",
+              .x = {},
+              .series = {}};
+  for (const char* name : {"hotness", "knapsack"}) {
+    Series series{.name = name, .y = {}, .low = {}, .high = {}};
+    for (const eval::MemoryPoint& p : points) {
+      if (p.preloader != name) continue;
+      series.y.push_back(100 * p.violation_rate);
+      if (chart.series.empty()) chart.x.push_back(100 * p.share);
+    }
+    chart.series.push_back(std::move(series));
+  }
+  for (const eval::MemoryPoint& p : points) {
+    if (p.preloader != "full") continue;
+    chart.series.push_back({.name = "full preloading",
+                            .y = std::vector<double>(chart.x.size(), 100 * p.violation_rate),
+                            .low = {},
+                            .high = {}});
+  }
+  return figure(chart);
+}
+
 }  // namespace
+
+std::string memory_text(const std::vector<eval::MemoryPoint>& points) {
+  std::string out;
+  for (const eval::MemoryPoint& p : points) {
+    if (p.preloader == "full") {
+      out += fmt::format("Full preloading: {:.1f} MiB, {:.2f} % violations. ",
+                         static_cast<double>(p.kept.count) / 1024 / 1024, 100 * p.violation_rate);
+    }
+  }
+  for (const char* name : {"hotness", "knapsack"}) {
+    const auto share = eval::least_share(points, name);
+    out += share ? fmt::format("{}: no more violations with {:.1f} % less memory. ", name, 100 * (1 - *share))
+                 : fmt::format("{}: more violations at any budget. ", name);
+  }
+  return out;
+}
 
 std::string eval_text(const std::vector<eval::Row>& rows) {
   const std::vector<eval::Summary> systems = eval::summarize(rows);
@@ -192,6 +233,12 @@ std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text
   for (const auto& [soc, modelled] : machines_of(rows)) body += machine_html(rows, soc, modelled, systems);
   for (const auto& [soc, planes] : text.planes) {
     body += "<h2>Accuracy and latency with and without stitching: " + escaped(soc) + "</h2>\n" + planes_html(planes);
+  }
+  for (const auto& [soc, points] : text.memory) {
+    body += "<h2>Memory and violations: " + escaped(soc) +
+            "</h2>\n<p>Simulated episodes over 25 cells of the grid; what is not kept has to be loaded, which no bound "
+            "allows for. " +
+            escaped(memory_text(points)) + "</p>\n" + memory_chart(points);
   }
   return page("sparseloom: evaluation", body);
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sparseloom/eval/grid.h"
+#include "sparseloom/eval/memory.h"
 
 namespace sparseloom::apps {
 
@@ -19,11 +20,15 @@ struct ReportText {
   std::string zoo;
   std::string settings;  ///< one sentence: cells, repeats, seeds
   bool complete = true;
-  std::vector<std::pair<std::string, std::vector<Plane>>> planes;  ///< by machine
+  std::vector<std::pair<std::string, std::vector<Plane>>> planes;                ///< by machine
+  std::vector<std::pair<std::string, std::vector<eval::MemoryPoint>>> memory{};  ///< by machine
 };
 
 /// The tables of the evaluation for a terminal: per machine the means of every system and the targets.
 std::string eval_text(const std::vector<eval::Row>& rows);
+
+/// One line per preloader: the least memory that violates no more than full preloading does.
+std::string memory_text(const std::vector<eval::MemoryPoint>& points);
 
 /// The same and all cells as a page that needs no other file.
 std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text);

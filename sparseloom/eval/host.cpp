@@ -1,27 +1,48 @@
 #include "sparseloom/eval/host.h"
 
+#include <algorithm>
+
 #include "sparseloom/simulate/rehearsal.h"
 
 namespace sparseloom::eval {
 namespace {
 
+bool shares(const plan::Plan& plan) {
+  return std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const plan::TaskPlan& task) { return task.shared; });
+}
+
 class EngineHost final : public Host {
  public:
-  EngineHost(run::Player& player, std::size_t processors) : player_(player), processors_(processors) {}
+  EngineHost(run::Player& player, std::size_t processors, std::unique_ptr<SharedCores> shared)
+      : own_(player), shared_(std::move(shared)), playing_(&player), processors_(processors) {}
   Status adopt(std::shared_ptr<const plan::Plan> plan) override {
-    return player_.engine().switch_plan(std::move(plan));
+    SL_ASSIGN_OR_RETURN(playing_, player_for(*plan));
+    if (shares(*plan)) plan = std::make_shared<const plan::Plan>(on_shared_cores(*plan));
+    return playing_->engine().switch_plan(std::move(plan));
   }
-  Status prepare(const plan::Plan& plan) override { return player_.engine().prepare(plan); }
-  void seek(std::size_t sample) override { player_.seek(sample); }
+  Status prepare(const plan::Plan& plan) override {
+    SL_ASSIGN_OR_RETURN(run::Player * player, player_for(plan));
+    return player->engine().prepare(shares(plan) ? on_shared_cores(plan) : plan);
+  }
+  void seek(std::size_t sample) override { playing_->seek(sample); }
   Result<std::vector<run::Record>> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) override {
-    return player_.play(workload, slos);
+    return playing_->play(workload, slos);
   }
-  bool stopped() const override { return player_.stopped(); }
+  bool stopped() const override { return own_.stopped(); }
   std::size_t processors() const override { return processors_; }
   bool deterministic() const override { return false; }
 
  private:
-  run::Player& player_;
+  Result<run::Player*> player_for(const plan::Plan& plan) {
+    if (!shares(plan)) return &own_;
+    if (shared_ != nullptr) return &shared_->player();
+    return error(Code::kFailedPrecondition, "plan '{}': shares all cores; no engine for that was started",
+                 plan.planner);
+  }
+
+  run::Player& own_;
+  std::unique_ptr<SharedCores> shared_;
+  run::Player* playing_;
   std::size_t processors_;
 };
 
@@ -38,10 +59,15 @@ class VirtualHost final : public Host {
  public:
   explicit VirtualHost(VirtualMachine machine) : machine_(std::move(machine)) {}
   Status adopt(std::shared_ptr<const plan::Plan> plan) override {
+    SL_RETURN_IF_ERROR(prepare(*plan));
     plan_ = std::move(plan);
     return {};
   }
-  Status prepare(const plan::Plan&) override { return {}; }
+  Status prepare(const plan::Plan& plan) override {
+    if (!shares(plan)) return {};
+    return error(Code::kFailedPrecondition,
+                 "plan '{}': shares all cores; how the operating system shares them is not modelled", plan.planner);
+  }
   void seek(std::size_t) override {}
   Result<std::vector<run::Record>> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) override {
     Records records;
@@ -67,8 +93,8 @@ class VirtualHost final : public Host {
 
 }  // namespace
 
-std::unique_ptr<Host> engine_host(run::Player& player, std::size_t processors) {
-  return std::make_unique<EngineHost>(player, processors);
+std::unique_ptr<Host> engine_host(run::Player& player, std::size_t processors, std::unique_ptr<SharedCores> shared) {
+  return std::make_unique<EngineHost>(player, processors, std::move(shared));
 }
 
 std::unique_ptr<Host> virtual_host(VirtualMachine machine) { return std::make_unique<VirtualHost>(std::move(machine)); }

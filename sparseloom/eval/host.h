@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "sparseloom/eval/shared_cores.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/run/player.h"
 #include "sparseloom/sched/workload.h"
@@ -33,8 +34,10 @@ class Host {
   virtual bool deterministic() const = 0;
 };
 
-/// On the real engine of `player`, which must outlive it.
-std::unique_ptr<Host> engine_host(run::Player& player, std::size_t processors);
+/// On the real engine of `player`, which must outlive it. Plans that share all cores (TaskPlan::shared) are served by
+/// `shared`; without it they are kFailedPrecondition. `processors` is the P of episodes, whoever serves.
+std::unique_ptr<Host> engine_host(run::Player& player, std::size_t processors,
+                                  std::unique_ptr<SharedCores> shared = nullptr);
 
 /// What a simulated machine is.
 struct VirtualMachine {
@@ -44,7 +47,8 @@ struct VirtualMachine {
   const std::atomic<bool>* stop = nullptr;  ///< not owned
 };
 
-/// By simulation: every stage takes what the plan estimates. Samples play no part.
+/// By simulation: every stage takes what the plan estimates. Samples play no part. Plans that share all cores are
+/// kFailedPrecondition: how the operating system shares them is not modelled.
 std::unique_ptr<Host> virtual_host(VirtualMachine machine);
 
 }  // namespace sparseloom::eval

@@ -126,14 +126,17 @@ std::vector<Target> targets(const std::vector<Row>& rows, const std::string& our
   return result;
 }
 
+std::string csv_quoted(std::string text) {
+  for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2) text.insert(at, 1, '"');
+  return '"' + text + '"';
+}
+
 std::string to_csv(const std::vector<Row>& rows) {
   std::string csv =
       "soc,modelled,system,accuracy_index,latency_index,violation_rate,violation_rate_low,violation_rate_high,"
       "late,inaccurate,both,throughput_qps,completed_qps,goodput_qps,goodput_half_width,resident_bytes\n";
   for (const Row& r : rows) {
-    std::string soc = r.soc;  // a name may hold commas and quotes
-    for (std::size_t at = 0; (at = soc.find('"', at)) != std::string::npos; at += 2) soc.insert(at, 1, '"');
-    csv += fmt::format("\"{}\",{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", soc, r.modelled, r.system,
+    csv += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_quoted(r.soc), r.modelled, r.system,
                        r.cell.accuracy_index, r.cell.latency_index, r.violation_rate.value, r.violation_rate.low,
                        r.violation_rate.high, r.violations.latency, r.violations.accuracy, r.violations.both,
                        r.throughput_qps, r.completed_qps, r.goodput_qps ? fmt::format("{}", r.goodput_qps->mean) : "",

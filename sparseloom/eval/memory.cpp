@@ -1,0 +1,119 @@
+#include "sparseloom/eval/memory.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "sparseloom/eval/comparison.h"
+#include "sparseloom/run/report.h"
+
+namespace sparseloom::eval {
+namespace {
+
+// What loading on demand adds to a stage: more than any bound allows.
+constexpr Seconds kLoading{60};
+
+using Key = std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId, soc::Backend>;
+
+// The profile as it is for who has these subgraphs only: all others must be loaded first.
+profile::Profile with_loading(const profile::Profile& profile, const soc::Pools& pools, const std::set<Key>& kept) {
+  profile::Profile result = profile;
+  for (std::size_t t = 0; t < result.tasks.size(); ++t) {
+    profile::TaskProfile& task = result.tasks[t];
+    for (std::size_t v = 0; v < task.variants(); ++v) {
+      for (std::size_t i = 0; i < task.stages(); ++i) {
+        for (std::size_t p = 0; p < task.processors(); ++p) {
+          for (const soc::Backend b : soc::kBackends) {
+            const soc::ProcessorId first = pools.members[pools.of[p]].front();
+            if (kept.contains({zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), first, b})) continue;
+            profile::Latency latency = task.latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), b);
+            if (latency.count == 0) continue;
+            latency.median += kLoading;
+            task.set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), b, latency);
+          }
+        }
+      }
+    }
+  }
+  return result;
+}
+
+// Mean violation rate over the configurations, every order once.
+Result<double> violations(const MemoryInput& in, const profile::Profile& profile) {
+  VirtualMachine machine;
+  machine.pools = soc::find_pools(in.soc);
+  const auto host = virtual_host(std::move(machine));
+  double sum = 0;
+  for (const plan::SloConfig& slo : in.configurations) {
+    auto plan = in.planner.plan({in.zoo, in.soc, profile, slo});
+    if (!plan.ok()) return plan.status().with_context(slo.name);
+    const auto made = std::make_shared<const plan::Plan>(std::move(plan).value());
+    SL_ASSIGN_OR_RETURN(const Comparison played, compare(*host, {{made->planner, made}}, slo.slos,
+                                                         {.repeats = 1, .saturated = Seconds(0), .on_progress = {}}));
+    sum += run::count_violations(played.outcomes[0].episodes, *made, slo.slos).rate.value;
+  }
+  return sum / static_cast<double>(in.configurations.size());
+}
+
+}  // namespace
+
+Result<Bytes> full_preloading(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile) {
+  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(zoo, soc, profile));
+  Bytes sum;
+  for (std::size_t t = 0; t < costs.size(); ++t) {
+    for (std::size_t v = 0; v < costs[t].variants(); ++v) {
+      for (std::size_t i = 0; i < costs[t].stages(); ++i) {
+        for (const auto& pool : soc::find_pools(soc).members) {
+          const soc::Backend backend = costs[t].backend(v, i, pool.front().index());
+          sum += profile.tasks[t].latency(zoo::VariantId(v), zoo::StageId(i), pool.front(), backend).resident;
+        }
+      }
+    }
+  }
+  return sum;
+}
+
+Result<std::vector<MemoryPoint>> memory_curve(const MemoryInput& in) {
+  SL_ASSIGN_OR_RETURN(const Bytes full, full_preloading(in.zoo, in.soc, in.profile));
+  SL_ASSIGN_OR_RETURN(const auto feasible, plan::preload_problem(in.zoo, in.soc, in.profile, in.configurations));
+  std::vector<plan::Plan> plans;
+  for (const plan::SloConfig& slo : in.configurations) {
+    SL_ASSIGN_OR_RETURN(plan::Plan plan, in.planner.plan({in.zoo, in.soc, in.profile, slo}));
+    plans.push_back(std::move(plan));
+  }
+  const auto planned = plan::preload_problem(in.soc, in.profile, plans);
+  const soc::Pools pools = soc::find_pools(in.soc);
+  SL_ASSIGN_OR_RETURN(const double with_all, violations(in, in.profile));
+  std::vector<MemoryPoint> points{{"full", 1, full, full, 1, with_all}};
+  const auto add = [&](const char* name, const plan::PreloadProblem& problem, double share) -> Status {
+    SL_ASSIGN_OR_RETURN(const plan::Preloader preload, plan::find_preloader(name));
+    const Bytes budget{static_cast<std::uint64_t>(share * static_cast<double>(full.count))};
+    const plan::Preload made = preload(problem, budget);
+    std::set<Key> kept;
+    for (const std::size_t index : made.subgraphs) {
+      const auto& s = problem.subgraphs[index];
+      kept.insert({s.task, s.variant, s.stage, s.processor, s.backend});
+    }
+    SL_ASSIGN_OR_RETURN(const double rate, violations(in, with_loading(in.profile, pools, kept)));
+    points.push_back({name, share, budget, made.bytes, made.attainment, rate});
+    return {};
+  };
+  for (const double share : in.shares) {
+    SL_RETURN_IF_ERROR(add("hotness", feasible, share));
+    SL_RETURN_IF_ERROR(add("knapsack", planned, share));
+  }
+  return points;
+}
+
+std::optional<double> least_share(const std::vector<MemoryPoint>& points, const std::string& preloader) {
+  const auto full = std::find_if(points.begin(), points.end(), [](const auto& p) { return p.preloader == "full"; });
+  std::optional<double> least;
+  for (const MemoryPoint& p : points) {
+    if (p.preloader != preloader || full == points.end() || p.violation_rate > full->violation_rate + 1e-9) continue;
+    const double share = static_cast<double>(p.kept.count) / static_cast<double>(full->kept.count);
+    least = std::min(least.value_or(share), share);
+  }
+  return least;
+}
+
+}  // namespace sparseloom::eval
