@@ -10,6 +10,7 @@
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/profile/measure.h"
+#include "sparseloom/profile/modelled.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -25,6 +26,7 @@ struct Options {
   std::string database;
   std::string mode = "exhaustive";
   std::string json;
+  std::string export_latency;
 };
 
 Result<std::vector<profile::SplitName>> parse_split(const std::string& text) {
@@ -191,6 +193,7 @@ Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measur
 
 Status run(const Options& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(check_writable("--export-latency", options.export_latency));
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
   SL_ASSIGN_OR_RETURN(const profile::MeasureOptions measuring, measure_options(options, *setup));
@@ -203,6 +206,11 @@ Status run(const Options& options) {
     SL_RETURN_IF_ERROR(write_file(options.json, to_json(options, *setup, *measured).dump(2) + "\n"));
   }
   print(*setup, *measured);
+  if (!options.export_latency.empty()) {
+    SL_ASSIGN_OR_RETURN(const Json file, profile::soc_file_of(setup->zoo, setup->soc, measured->profile));
+    SL_RETURN_IF_ERROR(write_file(options.export_latency, file.dump(1) + "\n"));
+    fmt::print("wrote {}: this machine, for --soc elsewhere\n", options.export_latency);
+  }
   return options.export_accuracy ? export_accuracy(*setup, measuring, measured->profile) : Status();
 }
 
@@ -215,6 +223,8 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_flag("--accuracy", options->accuracy, "measure stitched accuracies, also where the zoo ships them");
   command.add_flag("--export-accuracy", options->export_accuracy,
                    "write measured accuracies into the zoo, as <task>/accuracy.csv");
+  command.add_option("--export-latency", options->export_latency,
+                     "write this machine's processors and latencies to this SoC file (docs/soc-format.md)");
   command.add_option("--split", options->split, "data for accuracies: profile, test or both");
   command.add_option("--task", options->tasks, "only this task (may be repeated)");
   command.add_option("--threads", options->threads, "workers for accuracies (default: one per CPU)");
