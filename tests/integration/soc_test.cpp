@@ -20,22 +20,21 @@ using testing::TemporaryFolder;
 // The demo zoo's pieces, cut once for all tests of this file.
 class ModelledSoc : public ::testing::TestWithParam<const char*> {
  protected:
-  static void SetUpTestSuite() {
-    if (world_ == nullptr) world_ = new World();
-  }
+  static void SetUpTestSuite() { world_ = std::make_unique<World>(); }
+  static void TearDownTestSuite() { world_.reset(); }
   struct World {
     TemporaryFolder folder;
     std::unique_ptr<backend::Runtime> runtime = backend::make_runtime("openvino").value();
     zoo::Zoo zoo = zoo::load_zoo(demo_zoo()).value();
     zoo::PieceStore pieces{zoo, *runtime, folder.path()};
   };
-  static World* world_;
+  static std::unique_ptr<World> world_;
 
   static std::string path_of(const std::string& name) {
     return std::string(SPARSELOOM_SOURCE_DIR) + "/socs/" + name + ".json";
   }
 };
-ModelledSoc::World* ModelledSoc::world_ = nullptr;
+std::unique_ptr<ModelledSoc::World> ModelledSoc::world_;
 
 TEST_P(ModelledSoc, EveryPlannerPlansTheDemoZoo) {
   const soc::SocFile file = soc::load_soc(path_of(GetParam())).value();
