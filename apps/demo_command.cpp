@@ -25,6 +25,7 @@ namespace {
 
 struct DemoOptions {
   std::string zoo;
+  std::string soc;
   std::string slo_config = "C5";
   std::string policy = "edf";
   std::string json;
@@ -392,6 +393,7 @@ Status write_outputs(const Stage& stage, const Json& document) {
 }
 
 Status demo(const DemoOptions& options) {
+  SL_RETURN_IF_ERROR(refuse_modelled("demo", options.soc));
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
   SL_RETURN_IF_ERROR(sched::make_policy(options.policy, 1).status());
@@ -436,6 +438,7 @@ Status demo(const DemoOptions& options) {
 std::function<Status()> add_demo(CLI::App& command) {
   auto options = std::make_shared<DemoOptions>();
   command.add_option("--zoo", options->zoo, "folder of the zoo to serve (default: zoos/demo)");
+  command.add_option("--soc", options->soc, "refused: a modelled machine runs no models");
   command
       .add_option("--slo-config", options->slo_config,
                   "C1..C8, a<j>l<k> (accuracy and latency index 0..8), diagonal (C1..C8) or grid (all 81)")

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -15,11 +16,19 @@
 namespace sparseloom::apps {
 namespace {
 
+// The name of the machine at hand among those of --soc.
+constexpr std::string_view kHost = "host";
+// The planner whose plans no engine with a worker per processor serves.
+constexpr std::string_view kSharing = "shared";
+// Of one probe for goodput on a virtual clock.
+constexpr std::size_t kSimulatedRequests = 2000;
+
 struct EvalOptions {
   std::string zoo;
   std::string out = "eval";
   std::string cells = "grid";
   std::vector<std::string> systems;
+  std::vector<std::string> socs{std::string(kHost), "core-ultra-7-265k", "core-ultra-5-135u", "jetson-agx-orin"};
   std::string policy = "edf";
   eval::GridOptions grid;
   double saturated_s = 1;
@@ -27,15 +36,17 @@ struct EvalOptions {
 
 // A machine that systems are played on, with all that its hosts refer to.
 struct Machine {
-  std::string name;
-  bool modelled = false;
-  soc::Soc soc;
+  std::unique_ptr<Setup> setup;
   profile::Profile profile;
   std::vector<plan::GridRange> ranges;
   std::unique_ptr<run::Residency> residency;
   std::unique_ptr<run::Player> player;
   std::unique_ptr<eval::Host> host;
 };
+
+std::filesystem::path zoo_of(const EvalOptions& options) {
+  return options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
+}
 
 Result<std::vector<const plan::Planner*>> find_systems(const std::vector<std::string>& names) {
   if (names.empty()) return plan::planners();
@@ -48,52 +59,65 @@ Result<std::vector<const plan::Planner*>> find_systems(const std::vector<std::st
   return found;
 }
 
-Result<std::unique_ptr<Machine>> this_machine(const Setup& setup, const TestData& data, const EvalOptions& options) {
-  auto machine = std::make_unique<Machine>();
-  machine->name = setup.soc.name;
-  machine->soc = setup.soc;
-  profile::EnsureOptions ensure;
-  ensure.compile_cache = setup.compile_cache;
-  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
-  SL_ASSIGN_OR_RETURN(machine->profile,
-                      profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure));
-  SL_ASSIGN_OR_RETURN(machine->ranges, plan::grid_ranges(setup.zoo, setup.soc, machine->profile));
-  machine->residency =
-      std::make_unique<run::Residency>(*setup.runtime, machine->soc, *setup.pieces, setup.compile_cache);
+// Real engines: one whose workers have a processor each, and one that shares all cores.
+Status start_engines(Machine& machine, const TestData& data, const EvalOptions& options) {
+  const Setup& setup = *machine.setup;
+  machine.residency = std::make_unique<run::Residency>(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
   const run::PlayerSetup player_setup{.zoo = setup.zoo,
-                                      .soc = machine->soc,
-                                      .residency = *machine->residency,
+                                      .soc = setup.soc,
+                                      .residency = *machine.residency,
                                       .samples = data.samples,
                                       .engine = {.policy = options.policy},
                                       .stop = &interrupted()};
-  const plan::SloConfig slo = plan::grid_config(machine->ranges, 0, 0);
-  const plan::Problem problem{setup.zoo, machine->soc, machine->profile, slo};
+  const plan::SloConfig slo = plan::grid_config(machine.ranges, 0, 0);
+  const plan::Problem problem{setup.zoo, setup.soc, machine.profile, slo};
   SL_ASSIGN_OR_RETURN(const plan::Planner* any, plan::find_planner("sv-ao-np"));
   SL_ASSIGN_OR_RETURN(plan::Plan first, any->plan(problem));
-  SL_ASSIGN_OR_RETURN(machine->player,
+  SL_ASSIGN_OR_RETURN(machine.player,
                       run::Player::start(player_setup, std::make_shared<const plan::Plan>(std::move(first))));
-  SL_ASSIGN_OR_RETURN(const plan::Planner* sharing, plan::find_planner("shared"));
+  SL_ASSIGN_OR_RETURN(const plan::Planner* sharing, plan::find_planner(kSharing));
   SL_ASSIGN_OR_RETURN(const plan::Plan on_all_cores, sharing->plan(problem));
   SL_ASSIGN_OR_RETURN(auto shared, eval::SharedCores::start(player_setup, *setup.runtime, *setup.pieces,
                                                             setup.compile_cache, on_all_cores));
-  machine->host = eval::engine_host(*machine->player, machine->soc.processors.size(), std::move(shared));
+  machine.host = eval::engine_host(*machine.player, setup.soc.processors.size(), std::move(shared));
+  return {};
+}
+
+Result<std::unique_ptr<Machine>> make_machine(const std::string& soc, const EvalOptions& options,
+                                              const TestData& data) {
+  auto machine = std::make_unique<Machine>();
+  SL_ASSIGN_OR_RETURN(machine->setup, make_setup(zoo_of(options), soc == kHost ? "" : soc));
+  const Setup& setup = *machine->setup;
+  SL_ASSIGN_OR_RETURN(machine->profile, read_profile(setup));
+  SL_ASSIGN_OR_RETURN(machine->ranges, plan::grid_ranges(setup.zoo, setup.soc, machine->profile));
+  if (setup.soc.modelled) {
+    eval::VirtualMachine described;
+    described.pools = soc::find_pools(setup.soc);
+    described.policy = options.policy;
+    described.stop = &interrupted();
+    machine->host = eval::virtual_host(std::move(described));
+  } else {
+    SL_RETURN_IF_ERROR(start_engines(*machine, data, options));
+  }
   return machine;
 }
 
-std::vector<eval::System> systems_on(const Setup& setup, const Machine& machine,
-                                     const std::vector<const plan::Planner*>& planners) {
+// How an operating system shares cores is not modelled.
+std::vector<eval::System> systems_on(const Machine& machine, const std::vector<const plan::Planner*>& planners) {
   std::vector<eval::System> systems;
   for (const plan::Planner* planner : planners) {
-    systems.push_back({std::string(planner->name()), [&setup, &machine, planner](const plan::SloConfig& slo) {
-                         return planner->plan({setup.zoo, machine.soc, machine.profile, slo});
+    if (machine.setup->soc.modelled && planner->name() == kSharing) continue;
+    systems.push_back({std::string(planner->name()), [&machine, planner](const plan::SloConfig& slo) {
+                         return planner->plan({machine.setup->zoo, machine.setup->soc, machine.profile, slo});
                        }});
   }
   return systems;
 }
 
 // Every original and every stitched variant of which the accuracy is known.
-Result<std::vector<Plane>> planes_of(const zoo::Zoo& zoo, const Machine& machine) {
-  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(zoo, machine.soc, machine.profile));
+Result<std::vector<Plane>> planes_of(const Machine& machine) {
+  const zoo::Zoo& zoo = machine.setup->zoo;
+  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(zoo, machine.setup->soc, machine.profile));
   std::vector<Plane> planes;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
     Plane& plane = planes.emplace_back();
@@ -113,7 +137,7 @@ Result<std::vector<Plane>> planes_of(const zoo::Zoo& zoo, const Machine& machine
 }
 
 // Violations against memory over 25 cells, whichever were played.
-Result<std::vector<eval::MemoryPoint>> memory_of(const zoo::Zoo& zoo, const Machine& machine) {
+Result<std::vector<eval::MemoryPoint>> memory_of(const Machine& machine) {
   SL_ASSIGN_OR_RETURN(const auto cells, eval::parse_cells("coarse"));
   SL_ASSIGN_OR_RETURN(const plan::Planner* ours, plan::find_planner("sparseloom"));
   std::vector<plan::SloConfig> configurations;
@@ -122,7 +146,8 @@ Result<std::vector<eval::MemoryPoint>> memory_of(const zoo::Zoo& zoo, const Mach
   }
   std::vector<double> shares;
   for (int percent = 5; percent <= 100; percent += 5) shares.push_back(percent / 100.0);
-  return eval::memory_curve({zoo, machine.soc, machine.profile, configurations, *ours, std::move(shares)});
+  return eval::memory_curve(
+      {machine.setup->zoo, machine.setup->soc, machine.profile, configurations, *ours, std::move(shares)});
 }
 
 std::string memory_csv(const std::vector<std::pair<std::string, std::vector<eval::MemoryPoint>>>& machines) {
@@ -144,12 +169,18 @@ std::string settings_of(const EvalOptions& options) {
       options.grid.goodput.requests, options.policy);
 }
 
-Json inputs_of(const EvalOptions& options, const zoo::Zoo& zoo, const std::vector<std::unique_ptr<Machine>>& machines,
+using Machines = std::vector<std::unique_ptr<Machine>>;
+
+std::string title_of(const Machine& machine) {
+  return machine.setup->soc.name + (machine.setup->soc.modelled ? " (modelled)" : "");
+}
+
+Json inputs_of(const EvalOptions& options, const Machines& machines,
                const std::vector<const plan::Planner*>& planners) {
   Json names = Json::array(), fingerprints = Json::array();
   for (const plan::Planner* planner : planners) names.push_back(planner->name());
-  for (const auto& machine : machines) fingerprints.push_back(machine->soc.fingerprint);
-  return {{"zoo", zoo.fingerprint},
+  for (const auto& machine : machines) fingerprints.push_back(machine->setup->soc.fingerprint);
+  return {{"zoo", machines.front()->setup->zoo.fingerprint},
           {"socs", std::move(fingerprints)},
           {"systems", std::move(names)},
           {"settings", settings_of(options)}};
@@ -178,17 +209,17 @@ class Clock {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-Status write_all(const EvalOptions& options, const Setup& setup, const std::vector<std::unique_ptr<Machine>>& machines,
-                 const eval::Journal& journal, bool complete) {
-  ReportText text{.zoo = setup.zoo.name, .settings = settings_of(options), .complete = complete, .planes = {}};
+Status write_all(const EvalOptions& options, const Machines& machines, const eval::Journal& journal, bool complete) {
+  ReportText text{
+      .zoo = machines.front()->setup->zoo.name, .settings = settings_of(options), .complete = complete, .planes = {}};
   for (const auto& machine : machines) {
-    SL_ASSIGN_OR_RETURN(auto planes, planes_of(setup.zoo, *machine));
-    text.planes.emplace_back(machine->name + (machine->modelled ? " (modelled)" : ""), std::move(planes));
+    SL_ASSIGN_OR_RETURN(auto planes, planes_of(*machine));
+    text.planes.emplace_back(title_of(*machine), std::move(planes));
   }
   if (complete) {
     for (const auto& machine : machines) {
-      SL_ASSIGN_OR_RETURN(auto points, memory_of(setup.zoo, *machine));
-      text.memory.emplace_back(machine->name + (machine->modelled ? " (modelled)" : ""), std::move(points));
+      SL_ASSIGN_OR_RETURN(auto points, memory_of(*machine));
+      text.memory.emplace_back(title_of(*machine), std::move(points));
     }
   }
   const std::filesystem::path out = options.out;
@@ -214,27 +245,35 @@ Status evaluate(EvalOptions options) {
   SL_RETURN_IF_ERROR(check_writable("--out", (out / "eval.json").string()));
 
   interrupted();
-  SL_ASSIGN_OR_RETURN(const auto setup,
-                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
-  SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(setup->zoo));
-  std::vector<std::unique_ptr<Machine>> machines;
-  SL_ASSIGN_OR_RETURN(auto machine, this_machine(*setup, data, options));
-  machines.push_back(std::move(machine));
+  if (options.socs.empty()) return error(Code::kInvalidArgument, "--soc: none; host or a modelled machine is needed");
+  SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(zoo_of(options)));
+  SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(zoo));
+  Machines machines;
+  for (const std::string& soc : options.socs) {
+    SL_ASSIGN_OR_RETURN(auto machine, make_machine(soc, options, data));
+    machines.push_back(std::move(machine));
+  }
   SL_ASSIGN_OR_RETURN(eval::Journal journal,
-                      eval::Journal::open(out / "eval.json", inputs_of(options, setup->zoo, machines, planners)));
+                      eval::Journal::open(out / "eval.json", inputs_of(options, machines, planners)));
 
   Clock clock(cells->size() * machines.size());
   std::size_t done = 0;
   for (const auto& m : machines) {
-    eval::Grid grid({.soc = m->name,
-                     .modelled = m->modelled,
+    const soc::Soc& soc = m->setup->soc;
+    eval::GridOptions grid_options = options.grid;
+    if (soc.modelled) {  // simulated requests are cheap
+      grid_options.goodput.requests = std::max<std::size_t>(grid_options.goodput.requests, kSimulatedRequests);
+      grid_options.goodput_everywhere = options.grid.goodput_seeds > 0;
+    }
+    eval::Grid grid({.soc = soc.name,
+                     .modelled = soc.modelled,
                      .host = *m->host,
-                     .systems = systems_on(*setup, *m, planners),
+                     .systems = systems_on(*m, planners),
                      .ranges = m->ranges,
                      .profile = m->profile,
-                     .options = options.grid});
+                     .options = grid_options});
     for (const eval::Cell& cell : *cells) {
-      const bool had = journal.has(m->name, cell);
+      const bool had = journal.has(soc.name, cell);
       if (!had) {
         SL_ASSIGN_OR_RETURN(const auto rows, grid.play(cell));
         if (rows.empty()) break;  // stopped
@@ -245,7 +284,7 @@ Status evaluate(EvalOptions options) {
   }
   const bool complete = done == cells->size() * machines.size();
   if (complete) SL_RETURN_IF_ERROR(journal.complete());
-  SL_RETURN_IF_ERROR(write_all(options, *setup, machines, journal, complete));
+  SL_RETURN_IF_ERROR(write_all(options, machines, journal, complete));
   return cancelled_if_interrupted();
 }
 
@@ -254,6 +293,10 @@ Status evaluate(EvalOptions options) {
 std::function<Status()> add_eval(CLI::App& command) {
   auto options = std::make_shared<EvalOptions>();
   command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
+  command
+      .add_option("--soc", options->socs,
+                  "machines: host (this one, real runs), or modelled ones by file or name (docs/soc-format.md)")
+      ->capture_default_str();
   command.add_option("--out", options->out, "folder for the report; what is there already of the same run is kept")
       ->capture_default_str();
   command

@@ -25,7 +25,7 @@ constexpr std::array kCommands{
     CommandRow{"profile", "measure every subgraph's latency and every stitched variant's accuracy", apps::add_profile},
     CommandRow{"run", "serve a workload file, in real time", apps::add_run},
     CommandRow{"simulate", "play requests under scheduling policies on a virtual clock", apps::add_simulate},
-    CommandRow{"soc", "list this machine's processors", apps::add_soc},
+    CommandRow{"soc", "list this or a modelled machine's processors, or check the model", apps::add_soc},
     CommandRow{"stitch", "evaluate one stitched variant: accuracy, latency per placement", apps::add_stitch},
     CommandRow{"sweep", "compare scheduling policies over loads, bounds and seeds, simulated", apps::add_sweep},
     CommandRow{"zoo", "list or verify a zoo of model variants", apps::add_zoo},

@@ -18,6 +18,7 @@ namespace {
 
 struct Options {
   std::string zoo;
+  std::string soc;
   std::string slo = "C5";
   std::string planner = "sparseloom";
   std::string objective = "responses";
@@ -93,6 +94,7 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
   return {{"planner", outcome.plan.planner},
           {"slo_config", slo.name},
           {"machine", setup.soc.name},
+          {"modelled", setup.soc.modelled},
           {"optimal", outcome.plan.optimal},
           {"gap", outcome.plan.gap},
           {"plan_ms", to_ms(outcome.planning)},
@@ -144,13 +146,9 @@ Status run(const Options& options) {
   SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
 
   const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
-  SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
+  SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path, options.soc));
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup->soc, backends));
-  profile::EnsureOptions ensure;
-  ensure.compile_cache = setup->compile_cache;
-  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
-  SL_ASSIGN_OR_RETURN(profile::Profile profile,
-                      profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
+  SL_ASSIGN_OR_RETURN(profile::Profile profile, read_profile(*setup));
   profile.use_estimates = estimates;
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   const plan::SloConfig slo = plan::grid_config(ranges, indices.first, indices.second);
@@ -177,6 +175,7 @@ Status run(const Options& options) {
 std::function<Status()> add_plan(CLI::App& command) {
   auto options = std::make_shared<Options>();
   command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
+  command.add_option("--soc", options->soc, kSocHelp);
   command.add_option("--slo,--slo-config", options->slo,
                      "C1 to C8, or a<J>l<K>: accuracy and latency index, 0..8 (default: C5)");
   command.add_option("--planner", options->planner, "which rule makes the plan (default: sparseloom)");

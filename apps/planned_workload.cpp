@@ -19,6 +19,7 @@ CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options) {
   CLI::Option* const workload =
       command.add_option("--workload", options.workload, "workload file (docs/workload-format.md)");
   command.add_option("--zoo", options.zoo, "folder of the zoo to serve (default: zoos/demo)")->needs(workload);
+  command.add_option("--soc", options.soc, kSocHelp)->needs(workload);
   command.add_option("--planner", options.planner, "planner, instead of the workload's")->needs(workload);
   command.add_option("--backend", options.backends, kBackendHelp)->needs(workload);
   command
@@ -39,18 +40,14 @@ Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
   interrupted();
   PlannedWorkload planned;
   planned.slots = options.slots;
-  SL_ASSIGN_OR_RETURN(planned.setup,
-                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+  SL_ASSIGN_OR_RETURN(
+      planned.setup, make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo), options.soc));
   const Setup& setup = *planned.setup;
   SL_ASSIGN_OR_RETURN(planned.workload, sched::load_workload(options.workload, setup.zoo));
   if (planned.workload.name.empty()) planned.workload.name = options.workload;
   SL_RETURN_IF_ERROR(apply(options, planned.workload));
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup.soc, backends));
-  profile::EnsureOptions ensure;
-  ensure.compile_cache = setup.compile_cache;
-  ensure.control = {progress_line(), &interrupted()};
-  SL_ASSIGN_OR_RETURN(planned.profile,
-                      profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure));
+  SL_ASSIGN_OR_RETURN(planned.profile, read_profile(setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, planned.profile));
   SL_ASSIGN_OR_RETURN(planned.slo, sched::workload_slos(planned.workload, ranges));
   SL_ASSIGN_OR_RETURN(const plan::Planner* const planner, plan::find_planner(planned.workload.planner));

@@ -15,6 +15,7 @@ namespace sparseloom::apps {
 /// What the command line says of a workload to be served or rehearsed.
 struct WorkloadOptions {
   std::string zoo;
+  std::string soc;
   std::string workload;
   std::string planner;  ///< instead of the workload's, if not empty; so is the policy
   std::string policy;
@@ -22,7 +23,7 @@ struct WorkloadOptions {
   std::size_t slots = 4;
 };
 
-/// Adds --workload, and --zoo, --planner, --backend and --slots, which need it. Returns --workload.
+/// Adds --workload, and --zoo, --soc, --planner, --backend and --slots, which need it. Returns --workload.
 CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options);
 
 /// A workload with the plan that serves it.
@@ -38,7 +39,8 @@ struct PlannedWorkload {
   std::string title() const;
 };
 
-/// Loads zoo and workload, measures what the profile lacks, and plans. Mistakes on the command line are found first.
+/// Loads zoo and workload, measures what the profile lacks (on a modelled machine: models it), and plans. Mistakes on
+/// the command line are found first.
 Result<PlannedWorkload> plan_workload(const WorkloadOptions& options);
 
 /// Plays the workload on the virtual clock, under its plan. `observer` may be nullptr.

@@ -11,6 +11,7 @@
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/profile/measure.h"
+#include "sparseloom/profile/modelled.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -30,6 +31,7 @@ struct Options {
   double level = 0.9;
   std::uint64_t seed = 1;
   std::string json;
+  std::string export_latency;
 };
 
 Result<std::vector<profile::SplitName>> parse_split(const std::string& text) {
@@ -223,6 +225,7 @@ Status estimate(const Options& options, const Setup& setup) {
 
 Status run(const Options& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(check_writable("--export-latency", options.export_latency));
   if (options.mode != "exhaustive" && options.mode != "estimate") {
     return error(Code::kInvalidArgument, "--mode: '{}'; exhaustive and estimate are allowed", options.mode);
   }
@@ -239,6 +242,11 @@ Status run(const Options& options) {
     SL_RETURN_IF_ERROR(write_file(options.json, to_json(options, *setup, *measured).dump(2) + "\n"));
   }
   print(*setup, *measured);
+  if (!options.export_latency.empty()) {
+    SL_ASSIGN_OR_RETURN(const Json file, profile::soc_file_of(setup->zoo, setup->soc, measured->profile));
+    SL_RETURN_IF_ERROR(write_file(options.export_latency, file.dump(1) + "\n"));
+    fmt::print("wrote {}: this machine, for --soc elsewhere\n", options.export_latency);
+  }
   return options.export_accuracy ? export_accuracy(*setup, measuring, measured->profile) : Status();
 }
 
@@ -251,6 +259,8 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_flag("--accuracy", options->accuracy, "measure stitched accuracies, also where the zoo ships them");
   command.add_flag("--export-accuracy", options->export_accuracy,
                    "write measured accuracies into the zoo, as <task>/accuracy.csv");
+  command.add_option("--export-latency", options->export_latency,
+                     "write this machine's processors and latencies to this SoC file (docs/soc-format.md)");
   command.add_option("--split", options->split, "data for accuracies: profile, test or both");
   command.add_option("--task", options->tasks, "only this task (may be repeated)");
   command.add_option("--threads", options->threads, "workers for accuracies (default: one per CPU)");

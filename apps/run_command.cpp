@@ -117,6 +117,7 @@ Json document_of(const PlannedWorkload& planned, const run::SystemReport& report
 }
 
 Status run_workload(const RunOptions& options) {
+  SL_RETURN_IF_ERROR(refuse_modelled("run", options.workload.soc));
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
   SL_ASSIGN_OR_RETURN(const PlannedWorkload planned, plan_workload(options.workload));

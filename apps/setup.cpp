@@ -1,8 +1,10 @@
 #include "apps/setup.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <csignal>
@@ -11,6 +13,7 @@
 #include <cstring>
 
 #include "sparseloom/base/file.h"
+#include "sparseloom/profile/modelled.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -43,15 +46,55 @@ std::string line_of(const profile::Progress& progress) {
 
 }  // namespace
 
-Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path) {
+Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc) {
   auto setup = std::make_unique<Setup>();
+  if (!soc.empty()) {
+    SL_ASSIGN_OR_RETURN(setup->soc_file, find_soc(soc));
+    setup->soc = setup->soc_file->soc;
+  }
   SL_ASSIGN_OR_RETURN(setup->runtime, backend::make_runtime("openvino"));
   SL_ASSIGN_OR_RETURN(setup->zoo, zoo::load_zoo(zoo_path));
-  SL_ASSIGN_OR_RETURN(setup->soc, soc::discover(*setup->runtime));
+  if (!setup->soc_file) {
+    SL_ASSIGN_OR_RETURN(setup->soc, soc::discover(*setup->runtime));
+  }
   SL_ASSIGN_OR_RETURN(const std::filesystem::path pieces, profile::default_pieces(setup->zoo));
   SL_ASSIGN_OR_RETURN(setup->compile_cache, profile::default_compile_cache());
   setup->pieces = std::make_unique<zoo::PieceStore>(setup->zoo, *setup->runtime, pieces);
   return setup;
+}
+
+Result<profile::Profile> read_profile(const Setup& setup) {
+  if (setup.soc_file) return profile::model_profile(setup.zoo, *setup.soc_file, *setup.runtime, *setup.pieces);
+  profile::EnsureOptions ensure;
+  ensure.compile_cache = setup.compile_cache;
+  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  return profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure);
+}
+
+Result<soc::SocFile> find_soc(const std::string& soc) {
+  const std::filesystem::path given(soc);
+  if (given.has_parent_path() || given.extension() == ".json") return soc::load_soc(given);
+  std::vector<std::string> names;
+  for (const std::filesystem::path& folder :
+       {std::filesystem::path("socs"), SPARSELOOM_SOURCE_DIR / std::filesystem::path("socs")}) {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+      if (entry.path().extension() != ".json") continue;
+      if (entry.path().stem() == soc) return soc::load_soc(entry.path());
+      names.push_back(entry.path().stem().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return error(Code::kInvalidArgument, "--soc {}: not known; allowed: a .json file, or one of {}", soc,
+               fmt::join(names, ", "));
+}
+
+Status refuse_modelled(std::string_view command, const std::string& soc) {
+  if (soc.empty()) return {};
+  return error(Code::kInvalidArgument,
+               "{}: --soc {}: a modelled machine runs no models; plan and simulate --workload predict for it", command,
+               soc);
 }
 
 Result<std::vector<soc::Backend>> parse_backends(std::string_view option, const std::vector<std::string>& names) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,23 +14,40 @@
 #include "sparseloom/profile/profile.h"
 #include "sparseloom/sched/trace.h"
 #include "sparseloom/soc/soc.h"
+#include "sparseloom/soc/soc_file.h"
 #include "sparseloom/zoo/pieces.h"
 #include "sparseloom/zoo/zoo.h"
 
 namespace sparseloom::apps {
 
-/// What most commands stand on: a zoo, this machine's processors and a runtime. Not movable: its parts refer to each
-/// other.
+/// What most commands stand on: a zoo, the processors of this or a modelled machine, and a runtime. Not movable: its
+/// parts refer to each other.
 struct Setup {
   std::unique_ptr<backend::Runtime> runtime;
   zoo::Zoo zoo;
   soc::Soc soc;
+  std::optional<soc::SocFile> soc_file;  ///< if the machine is modelled: what describes it
   std::unique_ptr<zoo::PieceStore> pieces;
   std::filesystem::path compile_cache;
 };
 
-/// Loads the zoo at `zoo_path`, discovers the host's processors and opens the caches.
-Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path);
+/// Loads the zoo at `zoo_path` and opens the caches. The processors are the host's, or those of the modelled machine
+/// that `soc` names (as --soc does) if it is not empty.
+Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc = {});
+
+/// The profile that plans need: of this machine with what is missing measured now, of a modelled one as modelled.
+Result<profile::Profile> read_profile(const Setup& setup);
+
+/// The machine that --soc names: a file, or the name of one in socs/ below the working directory, else below the source
+/// tree this program was built from. kInvalidArgument lists the names; else the errors of soc::load_soc.
+Result<soc::SocFile> find_soc(const std::string& soc);
+
+/// kInvalidArgument if --soc was given to `command`, which runs models.
+Status refuse_modelled(std::string_view command, const std::string& soc);
+
+/// What --soc does, for its help.
+inline constexpr const char* kSocHelp =
+    "predict for this modelled machine instead of the one at hand: a file (docs/soc-format.md) or a name in socs/";
 
 /// Backends by their names. kInvalidArgument names `option` and what is allowed.
 Result<std::vector<soc::Backend>> parse_backends(std::string_view option, const std::vector<std::string>& names);

@@ -144,17 +144,18 @@ void print_tasks(const zoo::Zoo& zoo, const std::vector<std::string_view>& polic
   fmt::print("{}", table.text());
 }
 
-Json rehearsals_json(const zoo::Zoo& zoo, const std::vector<std::string_view>& policies,
+Json rehearsals_json(const Setup& setup, const std::vector<std::string_view>& policies,
                      const std::vector<simulate::Metrics>& results,
                      const std::vector<simulate::Rehearsal>& rehearsals) {
   Json document = results_json(policies, results);
   for (std::size_t i = 0; i < policies.size(); ++i) {
     Json& of_policy = document[std::string(policies[i])];
     of_policy["predicted"] = true;
+    of_policy["modelled"] = setup.soc.modelled;
     of_policy["tasks"] = Json::array();
-    for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
       const simulate::Metrics& m = rehearsals[i].tasks[t];
-      Json task = {{"task", zoo.tasks[t].name}, {"requests", m.requests}, {"violations", m.violations}};
+      Json task = {{"task", setup.zoo.tasks[t].name}, {"requests", m.requests}, {"violations", m.violations}};
       if (m.requests > 0) task["latency_ms"] = latency_json(m);
       of_policy["tasks"].push_back(std::move(task));
     }
@@ -181,7 +182,7 @@ Status simulate_workload(const SimulateOptions& options) {
   print_results(policies, results);
   print_tasks(setup.zoo, policies, rehearsals);
   if (!options.json.empty()) {
-    const Json document = rehearsals_json(setup.zoo, policies, results, rehearsals);
+    const Json document = rehearsals_json(setup, policies, results, rehearsals);
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
   return trace.write(sched::trace_names("sparseloom, predicted for " + setup.soc.name, setup.zoo, setup.soc));

@@ -5,6 +5,7 @@
 
 #include "apps/commands.h"
 #include "apps/setup.h"
+#include "apps/soc_check.h"
 #include "apps/table.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -13,14 +14,31 @@
 namespace sparseloom::apps {
 namespace {
 
+using backend::Precision;
+
 struct Options {
+  std::string soc;
   std::string json;
   int cores_per_processor = 0;
 };
 
-Json to_json(const soc::Soc& soc) {
+Json rates_json(const soc::Rates& rates) {
+  Json json = Json::object();
+  for (const Precision p : backend::kPrecisions) {
+    const soc::Arithmetic& of = rates.of(p);
+    json[std::string(backend::precision_name(p))] = {{"runs_as", backend::precision_name(of.runs_as)},
+                                                     {"tops", rates.of(of.runs_as).operations_per_second / 1e12}};
+  }
+  json["memory_gb_per_s"] = rates.bytes_per_second / 1e9;
+  json["launch_us"] = rates.launch.count() * 1e6;
+  json["operator_us"] = rates.per_operator.count() * 1e6;
+  return json;
+}
+
+Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& rates) {
   Json processors = Json::array();
-  for (const soc::Processor& p : soc.processors) {
+  for (std::size_t i = 0; i < soc.processors.size(); ++i) {
+    const soc::Processor& p = soc.processors[i];
     processors.push_back({{"name", p.name},
                           {"runtime", p.runtime},
                           {"device", p.device},
@@ -28,6 +46,7 @@ Json to_json(const soc::Soc& soc) {
                           {"backends", backend_names(p.backends)},
                           {"memory_domain", p.memory_domain},
                           {"kind", p.kind}});
+    if (i < rates.size() && rates[i]) processors.back()["rates"] = rates_json(*rates[i]);
   }
   return {{"name", soc.name},
           {"modelled", soc.modelled},
@@ -35,31 +54,97 @@ Json to_json(const soc::Soc& soc) {
           {"processors", std::move(processors)}};
 }
 
-Status run(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
-  soc::DiscoverOptions discover;
-  if (options.cores_per_processor != 0) discover.cores_per_processor = options.cores_per_processor;
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::discover(*runtime, discover));
-  if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, to_json(soc).dump(2) + "\n"));
+std::string processors_text(const soc::Soc& soc) {
   Table table({"processor", "device", "cores", "backends", "kind", "memory domain"});
   for (const soc::Processor& p : soc.processors) {
     table.add({p.name, p.device, fmt::format("{}", fmt::join(p.cores, ",")),
                fmt::format("{}", fmt::join(backend_names(p.backends), ", ")), p.kind, p.memory_domain});
   }
-  fmt::print("{}\nfingerprint {} ({} {})\n\n{}", soc.name, soc.fingerprint, runtime->name(), runtime->version(),
-             table.text());
+  return table.text();
+}
+
+std::string tops_of(const soc::Rates& rates, Precision p) {
+  const Precision as = rates.of(p).runs_as;
+  const std::string tops = fmt::format("{:.2f}", rates.of(as).operations_per_second / 1e12);
+  return as == p ? tops : fmt::format("as {}", backend::precision_name(as));
+}
+
+// What a processor makes of zeros among weights.
+std::string sparsity_of(const soc::Rates& rates) {
+  std::vector<std::string> kinds;
+  for (const Precision p : backend::kPrecisions) {
+    if (!rates.unstructured_of(p).empty()) kinds.push_back(fmt::format("any ({})", backend::precision_name(p)));
+    if (rates.two_of_four[static_cast<std::size_t>(p)] > 1) {
+      kinds.push_back(fmt::format("2:4 ({})", backend::precision_name(p)));
+    }
+  }
+  return kinds.empty() ? "smaller shapes only" : fmt::format("{}", fmt::join(kinds, ", "));
+}
+
+Status list_modelled(const Options& options) {
+  if (options.cores_per_processor != 0) {
+    return error(Code::kInvalidArgument, "--cores-per-processor: groups this machine's cores; --soc {} has its own",
+                 options.soc);
+  }
+  SL_ASSIGN_OR_RETURN(const soc::SocFile file, find_soc(options.soc));
+  if (!options.json.empty()) {
+    SL_RETURN_IF_ERROR(write_file(options.json, to_json(file.soc, file.rates).dump(2) + "\n"));
+  }
+  fmt::print("{}\nfingerprint {}\n\n{}", file.soc.name, file.soc.fingerprint, processors_text(file.soc));
+  Table table(
+      {"modelled", "fp32 TOPS", "fp16 TOPS", "int8 TOPS", "GB/s", "launch us", "operator us", "gains from zeros"});
+  for (std::size_t i = 0; i < file.rates.size(); ++i) {
+    if (!file.rates[i]) {
+      table.add({file.soc.processors[i].name, "-", "-", "-", "-", "-", "-", "measured tables only"});
+      continue;
+    }
+    const soc::Rates& rates = *file.rates[i];
+    table.add({file.soc.processors[i].name, tops_of(rates, Precision::kFp32), tops_of(rates, Precision::kFp16),
+               tops_of(rates, Precision::kInt8), fmt::format("{:.1f}", rates.bytes_per_second / 1e9),
+               fmt::format("{:.1f}", rates.launch.count() * 1e6),
+               fmt::format("{:.1f}", rates.per_operator.count() * 1e6), sparsity_of(rates)});
+  }
+  fmt::print(
+      "\n{}TOPS: operations per second reached, peak times efficiency; the file says where each number is from\n",
+      table.text());
+  if (file.transfer) {
+    fmt::print("moving tensors between memory domains: {:.1f} us + bytes / {:.1f} GB/s\n",
+               file.transfer->latency.count() * 1e6, 1e-9 / file.transfer->seconds_per_byte);
+  }
   return {};
+}
+
+Status list_host(const Options& options) {
+  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
+  soc::DiscoverOptions discover;
+  if (options.cores_per_processor != 0) discover.cores_per_processor = options.cores_per_processor;
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::discover(*runtime, discover));
+  if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, to_json(soc, {}).dump(2) + "\n"));
+  fmt::print("{}\nfingerprint {} ({} {})\n\n{}", soc.name, soc.fingerprint, runtime->name(), runtime->version(),
+             processors_text(soc));
+  return {};
+}
+
+Status list(const Options& options) {
+  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  return options.soc.empty() ? list_host(options) : list_modelled(options);
 }
 
 }  // namespace
 
 std::function<Status()> add_soc(CLI::App& command) {
   auto options = std::make_shared<Options>();
+  command.add_option("--soc", options->soc,
+                     "list this modelled machine instead of the one at hand: a file (docs/soc-format.md) or a name in "
+                     "socs/");
   command.add_option("--json", options->json, "also write the processors to this file");
   command.add_option("--cores-per-processor", options->cores_per_processor,
                      "group cores so (default: one core each up to 8 cores, else one processor per cluster)");
-  return [options] { return run(*options); };
+  command.require_subcommand(0, 1);
+  CLI::App* const checking = command.add_subcommand(
+      "check", "hold the model of modelled machines against what this machine was measured to take");
+  const std::function<Status()> check = add_soc_check(*checking);
+  return [options, checking, check] { return checking->parsed() ? check() : list(*options); };
 }
 
 }  // namespace sparseloom::apps

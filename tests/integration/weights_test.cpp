@@ -63,8 +63,9 @@ TEST(Weights, OfTheDemoZooAreAsItsVariantsSay) {
         zeros += static_cast<double>(node.weights.count) * node.weights.zeros;
       }
       const std::string name = task.name + "/" + variant.name;
-      EXPECT_NEAR(zeros / weights, variant.weight_sparsity, 0.02) << name;
       const bool int8 = variant.compression.kind.find("int8") != std::string::npos;
+      // Quantizing rounds the smallest to zero.
+      EXPECT_NEAR(zeros / weights, variant.weight_sparsity, int8 ? 0.05 : 0.005) << name;
       EXPECT_EQ(work(graph, Precision::kInt8) > work(graph, Precision::kFp32), int8) << name;
     }
   }
