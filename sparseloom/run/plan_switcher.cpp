@@ -6,6 +6,14 @@
 #include "sparseloom/run/activation.h"
 
 namespace sparseloom::run {
+namespace {
+
+bool alike(const plan::TaskPlan& a, const plan::TaskPlan& b) {
+  return a.sigma == b.sigma && a.placement == b.placement && a.backends == b.backends &&
+         a.late_binding == b.late_binding;
+}
+
+}  // namespace
 
 PlanSwitcher::PlanSwitcher(Engine& engine, Residency& residency, std::shared_ptr<const plan::Plan> active,
                            MakePlan make_plan, SwitcherOptions options)
@@ -109,7 +117,9 @@ Status PlanSwitcher::switch_to(std::shared_ptr<const plan::Plan> plan, Change& c
 Status PlanSwitcher::switch_by_task(Change& change, LoaderThread* loader) {
   Status last;
   std::vector<std::size_t> left;
-  for (std::size_t t = 0; t < change.plan->tasks.size(); ++t) left.push_back(t);
+  for (std::size_t t = 0; t < change.plan->tasks.size(); ++t) {
+    if (!alike(active_->tasks[t], change.plan->tasks[t])) left.push_back(t);  // else an earlier try got that far
+  }
   for (bool got_on = true; got_on && !left.empty();) {
     got_on = false;
     for (auto t = left.begin(); t != left.end();) {
