@@ -40,6 +40,7 @@ Total total_of(const profile::Estimated& estimated) {
     total.mae_points += task.quality.mae_points * n;
     total.spearman += task.quality.spearman;
     total.front_recall += task.quality.front_recall;
+    total.coverage.requests += task.coverage.requests;
     total.coverage.trials += task.coverage.trials;
     total.coverage.covered += task.coverage.covered;
     total.truth_known &= task.truth_known;
@@ -59,6 +60,7 @@ Json known_or_null(bool known, double value) { return known ? Json(value) : Json
 Json conformal_json(double promised, const profile::Coverage& coverage) {
   return {{"promised", promised},
           {"observed", known_or_null(coverage.trials > 0, coverage.share())},
+          {"requests", coverage.requests},
           {"trials", coverage.trials}};
 }
 
@@ -135,8 +137,10 @@ void print_estimates(const Setup& setup, const profile::Estimated& estimated) {
       "{:.3f} (mean over tasks)\n",
       total.truth_known ? "the known accuracies" : "held-out runs", total.compared, total.mae_points, total.spearman);
   if (total.coverage.trials > 0) {
-    fmt::print("lower bound of what a planner picks: promised {:.1f} %, held {:.1f} % of {} trials\n",
-               100 * estimated.promised, 100 * total.coverage.share(), total.coverage.trials);
+    fmt::print(
+        "lower bound of what a planner picks: promised {:.1f} %, held {:.1f} % of {} picks that were not "
+        "measured, of {}\n",
+        100 * estimated.promised, 100 * total.coverage.share(), total.coverage.trials, total.coverage.requests);
   }
   fmt::print(
       "latency of {} stitched variants run whole: MAPE {:.1f} % of the profile's sums, {:.1f} % of sums of stages "

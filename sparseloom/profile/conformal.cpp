@@ -20,17 +20,8 @@ std::vector<std::size_t> by_speed(const std::vector<Candidate>& candidates) {
   return order;
 }
 
-// The first that keeps `bound` and is not `absent`; order.size() candidates: none.
-std::size_t pick(const std::vector<std::size_t>& order, const std::vector<Candidate>& candidates,
-                 const std::vector<bool>& absent, double bound) {
-  for (const std::size_t i : order) {
-    if (!absent[i] && candidates[i].value >= bound) return i;
-  }
-  return order.size();
-}
-
-double draw_between(double from, double to, std::mt19937_64& random) {
-  return from + static_cast<double>(random() >> 11U) * 0x1p-53 * (to - from);  // the same with every library
+double draw_even(std::mt19937_64& random) {
+  return static_cast<double>(random() >> 11U) * 0x1p-53;  // std's distributions differ between libraries
 }
 
 // So often in a row may a drawn bound lead to nothing new before what was drawn is taken for absent.
@@ -53,18 +44,39 @@ std::vector<std::size_t> picks(const std::vector<Candidate>& candidates, double 
   return result;
 }
 
-std::vector<std::size_t> draw_picks(const std::vector<Candidate>& candidates, const std::vector<bool>& measured,
-                                    double from, double to, std::size_t count, std::mt19937_64& random) {
-  const std::vector<std::size_t> order = by_speed(candidates);
+Request draw_request(std::size_t stages, double from, double to, std::mt19937_64& random) {
+  Request request;
+  request.bound = from + draw_even(random) * (to - from);
+  for (std::size_t s = 0; s < stages; ++s) request.weight.push_back(draw_even(random));
+  return request;
+}
+
+std::optional<std::size_t> pick(const Choices& choices, const std::vector<bool>& absent, const Request& request) {
+  std::optional<std::size_t> best;
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < choices.value.size(); ++i) {
+    if (absent[i] || choices.value[i] < request.bound) continue;
+    const double cost =
+        std::inner_product(request.weight.begin(), request.weight.end(), choices.latency_s[i].begin(), 0.0);
+    if (cost < least) {
+      least = cost;
+      best = i;
+    }
+  }
+  return best;
+}
+
+std::vector<std::size_t> draw_picks(const Choices& choices, const std::vector<bool>& measured, double from, double to,
+                                    std::size_t count, std::mt19937_64& random) {
   std::vector<bool> done = measured;
-  std::vector<bool> absent(candidates.size(), false);
+  std::vector<bool> absent(done.size(), false);
   std::vector<std::size_t> drawn;
   std::size_t in_vain = 0;
   while (drawn.size() < count) {
-    const std::size_t i = pick(order, candidates, absent, draw_between(from, to, random));
-    if (i < order.size() && !done[i]) {
-      done[i] = true;
-      drawn.push_back(i);
+    const auto i = pick(choices, absent, draw_request(choices.latency_s.front().size(), from, to, random));
+    if (i && !done[*i]) {
+      done[*i] = true;
+      drawn.push_back(*i);
       in_vain = 0;
     } else if (++in_vain > kPatience) {
       if (absent == done) break;
@@ -96,16 +108,14 @@ std::vector<std::size_t> draw(std::vector<std::size_t> from, std::size_t count, 
   return from;
 }
 
-Coverage try_coverage(const CoverageTrial& trial, std::size_t draws, std::size_t bounds, std::uint64_t seed) {
+Coverage try_coverage(const CoverageTrial& trial, std::size_t draws, std::size_t requests, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  const std::size_t n = trial.value.size();
-  std::vector<Candidate> frozen(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    frozen[i] = {trial.latency_s[i], trial.measured[i] ? trial.truth[i] : trial.value[i]};
-  }
+  const std::vector<double>& value = trial.choices.value;
+  Choices known = trial.choices;
+  const std::vector<bool> none(value.size(), false);
   Coverage coverage;
   for (std::size_t d = 0; d < draws; ++d) {
-    std::vector<Candidate> known = frozen;
+    for (std::size_t i = 0; i < value.size(); ++i) known.value[i] = trial.measured[i] ? trial.truth[i] : value[i];
     std::vector<bool> measured = trial.measured;
     std::vector<double> scores;
     while (scores.size() < trial.calibration) {
@@ -113,19 +123,19 @@ Coverage try_coverage(const CoverageTrial& trial, std::size_t draws, std::size_t
       const auto drawn = draw_picks(known, measured, trial.from, trial.to, batch, random);
       if (drawn.empty()) break;
       for (const std::size_t i : drawn) {
-        scores.push_back((trial.value[i] - trial.truth[i]) / trial.scale[i]);
-        known[i].value = trial.truth[i];
+        scores.push_back((value[i] - trial.truth[i]) / trial.scale[i]);
+        known.value[i] = trial.truth[i];
         measured[i] = true;
       }
     }
     const double quantile = std::max(conformal_quantile(std::move(scores), trial.level), 0.0);
-    const std::vector<std::size_t> order = by_speed(known);
-    const std::vector<bool> absent(n, false);
-    for (std::size_t b = 0; b < bounds; ++b) {
-      const std::size_t i = pick(order, known, absent, draw_between(trial.from, trial.to, random));
-      if (i == order.size() || measured[i]) continue;
+    for (std::size_t k = 0; k < requests; ++k) {
+      const auto i = pick(known, none, draw_request(known.latency_s.front().size(), trial.from, trial.to, random));
+      if (!i) continue;
+      ++coverage.requests;
+      if (measured[*i]) continue;
       ++coverage.trials;
-      if (trial.truth[i] >= trial.value[i] - quantile * trial.scale[i]) ++coverage.covered;
+      if (trial.truth[*i] >= value[*i] - quantile * trial.scale[*i]) ++coverage.covered;
     }
   }
   return coverage;

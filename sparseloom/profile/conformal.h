@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -16,10 +18,27 @@ struct Candidate {
 /// `to`: the front of speed and value. Indices, fastest first. O(n log n).
 std::vector<std::size_t> picks(const std::vector<Candidate>& candidates, double from, double to);
 
-/// `count` different unmeasured candidates that such a planner picks for bounds drawn evenly from [from, to]. If it
-/// picks no more, those drawn are taken for absent, and the drawing goes on. Fewer if it never picks another one.
-std::vector<std::size_t> draw_picks(const std::vector<Candidate>& candidates, const std::vector<bool>& measured,
-                                    double from, double to, std::size_t count, std::mt19937_64& random);
+/// What planners choose from: stitched variants, by what they cost at each stage and how accurate they are taken to be.
+struct Choices {
+  std::vector<std::vector<double>> latency_s;  ///< by σ and stage
+  std::vector<double> value;                   ///< by σ, 0..1
+};
+
+/// What a planner is asked for: of the choices with value ≥ `bound` the one with the least weighted sum of latencies.
+/// The weights say what a second at each stage costs: planners share processors among tasks, and some are busier.
+struct Request {
+  double bound = 0;
+  std::vector<double> weight;  ///< by stage
+};
+/// The bound is even in [from, to], each weight even in [0, 1]; independent.
+Request draw_request(std::size_t stages, double from, double to, std::mt19937_64& random);
+/// The pick; of equals the first. None: all are below the bound or `absent`. O(n · stages).
+std::optional<std::size_t> pick(const Choices& choices, const std::vector<bool>& absent, const Request& request);
+
+/// `count` different unmeasured picks of drawn requests. If there seem to be no more, those drawn are taken for absent,
+/// and the drawing goes on. Fewer if no other is ever picked.
+std::vector<std::size_t> draw_picks(const Choices& choices, const std::vector<bool>& measured, double from, double to,
+                                    std::size_t count, std::mt19937_64& random);
 
 /// Fewest calibration scores with which `level` can be promised: ⌈level / (1 - level)⌉.
 std::size_t calibration_size(double level);
@@ -33,8 +52,7 @@ std::vector<std::size_t> draw(std::vector<std::size_t> from, std::size_t count, 
 
 /// One task, frozen before calibration, with the truth known: what coverage is tried on.
 struct CoverageTrial {
-  std::vector<double> latency_s;
-  std::vector<double> value;  ///< estimates
+  Choices choices;            ///< value: estimates
   std::vector<double> scale;  ///< of their errors
   std::vector<double> truth;
   std::vector<bool> measured;   ///< before calibration
@@ -45,14 +63,15 @@ struct CoverageTrial {
 };
 
 struct Coverage {
-  std::size_t trials = 0;   ///< bounds for which the planner picked a σ that was not measured
-  std::size_t covered = 0;  ///< of them, those whose truth is at least the lower bound
+  std::size_t requests = 0;  ///< that some σ was picked for
+  std::size_t trials = 0;    ///< of them, those for which it was not measured
+  std::size_t covered = 0;   ///< of them, those whose truth is at least the lower bound
   double share() const { return trials == 0 ? 0 : static_cast<double>(covered) / static_cast<double>(trials); }
 };
 
 /// Repeats calibration `draws` times with fresh draws, and after each lets a planner that goes by measured values where
-/// there are any (calibration's included) and by estimates elsewhere pick for `bounds` random accuracy bounds.
+/// there are any (calibration's included) and by estimates elsewhere pick for `requests` drawn requests.
 /// Deterministic for a seed.
-Coverage try_coverage(const CoverageTrial& trial, std::size_t draws, std::size_t bounds, std::uint64_t seed);
+Coverage try_coverage(const CoverageTrial& trial, std::size_t draws, std::size_t requests, std::uint64_t seed);
 
 }  // namespace sparseloom::profile

@@ -17,8 +17,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kProbeSamples = 32;
-constexpr std::size_t kCoverageDraws = 400;
-constexpr std::size_t kCoverageBounds = 50;
+constexpr std::size_t kCoverageDraws = 200;
+constexpr std::size_t kCoverageRequests = 50;
 
 // Least median over processors and backends.
 double least_latency(const TaskProfile& profile, const soc::Soc& soc, zoo::VariantId v, std::size_t s) {
@@ -98,13 +98,13 @@ class TaskRun {
     return control;
   }
 
-  std::vector<double> latencies() const {
-    std::vector<double> latencies;
+  // By σ and stage.
+  std::vector<std::vector<double>> latencies() const {
+    std::vector<std::vector<double>> latencies;
     for (std::size_t i = 0; i < profile_.stitched(); ++i) {
       const zoo::Sigma sigma = profile_.sigma_at(i);
-      double sum = 0;
-      for (std::size_t s = 0; s < sigma.size(); ++s) sum += least_latency(profile_, soc_, sigma[s], s);
-      latencies.push_back(sum);
+      auto& stages = latencies.emplace_back();
+      for (std::size_t s = 0; s < sigma.size(); ++s) stages.push_back(least_latency(profile_, soc_, sigma[s], s));
     }
     return latencies;
   }
@@ -176,10 +176,12 @@ class TaskRun {
     if (!result_.truth_known) return {};
     std::vector<Candidate> seen;
     for (std::size_t i = 0; i < truth.size(); ++i) {
-      seen.push_back({input.latency_s[i], made.measured[i] ? truth[i] : made.estimates[i].value});
+      seen.push_back({std::accumulate(input.latency_s[i].begin(), input.latency_s[i].end(), 0.0),
+                      made.measured[i] ? truth[i] : made.estimates[i].value});
     }
     result_.quality.front_recall = front_recall(seen, truth, made.from, made.to);
-    result_.coverage = try_coverage(coverage_trial(input, how, made, truth), kCoverageDraws, kCoverageBounds, how.seed);
+    result_.coverage =
+        try_coverage(coverage_trial(input, how, made, truth), kCoverageDraws, kCoverageRequests, how.seed);
     return {};
   }
 

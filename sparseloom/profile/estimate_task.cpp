@@ -105,28 +105,28 @@ class Work {
   }
 
   // As planners see them: what is measured counts as measured.
-  std::vector<Candidate> seen() const {
-    std::vector<Candidate> seen;
-    for (std::size_t i = 0; i < all_.size(); ++i) seen.push_back({input_.latency_s[i], made_.estimates[i].value});
+  Choices seen() const {
+    Choices seen{input_.latency_s, {}};
+    for (const EstimatedAccuracy& estimate : made_.estimates) seen.value.push_back(estimate.value);
     for (const Observation& one : made_.observed) {
-      seen[numbering_.index_of(one.sigma)].value = one.accuracy.fraction();
+      seen.value[numbering_.index_of(one.sigma)] = one.accuracy.fraction();
     }
     return seen;
   }
 
   // 1 on the front, less the further below it in expected errors; 0 below every bound that is asked for.
   std::vector<double> relevance() const {
-    const std::vector<Candidate> all = seen();
+    const Choices all = seen();
+    std::vector<double> latency;
+    for (const auto& stages : all.latency_s) latency.push_back(std::accumulate(stages.begin(), stages.end(), 0.0));
     std::vector<double> relevance;
     for (const zoo::Sigma& sigma : candidates_) {
       const std::size_t i = numbering_.index_of(sigma);
-      double front = 0;
-      for (const Candidate& other : all) {
-        if (other.latency_s <= all[i].latency_s) front = std::max(front, other.value);
+      double front = made_.from;
+      for (std::size_t j = 0; j < all_.size(); ++j) {
+        if (latency[j] <= latency[i]) front = std::max(front, all.value[j]);
       }
-      const double scale = made_.estimates[i].scale;
-      const double below = std::max(front - all[i].value, made_.from - all[i].value);
-      relevance.push_back(std::exp(-std::max(below, 0.0) / (kNear * scale)));
+      relevance.push_back(std::exp(-std::max(front - all.value[i], 0.0) / (kNear * made_.estimates[i].scale)));
     }
     return relevance;
   }
@@ -200,9 +200,9 @@ CoverageTrial coverage_trial(const EstimationInput& input, const EstimationOptio
                              std::vector<double> truth) {
   const TaskProfile numbering(input.task.variants.size(), input.task.stages(), 0);
   CoverageTrial trial;
-  trial.latency_s = input.latency_s;
+  trial.choices.latency_s = input.latency_s;
   for (const EstimatedAccuracy& estimate : made.estimates) {
-    trial.value.push_back(estimate.value);
+    trial.choices.value.push_back(estimate.value);
     trial.scale.push_back(estimate.scale);
   }
   trial.truth = std::move(truth);

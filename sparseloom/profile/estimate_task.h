@@ -36,8 +36,8 @@ struct EstimationOptions {
 struct EstimationInput {
   const zoo::Task& task;
   const OutputDistances& distances;
-  const std::vector<std::int32_t>& labels;  ///< by sample
-  std::vector<double> latency_s;            ///< by σ's index: run alone where it is fastest
+  const std::vector<std::int32_t>& labels;     ///< by sample
+  std::vector<std::vector<double>> latency_s;  ///< by σ and stage: run alone where it is fastest
   /// Runs stitched variants that were not asked for before (one walk of the prefix tree).
   std::function<Result<std::vector<Observation>>(const std::vector<zoo::Sigma>&)> observe;
 };

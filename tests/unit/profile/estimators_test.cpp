@@ -50,11 +50,10 @@ class AdditiveTask {
   }
 
   EstimationInput input() {
-    std::vector<double> latency;
+    std::vector<std::vector<double>> latency;
     for (const zoo::Sigma& sigma : all_sigmas(kVariants, kStages)) {
-      double sum = 1;
-      for (const zoo::VariantId v : sigma) sum -= 0.3 * level(v);  // compressed is faster
-      latency.push_back(sum);
+      auto& stages = latency.emplace_back();
+      for (const zoo::VariantId v : sigma) stages.push_back(1 - level(v));  // compressed is faster
     }
     return {task_, distances_, labels_, latency, [this](const std::vector<zoo::Sigma>& sigmas) {
               std::vector<Observation> seen;
