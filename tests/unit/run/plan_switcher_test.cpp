@@ -111,14 +111,26 @@ TEST_F(Switcher, WhatIsColdMakesRoomForANewPlan) {
 }
 
 TEST_F(Switcher, TasksChangeOverOneByOneWhereBothPlansDoNotFit) {
+  testing::Gate gate;
+  world_.on_run = [&](const SubgraphKey&, std::span<const float>, std::span<float>) {
+    gate.wait();
+    return Status();
+  };
   serve({90});  // one plan and one task more
   submit(0);
+  gate.until_reached();
   change("v1");
-  while (!switcher_->step()) now_ = *switcher_->due();  // request 0 may hold on to what it uses
+  EXPECT_FALSE(switcher_->step());  // the first task changes over, but request 0 holds on to what should make room
+  EXPECT_TRUE(switcher_->busy());
+  gate.open();
+  engine_->drain();
+  now_ = *switcher_->due();
+  ASSERT_TRUE(switcher_->step());
   EXPECT_TRUE(last().status.ok()) << last().status.message();
   EXPECT_EQ(last().steps, 2U);
   submit(1);
   engine_->drain();
+  EXPECT_EQ(log_.all[0].sigma, std::vector<float>(3, 0.0F));
   EXPECT_EQ(log_.all[1].sigma, std::vector<float>(3, 1.0F));
   EXPECT_LE(residency_->counts().most.count, 90U);
 }
@@ -156,7 +168,7 @@ TEST_F(Switcher, APlannerThatFailsChangesNothing) {
 }
 
 TEST_F(Switcher, OnItsOwnThreadLosesNoRequestAndKeepsTheBudget) {
-  serve({90});
+  serve({90}, {.most_tries = 1'000'000});  // time flies here
   switcher_->start();
   constexpr std::size_t kRequests = 300;
   for (std::size_t id = 0; id < kRequests; ++id) {
