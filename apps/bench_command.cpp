@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "apps/bench_planners.h"
 #include "apps/bench_policies.h"
 #include "apps/commands.h"
 #include "apps/kernels/bench_kernels.h"
@@ -224,7 +225,9 @@ std::function<Status()> add_bench(CLI::App& command) {
       ->capture_default_str();
   policies->add_option("--json", decisions->json, "write the figures here");
   policies->add_option("--html", decisions->html, "write a page with a chart here");
+  const auto planners = add_bench_planners(command);
   return [=] {
+    if (planners.command->parsed()) return planners.run();
     if (policies->parsed()) return bench_policies(*decisions);
     if (sparse->parsed()) return kernels::bench_kernels(*layers);
     return model->parsed() ? kernels::bench_model(*whole) : bench_engine(*options);
