@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "apps/bench_feedback.h"
+#include "apps/bench_planners.h"
 #include "apps/bench_policies.h"
 #include "apps/bench_residency.h"
 #include "apps/commands.h"
@@ -243,7 +244,9 @@ std::function<Status()> add_bench(CLI::App& command) {
   feedback->add_option("--json", drifting->json, "write the figures here");
   auto memory = std::make_shared<ResidencyBenchOptions>();
   CLI::App* residency = add_bench_residency(command, *memory);
+  const auto planners = add_bench_planners(command);
   return [=] {
+    if (planners.command->parsed()) return planners.run();
     if (feedback->parsed()) return bench_feedback(*drifting);
     if (policies->parsed()) return bench_policies(*decisions);
     if (residency->parsed()) return bench_residency(*memory);

@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "apps/commands.h"
 #include "apps/missed.h"
@@ -11,6 +15,7 @@
 #include "sparseloom/base/json.h"
 #include "sparseloom/plan/explain.h"
 #include "sparseloom/plan/predict.h"
+#include "sparseloom/plan/slo_file.h"
 #include "sparseloom/plan/sparseloom_planner.h"
 
 namespace sparseloom::apps {
@@ -23,6 +28,7 @@ struct Options {
   std::string planner = "sparseloom";
   std::string objective = "responses";
   std::string estimates = "value";
+  std::string memory;
   std::vector<std::string> backends;
   std::string json;
   bool explain = false;
@@ -32,7 +38,7 @@ struct Options {
 struct Outcome {
   plan::Plan plan;
   Seconds planning{0};
-  plan::Prediction prediction;
+  std::optional<plan::Prediction> prediction;  // none where the operating system decides what runs when
   Bytes resident;
   std::vector<plan::TaskExplanation> why;
 };
@@ -54,6 +60,33 @@ Result<profile::EstimateUse> parse_estimates(const std::string& text) {
   if (text == "value") return profile::EstimateUse::kValue;
   if (text == "lower") return profile::EstimateUse::kLower;
   return error(Code::kInvalidArgument, "--estimates: '{}'; value and lower are allowed", text);
+}
+
+// "20MiB", "1.5GiB", "5242880": bytes, or kibi-, mebi- or gibibytes.
+Result<std::optional<Bytes>> parse_memory(const std::string& text) {
+  if (text.empty()) return std::optional<Bytes>();
+  double value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, failure] = std::from_chars(text.data(), end, value);
+  const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
+  constexpr std::array<std::pair<std::string_view, double>, 5> kUnits{
+      {{"", 1}, {"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}}};
+  for (const auto& [name, factor] : kUnits) {
+    if (failure != std::errc() || unit != name || !(value > 0 && value * factor <= 0x1p53)) continue;
+    return std::optional(Bytes{static_cast<std::uint64_t>(value * factor)});
+  }
+  return error(Code::kInvalidArgument, "--memory: '{}'; allowed is a positive number of bytes, or of KiB, MiB or GiB",
+               text);
+}
+
+// Bounds by their name on the grid, or from a file.
+Result<plan::SloConfig> read_slos(const std::string& name, const Setup& setup, const profile::Profile& profile) {
+  if (const auto indices = plan::parse_grid_name(name); indices.ok()) {
+    SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, profile));
+    return plan::grid_config(ranges, indices->first, indices->second);
+  }
+  SL_ASSIGN_OR_RETURN(const Json json, read_json(name));
+  return plan::parse_slos(json, setup.zoo, name);
 }
 
 std::vector<std::string> variant_names(const zoo::Task& task, const zoo::Sigma& sigma) {
@@ -81,6 +114,7 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
              {"placement", processor_names(setup.soc, task.placement)},
              {"backend", backend_names(task.backends)},
              {"late_binding", task.late_binding},
+             {"shared", task.shared},
              {"latency_ms", to_ms(task.latency)},
              {"latency_bound_ms", to_ms(slo.slos[t].latency)},
              {"accuracy", task.accuracy},
@@ -91,18 +125,21 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
     if (!outcome.why.empty()) row["why"] = outcome.why[t].text;
     tasks.push_back(std::move(row));
   }
-  return {{"planner", outcome.plan.planner},
-          {"slo_config", slo.name},
-          {"machine", setup.soc.name},
-          {"modelled", setup.soc.modelled},
-          {"optimal", outcome.plan.optimal},
-          {"gap", outcome.plan.gap},
-          {"plan_ms", to_ms(outcome.planning)},
-          {"throughput_qps", throughput_qps(outcome.plan)},
-          {"resident_bytes", outcome.resident.count},
-          {"predicted_violation_rate", outcome.prediction.violation_rate},
-          {"predicted_worst_ratio", outcome.prediction.worst_ratio},
-          {"tasks", std::move(tasks)}};
+  Json document{{"planner", outcome.plan.planner},
+                {"slo_config", slo.name},
+                {"machine", setup.soc.name},
+                {"modelled", setup.soc.modelled},
+                {"optimal", outcome.plan.optimal},
+                {"gap", outcome.plan.gap},
+                {"plan_ms", to_ms(outcome.planning)},
+                {"throughput_qps", throughput_qps(outcome.plan)},
+                {"resident_bytes", outcome.resident.count},
+                {"tasks", std::move(tasks)}};
+  if (outcome.prediction) {
+    document["predicted_violation_rate"] = outcome.prediction->violation_rate;
+    document["predicted_worst_ratio"] = outcome.prediction->worst_ratio;
+  }
+  return document;
 }
 
 std::string proof_text(const plan::Plan& plan) {
@@ -127,8 +164,14 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcom
   const std::string proof = proof_text(outcome.plan);
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
              to_ms(outcome.plan.bottleneck), proof, throughput_qps(outcome.plan));
-  fmt::print("episodes (predicted): {:.1f} % of requests violate; the slowest takes {:.2f} of its bound\n",
-             100 * outcome.prediction.violation_rate, outcome.prediction.worst_ratio);
+  if (outcome.prediction) {
+    fmt::print("episodes (predicted): {:.1f} % of requests violate; the slowest takes {:.2f} of its bound\n",
+               100 * outcome.prediction->violation_rate, outcome.prediction->worst_ratio);
+  } else {
+    fmt::print(
+        "all cores are shared by the operating system: latencies are those on one processor, throughput is that "
+        "of perfect sharing, episodes are not predicted\n");
+  }
   fmt::print("resident: {:.1f} MiB; planned in {:.2f} ms\n", to_mib(outcome.resident), to_ms(outcome.planning));
   for (std::size_t t = 0; t < outcome.why.size(); ++t) {
     fmt::print("\n{}: {}\n", setup.zoo.tasks[t].name, outcome.why[t].text);
@@ -138,7 +181,12 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcom
 Status run(const Options& options) {
   // Mistakes on the command line first: nothing is loaded or measured for them.
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(options.slo));
+  if (const auto grid = plan::parse_grid_name(options.slo); !grid.ok()) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(options.slo, ignored))
+      return grid.status().with_context("--slo: no such file");
+  }
+  SL_ASSIGN_OR_RETURN(const auto memory, parse_memory(options.memory));
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
   SL_ASSIGN_OR_RETURN(const auto throughput, throughput_planner(options));
   if (throughput != nullptr) planner = throughput.get();
@@ -150,15 +198,16 @@ Status run(const Options& options) {
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup->soc, backends));
   SL_ASSIGN_OR_RETURN(profile::Profile profile, read_profile(*setup));
   profile.use_estimates = estimates;
-  SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
-  const plan::SloConfig slo = plan::grid_config(ranges, indices.first, indices.second);
-  const plan::Problem problem{setup->zoo, soc, profile, slo};
+  SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, read_slos(options.slo, *setup, profile));
+  const plan::Problem problem{setup->zoo, soc, profile, slo, memory};
 
   Outcome outcome;
   const auto start = std::chrono::steady_clock::now();
   SL_ASSIGN_OR_RETURN(outcome.plan, planner->plan(problem));
   outcome.planning = std::chrono::steady_clock::now() - start;
-  outcome.prediction = plan::predict_episodes(problem, outcome.plan);
+  if (std::none_of(outcome.plan.tasks.begin(), outcome.plan.tasks.end(), [](const auto& t) { return t.shared; })) {
+    outcome.prediction = plan::predict_episodes(problem, outcome.plan);
+  }
   outcome.resident = plan::resident_bytes(profile, outcome.plan);
   if (options.explain) {
     SL_ASSIGN_OR_RETURN(outcome.why, plan::explain(problem, outcome.plan));
@@ -177,13 +226,15 @@ std::function<Status()> add_plan(CLI::App& command) {
   command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
   command.add_option("--soc", options->soc, kSocHelp);
   command.add_option("--slo,--slo-config", options->slo,
-                     "C1 to C8, or a<J>l<K>: accuracy and latency index, 0..8 (default: C5)");
+                     "C1 to C8, a<J>l<K> (accuracy and latency index, 0..8), or a file of bounds (default: C5)");
   command.add_option("--planner", options->planner, "which rule makes the plan (default: sparseloom)");
   command.add_option("--objective", options->objective,
                      "planner sparseloom only: responses (fewest late requests, default) or throughput");
   command.add_option(
       "--estimates", options->estimates,
       "accuracies that were not measured but estimated count by value or by their lower bound: value, lower");
+  command.add_option("--memory", options->memory,
+                     "budget for the plan's compiled subgraphs, in bytes or as 20MiB (default: none)");
   command.add_option("--backend", options->backends, kBackendHelp);
   command.add_flag("--explain", options->explain, "say for every task which bound decides and what it excludes");
   command.add_option("--json", options->json, "also write the plan to this file");

@@ -52,6 +52,13 @@ Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
   SL_ASSIGN_OR_RETURN(planned.slo, sched::workload_slos(planned.workload, ranges));
   SL_ASSIGN_OR_RETURN(const plan::Planner* const planner, plan::find_planner(planned.workload.planner));
   SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan({setup.zoo, soc, planned.profile, planned.slo}));
+  for (const plan::TaskPlan& task : plan.tasks) {
+    if (!task.shared) continue;
+    return error(Code::kFailedPrecondition,
+                 "planner '{}': leaves it to the operating system what runs when; a workload is served by workers with "
+                 "cores of their own, under any other planner",
+                 plan.planner);
+  }
   planned.plan = std::make_shared<const plan::Plan>(std::move(plan));
   return planned;
 }

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -101,6 +102,37 @@ std::string describe_backends(const Problem& problem, const soc::Pools& pools, z
   return stages.empty() ? "" : fmt::format(" Where another backend is faster: {}.", fmt::join(stages, ", "));
 }
 
+std::string describe(const Problem& problem, zoo::TaskId task, const Alternative& a) {
+  TaskPlan plan;
+  plan.placement = a.placement;
+  plan.backends.assign(a.placement.size(), soc::Backend::kOpenVino);  // not named: the fastest, as everywhere
+  plan.late_binding = a.late_binding;
+  return fmt::format("{} on {} ({:.2f} ms, {:.1f} %)", zoo::describe(problem.zoo.task(task), a.sigma),
+                     describe_placement(problem.soc, plan), to_ms(a.latency), 100 * a.accuracy);
+}
+
+std::string change(Seconds from, Seconds to) {
+  const double percent = 100 * (to / from - 1);
+  if (std::abs(percent) < 0.05) return "as busy";
+  return fmt::format("{:.1f} % {} busy", std::abs(percent), percent > 0 ? "more" : "less");
+}
+
+std::string describe_alternatives(const Problem& problem, zoo::TaskId task, const Alternatives& found) {
+  std::string text;
+  if (found.over_budget) {
+    text += fmt::format(" The memory budget binds: without it {} would leave the busiest processor {}.",
+                        describe(problem, task, *found.over_budget),
+                        change(found.bottleneck, found.over_budget->bottleneck));
+  }
+  if (found.too_busy) {
+    text += fmt::format(" The bottleneck binds: {} is faster alone, but makes the busiest processor {}.",
+                        describe(problem, task, *found.too_busy), change(found.bottleneck, found.too_busy->bottleneck));
+  }
+  if (!found.next) return text + " No other stitched variant keeps all of its bounds.";
+  return text + fmt::format(" Next would be {}: the busiest processor {}.", describe(problem, task, *found.next),
+                            change(found.bottleneck, found.next->bottleneck));
+}
+
 }  // namespace
 
 std::string describe_placement(const soc::Soc& soc, const TaskPlan& plan) {
@@ -129,11 +161,18 @@ Result<std::vector<TaskExplanation>> explain(const Problem& problem, const Plan&
   SL_RETURN_IF_ERROR(check_slos(problem));
   SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
   const soc::Pools pools = soc::find_pools(problem.soc);
+  const bool shared = std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const TaskPlan& t) { return t.shared; });
+  std::vector<Alternatives> alternatives(plan.tasks.size());
+  if (!shared) {
+    SL_ASSIGN_OR_RETURN(alternatives, find_alternatives(problem, plan));
+  }
   std::vector<TaskExplanation> all;
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
     SL_ASSIGN_OR_RETURN(TaskExplanation e, count_choices(problem, costs[t], zoo::TaskId(t)));
     e.text = describe_choices(e, problem.slo.slos[t], plan.tasks[t]) +
              describe_backends(problem, pools, zoo::TaskId(t), plan.tasks[t]);
+    if (!shared) e.text += describe_alternatives(problem, zoo::TaskId(t), alternatives[t]);
+    e.alternatives = std::move(alternatives[t]);
     all.push_back(std::move(e));
   }
   return all;

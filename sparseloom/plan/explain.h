@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "sparseloom/plan/alternatives.h"
 #include "sparseloom/plan/planner.h"
 
 namespace sparseloom::plan {
@@ -29,11 +30,15 @@ struct TaskExplanation {
   /// The latency bound excludes something more accurate.
   bool latency_binds = false;
 
-  /// One to three sentences for people.
+  /// Others' plans staying as they are; nothing found if the plan is shared.
+  Alternatives alternatives;
+
+  /// A few sentences for people.
   std::string text;
 };
 
-/// Explains every task of `plan`. kFailedPrecondition as planning itself. O(V^S · S·P²) per task.
+/// Explains every task of `plan`: what the bounds leave, which of latency, accuracy, memory and bottleneck bind, and
+/// which alternative was next. kFailedPrecondition as planning itself. Complexity: that of find_alternatives().
 Result<std::vector<TaskExplanation>> explain(const Problem& problem, const Plan& plan);
 
 }  // namespace sparseloom::plan

@@ -97,18 +97,6 @@ class SigmaFilter {
   std::vector<std::vector<Faster>> faster_;
 };
 
-/// The next placement in lexicographic order; false after the last.
-bool advance(Placement& placement, std::size_t processors) {
-  for (std::size_t i = placement.size(); i-- > 0;) {
-    if (placement[i].index() + 1 < processors) {
-      placement[i] = soc::ProcessorId(placement[i].index() + 1);
-      return true;
-    }
-    placement[i] = soc::ProcessorId(0);
-  }
-  return false;
-}
-
 bool no_busier(const StitchedOption& a, const StitchedOption& b, bool memory) {
   if (memory && a.bytes > b.bytes) return false;
   for (std::size_t p = 0; p < a.busy.size(); ++p) {
@@ -195,20 +183,6 @@ Placement pools_of(const soc::Pools& pools, Placement placement) {
   return placement;
 }
 
-/// `option`, which is placed on pools, placed on the `preferred`-th member of each; its work is shared by all members.
-StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::size_t preferred) {
-  for (soc::ProcessorId& p : option.placement) {
-    const auto& members = pools.members[p.index()];
-    p = members[preferred % members.size()];
-  }
-  std::vector<double> busy;
-  busy.reserve(pools.of.size());
-  for (const std::size_t pool : pools.of) busy.push_back(option.busy[pool]);
-  option.busy = std::move(busy);
-  option.late_binding = true;
-  return option;
-}
-
 /// How much slower one processor is than another: the median over all subgraphs, so that single disturbed measurements
 /// do not count.
 double slowdown(const std::vector<TaskCosts>& costs, std::size_t p, std::size_t than) {
@@ -249,6 +223,30 @@ std::size_t largest(const soc::Pools& pools) {
 }
 
 }  // namespace
+
+bool advance(Placement& placement, std::size_t processors) {
+  for (std::size_t i = placement.size(); i-- > 0;) {
+    if (placement[i].index() + 1 < processors) {
+      placement[i] = soc::ProcessorId(placement[i].index() + 1);
+      return true;
+    }
+    placement[i] = soc::ProcessorId(0);
+  }
+  return false;
+}
+
+StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::size_t preferred) {
+  for (soc::ProcessorId& p : option.placement) {
+    const auto& members = pools.members[p.index()];
+    p = members[preferred % members.size()];
+  }
+  std::vector<double> busy;
+  busy.reserve(pools.of.size());
+  for (const std::size_t pool : pools.of) busy.push_back(option.busy[pool]);
+  option.busy = std::move(busy);
+  option.late_binding = true;
+  return option;
+}
 
 double Costs::stage(std::size_t task, const StitchedOption& option, std::size_t i) const {
   return option.late_binding ? late[task].stage(option.sigma, pools_of(pools, option.placement), i)

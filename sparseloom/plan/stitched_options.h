@@ -45,6 +45,12 @@ struct Costs {
 };
 Result<Costs> read_all_costs(const Problem& problem);
 
+/// The next placement in lexicographic order; false after the last, which becomes the first.
+bool advance(Placement& placement, std::size_t processors);
+
+/// `option`, which is placed on pools, placed on the `preferred`-th member of each; its work is shared by all members.
+StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::size_t preferred);
+
 /// Busiest processor's time per round under one option for each task. What is left to a pool goes to its less busy
 /// members first, so the pool's mean counts for it, and what is bound to a member for that member.
 double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOption*>& chosen);

@@ -18,6 +18,16 @@ TEST(PlanErrors, UnknownUseOfEstimates) {
   expect_one_line_error(plan({"--estimates", "best"}), 2, {"--estimates", "'best'", "value and lower"});
 }
 
+TEST(PlanErrors, SloFileThatIsNotThere) {
+  expect_one_line_error(plan({"--slo", "bounds.json"}), 2, {"'bounds.json'", "no such file", "C1 to C8"});
+}
+
+TEST(PlanErrors, MemoryThatIsNoAmount) {
+  for (const char* amount : {"20MB", "-1", "0", "many", "1e30GiB", "20 MiB x"}) {
+    expect_one_line_error(plan({"--memory", amount}), 2, {"--memory", amount, "KiB, MiB or GiB"});
+  }
+}
+
 TEST(PlanErrors, UnknownPlanner) {
   expect_one_line_error(plan({"--planner", "fastest"}), 2, {"'fastest'", "sparseloom", "av-np"});
 }
