@@ -227,27 +227,13 @@ std::function<Status()> add_bench(CLI::App& command) {
       ->capture_default_str();
   policies->add_option("--json", decisions->json, "write the figures here");
   policies->add_option("--html", decisions->html, "write a page with a chart here");
-  auto drifting = std::make_shared<FeedbackBenchOptions>();
-  CLI::App* feedback = command.add_subcommand(
-      "feedback", "a core is slowed down while requests are served: with and without a new plan");
-  feedback->add_option("--zoo", drifting->zoo, "folder of the zoo (default: zoos/demo)");
-  feedback->add_option("--slo-config", drifting->slo_config, "C1 to C8, or a<J>l<K>")->capture_default_str();
-  feedback->add_option("--seconds", drifting->seconds, "of each half of a run")
-      ->check(CLI::Range(0.5, 600.0))
-      ->capture_default_str();
-  feedback->add_option("--load", drifting->load, "arrival rate over what the plan can serve at most")
-      ->check(CLI::Range(0.01, 2.0))
-      ->capture_default_str();
-  feedback->add_option("--repeats", drifting->repeats, "runs of each way")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  feedback->add_option("--json", drifting->json, "write the figures here");
+  const auto feedback = add_bench_feedback(command);
   auto memory = std::make_shared<ResidencyBenchOptions>();
   CLI::App* residency = add_bench_residency(command, *memory);
   const auto planners = add_bench_planners(command);
   return [=] {
     if (planners.command->parsed()) return planners.run();
-    if (feedback->parsed()) return bench_feedback(*drifting);
+    if (feedback.command->parsed()) return feedback.run();
     if (policies->parsed()) return bench_policies(*decisions);
     if (residency->parsed()) return bench_residency(*memory);
     if (sparse->parsed()) return kernels::bench_kernels(*layers);

@@ -21,6 +21,13 @@
 namespace sparseloom::apps {
 namespace {
 
+struct FeedbackOptions {
+  std::string zoo, slo_config = "C3", json;
+  double seconds = 4;  // of each half: quiet, then with a neighbour
+  double load = 0.5;   // arrival rate over what the plan can serve at most
+  std::size_t repeats = 3;
+};
+
 // Keeps a processor's cores busy for others' harm, from when it is told to.
 class Neighbour {
  public:
@@ -163,9 +170,7 @@ Json json_of(const Summary& s) {
           {"first_switch_after_ms", quartiles_json(quartiles(s.reaction_ms))}};
 }
 
-}  // namespace
-
-Status bench_feedback(const FeedbackBenchOptions& options) {
+Status bench_feedback(const FeedbackOptions& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(options.slo_config));
   SL_ASSIGN_OR_RETURN(const auto setup,
@@ -173,11 +178,7 @@ Status bench_feedback(const FeedbackBenchOptions& options) {
   if (setup->soc.processors.size() < 2) {
     return error(Code::kFailedPrecondition, "bench feedback: one processor; at least two are needed");
   }
-  profile::EnsureOptions ensure;
-  ensure.compile_cache = setup->compile_cache;
-  ensure.control = {progress_line(), &interrupted()};
-  SL_ASSIGN_OR_RETURN(const profile::Profile profile,
-                      profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
+  SL_ASSIGN_OR_RETURN(const profile::Profile profile, read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   const plan::SloConfig slo = plan::grid_config(ranges, indices.first, indices.second);
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner("sparseloom"));
@@ -223,6 +224,27 @@ Status bench_feedback(const FeedbackBenchOptions& options) {
   }
   SL_RETURN_IF_ERROR(player->failures());
   return cancelled_if_interrupted();
+}
+
+}  // namespace
+
+FeedbackBench add_bench_feedback(CLI::App& bench) {
+  auto options = std::make_shared<FeedbackOptions>();
+  CLI::App* feedback =
+      bench.add_subcommand("feedback", "a core is slowed down while requests are served: with and without a new plan");
+  feedback->add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
+  feedback->add_option("--slo-config", options->slo_config, "C1 to C8, or a<J>l<K>")->capture_default_str();
+  feedback->add_option("--seconds", options->seconds, "of each half of a run")
+      ->check(CLI::Range(0.5, 600.0))
+      ->capture_default_str();
+  feedback->add_option("--load", options->load, "arrival rate over what the plan can serve at most")
+      ->check(CLI::Range(0.01, 2.0))
+      ->capture_default_str();
+  feedback->add_option("--repeats", options->repeats, "runs of each way")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  feedback->add_option("--json", options->json, "write the figures here");
+  return {feedback, [options] { return bench_feedback(*options); }};
 }
 
 }  // namespace sparseloom::apps

@@ -1,21 +1,18 @@
 #pragma once
 
-#include <cstddef>
-#include <string>
+#include <CLI/CLI.hpp>
+#include <functional>
 
 #include "sparseloom/base/status.h"
 
 namespace sparseloom::apps {
 
-struct FeedbackBenchOptions {
-  std::string zoo, slo_config = "C3", json;
-  double seconds = 4;  ///< of each half: quiet, then with a neighbour
-  double load = 0.5;   ///< arrival rate over what the plan can serve at most
-  std::size_t repeats = 3;
-};
-
 /// sparseloom bench feedback: a thread that spins on the last processor's cores slows it down in mid-run; how many
 /// requests are late with and without planning anew, taking turns.
-Status bench_feedback(const FeedbackBenchOptions& options);
+struct FeedbackBench {
+  CLI::App* command;
+  std::function<Status()> run;
+};
+FeedbackBench add_bench_feedback(CLI::App& bench);
 
 }  // namespace sparseloom::apps

@@ -63,11 +63,7 @@ std::string text_of(const Spread& spread, int digits) {
 Status bench_zoo(const Options& options, Json& document) {
   const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
   SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
-  profile::EnsureOptions ensure;
-  ensure.compile_cache = setup->compile_cache;
-  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
-  SL_ASSIGN_OR_RETURN(const profile::Profile profile,
-                      profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
+  SL_ASSIGN_OR_RETURN(const profile::Profile profile, read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   std::vector<std::vector<double>> times(plan::planners().size());
   std::size_t cells = 0, proven = 0;

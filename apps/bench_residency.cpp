@@ -9,6 +9,7 @@
 
 #include "apps/setup.h"
 #include "apps/table.h"
+#include "apps/test_data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
@@ -32,8 +33,7 @@ struct Bench {
   profile::Profile profile;
   std::vector<run::Scenario> scenarios;
   plan::PreloadProblem feasible, planned;
-  std::vector<std::unique_ptr<zoo::Dataset>> data;
-  std::vector<run::TaskSamples> samples;
+  TestData data;
   std::vector<std::filesystem::path> mapped;  // where files lie that the runtime maps
 };
 
@@ -42,10 +42,7 @@ Result<Bench> prepare(const ResidencyBenchOptions& options) {
   SL_ASSIGN_OR_RETURN(bench.setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
   const Setup& setup = *bench.setup;
-  profile::EnsureOptions ensure;
-  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
-  SL_ASSIGN_OR_RETURN(bench.profile,
-                      profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure));
+  SL_ASSIGN_OR_RETURN(bench.profile, read_profile(setup));
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, bench.profile));
   std::vector<plan::SloConfig> grid;
@@ -61,11 +58,7 @@ Result<Bench> prepare(const ResidencyBenchOptions& options) {
     bench.scenarios.push_back({slo, std::make_shared<const plan::Plan>(std::move(plan))});
   }
   bench.planned = plan::preload_problem(setup.soc, bench.profile, plans);
-  for (const zoo::Task& task : setup.zoo.tasks) {
-    SL_ASSIGN_OR_RETURN(zoo::Dataset split, zoo::Dataset::load(setup.zoo, task, task.test));
-    bench.data.push_back(std::make_unique<zoo::Dataset>(std::move(split)));
-    bench.samples.push_back(run::samples_of(*bench.data.back(), task.inputs.size()));
-  }
+  SL_ASSIGN_OR_RETURN(bench.data, load_test_data(setup.zoo));
   bench.mapped = {setup.zoo.root, setup.compile_cache};
   if (const auto cache = cache_folder(); cache.ok()) bench.mapped.push_back(*cache);
   return bench;
@@ -73,26 +66,6 @@ Result<Bench> prepare(const ResidencyBenchOptions& options) {
 
 run::SubgraphKey key_of(const plan::PreloadProblem::Subgraph& s) {
   return {s.task, s.variant, s.stage, s.processor, s.backend};
-}
-
-// Every subgraph of every variant, by the backend that is fastest for it: what full preloading keeps.
-Result<std::vector<plan::PreloadProblem::Subgraph>> all_subgraphs(const Bench& bench) {
-  const Setup& setup = *bench.setup;
-  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(setup.zoo, setup.soc, bench.profile));
-  std::vector<plan::PreloadProblem::Subgraph> all;
-  for (std::size_t t = 0; t < costs.size(); ++t) {
-    for (std::size_t v = 0; v < costs[t].variants(); ++v) {
-      for (std::size_t i = 0; i < costs[t].stages(); ++i) {
-        for (const auto& pool : soc::find_pools(setup.soc).members) {
-          const soc::Backend backend = costs[t].backend(v, i, pool.front().index());
-          all.push_back(
-              {zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), pool.front(), backend,
-               bench.profile.tasks[t].latency(zoo::VariantId(v), zoo::StageId(i), pool.front(), backend).resident});
-        }
-      }
-    }
-  }
-  return all;
 }
 
 Bytes sum(const std::vector<plan::PreloadProblem::Subgraph>& subgraphs) {
@@ -189,7 +162,7 @@ Result<Played> play(const Bench& bench, const ResidencyBenchOptions& options, co
                             .soc = setup.soc,
                             .profile = bench.profile,
                             .residency = residency,
-                            .samples = bench.samples,
+                            .samples = bench.data.samples,
                             .scenarios = bench.scenarios,
                             .requests = what.requests,
                             .changes = what.changes,
@@ -304,7 +277,7 @@ Status bench_residency(const ResidencyBenchOptions& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const plan::Preloader preload, plan::find_preloader(options.preload));
   SL_ASSIGN_OR_RETURN(const Bench bench, prepare(options));
-  SL_ASSIGN_OR_RETURN(const auto all, all_subgraphs(bench));
+  SL_ASSIGN_OR_RETURN(const auto all, plan::all_subgraphs(bench.setup->zoo, bench.setup->soc, bench.profile));
   const Bytes full = sum(all);
   const Bytes budget = options.budget_bytes > 0 ? Bytes{options.budget_bytes} : share_of(full, options.budget);
   const Bytes least = plan::smallest_budget(bench.planned);

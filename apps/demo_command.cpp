@@ -410,11 +410,7 @@ Status demo(const DemoOptions& options) {
   if (!backends.rival.empty()) {
     SL_ASSIGN_OR_RETURN(rival, confined_to(setup->soc, backends.rival));
   }
-  profile::EnsureOptions ensure;
-  ensure.compile_cache = setup->compile_cache;
-  ensure.control = {progress_line(), &interrupted()};
-  SL_ASSIGN_OR_RETURN(const profile::Profile profile,
-                      profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
+  SL_ASSIGN_OR_RETURN(const profile::Profile profile, read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(setup->zoo));
   SL_ASSIGN_OR_RETURN(auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   run::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);

@@ -171,10 +171,6 @@ std::string settings_of(const EvalOptions& options) {
 
 using Machines = std::vector<std::unique_ptr<Machine>>;
 
-std::string title_of(const Machine& machine) {
-  return machine.setup->soc.name + (machine.setup->soc.modelled ? " (modelled)" : "");
-}
-
 Json inputs_of(const EvalOptions& options, const Machines& machines,
                const std::vector<const plan::Planner*>& planners) {
   Json names = Json::array(), fingerprints = Json::array();
@@ -214,12 +210,12 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
       .zoo = machines.front()->setup->zoo.name, .settings = settings_of(options), .complete = complete, .planes = {}};
   for (const auto& machine : machines) {
     SL_ASSIGN_OR_RETURN(auto planes, planes_of(*machine));
-    text.planes.emplace_back(title_of(*machine), std::move(planes));
+    text.planes.emplace_back(machine->setup->soc.name, std::move(planes));
   }
   if (complete) {
     for (const auto& machine : machines) {
       SL_ASSIGN_OR_RETURN(auto points, memory_of(*machine));
-      text.memory.emplace_back(title_of(*machine), std::move(points));
+      text.memory.emplace_back(machine->setup->soc.name, std::move(points));
     }
   }
   const std::filesystem::path out = options.out;

@@ -13,8 +13,6 @@ namespace {
 
 std::string percent(double share) { return fmt::format("{:.2f}", 100 * share); }
 
-std::string machine_title(const std::string& soc, bool modelled) { return soc + (modelled ? " (modelled)" : ""); }
-
 const std::vector<std::string> kSummaryHeader{"system",          "violations %",   "late",      "inaccurate",  "both",
                                               "requests/s kept", "requests/s all", "goodput/s", "resident MiB"};
 
@@ -136,7 +134,7 @@ std::string machine_html(const std::vector<eval::Row>& rows, const std::string& 
   for (const eval::Target& t : eval::targets(rows)) {
     if (t.soc == soc) aims.push_back(target_row(t));
   }
-  std::string out = "<h2>" + escaped(machine_title(soc, modelled)) + "</h2>\n";
+  std::string out = "<h2>" + escaped(soc) + "</h2>\n";
   if (modelled) out += "<p><b>Modelled</b>: latencies are computed from data sheets and played by simulation.</p>\n";
   out += fmt::format("<p>Means over {} cells of the SLO grid.</p>\n", cells) + html_table(kSummaryHeader, means);
   out += "<h3>Targets</h3>\n" + html_table(kTargetHeader, aims);
@@ -216,7 +214,7 @@ std::string eval_text(const std::vector<eval::Row>& rows) {
     for (const eval::Target& t : aims) {
       if (t.soc == soc) reached.add(target_row(t));
     }
-    out += fmt::format("\n{}: means over {} cells\n{}\n{}", machine_title(soc, modelled), cells, means.text(),
+    out += fmt::format("\n{}: means over {} cells\n{}\n{}", soc, cells, means.text(),
                        reached.text());
   }
   return out;

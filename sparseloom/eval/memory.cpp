@@ -57,24 +57,10 @@ Result<double> violations(const MemoryInput& in, const profile::Profile& profile
 
 }  // namespace
 
-Result<Bytes> full_preloading(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile) {
-  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(zoo, soc, profile));
-  Bytes sum;
-  for (std::size_t t = 0; t < costs.size(); ++t) {
-    for (std::size_t v = 0; v < costs[t].variants(); ++v) {
-      for (std::size_t i = 0; i < costs[t].stages(); ++i) {
-        for (const auto& pool : soc::find_pools(soc).members) {
-          const soc::Backend backend = costs[t].backend(v, i, pool.front().index());
-          sum += profile.tasks[t].latency(zoo::VariantId(v), zoo::StageId(i), pool.front(), backend).resident;
-        }
-      }
-    }
-  }
-  return sum;
-}
-
 Result<std::vector<MemoryPoint>> memory_curve(const MemoryInput& in) {
-  SL_ASSIGN_OR_RETURN(const Bytes full, full_preloading(in.zoo, in.soc, in.profile));
+  SL_ASSIGN_OR_RETURN(const auto all, plan::all_subgraphs(in.zoo, in.soc, in.profile));
+  Bytes full;
+  for (const auto& subgraph : all) full += subgraph.bytes;
   SL_ASSIGN_OR_RETURN(const auto feasible, plan::preload_problem(in.zoo, in.soc, in.profile, in.configurations));
   std::vector<plan::Plan> plans;
   for (const plan::SloConfig& slo : in.configurations) {

@@ -33,9 +33,6 @@ struct MemoryInput {
 /// knows what is kept. Errors: those of planning.
 Result<std::vector<MemoryPoint>> memory_curve(const MemoryInput& input);
 
-/// All V·S subgraphs of every task, on every pool by its fastest backend. Errors: those of plan::read_costs.
-Result<Bytes> full_preloading(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile);
-
 /// The least share of full preloading's bytes that `preloader` keeps without violating more than full preloading; none
 /// if it always does.
 std::optional<double> least_share(const std::vector<MemoryPoint>& points, const std::string& preloader);

@@ -7,13 +7,12 @@
 #include <span>
 #include <utility>
 
+#include "sparseloom/plan/infinity.h"
 #include "sparseloom/plan/non_dominated.h"
 
 namespace sparseloom::plan {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// More candidates than this many times max_partial are thinned out before they are compared with each other.
 constexpr std::size_t kCandidates = 4;

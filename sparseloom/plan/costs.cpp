@@ -5,11 +5,11 @@
 #include <limits>
 #include <utility>
 
+#include "sparseloom/plan/infinity.h"
+
 namespace sparseloom::plan {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Seconds to move what stage i-1 hands to stage i between two processors; -1 if the profile does not know its size.
 double transfer_seconds(const soc::Soc& soc, const profile::Profile& profile, zoo::TaskId task, std::size_t i,

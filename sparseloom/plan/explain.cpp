@@ -8,12 +8,11 @@
 #include <utility>
 
 #include "sparseloom/plan/costs.h"
+#include "sparseloom/plan/infinity.h"
 
 namespace sparseloom::plan {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Result<TaskExplanation> count_choices(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
   const profile::TaskProfile& measured = problem.profile.task(task);

@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "sparseloom/plan/column_lp.h"
+#include "sparseloom/plan/infinity.h"
 
 namespace sparseloom::plan {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kPenalty = 1e4;          // of a task that is not served, in bottlenecks
 constexpr double kSame = 1e-9;            // relative: rounding
 constexpr double kEnough = 1e-5;          // relative: prices so near to the best ones will do

@@ -5,12 +5,11 @@
 #include <utility>
 
 #include "sparseloom/plan/costs.h"
+#include "sparseloom/plan/infinity.h"
 
 namespace sparseloom::plan {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// A stitched variant that is accurate enough (or, where none is, as accurate as can be).
 struct Candidate {

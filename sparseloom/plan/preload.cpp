@@ -248,6 +248,27 @@ Preload preload_all(const PreloadProblem& problem) {
   return result;
 }
 
+Result<std::vector<PreloadProblem::Subgraph>> all_subgraphs(const zoo::Zoo& zoo, const soc::Soc& soc,
+                                                            const profile::Profile& profile) {
+  SL_ASSIGN_OR_RETURN(const auto costs, read_costs(zoo, soc, profile));
+  const soc::Pools pools = soc::find_pools(soc);
+  std::vector<PreloadProblem::Subgraph> all;
+  for (std::size_t t = 0; t < costs.size(); ++t) {
+    for (std::size_t v = 0; v < costs[t].variants(); ++v) {
+      for (std::size_t i = 0; i < costs[t].stages(); ++i) {
+        for (const auto& pool : pools.members) {
+          const zoo::VariantId variant(v);
+          const zoo::StageId stage(i);
+          const soc::Backend backend = costs[t].backend(v, i, pool.front().index());
+          const Bytes bytes = profile.tasks[t].latency(variant, stage, pool.front(), backend).resident;
+          all.push_back({zoo::TaskId(t), variant, stage, pool.front(), backend, bytes});
+        }
+      }
+    }
+  }
+  return all;
+}
+
 std::vector<double> hotness(const PreloadProblem& problem) {
   std::vector<double> hotness(problem.subgraphs.size(), 0.0);
   for (const std::vector<Choice>& choices : problem.tasks) {

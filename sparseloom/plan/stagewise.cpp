@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "sparseloom/plan/column_lp.h"
+#include "sparseloom/plan/infinity.h"
 
 namespace sparseloom::plan {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kDualSteps = 30;
 constexpr double kDear = 1e4;       // times what a path costs: more than anything can be worth
 constexpr double kEnough = 1e-6;    // of a path's cost: multipliers that come so close to the best ones will do

@@ -5,13 +5,12 @@
 #include <utility>
 
 #include "sparseloom/base/statistics.h"
+#include "sparseloom/plan/infinity.h"
 #include "sparseloom/plan/joint.h"
 
 namespace sparseloom::plan {
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Accuracies of all σ by TaskProfile::index_of.
 Result<std::vector<double>> read_accuracies(const Problem& problem, zoo::TaskId task) {
