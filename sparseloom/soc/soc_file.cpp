@@ -15,6 +15,7 @@ using backend::Precision;
 using backend::precision_name;
 
 constexpr double kMostOfAnything = 1e9;
+constexpr double kLeastAboveZero = 1e-12;
 constexpr std::int64_t kMostCores = 4096;
 constexpr std::int64_t kMostStages = 1000;
 
@@ -26,7 +27,8 @@ struct Allowed {
 };
 
 void check(JsonObject& object, std::string_view key, double value, const Allowed& allowed) {
-  const bool fits = value >= allowed.least && value <= allowed.most && (allowed.zero || value > 0);
+  const bool zero = allowed.zero && value == 0;  // what is hardly more has an infinite inverse
+  const bool fits = zero || (value >= std::max(allowed.least, kLeastAboveZero) && value <= allowed.most);
   if (fits) return;  // NaN does not
   object.fail(key, fmt::format("{}; {} {:g} to {:g} is allowed", value,
                                allowed.zero || allowed.least > 0 ? "from" : "above", allowed.least, allowed.most));
