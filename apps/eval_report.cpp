@@ -214,8 +214,7 @@ std::string eval_text(const std::vector<eval::Row>& rows) {
     for (const eval::Target& t : aims) {
       if (t.soc == soc) reached.add(target_row(t));
     }
-    out += fmt::format("\n{}: means over {} cells\n{}\n{}", soc, cells, means.text(),
-                       reached.text());
+    out += fmt::format("\n{}: means over {} cells\n{}\n{}", soc, cells, means.text(), reached.text());
   }
   return out;
 }

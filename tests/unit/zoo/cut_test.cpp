@@ -26,7 +26,13 @@ class GraphMaker {
                  double macs = 0, Shape shape = {1, 64}, ElementType element = ElementType::kF32) {
     const NodeId id(graph_.nodes.size());
     const EdgeId out(graph_.edges.size());
-    backend::Node node{name, type, {}, {out}, macs, type == "Constant"};
+    backend::Node node{.name = name,
+                       .op = type,
+                       .inputs = {},
+                       .outputs = {out},
+                       .macs = macs,
+                       .constant = type == "Constant",
+                       .weights = {}};
     for (const std::string& input : inputs) {
       node.inputs.push_back(edges_.at(input));
       graph_.edges[node.inputs.back().index()].consumers.push_back(id);
