@@ -87,9 +87,6 @@ Result<std::vector<eval::Contender>> plan_all(const Stage& stage, const plan::Sl
   std::vector<eval::Contender> contenders;
   const auto add = [&](std::string name, const plan::Planner& planner, const soc::Soc& soc) -> Status {
     SL_ASSIGN_OR_RETURN(plan::Plan plan, planner.plan({stage.setup.zoo, soc, stage.profile, slo}));
-    if (std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const plan::TaskPlan& t) { return t.shared; })) {
-      return {};  // no engine with workers of their own can play it
-    }
     contenders.push_back({std::move(name), std::make_shared<const plan::Plan>(std::move(plan))});
     return {};
   };

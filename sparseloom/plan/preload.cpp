@@ -96,6 +96,11 @@ class Kept {
     return result;
   }
 
+  void keep(const std::vector<std::size_t>& subgraphs) {
+    for (const std::size_t s : subgraphs) add(s);
+    update();
+  }
+
   Preload preload() const {
     Preload result;
     result.subgraphs = order_;
@@ -313,6 +318,10 @@ Preload preload_hotness(const PreloadProblem& problem, Bytes budget) {
 Preload preload_knapsack(const PreloadProblem& problem, Bytes budget) {
   Kept best(problem, budget);
   best.fill();
+  Kept hottest(problem, budget);
+  hottest.keep(preload_hotness(problem, budget).subgraphs);
+  hottest.fill();
+  if (hottest.better_than(best)) best = std::move(hottest);
   for (bool improved = true; improved;) {
     improved = false;
     for (std::size_t s = 0; s < problem.subgraphs.size(); ++s) {
