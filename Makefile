@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .PHONY: help setup zoo-data build demo test bench lint tidy layers asan tsan neon fuzz zoo clean
 
 JOBS ?= $(shell nproc)
+# ON compiles several sources at once: everything in half the time, one change in twice as much.
+UNITY ?= OFF
 BIN := build/release/bin/sparseloom
 STAMP := .venv/.setup
 CTEST := ctest --output-on-failure --no-tests=error
@@ -22,7 +24,7 @@ zoo-data: $(STAMP)
 	@.venv/bin/python tools/fetch_reviews.py
 
 build: $(STAMP) ## build the release binaries into build/release
-	@test -f build/release/build.ninja || cmake --preset release
+	@test -f build/release/build.ninja || cmake --preset release -DCMAKE_UNITY_BUILD=$(UNITY)
 	cmake --build --preset release -j $(JOBS)
 
 demo: setup build ## install, build, and watch four DNNs served within their bounds
