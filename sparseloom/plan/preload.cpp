@@ -9,7 +9,7 @@
 namespace sparseloom::plan {
 namespace {
 
-using Choice = PreloadProblem::Choice;
+using PreloadChoice = PreloadProblem::Choice;
 
 // Reads one task's choices; gives each subgraph an index when it is first used.
 class ProblemReader {
@@ -19,12 +19,12 @@ class ProblemReader {
       : zoo_(zoo), profile_(profile), configurations_(configurations), pools_(soc::find_pools(soc)) {}
 
   Status read(const TaskCosts& costs, zoo::TaskId task, PreloadProblem& problem) {
-    std::vector<Choice>& choices = problem.tasks.emplace_back();
+    std::vector<PreloadChoice>& choices = problem.tasks.emplace_back();
     const profile::TaskProfile& measured = profile_.task(task);
     for (std::size_t k = 0; k < measured.stitched(); ++k) {
       const zoo::Sigma sigma = measured.sigma_at(k);
       const Placement placement = costs.best_placement(sigma);
-      SL_ASSIGN_OR_RETURN(Choice choice, meets(costs, task, sigma, placement));
+      SL_ASSIGN_OR_RETURN(PreloadChoice choice, meets(costs, task, sigma, placement));
       if (choice.configurations.empty()) continue;
       for (std::size_t i = 0; i < sigma.size(); ++i) {
         const soc::ProcessorId first = pools_.members[pools_.of[placement[i].index()]].front();
@@ -43,11 +43,11 @@ class ProblemReader {
   }
 
  private:
-  Result<Choice> meets(const TaskCosts& costs, zoo::TaskId task, const zoo::Sigma& sigma,
-                       const Placement& placement) const {
+  Result<PreloadChoice> meets(const TaskCosts& costs, zoo::TaskId task, const zoo::Sigma& sigma,
+                              const Placement& placement) const {
     SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(zoo_, profile_, task, sigma));
     const double latency = costs.latency(sigma, placement);
-    Choice choice;
+    PreloadChoice choice;
     for (std::size_t c = 0; c < configurations_.size(); ++c) {
       const Slo& slo = configurations_[c].slos[task.index()];
       if (within(slo.accuracy, accuracy) && within(latency, slo.latency.count())) choice.configurations.push_back(c);
@@ -80,7 +80,7 @@ class Kept {
 
   // Takes whole choices until none that fits serves another pair.
   void fill() {
-    while (const Choice* best = best_choice()) take(*best);
+    while (const PreloadChoice* best = best_choice()) take(*best);
   }
 
   // The kept set without `subgraph` and without what only served together with it.
@@ -110,13 +110,13 @@ class Kept {
   }
 
  private:
-  bool whole(const Choice& choice) const {
+  bool whole(const PreloadChoice& choice) const {
     return std::all_of(choice.subgraphs.begin(), choice.subgraphs.end(), [&](std::size_t s) { return kept_[s]; });
   }
 
   bool useful_without(std::size_t subgraph, std::size_t gone) const {
     const auto& choices = problem_->tasks[problem_->subgraphs[subgraph].task.index()];
-    return std::any_of(choices.begin(), choices.end(), [&](const Choice& choice) {
+    return std::any_of(choices.begin(), choices.end(), [&](const PreloadChoice& choice) {
       const auto contains = [&](std::size_t s) {
         return std::find(choice.subgraphs.begin(), choice.subgraphs.end(), s) != choice.subgraphs.end();
       };
@@ -124,11 +124,11 @@ class Kept {
     });
   }
 
-  const Choice* best_choice() const {
-    const Choice* best = nullptr;
+  const PreloadChoice* best_choice() const {
+    const PreloadChoice* best = nullptr;
     double most = 0;
     for (std::size_t t = 0; t < problem_->tasks.size(); ++t) {
-      for (const Choice& choice : problem_->tasks[t]) {
+      for (const PreloadChoice& choice : problem_->tasks[t]) {
         std::uint64_t bytes = 0;
         bool allowed = true;
         for (const std::size_t s : choice.subgraphs) {
@@ -152,7 +152,7 @@ class Kept {
     left_ -= problem_->subgraphs[subgraph].bytes.count;
   }
 
-  void take(const Choice& choice) {
+  void take(const PreloadChoice& choice) {
     for (const std::size_t s : choice.subgraphs) {
       if (!kept_[s]) add(s);
     }
@@ -161,7 +161,7 @@ class Kept {
 
   void update() {
     for (std::size_t t = 0; t < problem_->tasks.size(); ++t) {
-      for (const Choice& choice : problem_->tasks[t]) {
+      for (const PreloadChoice& choice : problem_->tasks[t]) {
         if (!whole(choice)) continue;
         for (const std::size_t c : choice.configurations) {
           if (!served_[t][c]) served_[t][c] = true, ++pairs_;
@@ -208,7 +208,7 @@ PreloadProblem preload_problem(const soc::Soc& soc, const profile::Profile& prof
   for (std::size_t c = 0; c < plans.size(); ++c) {
     for (std::size_t t = 0; t < plans[c].tasks.size(); ++t) {
       const TaskPlan& plan = plans[c].tasks[t];
-      Choice& choice = problem.tasks[t].emplace_back();
+      PreloadChoice& choice = problem.tasks[t].emplace_back();
       choice.configurations = {c};
       for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
         const soc::ProcessorId first = pools.members[pools.of[plan.placement[i].index()]].front();
@@ -231,9 +231,9 @@ PreloadProblem preload_problem(const soc::Soc& soc, const profile::Profile& prof
 
 double attainment(const PreloadProblem& problem, const std::vector<bool>& kept) {
   std::size_t possible = 0, served = 0;
-  for (const std::vector<Choice>& choices : problem.tasks) {
+  for (const std::vector<PreloadChoice>& choices : problem.tasks) {
     std::vector<int> state(problem.configurations, 0);  // 1: some choice serves it, 2: one that is kept
-    for (const Choice& choice : choices) {
+    for (const PreloadChoice& choice : choices) {
       const bool whole =
           std::all_of(choice.subgraphs.begin(), choice.subgraphs.end(), [&](std::size_t s) { return kept[s]; });
       for (const std::size_t c : choice.configurations) state[c] = std::max(state[c], whole ? 2 : 1);
@@ -276,12 +276,12 @@ Result<std::vector<PreloadProblem::Subgraph>> all_subgraphs(const zoo::Zoo& zoo,
 
 std::vector<double> hotness(const PreloadProblem& problem) {
   std::vector<double> hotness(problem.subgraphs.size(), 0.0);
-  for (const std::vector<Choice>& choices : problem.tasks) {
+  for (const std::vector<PreloadChoice>& choices : problem.tasks) {
     for (std::size_t c = 0; c < problem.configurations; ++c) {
       std::map<std::size_t, std::size_t> occurs;               // by subgraph
       std::map<zoo::StageId, std::set<zoo::VariantId>> offer;  // variants that the configuration has at a stage
       std::size_t feasible = 0;
-      for (const Choice& choice : choices) {
+      for (const PreloadChoice& choice : choices) {
         if (!std::binary_search(choice.configurations.begin(), choice.configurations.end(), c)) continue;
         ++feasible;
         for (const std::size_t s : choice.subgraphs) {
@@ -345,9 +345,9 @@ Result<Preloader> find_preloader(std::string_view name) {
 
 Bytes smallest_budget(const PreloadProblem& problem) {
   std::vector<std::uint64_t> by_configuration(problem.configurations, 0);
-  for (const std::vector<Choice>& choices : problem.tasks) {
+  for (const std::vector<PreloadChoice>& choices : problem.tasks) {
     std::map<std::size_t, std::uint64_t> cheapest;
-    for (const Choice& choice : choices) {
+    for (const PreloadChoice& choice : choices) {
       std::uint64_t bytes = 0;
       for (const std::size_t s : choice.subgraphs) bytes += problem.subgraphs[s].bytes.count;
       for (const std::size_t c : choice.configurations) {

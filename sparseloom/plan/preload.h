@@ -66,10 +66,10 @@ Preload preload_hotness(const PreloadProblem& problem, Bytes budget);
 
 /// Most attainment per byte. A pair of task and configuration counts once *all* subgraphs of one of its choices are
 /// kept, so taking subgraphs one by one by any score leaves half-covered choices that serve nobody; here whole choices
-/// are taken, by how many further pairs they serve per byte that they add; or hotness' choice, filled up in this way, if
-/// that serves more. Then a local search: as long as it helps,
-/// one subgraph is given up for good, what became useless with it goes too, and the room is filled again. A heuristic
-/// (the problem contains set cover). O(subgraphs² · choices) per round of the search, with few rounds.
+/// are taken, by how many further pairs they serve per byte that they add; or hotness' choice, filled up in this way,
+/// if that serves more. Then a local search: as long as it helps, one subgraph is given up for good, what became
+/// useless with it goes too, and the room is filled again. A heuristic (the problem contains set cover). O(subgraphs² ·
+/// choices) per round of the search, with few rounds.
 Preload preload_knapsack(const PreloadProblem& problem, Bytes budget);
 
 /// The preloaders by name: "hotness", "knapsack". kInvalidArgument lists the names.
