@@ -25,8 +25,8 @@ struct Alternatives {
   std::optional<Alternative> next;
   /// Keeps both bounds, not the budget, and makes the busiest processor less busy by more than a tie: the budget binds.
   std::optional<Alternative> over_budget;
-  /// Keeps bounds and budget and is faster alone by more than a tie, but makes the busiest processor busier by more than
-  /// a tie: the bottleneck binds. The fastest such.
+  /// Keeps bounds and budget and is faster alone by more than a tie, but makes the busiest processor busier by more
+  /// than a tie: the bottleneck binds. The fastest such.
   std::optional<Alternative> too_busy;
 };
 

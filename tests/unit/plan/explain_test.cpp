@@ -88,8 +88,9 @@ TEST(Explain, SaysThatTheMemoryBudgetBinds) {
   const auto plan = (*find_planner("exact"))->plan(problem);
   const auto all = explain(problem, *plan);
   ASSERT_TRUE(all.ok());
-  EXPECT_THAT((*all)[0].text, HasSubstr("The memory budget binds: without it fast on cpu0 (1.00 ms, 90.0 %) would leave "
-                                        "the busiest processor 50.0 % less busy."));
+  EXPECT_THAT((*all)[0].text,
+              HasSubstr("The memory budget binds: without it fast on cpu0 (1.00 ms, 90.0 %) would leave "
+                        "the busiest processor 50.0 % less busy."));
 }
 
 }  // namespace
