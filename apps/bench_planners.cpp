@@ -106,7 +106,7 @@ struct Solved {
   double ms = 0, gap = 0;
 };
 
-// With a budget: the given share of what is used without one.
+// With a budget: the given share of the way from the least memory that will do to what is used without one.
 Result<Solved> solve_synthetic(std::uint64_t seed, double memory) {
   const plan::SyntheticOptions shape;
   const std::vector<plan::StagewiseTask> tasks = plan::synthetic_tasks(seed, shape);
@@ -117,7 +117,10 @@ Result<Solved> solve_synthetic(std::uint64_t seed, double memory) {
   for (const plan::StagewiseOptions& task : stagewise) sources.push_back(&task);
   SL_ASSIGN_OR_RETURN(plan::JointResult found, plan::least_bottleneck(sources, shape.processors, limits));
   if (memory < 1) {
-    limits.budget_bytes = memory * bytes_of(found.chosen);
+    const plan::Prices memory_alone{std::vector<double>(shape.processors, 0.0), 1};
+    double least = 0;
+    for (const plan::OptionSource* task : sources) least += task->cheapest(memory_alone, {}).options.front().bytes;
+    limits.budget_bytes = least + memory * (bytes_of(found.chosen) - least);
     watch = Stopwatch();
     SL_ASSIGN_OR_RETURN(found, plan::least_bottleneck(sources, shape.processors, limits));
   }
@@ -133,10 +136,12 @@ Status bench_synthetic(const Options& options, Json& document) {
     gaps.push_back(100 * solved.gap);
   }
   const plan::SyntheticOptions shape;
-  fmt::print(
-      "Made-up problems: {} tasks, {} variants, {} stages, {} processors, accuracy additive; {} seeds{}:\n",
-      shape.tasks, shape.variants, shape.stages, shape.processors, options.seeds,
-      options.memory < 1 ? fmt::format("; memory budget {:.0f} % of what is used without", 100 * options.memory) : "");
+  fmt::print("Made-up problems: {} tasks, {} variants, {} stages, {} processors, accuracy additive; {} seeds{}:\n",
+             shape.tasks, shape.variants, shape.stages, shape.processors, options.seeds,
+             options.memory < 1
+                 ? fmt::format("; memory budget {:.0f} % of the way from the least to what is used without one",
+                               100 * options.memory)
+                 : "");
   const Spread time = spread_of(times);
   const Spread gap = spread_of(gaps);
   const auto in_time = std::count_if(times.begin(), times.end(), [](double ms) { return ms <= kMostSyntheticMs; });
@@ -167,8 +172,10 @@ PlannersBench add_bench_planners(CLI::App& bench) {
   command->add_option("--seeds", options->seeds, "made-up problems")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  command->add_option("--memory", options->memory, "their memory budget, as a share of what is used without one")
-      ->check(CLI::Range(0.1, 1.0))
+  command
+      ->add_option("--memory", options->memory,
+                   "their memory budget, between the least that will do (0) and what is used without one (1)")
+      ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--json", options->json, "write the figures here");
   return {command, [options] { return run(*options); }};
