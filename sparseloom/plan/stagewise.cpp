@@ -17,9 +17,6 @@ constexpr double kDear = 1e4;       // times what a path costs: more than anythi
 constexpr double kEnough = 1e-6;    // of a path's cost: multipliers that come so close to the best ones will do
 constexpr double kTinyLoss = 1e-9;  // where the bound is 0
 
-/// Keeps bounds up to rounding, as within() does.
-bool keeps(double value, double bound) { return value <= bound * (1 + 1e-9) + 1e-15; }
-
 }  // namespace
 
 StagewiseOptions::StagewiseOptions(StagewiseTask task) : task_(std::move(task)), loss_bound_(task_.loss_bound) {

@@ -21,6 +21,9 @@ struct StagewiseTask {
   std::size_t index(std::size_t v, std::size_t i, std::size_t p) const { return (v * stages + i) * processors + p; }
 };
 
+/// A sum keeps an upper bound; rounding is forgiven.
+inline bool keeps(double value, double bound) { return value <= bound * (1 + 1e-9) + 1e-15; }
+
 /// All (σ, π) of such a task that keep its bounds. The cheapest are shortest paths with two side constraints: through
 /// the stages, over processors and variants, at most so long (latency) and at most so lossy. The constraints are priced
 /// first, by the Lagrangian dual; the paths are then searched stage by stage, keeping those that may still be among the

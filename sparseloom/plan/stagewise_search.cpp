@@ -17,9 +17,6 @@ namespace {
 constexpr std::array kFactors{0.5, 1.0, 2.0};
 constexpr std::size_t kThinAt = 4;  // times the width: seldom enough to be cheap
 
-/// Keeps an upper bound up to rounding, as within() does.
-bool keeps(double value, double bound) { return value <= bound * (1 + 1e-9) + 1e-15; }
-
 /// A path through the first stages.
 struct Label {
   double key = 0;  ///< no completion costs less

@@ -6,7 +6,7 @@ namespace sparseloom::run {
 namespace {
 
 // One stage that was taken off its core for long says little about the next: beyond this, how long does not matter.
-constexpr double kMost = 8;
+constexpr double kLongest = 8;
 
 }  // namespace
 
@@ -16,7 +16,7 @@ void Drift::observe(soc::ProcessorId processor, Seconds measured, Seconds estima
   const std::uint64_t seen = p.stages.load(std::memory_order_relaxed) + 1;
   const double mean = p.mean.load(std::memory_order_relaxed);
   const double weight = 1.0 / static_cast<double>(std::min(seen, kMemory));
-  p.mean.store(mean + weight * (std::min(measured / estimated, kMost) - mean), std::memory_order_relaxed);
+  p.mean.store(mean + weight * (std::min(measured / estimated, kLongest) - mean), std::memory_order_relaxed);
   p.stages.store(seen, std::memory_order_relaxed);
 }
 
