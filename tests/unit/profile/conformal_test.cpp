@@ -84,7 +84,7 @@ CoverageTrial selection_problem(std::uint64_t seed) {
 
 TEST(Coverage, HoldsForWhatIsPickedNotOnlyOnAverage) {
   Coverage all;
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const Coverage one = try_coverage(selection_problem(seed), 20, 20, seed);
     all.trials += one.trials;
     all.covered += one.covered;
@@ -96,7 +96,7 @@ TEST(Coverage, HoldsForWhatIsPickedNotOnlyOnAverage) {
 
 TEST(Coverage, CalibratingOnAnyVariantWouldNotHold) {
   std::size_t trials = 0, covered = 0;
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
     const CoverageTrial trial = selection_problem(seed);
     std::mt19937_64 random(seed);
     const std::vector<bool> none(1000, false);
