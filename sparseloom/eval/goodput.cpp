@@ -11,15 +11,21 @@ namespace {
 
 constexpr double kRange = 64;  // from the highest rate to the lowest that is tried
 
-// Share of the requests that keep both bounds.
-Result<double> kept_at(double rate, Host& host, const plan::Plan& plan, const std::vector<plan::Slo>& slos,
-                       std::uint64_t seed, std::size_t requests) {
-  SL_ASSIGN_OR_RETURN(const auto records, host.play(sched::poisson(slos.size(), rate, requests, seed), slos));
-  if (records.empty()) return 1.0;
-  const auto kept = std::count_if(records.begin(), records.end(), [&](const run::Record& r) {
-    return !r.late() && plan::accurate(plan.tasks[r.task.index()], slos[r.task.index()]);
-  });
-  return static_cast<double>(kept) / static_cast<double>(records.size());
+constexpr std::size_t kParts = 5;  // of a probe: one that has lost already is not played to its end
+
+// Whether enough requests keep both bounds.
+Result<bool> keeps(double rate, Host& host, const plan::Plan& plan, const std::vector<plan::Slo>& slos,
+                   std::uint64_t seed, const GoodputOptions& options) {
+  const double allowed = (1 - options.kept) * static_cast<double>(options.requests);
+  double lost = 0;
+  for (std::size_t part = 0; part < kParts && lost <= allowed; ++part) {
+    const auto workload = sched::poisson(slos.size(), rate, options.requests / kParts, seed * kParts + part);
+    SL_ASSIGN_OR_RETURN(const auto records, host.play(workload, slos));
+    lost += static_cast<double>(std::count_if(records.begin(), records.end(), [&](const run::Record& r) {
+      return r.late() || !plan::accurate(plan.tasks[r.task.index()], slos[r.task.index()]);
+    }));
+  }
+  return lost <= allowed;
 }
 
 }  // namespace
@@ -32,15 +38,11 @@ Result<double> goodput(Host& host, const plan::Plan& adopted, const std::vector<
 
   double low = std::log(options.highest / kRange), high = std::log(options.highest);
   double best = 0;
-  const auto probe = [&](double rate_log) -> Result<bool> {
-    SL_ASSIGN_OR_RETURN(const double kept, kept_at(std::exp(rate_log), host, adopted, slos, seed, options.requests));
-    return kept >= options.kept;
-  };
   // Most systems' goodput lies within a factor of ten of what they could serve at most: not worth a bisection from the
   // far end, whose probes at low rates take longest.
   for (double step = std::log(2.0); high - low > options.precision && !host.stopped();) {
     const double middle = best == 0 ? std::max(high - step, low) : (low + high) / 2;
-    SL_ASSIGN_OR_RETURN(const bool kept, probe(middle));
+    SL_ASSIGN_OR_RETURN(const bool kept, keeps(std::exp(middle), host, adopted, slos, seed, options));
     if (kept) {
       low = middle;
       best = std::exp(middle);

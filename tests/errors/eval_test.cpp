@@ -1,0 +1,34 @@
+// sparseloom eval: names that do not exist, found before anything is played.
+#include "tests/errors/cli.h"
+
+namespace sparseloom::testing {
+namespace {
+
+CliResult eval(const TemporaryFolder& folder, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"eval", "--zoo", demo_zoo(), "--out", (folder.path() / "out").string()});
+  return run_cli(arguments);
+}
+
+TEST(EvalErrors, CellsOffTheGrid) {
+  const TemporaryFolder folder;
+  expect_one_line_error(eval(folder, {"--cells", "a9l0"}), 2, {"--cells", "'a9l0'", "grid, coarse, diagonal"});
+}
+
+TEST(EvalErrors, UnknownSystem) {
+  const TemporaryFolder folder;
+  expect_one_line_error(eval(folder, {"--system", "oracle"}), 2, {"--system", "'oracle'", "sparseloom"});
+}
+
+TEST(EvalErrors, UnknownMachine) {
+  const TemporaryFolder folder;
+  expect_one_line_error(eval(folder, {"--soc", "pocket-calculator"}), 2, {"pocket-calculator", "jetson-agx-orin"});
+}
+
+TEST(EvalErrors, FolderThatCannotBeMade) {
+  const TemporaryFolder folder;
+  expect_one_line_error(run_cli({"eval", "--zoo", demo_zoo(), "--out", "/proc/nowhere/out"}), 1,
+                        {"--out", "/proc/nowhere/out"});
+}
+
+}  // namespace
+}  // namespace sparseloom::testing

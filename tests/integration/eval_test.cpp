@@ -1,0 +1,46 @@
+// sparseloom eval on a modelled machine, as a user runs it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+#include "tests/errors/cli.h"
+
+namespace sparseloom::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::filesystem::path shared_cache() {
+  return std::filesystem::path(SPARSELOOM_BINARY).parent_path().parent_path() / "test-cache";
+}
+
+CliResult eval(const std::filesystem::path& out, const std::string& cells) {
+  return run_cli({"eval", "--zoo", demo_zoo(), "--soc", "jetson-agx-orin", "--cells", cells, "--goodput-seeds", "1",
+                  "--goodput-requests", "100", "--out", out},
+                 shared_cache());
+}
+
+TEST(EvalCommand, WritesRowsAndAPageThatSayModelledAndGoesOnWhereItWas) {
+  const TemporaryFolder folder;
+  const auto out = folder.path() / "out";
+  const CliResult result = eval(out, "C5");
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("modelled"));
+  const Json document = read_json(out / "eval.json").value();
+  EXPECT_EQ(document["complete"], true);
+  for (const Json& row : document["rows"]) {
+    EXPECT_EQ(row["modelled"], true);
+    EXPECT_NE(row["system"], "shared");  // how cores are shared is not modelled
+    EXPECT_GT(row["completed_qps"], 0.0);
+  }
+  EXPECT_THAT(read_file(out / "report.html").value(), HasSubstr("Modelled"));
+  EXPECT_THAT(read_file(out / "memory.csv").value(), HasSubstr("knapsack"));
+
+  EXPECT_EQ(eval(out, "C5").status, 0);
+  EXPECT_EQ(read_json(out / "eval.json").value(), document);  // nothing was played again
+  EXPECT_THAT(eval(out, "C6").err, HasSubstr("of another evaluation: settings"));
+}
+
+}  // namespace
+}  // namespace sparseloom::testing
