@@ -80,6 +80,12 @@ std::string heat_maps(const std::vector<eval::Row>& rows, const std::string& soc
   return out;
 }
 
+// A value with its interval.
+struct Point {
+  double value, low, high;
+};
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
 // A quantity over C1..C8, a line per system; nothing if no cell of the diagonal was played.
 template <typename Value>
 std::string diagonal_chart(const std::vector<eval::Row>& rows, const std::string& soc,
@@ -98,10 +104,10 @@ std::string diagonal_chart(const std::vector<eval::Row>& rows, const std::string
     for (const double j : chart.x) {
       for (const eval::Row& r : rows) {
         if (r.soc != soc || r.system != s.system || !r.cell.diagonal() || r.cell.accuracy_index != int(j)) continue;
-        const std::optional<Mean> v = value(r);
-        series.y.push_back(v ? v->mean : std::numeric_limits<double>::quiet_NaN());
-        series.low.push_back(v ? v->low() : std::numeric_limits<double>::quiet_NaN());
-        series.high.push_back(v ? v->high() : std::numeric_limits<double>::quiet_NaN());
+        const Point v = value(r).value_or(Point{kNothing, kNothing, kNothing});
+        series.y.push_back(v.value);
+        series.low.push_back(v.low);
+        series.high.push_back(v.high);
       }
     }
     chart.series.push_back(std::move(series));
@@ -145,13 +151,15 @@ std::string machine_html(const std::vector<eval::Row>& rows, const std::string& 
   }
   out += "<h3>Over the grid</h3>\n" + heat_maps(rows, soc, systems);
   out += diagonal_chart(rows, soc, systems, "violations, %", [](const eval::Row& r) {
-    const double half = (r.violation_rate.high - r.violation_rate.low) / 2;
-    return std::optional(Mean{50 * (r.violation_rate.high + r.violation_rate.low), 100 * half});
+    return std::optional(Point{100 * r.violation_rate.value, 100 * r.violation_rate.low, 100 * r.violation_rate.high});
   });
   out += diagonal_chart(rows, soc, systems, "throughput kept, requests/s", [](const eval::Row& r) {
-    return std::optional(Mean{r.throughput_qps, 0});
+    return std::optional(Point{r.throughput_qps, r.throughput_qps, r.throughput_qps});
   });
-  out += diagonal_chart(rows, soc, systems, "goodput, requests/s", [](const eval::Row& r) { return r.goodput_qps; });
+  out += diagonal_chart(rows, soc, systems, "goodput, requests/s", [](const eval::Row& r) {
+    return r.goodput_qps ? std::optional(Point{r.goodput_qps->mean, r.goodput_qps->low(), r.goodput_qps->high()})
+                         : std::nullopt;
+  });
   return out;
 }
 

@@ -120,8 +120,13 @@ std::vector<Target> targets(const std::vector<Row>& rows, const std::string& our
         add(fmt::format("goodput: {} / the best baseline", ours), 1.6, ratio(*own.goodput_qps, *other));
       }
     }
-    const std::vector<std::string> lost = lost_cells(rows, own.soc, ours);
-    add("cells lost to a baseline (as a negative number)", 0, -static_cast<double>(lost.size()));
+    const auto rivals = std::count_if(all.begin(), all.end(),
+                                      [&](const Summary& s) { return s.soc == own.soc && is_baseline(s.system); });
+    if (rivals > 0) {
+      const double lost = static_cast<double>(lost_cells(rows, own.soc, ours).size());
+      add("share of (cell, baseline) not lost", 1,
+          1 - lost / static_cast<double>(own.cells) / static_cast<double>(rivals));
+    }
   }
   return result;
 }
