@@ -16,7 +16,6 @@ struct Quality {
 
 /// Mean over `truth` of |estimate - truth| · 100 and Spearman's coefficient; vectors of one length.
 Quality compare(const std::vector<double>& estimates, const std::vector<double>& truth);
-double spearman(const std::vector<double>& a, const std::vector<double>& b);
 
 /// Of the σ that a planner would pick for some bound in [from, to] if it knew the truth: the share for which it also
 /// picks, going by `seen` and asked for that σ's accuracy, one at most 2 % slower and 0.5 points less accurate.

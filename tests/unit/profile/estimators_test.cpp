@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "sparseloom/base/rank_correlation.h"
 #include "sparseloom/profile/boosted_trees.h"
 #include "sparseloom/profile/estimate_task.h"
 #include "sparseloom/profile/quality.h"
@@ -180,12 +181,6 @@ TEST(Estimators, BudgetThatCannotHoldWhatIsNeeded) {
   const SampleSizes sizes = divide_budget(50, 10, 3, 0.9).value();
   EXPECT_EQ(10 + sizes.design + sizes.active + sizes.calibration, 50U);
   EXPECT_EQ(sizes.calibration, 9U);
-}
-
-TEST(Spearman, IsOfRanksAndSharesTies) {
-  EXPECT_THAT(spearman({1, 2, 3}, {10, 100, 1000}), DoubleNear(1, 1e-12));
-  EXPECT_THAT(spearman({1, 2, 3}, {3, 2, 1}), DoubleNear(-1, 1e-12));
-  EXPECT_THAT(spearman({1, 1, 2}, {1, 2, 2}), DoubleNear(0.5, 1e-12));
 }
 
 TEST(FrontRecall, CountsWhatAPlannerWouldStillFind) {
