@@ -68,6 +68,11 @@ inline void expect_one_line_error(const CliResult& result, int status, const std
   }
 }
 
+/// The cache of tests that need this machine's latencies: the first of them measures, and it is kept between runs.
+inline std::filesystem::path shared_cache() {
+  return std::filesystem::path(SPARSELOOM_BINARY).parent_path().parent_path() / "test-cache";
+}
+
 inline std::string demo_zoo() { return std::string(SPARSELOOM_SOURCE_DIR) + "/zoos/demo"; }
 
 }  // namespace sparseloom::testing

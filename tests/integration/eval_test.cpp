@@ -11,10 +11,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::filesystem::path shared_cache() {
-  return std::filesystem::path(SPARSELOOM_BINARY).parent_path().parent_path() / "test-cache";
-}
-
 CliResult eval(const std::filesystem::path& out, const std::string& cells) {
   return run_cli({"eval", "--zoo", demo_zoo(), "--soc", "jetson-agx-orin", "--cells", cells, "--goodput-seeds", "1",
                   "--goodput-requests", "100", "--out", out},

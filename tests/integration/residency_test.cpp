@@ -51,11 +51,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Shared with other tests: the first measures this machine's latencies.
-std::filesystem::path shared_cache() {
-  return std::filesystem::path(SPARSELOOM_BINARY).parent_path().parent_path() / "test-cache";
-}
-
 TEST(BenchCommand, ResidencyNamesTheSmallestBudgetThatHoldsEveryPlan) {
   const CliResult result =
       run_cli({"bench", "residency", "--zoo", demo_zoo(), "--budget-bytes", "1000"}, shared_cache());

@@ -11,11 +11,6 @@
 namespace sparseloom::testing {
 namespace {
 
-// One cache for these tests, kept between runs of them: the first measures this machine's latencies.
-std::filesystem::path shared_cache() {
-  return std::filesystem::path(SPARSELOOM_BINARY).parent_path().parent_path() / "test-cache";
-}
-
 std::string workload(double duration_s) {
   return fmt::format(R"({{"format_version": 1, "name": "test", "slo_config": "C3", "duration_s": {}, "arrivals": [
     {{"task": "image", "kind": "poisson", "rate_per_s": 40}},
