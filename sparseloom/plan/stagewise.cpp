@@ -82,19 +82,24 @@ std::vector<StagewiseOptions::Rest> StagewiseOptions::to_go(const Prices& prices
   return result;
 }
 
-StagewiseOptions::Path StagewiseOptions::shortest(const Prices& prices, const Multipliers& m) const {
-  const std::vector<Rest> rest = to_go(prices, m);
-  Path path;
-  double least = kInfinity;
+StagewiseOptions::First StagewiseOptions::first_of(const std::vector<Rest>& rest, const Prices& prices,
+                                                   const Multipliers& m) const {
+  First first;
   for (std::size_t q = 0; q < task_.processors; ++q) {
     for (const Arc& arc : arcs(0, q)) {
       const double total = price(prices, m, q, arc) + rest[q].price;
-      if (total >= least) continue;
-      least = total;
-      path = {0, arc.run + rest[q].latency, arc.loss + rest[q].loss};
+      if (first.arc == nullptr || total < first.price) first = {total, q, &arc};
     }
   }
-  path.cost = least - m.latency * path.latency - m.loss * path.loss;
+  return first;
+}
+
+StagewiseOptions::Path StagewiseOptions::shortest(const Prices& prices, const Multipliers& m) const {
+  const std::vector<Rest> rest = to_go(prices, m);
+  const First first = first_of(rest, prices, m);
+  const Rest& next = rest[first.processor];
+  Path path{0, first.arc->run + next.latency, first.arc->loss + next.loss};
+  path.cost = first.price - m.latency * path.latency - m.loss * path.loss;
   return path;
 }
 
@@ -109,16 +114,9 @@ StagewiseOptions::Path StagewiseOptions::path_of(const std::vector<std::size_t>&
 
 std::vector<std::size_t> StagewiseOptions::shortest_choice(const Prices& prices, const Multipliers& m) const {
   const std::vector<Rest> rest = to_go(prices, m);
+  const First first = first_of(rest, prices, m);
   std::vector<std::size_t> choice(task_.stages);
-  double least = kInfinity;
-  for (std::size_t q = 0; q < task_.processors; ++q) {
-    for (const Arc& arc : arcs(0, q)) {
-      const double total = price(prices, m, q, arc) + rest[q].price;
-      if (total >= least) continue;
-      least = total;
-      choice[0] = arc.variant * task_.processors + q;
-    }
-  }
+  choice[0] = first.arc->variant * task_.processors + first.processor;
   for (std::size_t i = 1; i < task_.stages; ++i) {
     const Rest& next = rest[(i - 1) * task_.processors + choice[i - 1] % task_.processors];
     choice[i] = next.variant * task_.processors + next.processor;

@@ -54,6 +54,12 @@ class StagewiseOptions : public OptionSource {
     double price = 0, latency = 0, loss = 0;
     std::size_t processor = 0, variant = 0;
   };
+  /// Where the cheapest path begins.
+  struct First {
+    double price = 0;  ///< of the whole path
+    std::size_t processor = 0;
+    const Arc* arc = nullptr;
+  };
   class Search;  ///< stagewise_search.cpp
 
   const std::vector<Arc>& arcs(std::size_t i, std::size_t p) const { return arcs_[i * task_.processors + p]; }
@@ -64,6 +70,7 @@ class StagewiseOptions : public OptionSource {
     return (prices.per_second[p] + m.latency) * arc.run + m.loss * arc.loss + prices.per_byte * arc.bytes;
   }
   std::vector<Rest> to_go(const Prices& prices, const Multipliers& m) const;
+  First first_of(const std::vector<Rest>& rest, const Prices& prices, const Multipliers& m) const;
   Path shortest(const Prices& prices, const Multipliers& m) const;
   std::vector<std::size_t> shortest_choice(const Prices& prices, const Multipliers& m) const;
   Path path_of(const std::vector<std::size_t>& choice, const Prices& prices) const;
