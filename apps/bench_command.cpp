@@ -4,11 +4,10 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <vector>
 
-#include "apps/bench_feedback.h"
-#include "apps/bench_planners.h"
+#include "apps/bench_parts.h"
 #include "apps/bench_policies.h"
-#include "apps/bench_residency.h"
 #include "apps/commands.h"
 #include "apps/kernels/bench_kernels.h"
 #include "apps/kernels/bench_model.h"
@@ -227,15 +226,13 @@ std::function<Status()> add_bench(CLI::App& command) {
       ->capture_default_str();
   policies->add_option("--json", decisions->json, "write the figures here");
   policies->add_option("--html", decisions->html, "write a page with a chart here");
-  const auto feedback = add_bench_feedback(command);
-  auto memory = std::make_shared<ResidencyBenchOptions>();
-  CLI::App* residency = add_bench_residency(command, *memory);
-  const auto planners = add_bench_planners(command);
+  const std::vector<BenchPart> parts{add_bench_feedback(command), add_bench_planners(command),
+                                     add_bench_residency(command)};
   return [=] {
-    if (planners.command->parsed()) return planners.run();
-    if (feedback.command->parsed()) return feedback.run();
+    for (const BenchPart& part : parts) {
+      if (part.command->parsed()) return part.run();
+    }
     if (policies->parsed()) return bench_policies(*decisions);
-    if (residency->parsed()) return bench_residency(*memory);
     if (sparse->parsed()) return kernels::bench_kernels(*layers);
     return model->parsed() ? kernels::bench_model(*whole) : bench_engine(*options);
   };

@@ -1,5 +1,3 @@
-#include "apps/bench_feedback.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "apps/bench_parts.h"
 #include "apps/quartiles_json.h"
 #include "apps/setup.h"
 #include "apps/table.h"
@@ -228,7 +227,7 @@ Status bench_feedback(const FeedbackOptions& options) {
 
 }  // namespace
 
-FeedbackBench add_bench_feedback(CLI::App& bench) {
+BenchPart add_bench_feedback(CLI::App& bench) {
   auto options = std::make_shared<FeedbackOptions>();
   CLI::App* feedback =
       bench.add_subcommand("feedback", "a core is slowed down while requests are served: with and without a new plan");

@@ -1,11 +1,10 @@
-#include "apps/bench_planners.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
 
+#include "apps/bench_parts.h"
 #include "apps/quartiles_json.h"
 #include "apps/setup.h"
 #include "apps/table.h"
@@ -163,7 +162,7 @@ Status run(const Options& options) {
 
 }  // namespace
 
-PlannersBench add_bench_planners(CLI::App& bench) {
+BenchPart add_bench_planners(CLI::App& bench) {
   auto options = std::make_shared<Options>();
   CLI::App* command = bench.add_subcommand(
       "planners", "what planning costs, on a zoo and on large made-up problems, and what is proven");

@@ -1,12 +1,12 @@
-#include "apps/bench_residency.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "apps/bench_parts.h"
 #include "apps/setup.h"
 #include "apps/table.h"
 #include "apps/test_data.h"
@@ -19,6 +19,18 @@
 
 namespace sparseloom::apps {
 namespace {
+
+struct Options {
+  std::string zoo, json;
+  std::string planner = "sparseloom";
+  std::string preload = "knapsack";
+  double budget = 0.5;             // share of what full preloading takes
+  std::uint64_t budget_bytes = 0;  // instead of the share, if not 0
+  std::size_t requests = 10'000;
+  std::size_t changes = 200;
+  std::size_t switches = 1'000;
+  double load = 0.7;
+};
 
 // What is promised; each is printed beside what was measured.
 constexpr double kMostHotMs = 1, kMostColdMs = 50, kMostDelayMs = 1, kLeastSaving = 0.28;
@@ -37,7 +49,7 @@ struct Bench {
   std::vector<std::filesystem::path> mapped;  // where files lie that the runtime maps
 };
 
-Result<Bench> prepare(const ResidencyBenchOptions& options) {
+Result<Bench> prepare(const Options& options) {
   Bench bench;
   SL_ASSIGN_OR_RETURN(bench.setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
@@ -134,7 +146,7 @@ struct Play {
   std::size_t requests = 0, changes = 0;
 };
 
-Result<Played> play(const Bench& bench, const ResidencyBenchOptions& options, const Play& what) {
+Result<Played> play(const Bench& bench, const Options& options, const Play& what) {
   const Setup& setup = *bench.setup;
   const auto in_use = [&bench] { return profile::memory_in_use(bench.mapped); };
   const std::vector<double> heat = plan::hotness(bench.planned);
@@ -175,7 +187,7 @@ Result<Played> play(const Bench& bench, const ResidencyBenchOptions& options, co
   return played;
 }
 
-void print(const Play& what, const ResidencyBenchOptions& options, const Played& played, Json& document) {
+void print(const Play& what, const Options& options, const Played& played, Json& document) {
   const run::SoakReport& r = played.report;
   std::vector<double> hot, cold;
   std::size_t refused = 0, steps = 0;
@@ -244,36 +256,7 @@ std::vector<plan::PreloadProblem::Subgraph> chosen(const plan::PreloadProblem& p
   return result;
 }
 
-}  // namespace
-
-CLI::App* add_bench_residency(CLI::App& bench, ResidencyBenchOptions& options) {
-  CLI::App* command = bench.add_subcommand(
-      "residency", "memory of compiled subgraphs: preloading within a budget, plan switches while serving");
-  command->add_option("--zoo", options.zoo, "zoo to serve (default: zoos/demo)");
-  command->add_option("--planner", options.planner, "whose plans are switched")->capture_default_str();
-  command->add_option("--preload", options.preload, "policy that fills the budget at the start: hotness, knapsack")
-      ->capture_default_str();
-  command->add_option("--budget", options.budget, "memory budget, as a share of what full preloading takes")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command->add_option("--budget-bytes", options.budget_bytes, "the same in bytes, instead of the share");
-  command->add_option("--requests", options.requests, "requests under the budget")
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
-  command->add_option("--changes", options.changes, "changes of SLOs among them")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command->add_option("--switches", options.switches, "hot switches measured")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command->add_option("--load", options.load, "of the throughput bound of the plan in force")
-      ->check(CLI::Range(0.01, 1.0))
-      ->capture_default_str();
-  command->add_option("--json", options.json, "write the figures here");
-  return command;
-}
-
-Status bench_residency(const ResidencyBenchOptions& options) {
+Status bench_residency(const Options& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const plan::Preloader preload, plan::find_preloader(options.preload));
   SL_ASSIGN_OR_RETURN(const Bench bench, prepare(options));
@@ -313,6 +296,36 @@ Status bench_residency(const ResidencyBenchOptions& options) {
       verdict(saving >= kLeastSaving && violations[0] <= violations[1]));
   document["memory_saved"] = saving;
   return options.json.empty() ? Status() : write_file(options.json, document.dump(2) + "\n");
+}
+
+}  // namespace
+
+BenchPart add_bench_residency(CLI::App& bench) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = bench.add_subcommand(
+      "residency", "memory of compiled subgraphs: preloading within a budget, plan switches while serving");
+  command->add_option("--zoo", options->zoo, "zoo to serve (default: zoos/demo)");
+  command->add_option("--planner", options->planner, "whose plans are switched")->capture_default_str();
+  command->add_option("--preload", options->preload, "policy that fills the budget at the start: hotness, knapsack")
+      ->capture_default_str();
+  command->add_option("--budget", options->budget, "memory budget, as a share of what full preloading takes")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--budget-bytes", options->budget_bytes, "the same in bytes, instead of the share");
+  command->add_option("--requests", options->requests, "requests under the budget")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  command->add_option("--changes", options->changes, "changes of SLOs among them")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--switches", options->switches, "hot switches measured")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command->add_option("--load", options->load, "of the throughput bound of the plan in force")
+      ->check(CLI::Range(0.01, 1.0))
+      ->capture_default_str();
+  command->add_option("--json", options->json, "write the figures here");
+  return {command, [options] { return bench_residency(*options); }};
 }
 
 }  // namespace sparseloom::apps
