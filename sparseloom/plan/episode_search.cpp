@@ -38,11 +38,11 @@ EpisodeSearch::EpisodeSearch(const Problem& problem, const Costs& costs, const s
       tried_(tasks.size()),
       fastest_(tasks.size()) {
   for (std::size_t t = 0; t < tasks.size(); ++t) {
-    const std::vector<StitchedOption>& options = tasks[t].options;
+    const TaskOptions& options = tasks[t];
     std::size_t rank = 0;  // within its placement; options of one placement stand together, the fastest first
-    for (std::size_t o = 0; o < options.size(); ++o) {
-      stages_[t].push_back(stages_of(costs, t, options[o], tasks[t].meets_accuracy));
-      rank = o > 0 && placed_alike(options[o - 1], options[o]) ? rank + 1 : 0;
+    for (std::size_t o = 0; o < options.count(); ++o) {
+      stages_[t].push_back(stages_of(costs, t, options.at(o), options.meets_accuracy));
+      rank = o > 0 && placed_alike(options.at(o - 1), options.at(o)) ? rank + 1 : 0;
       if (rank == 0) fastest_[t].push_back(o);
       if (rank < kTriedPerPlacement) tried_[t].push_back(o);
     }
@@ -74,14 +74,14 @@ Choice EpisodeSearch::run(const Choice& start, double tie) {
 
 double EpisodeSearch::bottleneck(const Choice& choice) const {
   std::vector<const StitchedOption*> chosen;
-  for (std::size_t t = 0; t < choice.size(); ++t) chosen.push_back(&tasks_[t].options[choice[t]]);
+  for (std::size_t t = 0; t < choice.size(); ++t) chosen.push_back(&tasks_[t].at(choice[t]));
   return bottleneck_of(pools_, chosen);
 }
 
 std::uint64_t EpisodeSearch::bytes_over_budget(const Choice& choice) const {
   if (!memory_budget_) return 0;
   Bytes sum;
-  for (std::size_t t = 0; t < choice.size(); ++t) sum += tasks_[t].options[choice[t]].bytes;
+  for (std::size_t t = 0; t < choice.size(); ++t) sum += tasks_[t].at(choice[t]).bytes;
   return sum > *memory_budget_ ? sum.count - memory_budget_->count : 0;
 }
 

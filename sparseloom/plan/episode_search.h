@@ -10,7 +10,7 @@
 
 namespace sparseloom::plan {
 
-/// By task: index into its options.
+/// By task: which of its options (TaskOptions::at).
 using Choice = std::vector<std::size_t>;
 
 /// Looks for the choice whose episodes are predicted to have the fewest late requests: from several starts it changes

@@ -38,10 +38,10 @@ Result<Plan> SparseloomPlanner::plan(const Problem& problem) const {
                  .run(least.choice, options_.tie);
   }
   Bytes unused = problem.memory_budget.value_or(Bytes{std::numeric_limits<std::uint64_t>::max()});
-  for (std::size_t t = 0; t < tasks.size(); ++t) unused.count -= tasks[t].options[choice[t]].bytes.count;
+  for (std::size_t t = 0; t < tasks.size(); ++t) unused.count -= tasks[t].at(choice[t]).bytes.count;
   std::vector<StitchedOption> chosen;
   for (std::size_t t = 0; t < tasks.size(); ++t) {
-    StitchedOption option = tasks[t].options[choice[t]];
+    StitchedOption option = tasks[t].at(choice[t]);
     if (responses) {
       const Bytes before = option.bytes;
       SL_ASSIGN_OR_RETURN(option, most_accurate_tie(problem, costs, zoo::TaskId(t), option, unused + before));

@@ -1,7 +1,9 @@
 #include "sparseloom/plan/stitched_options.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "sparseloom/base/statistics.h"
@@ -119,26 +121,30 @@ void keep_non_dominated(std::vector<StitchedOption>& options, bool memory, std::
   }
 }
 
-/// Options under every placement with a latency of at most `bound`.
-std::vector<StitchedOption> options_within(const TaskCosts& costs, const std::vector<zoo::Sigma>& sigmas,
-                                           const std::vector<double>& accuracies, double bound, bool memory) {
-  std::vector<StitchedOption> result;
+/// Options under every placement with a latency of at most `bound`, and where there is none the fastest.
+void find_options(const TaskCosts& costs, const std::vector<zoo::Sigma>& sigmas, const std::vector<double>& accuracies,
+                  double bound, bool memory, TaskOptions& result) {
   Placement placement(costs.stages());
+  const auto option = [&](std::size_t s, double latency) -> StitchedOption {
+    return {.sigma = sigmas[s],
+            .placement = placement,
+            .latency = latency,
+            .accuracy = accuracies[s],
+            .busy = costs.busy(sigmas[s], placement),
+            .bytes = costs.bytes(sigmas[s], placement)};
+  };
   do {
     std::vector<StitchedOption> here;
+    std::size_t fastest = 0;
+    double least = kInfinity;
     for (std::size_t s = 0; s < sigmas.size(); ++s) {
       const double latency = costs.latency(sigmas[s], placement);
-      if (!within(latency, bound)) continue;
-      here.push_back({.sigma = sigmas[s],
-                      .placement = placement,
-                      .latency = latency,
-                      .accuracy = accuracies[s],
-                      .busy = costs.busy(sigmas[s], placement),
-                      .bytes = costs.bytes(sigmas[s], placement)});
+      if (latency < least) std::tie(fastest, least) = std::pair(s, latency);
+      if (within(latency, bound)) here.push_back(option(s, latency));
     }
-    keep_non_dominated(here, memory, result);
+    if (here.empty()) result.aside.push_back(option(fastest, least));
+    keep_non_dominated(here, memory, result.options);
   } while (advance(placement, costs.processors()));
-  return result;
 }
 
 /// The accuracy that σ must have: the bound, or the best there is if none reaches it.
@@ -171,7 +177,7 @@ Result<TaskOptions> bound_options(const Problem& problem, const TaskCosts& costs
   // Without the accuracy the request is lost anyway: then as fast as the most accurate can be.
   const bool keep_bound = result.meets_accuracy && result.meets_latency;
   const double bound = keep_bound ? slo.latency.count() : least_latency * (1 + kTie);
-  result.options = options_within(costs, sigmas, sigma_accuracies, bound, memory);
+  find_options(costs, sigmas, sigma_accuracies, bound, memory, result);
   return result;
 }
 
@@ -282,12 +288,16 @@ Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs,
   SL_ASSIGN_OR_RETURN(TaskOptions bound, bound_options(problem, costs.bound[task.index()], task));
   if (!late_binding || largest(costs.pools) < 2) return bound;
   SL_ASSIGN_OR_RETURN(const TaskOptions on_pools, bound_options(problem, costs.late[task.index()], task));
-  std::vector<StitchedOption> all;
-  for (std::size_t preferred = 0; preferred < largest(costs.pools); ++preferred) {
-    for (const StitchedOption& option : on_pools.options) all.push_back(on_members(costs.pools, option, preferred));
-  }
-  for (StitchedOption& option : bound.options) all.push_back(std::move(option));
-  bound.options = std::move(all);
+  const auto with_pools = [&](const std::vector<StitchedOption>& pooled, std::vector<StitchedOption>& options) {
+    std::vector<StitchedOption> all;
+    for (std::size_t preferred = 0; preferred < largest(costs.pools); ++preferred) {
+      for (const StitchedOption& option : pooled) all.push_back(on_members(costs.pools, option, preferred));
+    }
+    std::move(options.begin(), options.end(), std::back_inserter(all));
+    options = std::move(all);
+  };
+  with_pools(on_pools.options, bound.options);
+  with_pools(on_pools.aside, bound.aside);
   return bound;
 }
 

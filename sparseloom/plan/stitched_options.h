@@ -25,8 +25,17 @@ struct TaskOptions {
   /// Per placement, the σ of which no other allowed σ keeps every processor as little busy (and takes as little memory,
   /// if there is a budget). Those with late binding first; by placement, then latency.
   std::vector<StitchedOption> options;
+  /// Out of the others' way: for every placement under which nothing is allowed, the fastest σ that is accurate enough.
+  /// Later than its latency bound even when it runs alone.
+  std::vector<StitchedOption> aside;
   bool meets_accuracy = true;
   bool meets_latency = true;
+
+  std::size_t count() const { return options.size() + aside.size(); }
+  /// `options`, then `aside`.
+  const StitchedOption& at(std::size_t k) const {
+    return k < options.size() ? options[k] : aside[k - options.size()];
+  }
 };
 
 /// Processors of a pool are interchangeable in planning if none is more than this many times as fast as another, in the

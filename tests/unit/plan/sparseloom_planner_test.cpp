@@ -14,6 +14,7 @@ namespace {
 using testing::add_task;
 using testing::chosen;
 using testing::random_world;
+using testing::set_ms;
 using testing::World;
 using testing::world_of;
 
@@ -154,19 +155,33 @@ TEST(Throughput, BottleneckIsTheLeastForOtherNumbersOfProcessors) {
   }
 }
 
-TEST(Responses, NeverMissesAnSloThatCanBeMetAndStatesTheGapTruly) {
+TEST(Responses, KeepsAccuracyWhereItCanAndStatesTheGapTruly) {
   for (unsigned seed = 0; seed < 100; ++seed) {
     const World world = random_world(seed, 3, 4, 2, 2);
     const Plan fastest = throughput_plan(world);
     const Plan plan = response_plan(world);
     for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-      EXPECT_EQ(plan.tasks[t].meets_latency, fastest.tasks[t].meets_latency) << "seed " << seed << " task " << t;
       EXPECT_EQ(plan.tasks[t].meets_accuracy, fastest.tasks[t].meets_accuracy) << "seed " << seed << " task " << t;
     }
-    const double gap = 1 - fastest.bottleneck / plan.bottleneck;
+    const double gap = std::max(0.0, 1 - fastest.bottleneck / plan.bottleneck);
     EXPECT_NEAR(plan.gap, gap, 1e-9) << "seed " << seed;
     EXPECT_EQ(plan.optimal, plan.gap == 0) << "seed " << seed;
   }
+}
+
+// Alone, every task keeps its bound on the fast processor and only there. Where the long one runs, though, the short
+// ones that come after it are late.
+TEST(Responses, GivesATaskUpWhereItWouldOnlyMakeTheOthersLate) {
+  World world = world_of(2);
+  world.soc.processors[1].kind = "cpu x1, slow";
+  add_task(world, "long", 1, {{"dense", 5, 0.9}}, {0.9, from_ms(5.5)});
+  for (const char* name : {"b", "c", "d"}) add_task(world, name, 1, {{"dense", 1, 0.9}}, {0.9, from_ms(2)});
+  for (std::size_t t = 0; t < 4; ++t) set_ms(world, t, 0, 0, 1, 20);
+
+  const Plan plan = response_plan(world);
+  EXPECT_FALSE(plan.tasks[0].meets_latency) << "and says so";
+  EXPECT_EQ(predict_episodes(world.problem(), plan).violation_rate, 0.25) << "it alone is late";
+  EXPECT_EQ(predict_episodes(world.problem(), throughput_plan(world)).violation_rate, 0.375);
 }
 
 TEST(Responses, IsPredictedToViolateNoMoreThanThroughputOrAnyBaselineThatKeepsAccuracy) {
