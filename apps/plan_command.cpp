@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "apps/commands.h"
+#include "apps/latency_json.h"
 #include "apps/missed.h"
 #include "apps/setup.h"
 #include "apps/table.h"
@@ -17,9 +18,13 @@
 #include "sparseloom/plan/predict.h"
 #include "sparseloom/plan/slo_file.h"
 #include "sparseloom/plan/sparseloom_planner.h"
+#include "sparseloom/sched/standard_workloads.h"
+#include "sparseloom/simulate/rehearsal.h"
 
 namespace sparseloom::apps {
 namespace {
+
+constexpr std::string_view kPolicy = "edf";  // what is predicted of a rate is predicted under the default policy
 
 struct Options {
   std::string zoo;
@@ -30,6 +35,8 @@ struct Options {
   std::string estimates = "value";
   std::string memory;
   std::vector<std::string> backends;
+  double rate = 0;
+  std::string percentile;
   std::string json;
   bool explain = false;
 };
@@ -39,6 +46,7 @@ struct Outcome {
   plan::Plan plan;
   Seconds planning{0};
   std::optional<plan::Prediction> prediction;  // none where the operating system decides what runs when
+  std::optional<simulate::Rehearsal> load;     // the rate that was asked for, rehearsed
   Bytes resident;
   std::vector<plan::TaskExplanation> why;
 };
@@ -79,6 +87,20 @@ Result<std::optional<Bytes>> parse_memory(const std::string& text) {
                text);
 }
 
+// "p99": 0.99.
+Result<std::optional<double>> parse_percentile(const Options& options) {
+  const std::string& text = options.percentile;
+  if (text.empty()) return std::optional<double>();
+  double value = 0;
+  const char* const end = text.data() + text.size();
+  const bool named = text.front() == 'p';
+  const auto [rest, failure] = std::from_chars(text.data() + 1, end, value);
+  if (!named || failure != std::errc() || rest != end || !(value >= 50 && value < 100)) {
+    return error(Code::kInvalidArgument, "--percentile: '{}'; allowed are p50 to p99.9", text);
+  }
+  return std::optional(value / 100);
+}
+
 // Bounds by their name on the grid, or from a file.
 Result<plan::SloConfig> read_slos(const std::string& name, const Setup& setup, const profile::Profile& profile) {
   if (const auto indices = plan::parse_grid_name(name); indices.ok()) {
@@ -105,7 +127,7 @@ double throughput_qps(const plan::Plan& plan) {
   return static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
 }
 
-Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcome) {
+Json to_json(const Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
   Json tasks = Json::array();
   for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
     const plan::TaskPlan& task = outcome.plan.tasks[t];
@@ -122,6 +144,10 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
              {"meets_slo", task.meets_slo()},
              {"meets_latency", task.meets_latency},
              {"meets_accuracy", task.meets_accuracy}};
+    if (outcome.load) {
+      row["predicted_latency_ms"] = latency_json(outcome.load->tasks[t]);
+      row["predicted_violation_rate"] = outcome.load->tasks[t].violation_rate();
+    }
     if (!outcome.why.empty()) row["why"] = outcome.why[t].text;
     tasks.push_back(std::move(row));
   }
@@ -139,7 +165,22 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Outcome& outc
     document["predicted_violation_rate"] = outcome.prediction->violation_rate;
     document["predicted_worst_ratio"] = outcome.prediction->worst_ratio;
   }
+  if (options.rate > 0) document["rate_per_s"] = options.rate;
+  if (!options.percentile.empty()) document["percentile"] = options.percentile;
   return document;
+}
+
+// What a task's requests take when they come as often as was asked.
+void print_load(const Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
+  Table table({"task", "p50 / p95 / p99 ms", "bound ms", "late %"});
+  for (std::size_t t = 0; t < outcome.load->tasks.size(); ++t) {
+    const simulate::Metrics& m = outcome.load->tasks[t];
+    table.add({setup.zoo.tasks[t].name,
+               fmt::format("{:.2f} / {:.2f} / {:.2f}", to_ms(m.p50), to_ms(m.p95), to_ms(m.p99)),
+               fmt::format("{:.2f}", to_ms(slo.slos[t].latency)), fmt::format("{:.2f}", 100 * m.violation_rate())});
+  }
+  fmt::print("\nat {} requests/s, arriving by chance, tasks equally likely (predicted, policy {})\n{}", options.rate,
+             kPolicy, table.text());
 }
 
 std::string proof_text(const plan::Plan& plan) {
@@ -148,7 +189,7 @@ std::string proof_text(const plan::Plan& plan) {
   return fmt::format("at best {:.1f} % less", 100 * plan.gap);
 }
 
-void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcome) {
+void print(const Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
   std::vector<std::string> placements;
   Table table({"task", "variant per stage", "placement", "latency ms", "bound ms", "accuracy %", "bound %", "met"});
   for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
@@ -164,7 +205,10 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcom
   const std::string proof = proof_text(outcome.plan);
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
              to_ms(outcome.plan.bottleneck), proof, throughput_qps(outcome.plan));
-  if (outcome.prediction) {
+  if (outcome.load) {
+    fmt::print("planned for {} requests/s{}\n", options.rate,
+               options.percentile.empty() ? "" : ", to keep the latency bounds at " + options.percentile);
+  } else if (outcome.prediction) {
     fmt::print("episodes (predicted): {:.1f} % of requests violate; the slowest takes {:.2f} of its bound\n",
                100 * outcome.prediction->violation_rate, outcome.prediction->worst_ratio);
   } else {
@@ -173,9 +217,25 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Outcome& outcom
         "of perfect sharing, episodes are not predicted\n");
   }
   fmt::print("resident: {:.1f} MiB; planned in {:.2f} ms\n", to_mib(outcome.resident), to_ms(outcome.planning));
+  if (outcome.load) print_load(setup, slo, options, outcome);
   for (std::size_t t = 0; t < outcome.why.size(); ++t) {
     fmt::print("\n{}: {}\n", setup.zoo.tasks[t].name, outcome.why[t].text);
   }
+}
+
+sched::Workload poisson(const Setup& setup, double rate) {
+  constexpr std::size_t kRequests = 20'000;
+  return sched::poisson(setup.zoo.tasks.size(), rate, kRequests, 0);
+}
+
+Result<simulate::Rehearsal> rehearse(const soc::Soc& soc, const plan::SloConfig& slo, const plan::Plan& plan,
+                                     const sched::Workload& workload) {
+  return simulate::rehearse({.workload = workload,
+                             .slos = slo.slos,
+                             .plan = std::make_shared<const plan::Plan>(plan),
+                             .pools = soc::find_pools(soc),
+                             .stop = &interrupted()},
+                            kPolicy);
 }
 
 Status run(const Options& options) {
@@ -192,6 +252,11 @@ Status run(const Options& options) {
   if (throughput != nullptr) planner = throughput.get();
   SL_ASSIGN_OR_RETURN(const auto estimates, parse_estimates(options.estimates));
   SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
+  SL_ASSIGN_OR_RETURN(const auto percentile, parse_percentile(options));
+  if (percentile && options.rate == 0) {
+    return error(Code::kInvalidArgument, "--percentile {}: of requests that arrive how often? Give --rate",
+                 options.percentile);
+  }
 
   const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
   SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path, options.soc));
@@ -199,23 +264,32 @@ Status run(const Options& options) {
   SL_ASSIGN_OR_RETURN(profile::Profile profile, read_profile(*setup));
   profile.use_estimates = estimates;
   SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, read_slos(options.slo, *setup, profile));
-  const plan::Problem problem{setup->zoo, soc, profile, slo, memory};
+  plan::Problem problem{setup->zoo, soc, profile, slo, memory};
+  plan::Load load;
+  if (options.rate > 0) {
+    load = sched::load_of(poisson(*setup, options.rate));
+    load.percentile = percentile;
+    problem.load = &load;
+  }
 
   Outcome outcome;
   const auto start = std::chrono::steady_clock::now();
   SL_ASSIGN_OR_RETURN(outcome.plan, planner->plan(problem));
   outcome.planning = std::chrono::steady_clock::now() - start;
   if (std::none_of(outcome.plan.tasks.begin(), outcome.plan.tasks.end(), [](const auto& t) { return t.shared; })) {
-    outcome.prediction = plan::predict_episodes(problem, outcome.plan);
+    outcome.prediction = plan::predict_responses(problem, outcome.plan);
+    if (options.rate > 0) {
+      SL_ASSIGN_OR_RETURN(outcome.load, rehearse(soc, slo, outcome.plan, poisson(*setup, options.rate)));
+    }
   }
   outcome.resident = plan::resident_bytes(profile, outcome.plan);
   if (options.explain) {
     SL_ASSIGN_OR_RETURN(outcome.why, plan::explain(problem, outcome.plan));
   }
   if (!options.json.empty()) {
-    SL_RETURN_IF_ERROR(write_file(options.json, to_json(*setup, slo, outcome).dump(2) + "\n"));
+    SL_RETURN_IF_ERROR(write_file(options.json, to_json(*setup, slo, options, outcome).dump(2) + "\n"));
   }
-  print(*setup, slo, outcome);
+  print(*setup, slo, options, outcome);
   return {};
 }
 
@@ -236,6 +310,14 @@ std::function<Status()> add_plan(CLI::App& command) {
   command.add_option("--memory", options->memory,
                      "budget for the plan's compiled subgraphs, in bytes or as 20MiB (default: none)");
   command.add_option("--backend", options->backends, kBackendHelp);
+  command
+      .add_option(
+          "--rate", options->rate,
+          "requests/s that are to be served, tasks equally likely: planned for (planner sparseloom) and predicted "
+          "(default: episodes)")
+      ->check(CLI::Range(1e-3, 1e9));
+  command.add_option("--percentile", options->percentile,
+                     "with --rate: latency bounds shall be kept by so many of a task's requests, e.g. p99");
   command.add_flag("--explain", options->explain, "say for every task which bound decides and what it excludes");
   command.add_option("--json", options->json, "also write the plan to this file");
   return [options] { return run(*options); };

@@ -51,6 +51,21 @@ struct Plan {
   double gap = 0;        ///< otherwise: (bottleneck - proven lower bound) / bottleneck
 };
 
+/// A request that comes.
+struct TimedArrival {
+  Seconds at{0};
+  zoo::TaskId task;
+};
+using ArrivalSequence = std::vector<TimedArrival>;  ///< in order of time, on an idle machine
+
+/// What a plan has to expect, besides its SLOs. sched::load_of() makes one.
+struct Load {
+  std::vector<ArrivalSequence> samples;  ///< of what may come; each is looked at by itself
+  /// Share of a task's requests that shall be predicted to keep its latency bound, e.g. 0.99; none: as many as
+  /// possible.
+  std::optional<double> percentile{};
+};
+
 /// What planning needs; the referenced objects must outlive the call. With soc::confined() the SoC offers some backends
 /// only, and the profile may be of all of them.
 struct Problem {
@@ -60,6 +75,8 @@ struct Problem {
   const SloConfig& slo;
   /// Memory that the plan's compiled subgraphs may take together (TaskCosts::bytes). None: all there is.
   std::optional<Bytes> memory_budget{};
+  /// Requests that are to be expected. None: episodes (design: Episode). Only `sparseloom` makes use of it.
+  const Load* load = nullptr;
 };
 
 /// A rule that makes a plan. Stateless and thread-safe.

@@ -28,10 +28,24 @@ std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks, std::siz
   return orders;
 }
 
+std::vector<ArrivalSequence> episodes(const std::vector<Slo>& slos, std::size_t processors, std::size_t limit) {
+  std::vector<ArrivalSequence> result;
+  for (const auto& order : episode_orders(slos.size(), limit)) {
+    ArrivalSequence& episode = result.emplace_back();
+    Seconds at{0};
+    for (const zoo::TaskId task : order) {
+      episode.push_back({at, task});
+      at += slos[task.index()].latency / static_cast<double>(processors);
+    }
+  }
+  return result;
+}
+
 /// One request being played, and what the episodes so far sum up to.
-struct EpisodeModel::Scratch {
+struct ResponseModel::Scratch {
   struct Request {
     const Stages* stages = nullptr;
+    std::size_t task = 0;
     double bound = 0;
     double arrival = 0;
     double deadline = 0;
@@ -40,6 +54,7 @@ struct EpisodeModel::Scratch {
   };
   std::vector<Request> requests;  ///< those that still have stages, in order of arrival
   std::vector<double> free_at;    ///< by processor
+  std::vector<double> counted;    ///< by task: its requests that have finished
   Prediction sum;
 
   /// When the processor is free that would run the request's next stage.
@@ -54,47 +69,48 @@ struct EpisodeModel::Scratch {
     return free_at[first->index()];
   }
 
-  /// A request finished after `ratio` times its latency bound.
-  void count(double ratio, bool accurate, double scatter) {
+  /// A request of a task finished after `ratio` times its latency bound.
+  void count(std::size_t task, double ratio, bool accurate, double scatter) {
+    const double late = accurate ? 1 / (1 + std::exp((1 - ratio) / scatter)) : 1;
     sum.violation_rate += ratio > 1 + 1e-9 || !accurate ? 1 : 0;
-    sum.expected_violation_rate += accurate ? 1 / (1 + std::exp((1 - ratio) / scatter)) : 1;
+    sum.expected_violation_rate += late;
+    sum.expected_by_task[task] += late;
     sum.worst_ratio = std::max(sum.worst_ratio, ratio);
     sum.mean_ratio += ratio;
+    ++counted[task];
   }
 };
 
-EpisodeModel::EpisodeModel(const std::vector<Slo>& slos, soc::Pools pools, const PredictOptions& options)
-    : pools_(std::move(pools)), options_(options), orders_(episode_orders(slos.size(), options.max_orders)) {
+ResponseModel::ResponseModel(const std::vector<Slo>& slos, soc::Pools pools, std::vector<ArrivalSequence> arrivals,
+                             const PredictOptions& options)
+    : pools_(std::move(pools)), options_(options), arrivals_(std::move(arrivals)) {
   for (const Slo& slo : slos) bounds_.push_back(slo.latency.count());
 }
 
-Prediction EpisodeModel::predict(const std::vector<const Stages*>& tasks) const {
-  if (tasks.empty()) return {};
+Prediction ResponseModel::predict(const std::vector<const Stages*>& tasks) const {
   Scratch scratch;
-  for (const auto& order : orders_) play(order, tasks, scratch);
-  const double requests = static_cast<double>(orders_.size() * tasks.size());
+  scratch.sum.expected_by_task.assign(tasks.size(), 0.0);
+  scratch.counted.assign(tasks.size(), 0.0);
+  for (const ArrivalSequence& sequence : arrivals_) play(sequence, tasks, scratch);
+  const double requests = std::accumulate(scratch.counted.begin(), scratch.counted.end(), 0.0);
+  if (requests == 0) return scratch.sum;
   scratch.sum.violation_rate /= requests;
   scratch.sum.expected_violation_rate /= requests;
   scratch.sum.mean_ratio /= requests;
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    scratch.sum.expected_by_task[t] /= std::max(scratch.counted[t], 1.0);
+  }
   return scratch.sum;
 }
 
-void EpisodeModel::play(const std::vector<zoo::TaskId>& order, const std::vector<const Stages*>& tasks,
-                        Scratch& scratch) const {
+void ResponseModel::play(const ArrivalSequence& arrivals, const std::vector<const Stages*>& tasks,
+                         Scratch& scratch) const {
   auto& requests = scratch.requests;
   requests.clear();
-  const std::size_t processors = pools_.of.size();
-  scratch.free_at.assign(processors, 0.0);
-  double arrival = 0;
-  for (const zoo::TaskId id : order) {
-    const std::size_t task = id.index();
-    const double bound = bounds_[task];
-    requests.push_back({tasks[task], bound, arrival, arrival + bound, 0, arrival});
-    arrival += bound / static_cast<double>(processors);
-  }
+  scratch.free_at.assign(pools_.of.size(), 0.0);
   // The stage that starts next, over all processors, is fixed one at a time: whatever starts later finishes later, so
   // it cannot make ready anything that would have competed for this start.
-  while (!requests.empty()) {
+  for (auto arrival = arrivals.begin(); !requests.empty() || arrival != arrivals.end();) {
     std::size_t next = 0;
     double next_start = std::numeric_limits<double>::infinity();
     for (std::size_t r = 0; r < requests.size(); ++r) {
@@ -106,20 +122,32 @@ void EpisodeModel::play(const std::vector<zoo::TaskId>& order, const std::vector
         next_start = start;
       }
     }
+    if (arrival != arrivals.end() && arrival->at.count() <= next_start) {  // it may start as early
+      const std::size_t task = arrival->task.index();
+      const double at = arrival->at.count();
+      requests.push_back({tasks[task], task, bounds_[task], at, at + bounds_[task], 0, at});
+      ++arrival;
+      continue;
+    }
     Scratch::Request& request = requests[next];
     const Stages& stages = *request.stages;
     request.ready = next_start + stages.seconds[request.stage] * options_.slowdown;
     scratch.free_for(request, pools_) = request.ready;
     if (++request.stage < stages.seconds.size()) continue;
-    scratch.count((request.ready - request.arrival) / request.bound, stages.accurate, options_.scatter);
+    scratch.count(request.task, (request.ready - request.arrival) / request.bound, stages.accurate, options_.scatter);
     requests.erase(requests.begin() + static_cast<std::ptrdiff_t>(next));
   }
 }
 
-Prediction predict_episodes(const Problem& problem, const Plan& plan, const PredictOptions& options) {
+std::vector<ArrivalSequence> arrivals_of(const Problem& problem) {
+  if (problem.load != nullptr) return problem.load->samples;
+  return episodes(problem.slo.slos, std::max<std::size_t>(problem.soc.processors.size(), 1));
+}
+
+Prediction predict_responses(const Problem& problem, const Plan& plan, const PredictOptions& options) {
   const std::vector<TaskPlan>& tasks = plan.tasks;
-  std::vector<EpisodeModel::Stages> stages(tasks.size());
-  std::vector<const EpisodeModel::Stages*> pointers;
+  std::vector<ResponseModel::Stages> stages(tasks.size());
+  std::vector<const ResponseModel::Stages*> pointers;
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
       stages[t].seconds.push_back(stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i)).count());
@@ -129,7 +157,7 @@ Prediction predict_episodes(const Problem& problem, const Plan& plan, const Pred
     stages[t].accurate = tasks[t].meets_accuracy;
     pointers.push_back(&stages[t]);
   }
-  return EpisodeModel(problem.slo.slos, soc::find_pools(problem.soc), options).predict(pointers);
+  return ResponseModel(problem.slo.slos, soc::find_pools(problem.soc), arrivals_of(problem), options).predict(pointers);
 }
 
 }  // namespace sparseloom::plan

@@ -14,6 +14,11 @@ constexpr std::size_t kMostOrders = 24;
 /// more than `limit`; else `limit` shuffles that are the same on every machine.
 std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks, std::size_t limit = kMostOrders);
 
+/// These as arrivals (design: Episode): one request per task, each B/P after its predecessor; B is the predecessor's
+/// latency bound, P = `processors`, at least 1.
+std::vector<ArrivalSequence> episodes(const std::vector<Slo>& slos, std::size_t processors,
+                                      std::size_t limit = kMostOrders);
+
 struct PredictOptions {
   /// How far measured response times scatter about predicted ones, as a share of the latency bound: a request predicted
   /// to take exactly its bound is late half of the time, one predicted to take (1 - scatter) of it 27 %, (1 - 3
@@ -21,25 +26,25 @@ struct PredictOptions {
   double scatter = 0.05;
   /// Every stage takes this many times its profiled latency (memory contention, a hot machine).
   double slowdown = 1.0;
-  /// Orders that are played: all T! if they are no more, else this many drawn from a fixed seed.
-  std::size_t max_orders = kMostOrders;
 };
 
-/// What episodes under a plan are predicted to look like. Shares are of all requests.
+/// What requests under a plan are predicted to look like. Shares are of all requests.
 struct Prediction {
-  double violation_rate = 0;           ///< requests that finish after their bound, or whose accuracy is too low
-  double expected_violation_rate = 0;  ///< the same, given the scatter of response times
+  double violation_rate = 0;             ///< requests that finish after their bound, or whose accuracy is too low
+  double expected_violation_rate = 0;    ///< the same, given the scatter of response times
+  std::vector<double> expected_by_task;  ///< the same, of the task's requests; 0 without any
   double worst_ratio = 0;  ///< largest response time / latency bound: 1/worst_ratio is the slow-down that is left
   double mean_ratio = 0;
 };
 
-/// Plays episodes (design: one request per task in some order, each arriving B/P after its predecessor, from idle) by
-/// list scheduling: a processor runs one stage at a time, of the ready ones the one with the earliest deadline (ties:
-/// earlier arrival), never preempted; with late binding it may be any of the placed one's pool, and the one that is
-/// free first runs it. Reusable for many plans of one problem; const methods are thread-safe.
-class EpisodeModel {
+/// Plays arrivals by list scheduling: a processor runs one stage at a time, of the ready ones the one with the earliest
+/// deadline (ties: earlier arrival), never preempted in one; with late binding it may be any of the placed one's pool,
+/// and the one that is free first runs it. Reusable for many plans of one problem; const methods are thread-safe.
+class ResponseModel {
  public:
-  EpisodeModel(const std::vector<Slo>& slos, soc::Pools pools, const PredictOptions& options = {});
+  /// `arrivals`: each sequence is played from idle, in order of time.
+  ResponseModel(const std::vector<Slo>& slos, soc::Pools pools, std::vector<ArrivalSequence> arrivals,
+                const PredictOptions& options = {});
 
   /// One task's stages, as the model plays them: seconds and processor per stage.
   struct Stages {
@@ -48,20 +53,23 @@ class EpisodeModel {
     bool late_binding = false;
     bool accurate = true;  ///< false: every request violates its accuracy bound
   };
-  /// `tasks`: one per SLO. O(orders · T² · S · processors per pool).
+  /// `tasks`: one per SLO. O(requests · requests inside at once · S · processors per pool).
   Prediction predict(const std::vector<const Stages*>& tasks) const;
 
  private:
   struct Scratch;
-  void play(const std::vector<zoo::TaskId>& order, const std::vector<const Stages*>& tasks, Scratch& scratch) const;
+  void play(const ArrivalSequence& arrivals, const std::vector<const Stages*>& tasks, Scratch& scratch) const;
 
   std::vector<double> bounds_;
   soc::Pools pools_;
   PredictOptions options_;
-  std::vector<std::vector<zoo::TaskId>> orders_;
+  std::vector<ArrivalSequence> arrivals_;
 };
 
-/// Prediction for a whole plan.
-Prediction predict_episodes(const Problem& problem, const Plan& plan, const PredictOptions& options = {});
+/// What the problem's planner has to expect: its load's arrivals, or episodes.
+std::vector<ArrivalSequence> arrivals_of(const Problem& problem);
+
+/// Prediction for a whole plan, of arrivals_of(problem).
+Prediction predict_responses(const Problem& problem, const Plan& plan, const PredictOptions& options = {});
 
 }  // namespace sparseloom::plan

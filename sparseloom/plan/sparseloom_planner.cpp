@@ -3,7 +3,7 @@
 #include <limits>
 #include <utility>
 
-#include "sparseloom/plan/episode_search.h"
+#include "sparseloom/plan/response_search.h"
 #include "sparseloom/plan/stitched_options.h"
 
 namespace sparseloom::plan {
@@ -34,8 +34,8 @@ Result<Plan> SparseloomPlanner::plan(const Problem& problem) const {
   SL_ASSIGN_OR_RETURN(const BottleneckResult least, least_bottleneck(costs.pools, tasks, problem.memory_budget));
   Choice choice = least.choice;
   if (responses && !tasks.empty()) {
-    choice = EpisodeSearch(problem, costs, tasks, options_.predict, options_.max_predictions)
-                 .run(least.choice, options_.tie);
+    choice = ResponseSearch(problem, costs, tasks, options_.predict, options_.max_predictions)
+                 .run(least.choice, problem.load == nullptr ? options_.tie : options_.tie_under_load);
   }
   Bytes unused = problem.memory_budget.value_or(Bytes{std::numeric_limits<std::uint64_t>::max()});
   for (std::size_t t = 0; t < tasks.size(); ++t) unused.count -= tasks[t].at(choice[t]).bytes.count;

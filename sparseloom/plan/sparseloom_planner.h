@@ -15,8 +15,10 @@ struct SparseloomOptions {
   bool late_binding = true;
   /// Stages are planned 5 % slower than profiled: processors that work at the same time share memory.
   PredictOptions predict{.slowdown = 1.05};
-  /// Plans whose expected violation rates differ by no more are ties.
+  /// Plans whose expected violation rates differ by no more are ties; of those for a load, where one in a hundred
+  /// counts.
   double tie = 0.005;
+  double tie_under_load = 0.0005;
   /// Plans whose episodes are predicted, at most: bounds planning time however many tasks and processors there are.
   std::size_t max_predictions = 3000;
 };

@@ -33,9 +33,7 @@ struct TaskOptions {
 
   std::size_t count() const { return options.size() + aside.size(); }
   /// `options`, then `aside`.
-  const StitchedOption& at(std::size_t k) const {
-    return k < options.size() ? options[k] : aside[k - options.size()];
-  }
+  const StitchedOption& at(std::size_t k) const { return k < options.size() ? options[k] : aside[k - options.size()]; }
 };
 
 /// Processors of a pool are interchangeable in planning if none is more than this many times as fast as another, in the

@@ -46,8 +46,8 @@ Result<std::shared_ptr<const plan::Plan>> Replanner::consider(const std::vector<
   const profile::Profile corrected = slowed(in_.profile, slowdowns);
   const plan::Problem problem{in_.zoo, in_.soc, corrected, in_.slo};
   SL_ASSIGN_OR_RETURN(plan::Plan plan, in_.planner.plan(problem));
-  const double now = plan::predict_episodes(problem, *active_).expected_violation_rate;
-  const double then = plan::predict_episodes(problem, plan).expected_violation_rate;
+  const double now = plan::predict_responses(problem, *active_).expected_violation_rate;
+  const double then = plan::predict_responses(problem, plan).expected_violation_rate;
   if (now - then < options_.worth) return none;
   // What runs is compared with the quiet machine's profile, whatever it was planned with.
   for (plan::TaskPlan& task : plan.tasks) {

@@ -1,6 +1,14 @@
 #include "sparseloom/sched/standard_workloads.h"
 
+#include <algorithm>
+
 namespace sparseloom::sched {
+namespace {
+
+// Of a load: enough for one request in a hundred to show, few enough to be played for thousands of plans.
+constexpr std::size_t kDraws = 4, kRequestsPerDraw = 75;
+
+}  // namespace
 
 Workload episode(const std::vector<zoo::TaskId>& order, const std::vector<plan::Slo>& slos, std::size_t processors) {
   Workload workload;
@@ -36,6 +44,22 @@ Workload poisson(std::size_t tasks, double rate_per_s, std::size_t requests, std
                                  .rate_per_s = rate_per_s / static_cast<double>(tasks)});
   }
   return workload;
+}
+
+plan::Load load_of(const Workload& workload) {
+  Workload drawn = workload;
+  for (Arrivals& entry : drawn.arrivals) {
+    entry.requests = entry.requests == 0 ? kRequestsPerDraw : std::min(entry.requests, kRequestsPerDraw);
+  }
+  plan::Load load;
+  for (std::size_t k = 0; k < kDraws; ++k) {
+    drawn.seed = workload.seed + 1 + k;
+    plan::ArrivalSequence& sample = load.samples.emplace_back();
+    for (const Arrival& arrival : open_loop_arrivals(drawn)) {
+      if (sample.size() < kRequestsPerDraw) sample.push_back({arrival.at, arrival.task});
+    }
+  }
+  return load;
 }
 
 }  // namespace sparseloom::sched

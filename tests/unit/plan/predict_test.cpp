@@ -10,7 +10,7 @@
 namespace sparseloom::plan {
 namespace {
 
-using Stages = EpisodeModel::Stages;
+using Stages = ResponseModel::Stages;
 
 Slo bound_ms(double ms) { return {0.0, from_ms(ms)}; }
 Stages whole(double ms, std::size_t processor) { return {{ms / 1e3}, testing::placement({processor}), false, true}; }
@@ -18,9 +18,13 @@ Stages open(double ms, std::size_t processor) { return {{ms / 1e3}, testing::pla
 soc::Pools unlike(std::size_t processors) { return soc::find_pools(testing::random_world(1, 0, 1, 1, processors).soc); }
 soc::Pools alike(std::size_t processors) { return soc::find_pools(testing::world_of(processors).soc); }
 
+ResponseModel on_episodes(const std::vector<Slo>& slos, const soc::Pools& pools, const PredictOptions& options = {}) {
+  return {slos, pools, episodes(slos, pools.of.size()), options};
+}
+
 TEST(Predict, ARequestAloneTakesItsLatency) {
   const Stages task{{0.001, 0.002}, testing::placement({0, 1}), false, true};
-  const Prediction p = EpisodeModel({bound_ms(4)}, unlike(2)).predict({&task});
+  const Prediction p = on_episodes({bound_ms(4)}, unlike(2)).predict({&task});
   EXPECT_DOUBLE_EQ(p.worst_ratio, 0.75);
   EXPECT_EQ(p.violation_rate, 0);
 }
@@ -29,37 +33,37 @@ TEST(Predict, OnOneProcessorTheSecondRequestArrivesAfterTheFirstsBound) {
   // P = 1: the second arrives B = 4 ms after the first, which is done after 3.
   const Stages a = whole(3, 0);
   const Stages b = whole(3, 0);
-  EXPECT_DOUBLE_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, unlike(1)).predict({&a, &b}).worst_ratio, 0.75);
+  EXPECT_DOUBLE_EQ(on_episodes({bound_ms(4), bound_ms(4)}, unlike(1)).predict({&a, &b}).worst_ratio, 0.75);
 }
 
 TEST(Predict, OnASharedProcessorTheSecondRequestWaits) {
   // P = 2: the second arrives at 2 ms, waits until 3, ends at 6: 4 ms, its bound; and 0.1 ms more is late.
   const Stages a = whole(3, 0);
   const Stages b = whole(3, 0);
-  EXPECT_DOUBLE_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, unlike(2)).predict({&a, &b}).worst_ratio, 1.0);
-  EXPECT_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, unlike(2)).predict({&a, &b}).violation_rate, 0);
+  EXPECT_DOUBLE_EQ(on_episodes({bound_ms(4), bound_ms(4)}, unlike(2)).predict({&a, &b}).worst_ratio, 1.0);
+  EXPECT_EQ(on_episodes({bound_ms(4), bound_ms(4)}, unlike(2)).predict({&a, &b}).violation_rate, 0);
   PredictOptions slower;
   slower.slowdown = 1.05;
-  EXPECT_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, unlike(2), slower).predict({&a, &b}).violation_rate, 0.5);
+  EXPECT_EQ(on_episodes({bound_ms(4), bound_ms(4)}, unlike(2), slower).predict({&a, &b}).violation_rate, 0.5);
 }
 
 TEST(Predict, OnProcessorsOfTheirOwnNobodyWaits) {
   const Stages a = whole(3, 0);
   const Stages b = whole(3, 1);
-  EXPECT_DOUBLE_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, unlike(2)).predict({&a, &b}).worst_ratio, 0.75);
+  EXPECT_DOUBLE_EQ(on_episodes({bound_ms(4), bound_ms(4)}, unlike(2)).predict({&a, &b}).worst_ratio, 0.75);
 }
 
 TEST(Predict, BoundLateWhoeverIsFreeTakesTheNext) {
   const Stages a = whole(3, 0);
   const Stages b = open(3, 0);
   const auto worst_ratio = [&](const soc::Pools& pools) {
-    return EpisodeModel({bound_ms(4), bound_ms(4)}, pools).predict({&a, &b}).worst_ratio;
+    return on_episodes({bound_ms(4), bound_ms(4)}, pools).predict({&a, &b}).worst_ratio;
   };
   EXPECT_DOUBLE_EQ(worst_ratio(unlike(2)), 1.0);  // in one of the two orders
   EXPECT_DOUBLE_EQ(worst_ratio(alike(2)), 1.0);   // b prefers the free processor 0, where a then has to wait
   const Stages elsewhere = open(3, 1);
-  EXPECT_DOUBLE_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, alike(2)).predict({&a, &elsewhere}).worst_ratio, 0.75);
-  EXPECT_DOUBLE_EQ(EpisodeModel({bound_ms(4), bound_ms(4)}, alike(2)).predict({&b, &b}).worst_ratio, 0.75);
+  EXPECT_DOUBLE_EQ(on_episodes({bound_ms(4), bound_ms(4)}, alike(2)).predict({&a, &elsewhere}).worst_ratio, 0.75);
+  EXPECT_DOUBLE_EQ(on_episodes({bound_ms(4), bound_ms(4)}, alike(2)).predict({&b, &b}).worst_ratio, 0.75);
 }
 
 TEST(Predict, OfThoseThatWaitTheEarlierDeadlineGoesFirst) {
@@ -68,7 +72,7 @@ TEST(Predict, OfThoseThatWaitTheEarlierDeadlineGoesFirst) {
   const Stages a = whole(10, 0);
   const Stages b = whole(4, 0);
   const Stages c = whole(2, 0);
-  const EpisodeModel model({bound_ms(10), bound_ms(20), bound_ms(5)}, unlike(10));
+  const ResponseModel model = on_episodes({bound_ms(10), bound_ms(20), bound_ms(5)}, unlike(10));
   const Prediction p = model.predict({&a, &b, &c});
   // By hand, over the 6 orders (arrival gaps: a 1, b 2, c 0.5), finishing times minus arrivals:
   // abc: a 10, c 12-3=9, b 16-1=15; acb: a 10, c 12-1=11, b 16-1.5=14.5; bac: b 4, a 14-2=12, c 16-3=13 -> c (deadline
@@ -85,7 +89,7 @@ TEST(Predict, AnInaccurateTaskAlwaysViolates) {
   Stages a = whole(1, 0);
   a.accurate = false;
   const Stages b = whole(1, 1);
-  const Prediction p = EpisodeModel({bound_ms(4), bound_ms(4)}, unlike(2)).predict({&a, &b});
+  const Prediction p = on_episodes({bound_ms(4), bound_ms(4)}, unlike(2)).predict({&a, &b});
   EXPECT_DOUBLE_EQ(p.violation_rate, 0.5);
   EXPECT_GE(p.expected_violation_rate, 0.5);
 }
@@ -93,15 +97,33 @@ TEST(Predict, AnInaccurateTaskAlwaysViolates) {
 TEST(Predict, ScatterTurnsSlackIntoAChance) {
   const Stages exact = whole(4, 0);
   const Stages slack = whole(3, 0);
-  EXPECT_NEAR(EpisodeModel({bound_ms(4)}, unlike(1)).predict({&exact}).expected_violation_rate, 0.5, 1e-9);
-  EXPECT_LT(EpisodeModel({bound_ms(4)}, unlike(1)).predict({&slack}).expected_violation_rate, 0.01);
+  EXPECT_NEAR(on_episodes({bound_ms(4)}, unlike(1)).predict({&exact}).expected_violation_rate, 0.5, 1e-9);
+  EXPECT_LT(on_episodes({bound_ms(4)}, unlike(1)).predict({&slack}).expected_violation_rate, 0.01);
+}
+
+TEST(Predict, ALoadIsPlayedAsItComesTaskByTask) {
+  // One processor. a at 0 runs 0..3, a at 1 waits and ends at 6: 5 ms for a bound of 4. b comes when all is idle again.
+  const Stages a = whole(3, 0);
+  const Stages b = whole(1, 0);
+  const ArrivalSequence arrivals{
+      {from_ms(0), zoo::TaskId(0)}, {from_ms(1), zoo::TaskId(0)}, {from_ms(9), zoo::TaskId(1)}};
+  const Prediction p = ResponseModel({bound_ms(4), bound_ms(4)}, unlike(1), {arrivals}).predict({&a, &b});
+  EXPECT_NEAR(p.violation_rate, 1.0 / 3, 1e-12);
+  EXPECT_NEAR(p.worst_ratio, 1.25, 1e-12);
+  EXPECT_NEAR(p.expected_by_task[0], 0.5, 0.01);
+  EXPECT_LT(p.expected_by_task[1], 0.001);
+}
+
+TEST(Predict, WithoutRequestsNothingIsLate) {
+  const Stages task = whole(1, 0);
+  EXPECT_EQ(ResponseModel({bound_ms(4)}, unlike(1), {}).predict({&task}).expected_violation_rate, 0);
 }
 
 TEST(Predict, ManyTasksArePlayedInASampleOfOrders) {
   const Stages task = whole(1, 0);
   const std::vector<Slo> slos(9, bound_ms(20));
   const std::vector<const Stages*> tasks(9, &task);
-  const Prediction p = EpisodeModel(slos, unlike(1)).predict(tasks);
+  const Prediction p = on_episodes(slos, unlike(1)).predict(tasks);
   EXPECT_NEAR(p.worst_ratio, 0.05, 1e-9);
 }
 

@@ -1,4 +1,4 @@
-#include "sparseloom/plan/episode_search.h"
+#include "sparseloom/plan/response_search.h"
 
 #include <algorithm>
 #include <random>
@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kTriedPerPlacement = 3;
 constexpr std::size_t kRandomStarts = 8;
 
-EpisodeModel::Stages stages_of(const Costs& costs, std::size_t task, const StitchedOption& option, bool accurate) {
-  EpisodeModel::Stages stages;
+ResponseModel::Stages stages_of(const Costs& costs, std::size_t task, const StitchedOption& option, bool accurate) {
+  ResponseModel::Stages stages;
   for (std::size_t i = 0; i < option.sigma.size(); ++i) stages.seconds.push_back(costs.stage(task, option, i));
   stages.processor = option.placement;
   stages.late_binding = option.late_binding;
@@ -27,10 +27,11 @@ bool placed_alike(const StitchedOption& a, const StitchedOption& b) {
 
 }  // namespace
 
-EpisodeSearch::EpisodeSearch(const Problem& problem, const Costs& costs, const std::vector<TaskOptions>& tasks,
-                             const PredictOptions& predict, std::size_t max_predictions)
+ResponseSearch::ResponseSearch(const Problem& problem, const Costs& costs, const std::vector<TaskOptions>& tasks,
+                               const PredictOptions& predict, std::size_t max_predictions)
     : tasks_(tasks),
-      model_(problem.slo.slos, costs.pools, predict),
+      model_(problem.slo.slos, costs.pools, arrivals_of(problem), predict),
+      percentile_(problem.load != nullptr ? problem.load->percentile : std::nullopt),
       pools_(costs.pools),
       memory_budget_(problem.memory_budget),
       predictions_left_(max_predictions),
@@ -49,7 +50,7 @@ EpisodeSearch::EpisodeSearch(const Problem& problem, const Costs& costs, const s
   }
 }
 
-Choice EpisodeSearch::run(const Choice& start, double tie) {
+Choice ResponseSearch::run(const Choice& start, double tie) {
   descend(start);
   std::mt19937_64 random(20260309);  // any fixed number
   for (std::size_t n = 0; n < kRandomStarts && predictions_left_ > 0; ++n) {
@@ -59,46 +60,54 @@ Choice EpisodeSearch::run(const Choice& start, double tie) {
   }
   double least = 1;
   std::erase_if(seen_, [](const auto& entry) { return entry.second.bytes_over_budget > 0; });
-  for (const auto& [choice, seen] : seen_) least = std::min(least, seen.expected_violation_rate);
+  for (const auto& [choice, seen] : seen_) least = std::min(least, seen.shortfall);
   const auto better = [&](const auto& a, const auto& b) {
-    return std::pair(a.second.bottleneck, a.second.expected_violation_rate) <
-           std::pair(b.second.bottleneck, b.second.expected_violation_rate);
+    return std::pair(a.second.bottleneck, a.second.shortfall) < std::pair(b.second.bottleneck, b.second.shortfall);
   };
   auto best = seen_.end();
   for (auto it = seen_.begin(); it != seen_.end(); ++it) {
-    if (it->second.expected_violation_rate > least + tie) continue;
+    if (it->second.shortfall > least + tie) continue;
     if (best == seen_.end() || better(*it, *best)) best = it;
   }
   return best->first;
 }
 
-double EpisodeSearch::bottleneck(const Choice& choice) const {
+double ResponseSearch::bottleneck(const Choice& choice) const {
   std::vector<const StitchedOption*> chosen;
   for (std::size_t t = 0; t < choice.size(); ++t) chosen.push_back(&tasks_[t].at(choice[t]));
   return bottleneck_of(pools_, chosen);
 }
 
-std::uint64_t EpisodeSearch::bytes_over_budget(const Choice& choice) const {
+std::uint64_t ResponseSearch::bytes_over_budget(const Choice& choice) const {
   if (!memory_budget_) return 0;
   Bytes sum;
   for (std::size_t t = 0; t < choice.size(); ++t) sum += tasks_[t].at(choice[t]).bytes;
   return sum > *memory_budget_ ? sum.count - memory_budget_->count : 0;
 }
 
+/// Share of requests that are expected to violate their SLOs. With a percentile, those beyond what it allows count ten
+/// times as much as the others: few samples tell one plan that seems to keep it from another only roughly.
+double ResponseSearch::shortfall(const Prediction& prediction) const {
+  if (!percentile_) return prediction.expected_violation_rate;
+  double beyond = 0;
+  for (const double late : prediction.expected_by_task) beyond += std::max(0.0, late - (1 - *percentile_));
+  return beyond / static_cast<double>(prediction.expected_by_task.size()) + prediction.expected_violation_rate / 10;
+}
+
 /// Scores are remembered: the search comes by the same choice more than once.
-const EpisodeSearch::Score& EpisodeSearch::score(const Choice& choice) {
+const ResponseSearch::Score& ResponseSearch::score(const Choice& choice) {
   const auto [known, fresh] = seen_.try_emplace(choice);
   if (fresh) {
     if (predictions_left_ > 0) --predictions_left_;
-    std::vector<const EpisodeModel::Stages*> stages;
+    std::vector<const ResponseModel::Stages*> stages;
     for (std::size_t t = 0; t < choice.size(); ++t) stages.push_back(&stages_[t][choice[t]]);
-    known->second = {bytes_over_budget(choice), model_.predict(stages).expected_violation_rate, bottleneck(choice)};
+    known->second = {bytes_over_budget(choice), shortfall(model_.predict(stages)), bottleneck(choice)};
   }
   return known->second;
 }
 
 /// Until no change helps or the budget is spent.
-void EpisodeSearch::descend(Choice choice) {
+void ResponseSearch::descend(Choice choice) {
   Score best = score(choice);
   for (bool improved = true; improved;) {
     improved = false;
@@ -106,7 +115,7 @@ void EpisodeSearch::descend(Choice choice) {
   }
 }
 
-bool EpisodeSearch::improve_task(std::size_t task, Choice& choice, Score& best) {
+bool ResponseSearch::improve_task(std::size_t task, Choice& choice, Score& best) {
   Choice trial = choice;
   bool improved = false;
   for (const std::size_t option : tried_[task]) {
