@@ -228,12 +228,13 @@ sched::Workload poisson(const Setup& setup, double rate) {
   return sched::poisson(setup.zoo.tasks.size(), rate, kRequests, 0);
 }
 
-Result<simulate::Rehearsal> rehearse(const soc::Soc& soc, const plan::SloConfig& slo, const plan::Plan& plan,
+Result<simulate::Rehearsal> rehearse(const plan::Problem& problem, const plan::Plan& plan,
                                      const sched::Workload& workload) {
   return simulate::rehearse({.workload = workload,
-                             .slos = slo.slos,
+                             .slos = problem.slo.slos,
                              .plan = std::make_shared<const plan::Plan>(plan),
-                             .pools = soc::find_pools(soc),
+                             .pools = soc::find_pools(problem.soc),
+                             .contention = &problem.profile.contention,
                              .stop = &interrupted()},
                             kPolicy);
 }
@@ -279,7 +280,7 @@ Status run(const Options& options) {
   if (std::none_of(outcome.plan.tasks.begin(), outcome.plan.tasks.end(), [](const auto& t) { return t.shared; })) {
     outcome.prediction = plan::predict_responses(problem, outcome.plan);
     if (options.rate > 0) {
-      SL_ASSIGN_OR_RETURN(outcome.load, rehearse(soc, slo, outcome.plan, poisson(*setup, options.rate)));
+      SL_ASSIGN_OR_RETURN(outcome.load, rehearse(problem, outcome.plan, poisson(*setup, options.rate)));
     }
   }
   outcome.resident = plan::resident_bytes(profile, outcome.plan);

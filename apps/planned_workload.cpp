@@ -70,6 +70,8 @@ Result<simulate::Rehearsal> rehearse(const PlannedWorkload& planned, std::string
                              .plan = planned.plan,
                              .pools = soc::find_pools(planned.setup->soc),
                              .slots_per_task = planned.slots,
+                             .contention = &planned.profile.contention,
+                             .seed = planned.workload.seed,
                              .observer = observer,
                              .stop = &interrupted()},
                             policy);

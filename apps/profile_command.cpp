@@ -20,6 +20,7 @@ struct Options {
   std::string zoo;
   bool latency = false;
   bool accuracy = false;
+  bool contention = false;
   bool export_accuracy = false;
   std::string split = "both";
   std::vector<std::string> tasks;
@@ -48,10 +49,11 @@ Result<profile::MeasureOptions> measure_options(const Options& options, const Se
     SL_ASSIGN_OR_RETURN(const zoo::TaskId task, setup.zoo.find_task(name));
     measuring.tasks.push_back(task);
   }
-  const bool everything = !options.latency && !options.accuracy && !options.export_accuracy;
+  const bool everything = !options.latency && !options.accuracy && !options.contention && !options.export_accuracy;
   SL_ASSIGN_OR_RETURN(const auto splits, parse_split(options.split));
   if (options.accuracy || everything) measuring.accuracy = splits;
   measuring.latency = options.latency || everything;
+  measuring.contention = options.contention;
   // Asked for by name, accuracies are measured here even where the zoo ships them.
   measuring.use_shipped = !options.accuracy && !options.export_accuracy;
   measuring.threads =
@@ -179,6 +181,22 @@ void print(const Setup& setup, const profile::Measured& measured) {
              measured.stage_passes, table.text());
 }
 
+// Of every task's stages beside those of every task on other processors: the mean slow-down.
+void print_contention(const Setup& setup, const profile::Contention& contention) {
+  std::vector<std::string> header{"slow-down beside"};
+  for (const zoo::Task& task : setup.zoo.tasks) header.push_back(task.name);
+  Table table(header);
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    std::vector<std::string> row{setup.zoo.tasks[t].name};
+    for (std::size_t u = 0; u < setup.zoo.tasks.size(); ++u) {
+      row.push_back(fmt::format("{:.3f}", contention.mean_slowdown(zoo::TaskId(t), zoo::TaskId(u))));
+    }
+    table.add(row);
+  }
+  fmt::print("\n{}a stage's time over its median beside the same neighbour: p50 {:.3f}, p95 {:.3f}, p99 {:.3f}\n",
+             table.text(), contention.scatter(0.5), contention.scatter(0.95), contention.scatter(0.99));
+}
+
 Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measuring, const profile::Profile& profile) {
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const zoo::TaskId task(t);
@@ -196,9 +214,9 @@ Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measur
 Status estimate(const Options& options, const Setup& setup) {
   profile::EstimateOptions estimating;
   SL_ASSIGN_OR_RETURN(estimating.measuring, measure_options(options, setup));
-  if (options.latency || options.accuracy || options.export_accuracy) {
+  if (options.latency || options.accuracy || options.contention || options.export_accuracy) {
     return error(Code::kInvalidArgument,
-                 "--mode: estimate; --latency, --accuracy and --export-accuracy are of exhaustive");
+                 "--mode: estimate; --latency, --accuracy, --contention and --export-accuracy are of exhaustive");
   }
   if (!(options.level >= 0.5 && options.level <= 0.99)) {
     return error(Code::kInvalidArgument, "--confidence: {}; 0.5 to 0.99 are allowed", options.level);
@@ -242,6 +260,7 @@ Status run(const Options& options) {
     SL_RETURN_IF_ERROR(write_file(options.json, to_json(options, *setup, *measured).dump(2) + "\n"));
   }
   print(*setup, *measured);
+  if (options.contention) print_contention(*setup, measured->profile.contention);
   if (!options.export_latency.empty()) {
     SL_ASSIGN_OR_RETURN(const Json file, profile::soc_file_of(setup->zoo, setup->soc, measured->profile));
     SL_RETURN_IF_ERROR(write_file(options.export_latency, file.dump(1) + "\n"));
@@ -256,6 +275,8 @@ std::function<Status()> add_profile(CLI::App& command) {
   auto options = std::make_shared<Options>();
   command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
   command.add_flag("--latency", options->latency, "measure missing latencies");
+  command.add_flag("--contention", options->contention,
+                   "measure how stages on different processors slow each other down (docs/planning.md)");
   command.add_flag("--accuracy", options->accuracy, "measure stitched accuracies, also where the zoo ships them");
   command.add_flag("--export-accuracy", options->export_accuracy,
                    "write measured accuracies into the zoo, as <task>/accuracy.csv");
@@ -274,7 +295,8 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_option("--seed", options->seed, "estimate: of what is drawn at random");
   command.add_option("--json", options->json, "also write the result to this file");
   command.footer(
-      "Without --latency, --accuracy and --export-accuracy: everything that is missing. docs/estimators.md explains "
+      "Without --latency, --accuracy, --contention and --export-accuracy: latencies and accuracies that are missing. "
+      "docs/estimators.md explains "
       "--mode "
       "estimate; with --split test it only tries the method and keeps nothing.");
   return [options] { return run(*options); };

@@ -11,9 +11,10 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
-constexpr std::int64_t kFormatVersion = 4;
+constexpr std::int64_t kFormatVersion = 5;
 constexpr std::int64_t kWithoutSparsity = 2;  // the oldest version that is brought up to date
 constexpr std::int64_t kWithoutEstimates = 3;
+constexpr std::int64_t kWithoutContention = 4;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -38,6 +39,14 @@ CREATE TABLE estimate (
   PRIMARY KEY (task, sigma)) WITHOUT ROWID;
 )";
 
+constexpr const char* kContentionTables = R"(
+CREATE TABLE contention (
+  task TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL,
+  beside_task TEXT NOT NULL, beside_stage INTEGER NOT NULL, beside_processor TEXT NOT NULL, slowdown REAL NOT NULL,
+  PRIMARY KEY (task, stage, processor, beside_task, beside_stage, beside_processor)) WITHOUT ROWID;
+CREATE TABLE scatter (point INTEGER PRIMARY KEY, ratio REAL NOT NULL);
+)";
+
 std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 // Recorded by the creator; every later opener must bring the same.
@@ -45,6 +54,7 @@ Status create(const Connection& db, const zoo::Zoo& zoo, const soc::Soc& soc) {
   SL_RETURN_IF_ERROR(db.execute(kSchema));
   SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
   SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
+  SL_RETURN_IF_ERROR(db.execute(kContentionTables));
   SL_RETURN_IF_ERROR(
       db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kFormatVersion)));
   SL_ASSIGN_OR_RETURN(Statement insert, db.prepare("INSERT INTO meta VALUES (?, ?)"));
@@ -89,8 +99,9 @@ Status bring_up_to_date(const Connection& db) {
   SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db));
   SL_ASSIGN_OR_RETURN(const std::int64_t still, db.integer("PRAGMA user_version"));  // as in prepare()
   if (still <= kWithoutSparsity) SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
-  if (still <= kWithoutEstimates) {
-    SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
+  if (still <= kWithoutEstimates) SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
+  if (still <= kWithoutContention) {
+    SL_RETURN_IF_ERROR(db.execute(kContentionTables));
     SL_RETURN_IF_ERROR(db.execute(fmt::format("PRAGMA user_version = {}", kFormatVersion)));
   }
   return transaction.commit();
@@ -249,6 +260,63 @@ class Database::Impl {
     }
   }
 
+  Status read_contention(Profile& profile) const {
+    Contention contention(zoo_, soc_);
+    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, stage, processor, beside_task, beside_stage, "
+                                                    "beside_processor, slowdown FROM contention"));
+    for (;;) {
+      SL_ASSIGN_OR_RETURN(const bool more, rows.step());
+      if (!more) break;
+      const auto stage = place_in(rows, 0), beside = place_in(rows, 3);
+      if (!stage || !beside || !positive(rows.number(6))) {
+        return bad_row(db_, "contention", rows.text(0) + " " + rows.text(3));
+      }
+      contention.set_slowdown(*stage, *beside, rows.number(6));
+    }
+    SL_ASSIGN_OR_RETURN(Statement points, db_.prepare("SELECT ratio FROM scatter ORDER BY point"));
+    std::vector<double> scatter;
+    for (;;) {
+      SL_ASSIGN_OR_RETURN(const bool more, points.step());
+      if (!more) break;
+      const double ratio = points.number(0);
+      if (!positive(ratio) || (!scatter.empty() && ratio < scatter.back())) {
+        return bad_row(db_, "scatter", fmt::format("{}", ratio));
+      }
+      scatter.push_back(ratio);
+    }
+    contention.set_scatter(std::move(scatter));
+    profile.contention = std::move(contention);
+    return {};
+  }
+
+  // One transaction: in the place of what was known before.
+  Status replace(const Contention& contention) {
+    SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db_));
+    SL_RETURN_IF_ERROR(db_.execute("DELETE FROM contention; DELETE FROM scatter"));
+    {
+      SL_ASSIGN_OR_RETURN(Statement insert, db_.prepare("INSERT INTO contention VALUES (?, ?, ?, ?, ?, ?, ?)"));
+      const std::vector<Contention::Stage> places = all_places();
+      for (const Contention::Stage& stage : places) {
+        for (const Contention::Stage& beside : places) {
+          if (stage.processor == beside.processor) continue;
+          SL_RETURN_IF_ERROR(insert.reset());
+          SL_RETURN_IF_ERROR(bind_place(insert, 1, stage));
+          SL_RETURN_IF_ERROR(bind_place(insert, 4, beside));
+          SL_RETURN_IF_ERROR(insert.bind(7, contention.slowdown(stage, beside)));
+          SL_RETURN_IF_ERROR(insert.step().status());
+        }
+      }
+      SL_ASSIGN_OR_RETURN(Statement point, db_.prepare("INSERT INTO scatter VALUES (?, ?)"));
+      for (std::size_t k = 0; k < contention.scatter().size(); ++k) {
+        SL_RETURN_IF_ERROR(point.reset());
+        SL_RETURN_IF_ERROR(point.bind(1, static_cast<std::int64_t>(k)));
+        SL_RETURN_IF_ERROR(point.bind(2, contention.scatter()[k]));
+        SL_RETURN_IF_ERROR(point.step().status());
+      }
+    }
+    return transaction.commit();
+  }
+
   // One transaction: a reader sees the old estimates or the new ones.
   Status replace_estimates(zoo::TaskId task, std::span<const EstimateEntry> entries) {
     SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db_));
@@ -329,6 +397,36 @@ class Database::Impl {
   const fs::path& path() const { return db_.path(); }
 
  private:
+  static bool positive(double value) { return std::isfinite(value) && value > 0; }
+
+  // A task, a stage and a processor in three columns from `column` on.
+  std::optional<Contention::Stage> place_in(const Statement& rows, int column) const {
+    const auto task = zoo_.find_task(rows.text(column));
+    const auto processor = soc_.find(rows.text(column + 2));
+    if (!task.ok() || !processor.ok()) return std::nullopt;
+    const auto stage = stage_in(zoo_.task(*task), rows.integer(column + 1));
+    if (!stage) return std::nullopt;
+    return Contention::Stage{*task, zoo::StageId(*stage), *processor};
+  }
+
+  Status bind_place(Statement& insert, int column, const Contention::Stage& place) const {
+    SL_RETURN_IF_ERROR(insert.bind(column, zoo_.task(place.task).name));
+    SL_RETURN_IF_ERROR(insert.bind(column + 1, static_cast<std::int64_t>(place.stage.index())));
+    return insert.bind(column + 2, soc_.processor(place.processor).name);
+  }
+
+  std::vector<Contention::Stage> all_places() const {
+    std::vector<Contention::Stage> places;
+    for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
+      for (std::size_t s = 0; s < zoo_.tasks[t].stages(); ++s) {
+        for (std::size_t p = 0; p < soc_.processors.size(); ++p) {
+          places.push_back({zoo::TaskId(t), zoo::StageId(s), soc::ProcessorId(p)});
+        }
+      }
+    }
+    return places;
+  }
+
   Connection db_;
   const zoo::Zoo& zoo_;
   const soc::Soc& soc_;
@@ -354,6 +452,7 @@ Status Database::read(Profile& profile) const {
   SL_RETURN_IF_ERROR(impl_->read_latencies(profile));
   SL_RETURN_IF_ERROR(impl_->read_sparsities(profile));
   SL_RETURN_IF_ERROR(impl_->read_estimates(profile));
+  SL_RETURN_IF_ERROR(impl_->read_contention(profile));
   return impl_->read_accuracies(profile);
 }
 
@@ -372,6 +471,8 @@ Status Database::write(std::span<const AccuracyEntry> entries) {
 Status Database::write(zoo::TaskId task, std::span<const EstimateEntry> entries) {
   return impl_->replace_estimates(task, entries);
 }
+
+Status Database::write(const Contention& contention) { return impl_->replace(contention); }
 
 Status Database::forget_other_estimates() { return impl_->forget_other_estimates(); }
 

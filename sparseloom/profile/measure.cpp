@@ -4,6 +4,7 @@
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/profile/accuracy.h"
+#include "sparseloom/profile/contention.h"
 #include "sparseloom/profile/ensure.h"
 #include "sparseloom/profile/latency.h"
 #include "sparseloom/profile/sparsity.h"
@@ -34,6 +35,7 @@ class Measurement {
       SL_RETURN_IF_ERROR(latencies());
       SL_RETURN_IF_ERROR(sparsities());
     }
+    if (options_.contention) SL_RETURN_IF_ERROR(contention());
     for (const SplitName split : options_.accuracy) {
       for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
         if (wanted(zoo::TaskId(t))) SL_RETURN_IF_ERROR(accuracies(zoo::TaskId(t), split));
@@ -77,6 +79,14 @@ class Measurement {
     sparsity.compile_cache = compile_cache_;
     return measure_sparsities(zoo_, soc_, runtime_, pieces_, measured_.profile, sparsity,
                               [&](std::span<const SparsityEntry> entries) { return database_.write(entries); });
+  }
+
+  Status contention() {
+    ContentionOptions contention;
+    contention.compile_cache = compile_cache_;
+    contention.control = options_.control;
+    SL_ASSIGN_OR_RETURN(const Contention measured, measure_contention(zoo_, soc_, runtime_, pieces_, contention));
+    return database_.write(measured);
   }
 
   Status accuracies(zoo::TaskId id, SplitName split) {

@@ -17,6 +17,7 @@ struct MeasureOptions {
   std::filesystem::path compile_cache;  ///< empty: default_compile_cache()
   std::vector<zoo::TaskId> tasks;       ///< empty: all
   bool latency = true;                  ///< latencies, and the sparsity of what stages hand on
+  bool contention = false;              ///< how stages slow each other: always anew
   std::vector<SplitName> accuracy;      ///< splits to evaluate every stitched variant on, in this order; empty: none
   bool use_shipped = true;              ///< accuracies that ship with the zoo count as measured
   std::size_t threads = 1;              ///< workers that measure accuracies
@@ -33,9 +34,9 @@ struct Measured {
   std::size_t stage_passes = 0;  ///< passes of a split through one stage of one variant
 };
 
-/// Measures what is missing and keeps it in the database: latencies and sparsities first, then accuracies split by
-/// split and task by task. Stopping (kCancelled) or killing it loses at most the batch in work; calling it again goes
-/// on from there.
+/// Measures what is missing and keeps it in the database: latencies and sparsities first, then contention, then
+/// accuracies split by split and task by task. Stopping (kCancelled) or killing it loses at most the batch in work;
+/// calling it again goes on from there.
 Result<Measured> measure(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                          zoo::PieceStore& pieces, const MeasureOptions& options);
 

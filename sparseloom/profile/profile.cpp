@@ -1,5 +1,7 @@
 #include "sparseloom/profile/profile.h"
 
+#include "sparseloom/base/statistics.h"
+
 namespace sparseloom::profile {
 namespace {
 
@@ -65,6 +67,40 @@ zoo::Sigma TaskProfile::sigma_at(std::size_t index) const {
   for (std::size_t i = stages_; i-- > 0; index /= variants_) sigma[i] = zoo::VariantId(index % variants_);
   return sigma;
 }
+
+Contention::Contention(const zoo::Zoo& zoo, const soc::Soc& soc) : processors_(soc.processors.size()) {
+  std::size_t stages = 0;
+  for (const zoo::Task& task : zoo.tasks) {
+    first_stage_.push_back(stages);
+    stages += task.stages();
+  }
+  first_stage_.push_back(stages);
+  places_ = stages * processors_;
+  slowdown_.assign(places_ * places_, 1.0);
+}
+
+double Contention::slowdown(const Stage& stage, const Stage& neighbour) const {
+  return slowdown_.empty() ? 1.0 : slowdown_[index_of(stage) * places_ + index_of(neighbour)];
+}
+
+double Contention::mean_slowdown(zoo::TaskId task, zoo::TaskId neighbour) const {
+  if (slowdown_.empty()) return 1.0;
+  double sum = 0, count = 0;
+  for (std::size_t a = index_of({task, zoo::StageId(0), soc::ProcessorId(0)}); a < end_of(task); ++a) {
+    for (std::size_t b = index_of({neighbour, zoo::StageId(0), soc::ProcessorId(0)}); b < end_of(neighbour); ++b) {
+      if (a % processors_ == b % processors_) continue;
+      sum += slowdown_[a * places_ + b];
+      ++count;
+    }
+  }
+  return count > 0 ? sum / count : 1.0;
+}
+
+void Contention::set_slowdown(const Stage& stage, const Stage& neighbour, double slowdown) {
+  slowdown_[index_of(stage) * places_ + index_of(neighbour)] = slowdown;
+}
+
+double Contention::scatter(double u) const { return scatter_.empty() ? 1.0 : quantile(scatter_, u); }
 
 Profile empty_profile(const zoo::Zoo& zoo, const soc::Soc& soc) {
   Profile profile;

@@ -88,6 +88,45 @@ class TaskProfile {
   std::vector<std::optional<AccuracyEstimate>> accuracy_estimate_;
 };
 
+/// How stages that run at the same time on different processors slow each other down (caches and memory that they
+/// share), and how run times scatter. A value.
+class Contention {
+ public:
+  /// Nothing is known: nothing slows anything.
+  Contention() = default;
+  Contention(const zoo::Zoo& zoo, const soc::Soc& soc);
+
+  /// A stage of a task where it runs. Of all its variants: they are taken for alike in this.
+  struct Stage {
+    zoo::TaskId task;
+    zoo::StageId stage;
+    soc::ProcessorId processor;
+  };
+  /// The time that `stage` takes while `neighbour` runs over that which it takes while nothing else does; 1 if that is
+  /// not known.
+  double slowdown(const Stage& stage, const Stage& neighbour) const;
+  /// Over the stages of both tasks and all pairs of processors; 1 if it is not known.
+  double mean_slowdown(zoo::TaskId task, zoo::TaskId neighbour) const;
+  void set_slowdown(const Stage& stage, const Stage& neighbour, double slowdown);
+
+  /// Run time over its median, `u` in 0..1 being the share of runs that take less; 1 if that is not known.
+  double scatter(double u) const;
+  /// By that share, evenly spaced from 0 to 1, ascending.
+  const std::vector<double>& scatter() const { return scatter_; }
+  void set_scatter(std::vector<double> ascending) { scatter_ = std::move(ascending); }
+
+ private:
+  std::size_t index_of(const Stage& stage) const {
+    return (first_stage_[stage.task.index()] + stage.stage.index()) * processors_ + stage.processor.index();
+  }
+  std::size_t end_of(zoo::TaskId task) const { return first_stage_[task.index() + 1] * processors_; }
+  std::vector<std::size_t> first_stage_;  // by task and one more: of all tasks' stages in a row
+  std::size_t processors_ = 0;
+  std::size_t places_ = 0;
+  std::vector<double> slowdown_;
+  std::vector<double> scatter_;
+};
+
 /// What plans take for the accuracy of a σ that was estimated and not measured.
 enum class EstimateUse { kValue, kLower };
 
@@ -98,6 +137,7 @@ struct Profile {
   Seconds transfer_latency{0};
   double transfer_seconds_per_byte = 0;
   EstimateUse use_estimates = EstimateUse::kValue;
+  Contention contention;
   /// Bytes that stage i hands to stage i+1, [task][i], S-1 entries per task. Needed only where transfers cost per byte.
   std::vector<std::vector<Bytes>> boundary;
 

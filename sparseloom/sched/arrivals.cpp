@@ -3,6 +3,7 @@
 #include <limits>
 #include <random>
 
+#include "sparseloom/base/uniform.h"
 #include "sparseloom/sched/workload.h"
 
 namespace sparseloom::sched {
@@ -13,15 +14,11 @@ using Nanoseconds = std::int64_t;
 Nanoseconds to_ns(Seconds t) { return std::llround(t.count() * 1e9); }
 Seconds from_ns(Nanoseconds t) { return Seconds(static_cast<double>(t) / 1e9); }
 
-// Exponential times by inversion. The standard fixes mt19937_64's output but not what its distributions make of it; and
-// rounding each time to a nanosecond hides what mathematical libraries differ by.
+// Exponential times by inversion. Rounding each to a nanosecond hides what mathematical libraries differ by.
 class Exponential {
  public:
   explicit Exponential(std::uint64_t seed) : bits_(seed) {}
-  Nanoseconds operator()(double mean_ns) {
-    const double uniform = (static_cast<double>(bits_() >> 11) + 0.5) * 0x1p-53;  // in (0, 1)
-    return std::llround(-std::log(uniform) * mean_ns);
-  }
+  Nanoseconds operator()(double mean_ns) { return std::llround(-std::log(uniform(bits_)) * mean_ns); }
 
  private:
   std::mt19937_64 bits_;

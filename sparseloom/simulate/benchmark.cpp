@@ -249,7 +249,7 @@ std::optional<std::size_t> Benchmark::find_sample(zoo::TaskId model, std::uint64
   return found->second;
 }
 
-StageRun Benchmark::run(const sched::Request& request, const sched::Dispatch& dispatch) {
+StageRun Benchmark::run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds) {
   const Model& model = models_[request.task.index()];
   const std::size_t stage = dispatch.stage.index();
   return {model.truth[request.sample].next[stage], model.sparsity[request.sample][stage]};

@@ -38,7 +38,7 @@ class Benchmark final : public World {
     return models_[model.index()].truth[sample];
   }
 
-  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch) override;
+  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds) override;
 
  private:
   struct Model {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "sparseloom/base/uniform.h"
+
 namespace sparseloom::simulate {
 namespace {
 
@@ -26,7 +28,7 @@ Generator::Generator(const Benchmark& benchmark, const GeneratorOptions& options
 }
 
 // The standard fixes what mt19937_64 gives but not what its distributions make of it.
-double Generator::uniform() { return (static_cast<double>(bits_() >> 11) + 0.5) * 0x1p-53; }
+double Generator::uniform() { return sparseloom::uniform(bits_); }
 
 std::size_t Generator::below(std::size_t count) {
   return std::min(count - 1, static_cast<std::size_t>(uniform() * static_cast<double>(count)));

@@ -31,7 +31,7 @@ class Generator final : public RequestSource {
   Result<std::optional<sched::Request>> next() override;
 
  private:
-  double uniform();  // in (0, 1]
+  double uniform();
   std::size_t below(std::size_t count);
   double gap();
 

@@ -1,6 +1,11 @@
 #include "sparseloom/simulate/rehearsal.h"
 
+#include <algorithm>
 #include <deque>
+#include <optional>
+#include <random>
+
+#include "sparseloom/base/uniform.h"
 
 namespace sparseloom::simulate {
 namespace {
@@ -17,7 +22,8 @@ sched::StageTimes planned_times(const plan::TaskPlan& plan) {
 /// The player, the engine's door and the models' stages, all made up.
 class Host final : public World, public Observer {
  public:
-  explicit Host(const RehearsalInput& input) : in_(input), meter_(input.pools.of.size()) {
+  explicit Host(const RehearsalInput& input)
+      : in_(input), meter_(input.pools.of.size()), running_(input.pools.of.size()), random_(input.seed) {
     for (const plan::TaskPlan& task : in_.plan->tasks) {
       Task& made = tasks_.emplace_back(in_.pools.of.size());
       made.times = planned_times(task);
@@ -51,12 +57,14 @@ class Host final : public World, public Observer {
     return result;
   }
 
-  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch) override {
-    return {request.truth->next[dispatch.stage.index()], {}};
+  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds now) override {
+    const Seconds planned = request.truth->next[dispatch.stage.index()];
+    return {in_.contention == nullptr ? planned : beside_others(planned, request.task, dispatch, now), {}};
   }
 
   void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
            bool waited) override {
+    running_[dispatch.processor.index()].reset();
     meter_.ran(request, dispatch, start, end, waited);
     tasks_[request.task.index()].meter.ran(request, dispatch, start, end, waited);
     if (in_.observer != nullptr) in_.observer->ran(request, dispatch, start, end, waited);
@@ -83,6 +91,24 @@ class Host final : public World, public Observer {
     std::size_t inside = 0;
     std::deque<Waiting> at_the_door;
   };
+
+  // What a stage takes that starts now and would take `planned` by itself.
+  Seconds beside_others(Seconds planned, zoo::TaskId task, const sched::Dispatch& dispatch, Seconds now) {
+    const profile::Contention::Stage stage{task, dispatch.stage, dispatch.processor};
+    const std::size_t pool = in_.pools.of[dispatch.processor.index()];
+    double slowdown = in_.contention->scatter(uniform(random_));
+    Seconds turn{0};  // until the members of a pool that run the same subgraph, of which there is one, are done with it
+    for (const auto& neighbour : running_) {
+      if (!neighbour) continue;
+      slowdown *= in_.contention->slowdown(stage, neighbour->stage);
+      const bool same = neighbour->stage.task == stage.task && neighbour->stage.stage == stage.stage &&
+                        in_.pools.of[neighbour->stage.processor.index()] == pool;
+      if (same) turn = std::max(turn, neighbour->end - now);
+    }
+    const Seconds time = turn + planned * slowdown;
+    running_[dispatch.processor.index()] = Running{stage, now + time};
+    return time;
+  }
 
   bool stopped() const { return in_.stop != nullptr && in_.stop->load(std::memory_order_relaxed); }
 
@@ -129,6 +155,12 @@ class Host final : public World, public Observer {
   Meter meter_;
   std::vector<Task> tasks_;
   std::vector<std::size_t> left_;  // by entry of the workload: requests of a closed loop still to send
+  struct Running {
+    profile::Contention::Stage stage;
+    Seconds end{0};
+  };
+  std::vector<std::optional<Running>> running_;  // by processor
+  std::mt19937_64 random_;
   std::size_t sent_ = 0;
   Simulation* simulation_ = nullptr;
 };

@@ -77,7 +77,7 @@ void Simulation::end(Running& r) {
 void Simulation::start(Seconds now) {
   for (const sched::Dispatch& dispatch : out_) {
     if (dispatch.slot >= last_end_.size()) last_end_.resize(dispatch.slot + std::size_t{1});
-    const StageRun run = world_.run(dispatcher_->request(dispatch), dispatch);
+    const StageRun run = world_.run(dispatcher_->request(dispatch), dispatch, now);
     Running& running = running_[dispatch.processor.index()];
     running.busy = true;
     running.start = now;

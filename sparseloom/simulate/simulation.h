@@ -20,7 +20,8 @@ struct StageRun {
 class World {
  public:
   virtual ~World() = default;
-  virtual StageRun run(const sched::Request& request, const sched::Dispatch& dispatch) = 0;
+  /// A stage that starts `now`.
+  virtual StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds now) = 0;
 };
 
 /// Hears what happened. Calls come in the order of the virtual clock's finish times, but for what starts at one moment.

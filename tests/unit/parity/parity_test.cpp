@@ -102,7 +102,7 @@ class Recorder {
 Trace simulated(const Script& script, std::string_view policy_name, std::size_t processors, bool late_binding) {
   struct ScriptedWorld final : simulate::World {
     explicit ScriptedWorld(const Script& s) : script(s) {}
-    simulate::StageRun run(const sched::Request& request, const sched::Dispatch& dispatch) override {
+    simulate::StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds) override {
       const ScriptedStage& stage = script.of(request.sample, dispatch.stage);
       const bool dense = usual_sparsity(request.task.index(), dispatch.stage.index()) == 0;
       return {stage.time, dense ? 0 : static_cast<double>(stage.zeros) / kWidth};

@@ -126,13 +126,14 @@ TEST_F(DatabaseTest, ForeignDamagedAndFutureFilesAreRefusedByName) {
     execute("PRAGMA user_version = " + version);
     status = open().status();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 to 4; delete it"));
+    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 to 5; delete it"));
   }
 }
 
 TEST_F(DatabaseTest, OneWithoutSparsitiesIsBroughtUpToDateAndKeepsItsLatencies) {
   ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
-  execute("DROP TABLE sparsity; DROP TABLE estimate; PRAGMA user_version = 2");
+  execute(
+      "DROP TABLE sparsity; DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; PRAGMA user_version = 2");
   const SparsityEntry sparsity{zoo::TaskId(0), zoo::VariantId(0), zoo::StageId(0), {.mean = 0.5, .samples = 8}};
   {
     Database database = open().value();
@@ -173,14 +174,41 @@ TEST_F(DatabaseTest, EstimatesOfAnotherEstimatorAreRefusedUntilForgotten) {
 
 TEST_F(DatabaseTest, OneWithoutEstimatesIsBroughtUpToDate) {
   ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
-  execute("DROP TABLE estimate; PRAGMA user_version = 3");
+  execute("DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; PRAGMA user_version = 3");
   const EstimateEntry entry{zoo::TaskId(0), sigma(0, 1, 2), {.value = 0.7, .lower = 0.6}};
   EXPECT_TRUE(open().value().write(entry.task, std::span(&entry, 1)).ok());
 }
 
+TEST_F(DatabaseTest, ContentionIsKeptAndReplacedAsAWhole) {
+  const Contention::Stage stage{zoo::TaskId(0), zoo::StageId(1), soc::ProcessorId(0)};
+  const Contention::Stage beside{zoo::TaskId(0), zoo::StageId(2), soc::ProcessorId(1)};
+  Contention contention(zoo_, soc_);
+  contention.set_slowdown(stage, beside, 1.25);
+  contention.set_scatter({0.9, 1.0, 3.0});
+  Database database = open().value();
+  ASSERT_TRUE(database.write(contention).ok());
+  EXPECT_EQ(read(database).contention.slowdown(stage, beside), 1.25);
+  EXPECT_EQ(read(database).contention.slowdown(beside, stage), 1);
+  EXPECT_EQ(read(database).contention.scatter(0.75), 2);
+  contention.set_scatter({1.0});
+  ASSERT_TRUE(database.write(contention).ok());
+  EXPECT_EQ(read(database).contention.scatter().size(), 1U);
+
+  execute("UPDATE contention SET slowdown = -1 WHERE stage = 1");
+  Profile profile = empty_profile(zoo_, soc_);
+  EXPECT_EQ(open().value().read(profile).code(), Code::kDataLoss);
+}
+
+TEST_F(DatabaseTest, OneWithoutContentionIsBroughtUpToDate) {
+  ASSERT_TRUE(open().ok());
+  execute("DROP TABLE contention; DROP TABLE scatter; PRAGMA user_version = 4");
+  EXPECT_EQ(read(open().value()).contention.scatter(0.5), 1) << "nothing is known";
+}
+
 TEST_F(DatabaseTest, OneOfAnotherZooStaysAsItIs) {
   ASSERT_TRUE(open().ok());
-  execute("DROP TABLE sparsity; DROP TABLE estimate; PRAGMA user_version = 2");
+  execute(
+      "DROP TABLE sparsity; DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; PRAGMA user_version = 2");
   const std::string before = read_file(path()).value();
   zoo_.fingerprint = "0123";
   EXPECT_EQ(open().status().code(), Code::kFailedPrecondition);

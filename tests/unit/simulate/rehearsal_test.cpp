@@ -33,8 +33,9 @@ struct Rehearsed {
     auto result = rehearse({.workload = workload,
                             .slos = slos,
                             .plan = plan,
-                            .pools = sched::testing::unlike(1),
+                            .pools = pools,
                             .slots_per_task = slots,
+                            .contention = contention,
                             .observer = &log},
                            policy);
     EXPECT_TRUE(result.ok()) << result.status().message();
@@ -42,10 +43,30 @@ struct Rehearsed {
     return std::move(result).value();
   }
 
+  void put_b_on_another_processor() {
+    auto changed = std::make_shared<plan::Plan>(*plan);
+    changed->tasks[1].placement = {soc::ProcessorId(1), soc::ProcessorId(1)};
+    plan = std::move(changed);
+    pools = sched::testing::unlike(2);
+  }
+  void share_between_two_processors() {
+    auto changed = std::make_shared<plan::Plan>(*plan);
+    for (plan::TaskPlan& task : changed->tasks) task.late_binding = true;
+    plan = std::move(changed);
+    pools = {{{soc::ProcessorId(0), soc::ProcessorId(1)}}, {0, 0}};
+  }
+  profile::Contention nothing_slows() const {
+    soc::Soc soc;
+    soc.processors.resize(pools.of.size());
+    return {sched::testing::made_up_zoo(2, 2, 1), soc};
+  }
+
   sched::Workload workload;
   std::vector<plan::Slo> slos{{0, from_ms(20)}, {0, from_ms(20)}};
   std::shared_ptr<const plan::Plan> plan;
+  soc::Pools pools = sched::testing::unlike(1);
   std::size_t slots = 4;
+  const profile::Contention* contention = nullptr;
   std::string order;  ///< of completions: task@milliseconds
 };
 
@@ -116,6 +137,39 @@ TEST(Rehearsal, AnEntrysPriorityReachesThePolicy) {
 TEST(Rehearsal, AnOracleKnowsTheTimes) {
   Rehearsed r({at(0, {0, 0}), at(1, {1})});
   EXPECT_EQ(r.play("dysta_oracle").all.requests, 3U);
+}
+
+// Task a on processor 0 and b on processor 1, stages of 4 and 6 ms as ever.
+TEST(Rehearsal, StagesAreSlowedByWhatRunsBesideThemWhenTheyStart) {
+  Rehearsed r({at(0, {0}), at(1, {1})});
+  r.put_b_on_another_processor();
+  profile::Contention contention = r.nothing_slows();
+  contention.set_slowdown({zoo::TaskId(1), zoo::StageId(0), soc::ProcessorId(1)},
+                          {zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)}, 1.5);
+  r.contention = &contention;
+  r.play();
+  EXPECT_EQ(r.order, "a@10 b@13") << "b's first stage takes 6 ms, its second, beside a's second, what it is planned to";
+}
+
+TEST(Rehearsal, RunTimesScatterTheSameWayEveryTime) {
+  Rehearsed r({at(0, {0, 100, 200, 300})});
+  profile::Contention contention = r.nothing_slows();
+  contention.set_scatter({0.5, 1.0, 2.0});
+  r.contention = &contention;
+  const Rehearsal once = r.play();
+  EXPECT_GT(once.tasks[0].p99, once.tasks[0].p50);
+  EXPECT_EQ(r.play().tasks[0].p99, once.tasks[0].p99);
+}
+
+TEST(Rehearsal, MembersOfAPoolTakeTurnsAtTheSameSubgraph) {
+  Rehearsed r({at(0, {0, 1})});
+  r.share_between_two_processors();
+  r.play();
+  EXPECT_EQ(r.order, "a@10 a@11") << "nothing is known of what they share";
+  const profile::Contention contention = r.nothing_slows();
+  r.contention = &contention;
+  r.play();
+  EXPECT_EQ(r.order, "a@10 a@16") << "its first stage until 8, its second waits until 10";
 }
 
 TEST(Rehearsal, RefusesAPlanThatTakesNoTime) {

@@ -125,7 +125,7 @@ class Stagehand final : public World, public Observer {
     }
   }
 
-  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch) override {
+  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds) override {
     const Asked& asked = scenario_.requests[request.id.index()];
     const std::size_t stage = dispatch.stage.index();
     return {asked.takes.at(stage), asked.shows.at(stage)};

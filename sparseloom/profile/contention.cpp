@@ -1,0 +1,206 @@
+#include "sparseloom/profile/contention.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "sparseloom/base/statistics.h"
+#include "sparseloom/base/thread.h"
+#include "sparseloom/profile/latency.h"
+#include "sparseloom/profile/stage_sessions.h"
+
+namespace sparseloom::profile {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kScatterPoints = 257;
+
+// Stages of all tasks in a row.
+struct StageOf {
+  zoo::TaskId task;
+  zoo::StageId stage;
+};
+
+// All tasks' dense variants on one processor.
+class Lane {
+ public:
+  static Result<Lane> make(const zoo::Zoo& zoo, const std::vector<StageTable>& tables) {
+    Lane lane;
+    for (std::size_t t = 0; t < tables.size(); ++t) {
+      const zoo::Task& task = zoo.tasks[t];
+      SL_ASSIGN_OR_RETURN(const zoo::Dataset data, zoo::Dataset::load(zoo, task, task.profile));
+      SL_ASSIGN_OR_RETURN(StageSessions sessions, StageSessions::bind(tables[t]));
+      sessions.load(data, 0);
+      for (std::size_t s = 0; s < task.stages(); ++s) SL_RETURN_IF_ERROR(sessions.run(s, 0));
+      lane.tasks_.push_back(std::move(sessions));
+    }
+    return lane;
+  }
+  Status run(const StageOf& stage) { return tasks_[stage.task.index()].run(stage.stage.index(), 0); }
+
+ private:
+  std::vector<StageSessions> tasks_;
+};
+
+// A thread that runs one stage over and over on its cores, or nothing.
+class Neighbour {
+ public:
+  Neighbour(Lane& lane, const std::vector<StageOf>& stages, std::vector<CpuIndex> cores)
+      : thread_([this, &lane, &stages, cores = std::move(cores)] {
+          static_cast<void>(pin_this_thread(cores));
+          for (int now = 0; (now = wanted_.load()) != kOver;) {
+            if (now != kIdle && failure_.ok()) failure_ = lane.run(stages[static_cast<std::size_t>(now)]);
+            running_ = now;
+            running_.notify_all();
+            if (now == kIdle || !failure_.ok()) wanted_.wait(now);
+          }
+        }) {}
+  ~Neighbour() { set(kOver); }
+  Neighbour(const Neighbour&) = delete;
+  Neighbour& operator=(const Neighbour&) = delete;
+
+  // From the return on, that stage runs (once it has: it is warm).
+  void run(std::size_t stage) { become(static_cast<int>(stage)); }
+  void idle() { become(kIdle); }
+  // To be asked when idle.
+  const Status& failure() const { return failure_; }
+
+ private:
+  static constexpr int kIdle = -1, kOver = -2;
+  void set(int wanted) {
+    wanted_ = wanted;
+    wanted_.notify_all();
+  }
+  void become(int wanted) {
+    set(wanted);
+    for (int now = running_; now != wanted; now = running_) running_.wait(now);
+  }
+
+  std::atomic<int> wanted_{kIdle}, running_{kIdle};
+  Status failure_;  // the thread's, until it is idle
+  std::jthread thread_;
+};
+
+class Measurement {
+ public:
+  Measurement(const zoo::Zoo& zoo, const soc::Soc& soc, const ContentionOptions& options)
+      : zoo_(zoo), options_(options), pools_(soc::find_pools(soc)), soc_(soc), result_(zoo, soc) {
+    for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+      for (std::size_t s = 0; s < zoo.tasks[t].stages(); ++s) stages_.push_back({zoo::TaskId(t), zoo::StageId(s)});
+    }
+  }
+
+  Result<Contention> run(const backend::Runtime& runtime, zoo::PieceStore& pieces) {
+    std::vector<std::vector<StageTable>> tables;
+    for (const auto& pool : pools_.members) {
+      auto& of_pool = tables.emplace_back();
+      const auto compile =
+          compile_options(soc_, pool, soc_.processor(pool.front()).backends.front(), options_.compile_cache);
+      for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
+        auto& table = of_pool.emplace_back(1);
+        for (std::size_t s = 0; s < zoo_.tasks[t].stages(); ++s) {
+          SL_ASSIGN_OR_RETURN(auto executable,
+                              load_stage(runtime, pieces, zoo::TaskId(t), zoo::VariantId(0), zoo::StageId(s), compile));
+          table.front().push_back(std::move(executable));
+        }
+      }
+    }
+    for (std::size_t a = 0; a < pools_.members.size(); ++a) {
+      for (std::size_t b = 0; b < pools_.members.size(); ++b) {
+        if (a == b && pools_.members[a].size() < 2) continue;
+        SL_RETURN_IF_ERROR(measure(a, b, tables));
+      }
+    }
+    std::sort(scatter_.begin(), scatter_.end());
+    std::vector<double> points;
+    for (std::size_t k = 0; k < kScatterPoints && !scatter_.empty(); ++k) {
+      points.push_back(quantile(scatter_, static_cast<double>(k) / (kScatterPoints - 1)));
+    }
+    result_.set_scatter(std::move(points));
+    return std::move(result_);
+  }
+
+ private:
+  // What stages on a processor of pool `a` take beside those on one of pool `b`.
+  Status measure(std::size_t a, std::size_t b, const std::vector<std::vector<StageTable>>& tables) {
+    const soc::ProcessorId here = pools_.members[a].front();
+    const soc::ProcessorId there = a == b ? pools_.members[b][1] : pools_.members[b].front();
+    SL_ASSIGN_OR_RETURN(Lane lane, Lane::make(zoo_, tables[a]));
+    SL_ASSIGN_OR_RETURN(Lane other, Lane::make(zoo_, tables[b]));
+    const std::size_t count = stages_.size();
+    // [neighbour][stage]; the last neighbour is nobody.
+    std::vector<std::vector<std::vector<double>>> runs(count + 1, std::vector<std::vector<double>>(count));
+    Status status;
+    Neighbour neighbour(other, stages_, soc_.processor(there).cores);
+    std::jthread([&] { status = time(lane, soc_.processor(here).cores, neighbour, runs); }).join();
+    neighbour.idle();
+    SL_RETURN_IF_ERROR(status);
+    SL_RETURN_IF_ERROR(neighbour.failure());
+    for (std::size_t i = 0; i < count; ++i) {
+      const double alone = quartiles(runs[count][i]).median;
+      for (std::size_t n = 0; n < count; ++n) {
+        if (a == b && i == n) continue;  // one subgraph for both: they take turns
+        const double beside = quartiles(runs[n][i]).median;
+        if (alone <= 0 || beside <= 0) continue;  // too quick for the clock
+        for (const double run : runs[n][i]) scatter_.push_back(run / beside);
+        keep(a, b, i, n, beside / alone);
+      }
+    }
+    return {};
+  }
+
+  Status time(Lane& lane, const std::vector<CpuIndex>& cores, Neighbour& neighbour,
+              std::vector<std::vector<std::vector<double>>>& runs) {
+    SL_RETURN_IF_ERROR(pin_this_thread(cores));
+    std::vector<std::size_t> neighbours(runs.size()), order(stages_.size());
+    for (std::size_t i = 0; i < neighbours.size(); ++i) neighbours[i] = i;
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::mt19937_64 random(1);
+    for (int round = 0; round < options_.rounds; ++round) {
+      std::shuffle(neighbours.begin(), neighbours.end(), random);
+      for (const std::size_t n : neighbours) {
+        if (options_.control.stopped()) return {Code::kCancelled, "stopped"};
+        n < stages_.size() ? neighbour.run(n) : neighbour.idle();
+        std::shuffle(order.begin(), order.end(), random);
+        for (const std::size_t i : order) {
+          const auto start = Clock::now();
+          SL_RETURN_IF_ERROR(lane.run(stages_[i]));
+          runs[n][i].push_back(Seconds(Clock::now() - start).count());
+        }
+      }
+    }
+    return {};
+  }
+
+  // For all members of the pools.
+  void keep(std::size_t a, std::size_t b, std::size_t stage, std::size_t neighbour, double slowdown) {
+    for (const soc::ProcessorId p : pools_.members[a]) {
+      for (const soc::ProcessorId q : pools_.members[b]) {
+        if (p == q) continue;
+        result_.set_slowdown({stages_[stage].task, stages_[stage].stage, p},
+                             {stages_[neighbour].task, stages_[neighbour].stage, q}, slowdown);
+      }
+    }
+  }
+
+  const zoo::Zoo& zoo_;
+  const ContentionOptions& options_;
+  const soc::Pools pools_;
+  const soc::Soc& soc_;
+  std::vector<StageOf> stages_;
+  std::vector<double> scatter_;  // run times over their medians
+  Contention result_;
+};
+
+}  // namespace
+
+Result<Contention> measure_contention(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                                      zoo::PieceStore& pieces, const ContentionOptions& options) {
+  return Measurement(zoo, soc, options).run(runtime, pieces);
+}
+
+}  // namespace sparseloom::profile

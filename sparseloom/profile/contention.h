@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+
+#include "sparseloom/backend/runtime.h"
+#include "sparseloom/profile/profile.h"
+#include "sparseloom/profile/progress.h"
+#include "sparseloom/zoo/pieces.h"
+
+namespace sparseloom::profile {
+
+struct ContentionOptions {
+  int rounds = 15;                      ///< timed runs of every stage beside every neighbour
+  std::filesystem::path compile_cache;  ///< empty: compiled blobs are not kept
+  Control control;
+};
+
+/// How much every stage is slowed by every stage of every task on a neighbouring processor, and how its run times
+/// scatter beside them (design: Profiling). The dense variants stand for all, two processors of a pool for all of its
+/// members, by the backend that the processor offers first. One processor runs a stage over and over while another runs
+/// all stages in a seeded order that changes from round to round, so that what a stage finds in the caches is what
+/// other stages left there; rounds without a neighbour are among them. Members of a pool that run the same subgraph
+/// take turns in the runtime: that is no slow-down and not in it. Blocks; runs in threads of its own, pinned to the
+/// processors' cores. A machine of one processor: nothing slows anything. O(pairs of pools · stages² · rounds) runs.
+Result<Contention> measure_contention(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                                      zoo::PieceStore& pieces, const ContentionOptions& options);
+
+}  // namespace sparseloom::profile

@@ -1,0 +1,71 @@
+#include "sparseloom/profile/contention.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "tests/support/made_up_zoo.h"
+
+namespace sparseloom::profile {
+namespace {
+
+using sparseloom::testing::MadeUpZoo;
+using sparseloom::testing::TemporaryFolder;
+
+struct World {
+  explicit World(std::size_t processors) {
+    while (soc.processors.size() < processors) {
+      soc.processors.push_back(soc.processors.front());
+      soc.processors.back().name = fmt::format("cpu{}", soc.processors.size());
+    }
+    soc.processors.resize(processors);
+  }
+  Result<Contention> measure(const std::atomic<bool>* stop = nullptr) {
+    return measure_contention(zoo, soc, *runtime, pieces,
+                              {.rounds = 3, .compile_cache = {}, .control = {.on_progress = {}, .stop = stop}});
+  }
+  MadeUpZoo made;
+  TemporaryFolder folder;
+  std::unique_ptr<backend::Runtime> runtime = backend::make_scripted_runtime();
+  zoo::Zoo zoo = made.load();
+  soc::Soc soc = soc::discover(*runtime).value();
+  zoo::PieceStore pieces{zoo, *runtime, folder.path()};
+};
+
+Contention::Stage stage(std::size_t i, std::size_t processor) {
+  return {zoo::TaskId(0), zoo::StageId(i), soc::ProcessorId(processor)};
+}
+
+TEST(Contention, OfUnknownThingsIsNone) {
+  const Contention nothing;
+  EXPECT_EQ(nothing.slowdown(stage(0, 0), stage(1, 1)), 1);
+  EXPECT_EQ(nothing.mean_slowdown(zoo::TaskId(0), zoo::TaskId(0)), 1);
+  EXPECT_EQ(nothing.scatter(0.99), 1);
+}
+
+TEST(MeasureContention, TimesEveryStageBesideEveryOther) {
+  World world(3);
+  const auto contention = world.measure();
+  ASSERT_TRUE(contention.ok()) << contention.status().message();
+  EXPECT_GT(contention->slowdown(stage(0, 0), stage(1, 1)), 0);
+  EXPECT_EQ(contention->slowdown(stage(0, 0), stage(1, 1)), contention->slowdown(stage(0, 2), stage(1, 0)))
+      << "two members of a pool stand for all";
+  EXPECT_EQ(contention->slowdown(stage(0, 0), stage(0, 1)), 1) << "one subgraph: its members take turns";
+  EXPECT_EQ(contention->slowdown(stage(0, 0), stage(1, 0)), 1) << "one processor";
+  EXPECT_EQ(contention->scatter(0.5), 1);
+  EXPECT_GE(contention->scatter(1), contention->scatter(0));
+}
+
+TEST(MeasureContention, AProcessorAloneHasNone) {
+  const auto contention = World(1).measure();
+  ASSERT_TRUE(contention.ok()) << contention.status().message();
+  EXPECT_TRUE(contention->scatter().empty());
+}
+
+TEST(MeasureContention, StopsWhenAsked) {
+  const std::atomic<bool> stop{true};
+  EXPECT_EQ(World(2).measure(&stop).status().code(), Code::kCancelled);
+}
+
+}  // namespace
+}  // namespace sparseloom::profile
