@@ -122,6 +122,7 @@ struct Bench {
   std::shared_ptr<const plan::Plan> plan;
   run::Player& player;
   const run::Drift& drift;
+  const plan::Load& load;
 };
 
 // The same arrivals on the quiet machine, then beside a neighbour.
@@ -130,7 +131,8 @@ Result<Run> play(const Bench& bench, const sched::Workload& workload, bool feedb
   SL_RETURN_IF_ERROR(engine.switch_plan(bench.plan));
   Run result;
   result.quiet = half_of(bench.player.play(workload, bench.slo.slos));
-  run::Replanner replanner({bench.setup.zoo, bench.setup.soc, bench.profile, bench.slo, bench.planner}, bench.plan);
+  run::Replanner replanner({bench.setup.zoo, bench.setup.soc, bench.profile, bench.slo, bench.planner, &bench.load},
+                           bench.plan);
   const Seconds start = engine.now();
   const Neighbour neighbour(bench.setup.soc.processors.back().cores);
   std::optional<Watch> watch;
@@ -181,7 +183,12 @@ Status bench_feedback(const FeedbackOptions& options) {
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   const plan::SloConfig slo = plan::grid_config(ranges, indices.first, indices.second);
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner("sparseloom"));
-  SL_ASSIGN_OR_RETURN(plan::Plan made, planner->plan({setup->zoo, setup->soc, profile, slo}));
+  const std::size_t tasks = setup->zoo.tasks.size();
+  SL_ASSIGN_OR_RETURN(const plan::Plan episodes, planner->plan({setup->zoo, setup->soc, profile, slo}));
+  const double rate = options.load * static_cast<double>(tasks) / episodes.bottleneck.count();
+  const auto requests = static_cast<std::size_t>(rate * options.seconds);
+  const plan::Load load = sched::load_of(sched::poisson(tasks, rate, requests, 0));
+  SL_ASSIGN_OR_RETURN(plan::Plan made, planner->plan({setup->zoo, setup->soc, profile, slo, {}, &load}));
   const auto plan = std::make_shared<const plan::Plan>(std::move(made));
   SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(setup->zoo));
 
@@ -194,12 +201,11 @@ Status bench_feedback(const FeedbackOptions& options) {
                                                              .engine = {.drift = &drift},
                                                              .stop = &interrupted()},
                                                             plan));
-  const Bench bench{*setup, profile, slo, *planner, plan, *player, drift};
-  const double rate = options.load * static_cast<double>(setup->zoo.tasks.size()) / plan->bottleneck.count();
+  const Bench bench{*setup, profile, slo, *planner, plan, *player, drift, load};
   Summary without, with;
   for (std::size_t r = 0; r < options.repeats && !interrupted(); ++r) {
-    const auto requests = static_cast<std::size_t>(rate * options.seconds);
-    const auto workload = sched::poisson(setup->zoo.tasks.size(), rate, requests, r + 1);
+    // None of the draws that the plans are made for.
+    const auto workload = sched::poisson(tasks, rate, requests, 100 + r);
     for (const bool feedback : {false, true}) {
       SL_ASSIGN_OR_RETURN(const Run run, play(bench, workload, feedback));
       (feedback ? with : without).add(run);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "sparseloom/sched/standard_workloads.h"
+
 namespace sparseloom::apps {
 namespace {
 
@@ -21,6 +23,12 @@ CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options) {
   command.add_option("--zoo", options.zoo, "folder of the zoo to serve (default: zoos/demo)")->needs(workload);
   command.add_option("--soc", options.soc, kSocHelp)->needs(workload);
   command.add_option("--planner", options.planner, "planner, instead of the workload's")->needs(workload);
+  command
+      .add_option("--plan-for", options.plan_for,
+                  "requests that planner sparseloom expects: episodes, or workload (others of its kind)")
+      ->check(CLI::IsMember({"episodes", "workload"}))
+      ->capture_default_str()
+      ->needs(workload);
   command.add_option("--backend", options.backends, kBackendHelp)->needs(workload);
   command
       .add_option("--slots", options.slots, "requests of one task that may be inside at once; more wait at the door")
@@ -51,7 +59,13 @@ Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, planned.profile));
   SL_ASSIGN_OR_RETURN(planned.slo, sched::workload_slos(planned.workload, ranges));
   SL_ASSIGN_OR_RETURN(const plan::Planner* const planner, plan::find_planner(planned.workload.planner));
-  SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan({setup.zoo, soc, planned.profile, planned.slo}));
+  plan::Problem problem{setup.zoo, soc, planned.profile, planned.slo};
+  plan::Load load;
+  if (options.plan_for == "workload" && sched::any_open_loop_arrival(planned.workload)) {
+    load = sched::load_of(planned.workload);
+    problem.load = &load;
+  }
+  SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan(problem));
   for (const plan::TaskPlan& task : plan.tasks) {
     if (!task.shared) continue;
     return error(Code::kFailedPrecondition,

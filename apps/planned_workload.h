@@ -20,10 +20,11 @@ struct WorkloadOptions {
   std::string planner;  ///< instead of the workload's, if not empty; so is the policy
   std::string policy;
   std::vector<std::string> backends;
+  std::string plan_for = "episodes";
   std::size_t slots = 4;
 };
 
-/// Adds --workload, and --zoo, --soc, --planner, --backend and --slots, which need it. Returns --workload.
+/// Adds --workload, and --zoo, --soc, --planner, --plan-for, --backend and --slots, which need it. Returns --workload.
 CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options);
 
 /// A workload with the plan that serves it.

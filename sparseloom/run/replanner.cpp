@@ -44,7 +44,7 @@ Result<std::shared_ptr<const plan::Plan>> Replanner::consider(const std::vector<
   if (!drifted(slowdowns)) return none;
   considered_ = slowdowns;
   const profile::Profile corrected = slowed(in_.profile, slowdowns);
-  const plan::Problem problem{in_.zoo, in_.soc, corrected, in_.slo};
+  const plan::Problem problem{in_.zoo, in_.soc, corrected, in_.slo, {}, in_.load};
   SL_ASSIGN_OR_RETURN(plan::Plan plan, in_.planner.plan(problem));
   const double now = plan::predict_responses(problem, *active_).expected_violation_rate;
   const double then = plan::predict_responses(problem, plan).expected_violation_rate;

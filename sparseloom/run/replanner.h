@@ -20,6 +20,7 @@ struct ReplannerInput {
   const profile::Profile& profile;  ///< as measured on the quiet machine
   const plan::SloConfig& slo;
   const plan::Planner& planner;
+  const plan::Load* load = nullptr;  ///< what is being served; none: episodes
 };
 
 struct ReplannerOptions {
