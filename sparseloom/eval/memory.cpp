@@ -5,38 +5,13 @@
 #include <tuple>
 
 #include "sparseloom/eval/comparison.h"
+#include "sparseloom/plan/resident_only.h"
 #include "sparseloom/run/report.h"
 
 namespace sparseloom::eval {
 namespace {
 
-// What loading on demand adds to a stage: more than any bound allows.
-constexpr Seconds kLoading{60};
-
 using Key = std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId, soc::Backend>;
-
-// The profile as it is for who has these subgraphs only: all others must be loaded first.
-profile::Profile with_loading(const profile::Profile& profile, const soc::Pools& pools, const std::set<Key>& kept) {
-  profile::Profile result = profile;
-  for (std::size_t t = 0; t < result.tasks.size(); ++t) {
-    profile::TaskProfile& task = result.tasks[t];
-    for (std::size_t v = 0; v < task.variants(); ++v) {
-      for (std::size_t i = 0; i < task.stages(); ++i) {
-        for (std::size_t p = 0; p < task.processors(); ++p) {
-          for (const soc::Backend b : soc::kBackends) {
-            const soc::ProcessorId first = pools.members[pools.of[p]].front();
-            if (kept.contains({zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), first, b})) continue;
-            profile::Latency latency = task.latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), b);
-            if (latency.count == 0) continue;
-            latency.median += kLoading;
-            task.set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), b, latency);
-          }
-        }
-      }
-    }
-  }
-  return result;
-}
 
 // Mean violation rate over the configurations, every order once.
 Result<double> violations(const MemoryInput& in, const profile::Profile& profile) {
@@ -68,7 +43,6 @@ Result<std::vector<MemoryPoint>> memory_curve(const MemoryInput& in) {
     plans.push_back(std::move(plan));
   }
   const auto planned = plan::preload_problem(in.soc, in.profile, plans);
-  const soc::Pools pools = soc::find_pools(in.soc);
   SL_ASSIGN_OR_RETURN(const double with_all, violations(in, in.profile));
   std::vector<MemoryPoint> points{{"full", 1, full, full, 1, with_all}};
   const auto add = [&](const char* name, const plan::PreloadProblem& problem, double share) -> Status {
@@ -80,7 +54,8 @@ Result<std::vector<MemoryPoint>> memory_curve(const MemoryInput& in) {
       const auto& s = problem.subgraphs[index];
       kept.insert({s.task, s.variant, s.stage, s.processor, s.backend});
     }
-    SL_ASSIGN_OR_RETURN(const double rate, violations(in, with_loading(in.profile, pools, kept)));
+    const plan::IsResident resident = [&](auto... subgraph) { return kept.contains({subgraph...}); };
+    SL_ASSIGN_OR_RETURN(const double rate, violations(in, plan::with_loading(in.profile, in.soc, resident)));
     points.push_back({name, share, budget, made.bytes, made.attainment, rate});
     return {};
   };

@@ -32,15 +32,36 @@ PlanSwitcher::~PlanSwitcher() {
   if (thread_.joinable()) thread_.join();
 }
 
+// What waited before is overtaken.
+PlanSwitcher::Change PlanSwitcher::enqueue(plan::SloConfig slo) {
+  const std::lock_guard lock(mutex_);
+  if (waiting_) set_aside(*std::exchange(waiting_, std::nullopt));
+  waiting_.emplace();
+  waiting_->slo = std::move(slo);
+  waiting_->asked = engine_.now();
+  waiting_->due = last_switch_ ? std::max(waiting_->asked, *last_switch_ + options_.least_dwell) : waiting_->asked;
+  waiting_->number = ++changes_;
+  return *waiting_;
+}
+
 void PlanSwitcher::change(plan::SloConfig slo) {
-  const Seconds now = engine_.now();
-  {
+  enqueue(std::move(slo));
+  changed_.notify_all();
+}
+
+void PlanSwitcher::change_here(plan::SloConfig slo) {
+  const std::lock_guard planning(planning_);
+  Change change = enqueue(std::move(slo));
+  if (change.due <= engine_.now()) {
+    const Result<bool> done = switch_to_resident(change);
     const std::lock_guard lock(mutex_);
-    const Seconds due = last_switch_ ? std::max(now, *last_switch_ + options_.least_dwell) : now;
-    waiting_.emplace();
-    waiting_->slo = std::move(slo);
-    waiting_->asked = now;
-    waiting_->due = due;
+    if (waiting_ && waiting_->number == change.number) {
+      waiting_ = change;
+      if (!done.ok() || *done) {
+        waiting_.reset();
+        record(change, engine_.now(), done.status());
+      }
+    }
   }
   changed_.notify_all();
 }
@@ -55,6 +76,11 @@ bool PlanSwitcher::busy() const {
   return waiting_.has_value() || stepping_;
 }
 
+bool PlanSwitcher::overtaken(const Change& change) const {
+  const std::lock_guard lock(mutex_);
+  return change.number < changes_;
+}
+
 bool PlanSwitcher::step(LoaderThread* loader) {
   Change change;
   {
@@ -67,46 +93,117 @@ bool PlanSwitcher::step(LoaderThread* loader) {
   const Seconds now = engine_.now();
   const std::lock_guard lock(mutex_);
   stepping_ = false;
+  if (status.code() == Code::kCancelled) {
+    set_aside(std::move(change));
+    return false;
+  }
   if (status.code() == Code::kResourceExhausted && change.plan != nullptr && ++change.tries < options_.most_tries &&
       residency_.needed(subgraphs_of(*change.plan)) + residency_.load_reserve() <= residency_.budget()) {
     change.due = now + options_.retry_after;
-    if (!waiting_) waiting_ = std::move(change);  // a later change overtakes it
+    waiting_ ? set_aside(std::move(change)) : void(waiting_ = std::move(change));
     return false;
   }
+  record(change, now, status);
+  return true;
+}
+
+// Under mutex_: a later change has overtaken it.
+void PlanSwitcher::set_aside(Change change) {
+  if (change.bridged) record(change, engine_.now(), error(Code::kCancelled, "overtaken by a later change"));
+}
+
+// Under mutex_. The dwell counts from here.
+void PlanSwitcher::record(const Change& change, Seconds now, Status status) {
   if (status.ok()) last_switch_ = now;
   if (waiting_ && last_switch_) waiting_->due = std::max(waiting_->due, *last_switch_ + options_.least_dwell);
   records_.push_back({.slo = change.slo.name,
                       .asked = change.asked,
                       .began = change.began,
+                      .bridged = change.bridged,
                       .switched = now,
                       .served = {},
                       .loaded = change.loaded,
                       .steps = change.steps,
                       .plan_version = engine_.plan_version(),
-                      .status = status});
-  return true;
+                      .status = std::move(status)});
 }
 
-Status PlanSwitcher::carry_out(Change& change, LoaderThread* loader) {
+bool PlanSwitcher::hot(const plan::Plan& plan) const {
+  const std::vector<SubgraphKey> keys = subgraphs_of(plan);
+  return std::all_of(keys.begin(), keys.end(), [&](const SubgraphKey& k) { return residency_.resident(k); });
+}
+
+// Under planning_: plans, and switches to the plan if it is resident (true), else to a bridge.
+Result<bool> PlanSwitcher::switch_to_resident(Change& change) {
   if (change.plan == nullptr) {
     change.began = engine_.now();
     SL_ASSIGN_OR_RETURN(change.plan, make_plan_(change.slo));
   }
-  const Status together = switch_to(change.plan, change, loader);
+  if (hot(*change.plan)) {
+    SL_RETURN_IF_ERROR(switch_to(change.plan, change));
+    return true;
+  }
+  if (options_.bridge && change.steps == 0) SL_RETURN_IF_ERROR(bridge(change));
+  return false;
+}
+
+// Tasks whose part of the bridge is resident follow it; the others stay as they are until their subgraphs are loaded.
+Status PlanSwitcher::bridge(Change& change) {
+  const Resident resident = [this](const SubgraphKey& key) { return residency_.resident(key); };
+  SL_ASSIGN_OR_RETURN(const auto made, options_.bridge(change.slo, resident));
+  auto mixed = std::make_shared<plan::Plan>(*active_);
+  bool whole = true;
+  for (std::size_t t = 0; t < made->tasks.size(); ++t) {
+    const plan::TaskPlan before = std::exchange(mixed->tasks[t], made->tasks[t]);
+    if (hot(*mixed)) continue;
+    mixed->tasks[t] = before;
+    whole = false;
+  }
+  SL_RETURN_IF_ERROR(switch_to(mixed, change));
+  if (whole) change.bridged = engine_.now();
+  return {};
+}
+
+Status PlanSwitcher::carry_out(Change& change, LoaderThread* loader) {
+  {
+    const std::lock_guard planning(planning_);
+    if (overtaken(change)) return {Code::kCancelled, "overtaken"};
+    SL_ASSIGN_OR_RETURN(const bool done, switch_to_resident(change));
+    if (done) return {};
+  }
+  const Status together = load_and_switch(change.plan, change, loader);
   return together.code() == Code::kResourceExhausted ? switch_by_task(change, loader) : together;
 }
 
-// A plan that is resident is switched to by whoever calls: the loader's low priority must never hold the engine's lock.
-Status PlanSwitcher::switch_to(std::shared_ptr<const plan::Plan> plan, Change& change, LoaderThread* loader) {
-  const std::vector<SubgraphKey> keys = subgraphs_of(*plan);
-  const bool hot = std::all_of(keys.begin(), keys.end(), [&](const SubgraphKey& k) { return residency_.resident(k); });
-  if (!hot) {
-    const std::size_t before = residency_.counts().loaded;
-    const auto load = [&] { return engine_.prepare(*plan); };
-    const Status loaded = loader != nullptr ? loader->run(load) : load();
-    change.loaded += residency_.counts().loaded - before;
-    SL_RETURN_IF_ERROR(loaded);
+// One subgraph at a time, so that a load that nobody wants any more ends soon; then binds them.
+Status PlanSwitcher::load(const plan::Plan& plan, Change& change, LoaderThread* loader) {
+  if (residency_.needed(subgraphs_of(plan)) + residency_.load_reserve() > residency_.budget()) {
+    return engine_.prepare(plan);  // says so
   }
+  const std::size_t before = residency_.counts().loaded;
+  std::vector<std::shared_ptr<backend::Executable>> held;  // until all are there
+  const auto load = [&]() -> Status {
+    for (const SubgraphKey& key : subgraphs_of(plan)) {
+      if (overtaken(change)) return {Code::kCancelled, "overtaken"};
+      SL_ASSIGN_OR_RETURN(held.emplace_back(), residency_.get(key));
+    }
+    return engine_.prepare(plan);
+  };
+  const Status loaded = loader != nullptr ? loader->run(load) : load();
+  change.loaded += residency_.counts().loaded - before;
+  return loaded;
+}
+
+// A plan that is resident is switched to by whoever calls: the loader's low priority must never hold the engine's lock.
+Status PlanSwitcher::load_and_switch(std::shared_ptr<const plan::Plan> plan, Change& change, LoaderThread* loader) {
+  if (!hot(*plan)) SL_RETURN_IF_ERROR(load(*plan, change, loader));
+  const std::lock_guard planning(planning_);
+  if (overtaken(change)) return {Code::kCancelled, "overtaken"};
+  return switch_to(std::move(plan), change);
+}
+
+// Under planning_.
+Status PlanSwitcher::switch_to(std::shared_ptr<const plan::Plan> plan, Change& change) {
   SL_RETURN_IF_ERROR(engine_.switch_plan(plan));
   ++change.steps;
   active_ = std::move(plan);
@@ -117,16 +214,22 @@ Status PlanSwitcher::switch_to(std::shared_ptr<const plan::Plan> plan, Change& c
 Status PlanSwitcher::switch_by_task(Change& change, LoaderThread* loader) {
   Status last;
   std::vector<std::size_t> left;
-  for (std::size_t t = 0; t < change.plan->tasks.size(); ++t) {
-    if (!alike(active_->tasks[t], change.plan->tasks[t])) left.push_back(t);  // else an earlier try got that far
+  const auto with = [&](std::size_t t) {
+    const std::lock_guard planning(planning_);
+    auto mixed = std::make_shared<plan::Plan>(*active_);
+    mixed->tasks[t] = change.plan->tasks[t];
+    return mixed;
+  };
+  {
+    const std::lock_guard planning(planning_);
+    for (std::size_t t = 0; t < change.plan->tasks.size(); ++t) {
+      if (!alike(active_->tasks[t], change.plan->tasks[t])) left.push_back(t);  // else an earlier try got that far
+    }
   }
   for (bool got_on = true; got_on && !left.empty();) {
     got_on = false;
     for (auto t = left.begin(); t != left.end();) {
-      auto mixed = std::make_shared<plan::Plan>(*active_);
-      mixed->tasks[*t] = change.plan->tasks[*t];
-      if (left.size() == 1) *mixed = *change.plan;
-      const Status status = switch_to(std::move(mixed), change, loader);
+      const Status status = load_and_switch(left.size() == 1 ? change.plan : with(*t), change, loader);
       if (status.ok()) {
         t = left.erase(t);
         got_on = true;

@@ -17,6 +17,12 @@ namespace sparseloom::run {
 /// Makes the plan for an SLO configuration; called by one thread at a time.
 using MakePlan = std::function<Result<std::shared_ptr<const plan::Plan>>(const plan::SloConfig&)>;
 
+/// Whether a subgraph is in memory.
+using Resident = std::function<bool(const SubgraphKey&)>;
+/// Makes a plan for an SLO configuration out of what is resident as far as that goes; called by one thread at a time.
+using MakeBridge =
+    std::function<Result<std::shared_ptr<const plan::Plan>>(const plan::SloConfig&, const Resident& resident)>;
+
 struct SwitcherOptions {
   /// A plan stays at least this long: SLOs that change to and fro do not make answers flap. Changes meanwhile wait, and
   /// only the last of them counts.
@@ -24,24 +30,28 @@ struct SwitcherOptions {
   /// No room because requests inside still use what should be evicted: tried again after this time.
   Seconds retry_after{0.002};
   int most_tries = 500;
+  /// While a plan's subgraphs are being loaded, its SLOs are served by this one, task by task where it is resident.
+  /// Empty: the old plan serves until then.
+  MakeBridge bridge{};
 };
 
 /// How one change of SLOs went. Times are the engine's.
 struct SwitchRecord {
   std::string slo;
-  Seconds asked{0};               ///< change() was called
-  Seconds began{0};               ///< planning began: later than asked by the dwell, or by a switch under way
-  Seconds switched{0};            ///< requests let in from now on follow the new plan
-  std::optional<Seconds> served;  ///< the first request completed under it
-  std::size_t loaded = 0;         ///< subgraphs that had to be loaded; none: a hot switch
-  std::size_t steps = 1;          ///< switches it took: more than one if the old and the new plan did not fit together
-  std::size_t plan_version = 0;   ///< of the engine, from then on
-  Status status;                  ///< not ok: the old plan stays (in several steps: that of the tasks not switched yet)
+  Seconds asked{0};                ///< change() was called
+  Seconds began{0};                ///< planning began: later than asked by the dwell, or by a switch under way
+  std::optional<Seconds> bridged;  ///< requests let in from now on follow a plan of what was resident
+  Seconds switched{0};             ///< requests let in from now on follow the new plan
+  std::optional<Seconds> served;   ///< the first request completed under it
+  std::size_t loaded = 0;          ///< subgraphs that had to be loaded; none: a hot switch
+  std::size_t steps = 1;           ///< switches it took: more than one if the old and the new plan did not fit together
+  std::size_t plan_version = 0;    ///< of the engine, from then on
+  Status status;  ///< not ok: the old plan stays (in several steps: that of the tasks not switched yet)
 };
 
-/// Takes changes of SLOs and has the engine follow: plans, loads what is missing while the old plan serves on,
-/// switches. If the old and the new plan do not fit the memory budget together, tasks change over one by one.
-/// Thread-safe.
+/// Takes changes of SLOs and has the engine follow: plans, loads what is missing while the old plan, or a bridge,
+/// serves on, switches. If the old and the new plan do not fit the memory budget together, tasks change over one by
+/// one. Thread-safe.
 ///
 /// Who calls step() is the caller's choice: start() gives it a thread; a test calls it at the times it likes.
 class PlanSwitcher {
@@ -55,6 +65,10 @@ class PlanSwitcher {
 
   /// From now on plans are to keep these SLOs. Never blocks.
   void change(plan::SloConfig slo);
+  /// The same, and unless the dwell lasts, plans on the calling thread and switches to what is resident: the plan, or a
+  /// bridge to it. No other thread need wake up for that, nor end a load for an earlier change, which is overtaken.
+  /// What has to be loaded is left to step().
+  void change_here(plan::SloConfig slo);
   /// When step() has something to do; nothing if no change waits.
   std::optional<Seconds> due() const;
   /// Does what is due; true if the plan was switched, or it failed. One thread at a time. What has to be loaded is
@@ -66,7 +80,7 @@ class PlanSwitcher {
   /// To be told every completion (from OnComplete), to know when a new plan first served a request.
   void completed(const Completion& completion);
 
-  /// What became of the changes that were not overtaken by a later one.
+  /// What became of the changes; of those that a later one overtook (kCancelled), only if they had been bridged.
   std::vector<SwitchRecord> records() const;
   /// A change waits or is being carried out.
   bool busy() const;
@@ -76,26 +90,40 @@ class PlanSwitcher {
     plan::SloConfig slo;
     Seconds asked{0};
     Seconds due{0};
+    std::size_t number = 0;
     std::shared_ptr<const plan::Plan> plan;  // once it was tried
     Seconds began{0};
+    std::optional<Seconds> bridged;
     std::size_t loaded = 0, steps = 0;
     int tries = 0;
   };
 
   void loop();
+  bool hot(const plan::Plan& plan) const;
+  Change enqueue(plan::SloConfig slo);
+  bool overtaken(const Change& change) const;
+  void set_aside(Change change);
+  void record(const Change& change, Seconds now, Status status);
+  Result<bool> switch_to_resident(Change& change);
+  Status bridge(Change& change);
   Status carry_out(Change& change, LoaderThread* loader);
-  Status switch_to(std::shared_ptr<const plan::Plan> plan, Change& change, LoaderThread* loader);
+  Status load(const plan::Plan& plan, Change& change, LoaderThread* loader);
+  Status load_and_switch(std::shared_ptr<const plan::Plan> plan, Change& change, LoaderThread* loader);
+  Status switch_to(std::shared_ptr<const plan::Plan> plan, Change& change);
   Status switch_by_task(Change& change, LoaderThread* loader);
 
   Engine& engine_;
   Residency& residency_;
   const MakePlan make_plan_;
   const SwitcherOptions options_;
-  std::shared_ptr<const plan::Plan> active_;  // step()'s own
+
+  std::mutex planning_;  // held while planning and switching, never while loading; taken before mutex_; guards active_
+  std::shared_ptr<const plan::Plan> active_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::optional<Change> waiting_;
+  std::size_t changes_ = 0;  // asked for: a change with a smaller number has been overtaken
   std::vector<SwitchRecord> records_;
   std::size_t unserved_ = 0;  // records from here on may still wait for their first completion
   std::optional<Seconds> last_switch_;

@@ -16,6 +16,10 @@ struct Done {
   bool failed = false, late = false, inaccurate = false;
 };
 
+struct Span {
+  Seconds begin{0}, end{0};
+};
+
 class Soak {
  public:
   explicit Soak(const SoakSetup& setup) : setup_(setup), random_(setup.seed) {}
@@ -65,7 +69,7 @@ class Soak {
     for (std::size_t id = 0; id < setup_.requests; ++id) {
       if (changed < setup_.changes && id * setup_.changes >= changed * setup_.requests) {
         scenario = (scenario + another(random_)) % setup_.scenarios.size();
-        switcher.change(setup_.scenarios[scenario].slo);
+        switcher.change_here(setup_.scenarios[scenario].slo);
         ++changed;
       }
       const plan::Plan& plan = *setup_.scenarios[scenario].plan;
@@ -113,15 +117,25 @@ class Soak {
   void summarize() {
     report_.most_booked = std::max(report_.most_booked, setup_.residency.counts().most);
     report_.completed = done_.size();
+    std::vector<Span> switching, between;
+    for (std::size_t k = 0; k + 1 < report_.switches.size(); ++k) {
+      const SwitchRecord& s = report_.switches[k];
+      const Seconds half = (report_.switches[k + 1].asked - s.asked) / 2;
+      switching.push_back({s.asked, s.switched});
+      between.push_back({s.asked + half, s.switched + half});
+    }
     for (const Done& d : done_) {
       report_.failed += d.failed ? 1 : 0;
       report_.late += d.late ? 1 : 0;
       report_.inaccurate += d.inaccurate ? 1 : 0;
       report_.violating += d.failed || d.late || d.inaccurate ? 1 : 0;
-      const bool switching = std::any_of(report_.switches.begin(), report_.switches.end(), [&](const SwitchRecord& s) {
-        return d.arrival < s.switched && d.finished > s.asked;
-      });
-      (switching ? report_.excess_switching : report_.excess_steady).push_back(d.finished - d.arrival - d.alone);
+      const auto inside = [&](const std::vector<Span>& spans) {
+        return std::any_of(spans.begin(), spans.end(),
+                           [&](const Span& s) { return d.arrival < s.end && d.finished > s.begin; });
+      };
+      const Seconds excess = d.finished - d.arrival - d.alone;
+      if (inside(switching)) report_.excess_switching.push_back(excess);
+      if (inside(between)) report_.excess_between.push_back(excess);
     }
   }
 

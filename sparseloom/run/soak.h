@@ -45,9 +45,11 @@ struct SoakReport {
   std::size_t inaccurate = 0;  ///< served by a σ below the accuracy bound that was in force when they arrived
   std::size_t violating = 0;   ///< failed, late, inaccurate, or several of these
   std::vector<SwitchRecord> switches;
-  /// By how much requests took longer than their plan predicts for one that is alone: those inside while a plan was
-  /// being switched to, and the others. Queueing is in both.
-  std::vector<Seconds> excess_switching, excess_steady;
+  /// By how much requests took longer than their plan predicts for one that is alone: those inside at some time from a
+  /// change of SLOs to the end of its switch; and, to compare with, those inside at some time of a span as long that
+  /// begins half-way to the next change. (Who is inside at a given time has on average been there for long: so must
+  /// those be that are compared with.) Queueing is in both.
+  std::vector<Seconds> excess_switching, excess_between;
   Bytes most_in_use;  ///< the largest reading
   Bytes most_booked;  ///< by the residency
   std::size_t readings = 0;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_world.h"
+#include "sparseloom/run/activation.h"
 
 namespace sparseloom::run {
 namespace {
@@ -157,6 +158,92 @@ TEST_F(Switcher, AnEngineDoesNotStartWithAPlanThatTheBudgetCannotHold) {
   const auto refused = Engine::start(world_.zoo, world_.soc, small, world_.plan_of(0), {}, {});
   EXPECT_EQ(refused.status().code(), Code::kResourceExhausted);
   EXPECT_THAT(refused.status().message(), HasSubstr("the smallest budget that it fits is 60 bytes"));
+}
+
+TEST_F(Switcher, WhatIsResidentIsSwitchedToThereAndThen) {
+  serve(kTwoPlans);
+  change("v1");
+  ASSERT_TRUE(switcher_->step());
+  switcher_->change_here({"v0", {}});
+  EXPECT_EQ(last().slo, "v0");
+  EXPECT_EQ(last().loaded, 0U);
+  EXPECT_FALSE(switcher_->busy());
+
+  switcher_->change_here({"v2", {}});
+  EXPECT_EQ(last().slo, "v0") << "has to be loaded: left to step()";
+  EXPECT_TRUE(switcher_->step());
+  EXPECT_EQ(last().slo, "v2");
+  EXPECT_EQ(last().loaded, 6U);
+  EXPECT_EQ(plans_made_, 3) << "planned once";
+}
+
+TEST_F(Switcher, TheDwellHoldsThereAndThenToo) {
+  serve(kTwoPlans, {.least_dwell = Seconds(10)});
+  switcher_->change_here({"v1", {}});
+  ASSERT_TRUE(switcher_->step());
+  switcher_->change_here({"v0", {}});
+  EXPECT_EQ(last().slo, "v1");
+  EXPECT_EQ(switcher_->due(), Seconds(10));
+}
+
+TEST_F(Switcher, ABridgeServesUntilThePlanIsLoaded) {
+  // Of SLO "v2" nothing is resident, but variant 1 would do.
+  const MakeBridge bridge = [this](const plan::SloConfig& slo, const Resident& resident) {
+    if (slo.name != "v2") return world_.plan_of(0);
+    EXPECT_TRUE(resident(subgraphs_of(*world_.plan_of(1))[0]));
+    EXPECT_FALSE(resident(subgraphs_of(*world_.plan_of(2))[0]));
+    return world_.plan_of(1);
+  };
+  serve({180}, {.bridge = bridge});
+  change("v1");
+  ASSERT_TRUE(switcher_->step());
+  change("v0");
+  ASSERT_TRUE(switcher_->step());
+  now_ = Seconds(1);
+  switcher_->change_here({"v2", {}});
+  submit(0);
+  engine_->drain();
+  now_ = Seconds(2);
+  ASSERT_TRUE(switcher_->step());
+  submit(1);
+  engine_->drain();
+  EXPECT_EQ(log_.all[0].sigma, std::vector<float>(3, 1.0F));
+  EXPECT_EQ(log_.all[1].sigma, std::vector<float>(3, 2.0F));
+  EXPECT_EQ(last().bridged, Seconds(1));
+  EXPECT_EQ(last().switched, Seconds(2));
+}
+
+TEST_F(Switcher, TasksThatTheBridgeCannotServeStayAsTheyAre) {
+  const MakeBridge bridge = [this](const plan::SloConfig&, const Resident&) {
+    auto mixed = std::make_shared<plan::Plan>(*world_.plan_of(1));
+    mixed->tasks[1] = world_.plan_of(3)->tasks[1];  // not resident
+    return std::shared_ptr<const plan::Plan>(std::move(mixed));
+  };
+  serve({180}, {.bridge = bridge});
+  change("v1");
+  ASSERT_TRUE(switcher_->step());
+  change("v0");
+  ASSERT_TRUE(switcher_->step());
+  switcher_->change_here({"v2", {}});
+  submit(0);
+  engine_->drain();
+  EXPECT_EQ(log_.all[0].sigma, std::vector<float>(3, 1.0F)) << "task 0 follows it";
+  ASSERT_TRUE(switcher_->step());
+  EXPECT_FALSE(last().bridged.has_value()) << "task 1 did not";
+}
+
+TEST_F(Switcher, ALoadThatALaterChangeOvertakesEndsWithTheSubgraphInHand) {
+  serve({180});
+  int compiled = 0;
+  world_.on_compile = [&](const SubgraphKey&) {
+    if (++compiled == 2) change("v0");
+  };
+  change("v1");
+  EXPECT_FALSE(switcher_->step());
+  EXPECT_EQ(compiled, 2);
+  EXPECT_TRUE(switcher_->records().empty());
+  ASSERT_TRUE(switcher_->step());
+  EXPECT_EQ(last().slo, "v0");
 }
 
 TEST_F(Switcher, APlannerThatFailsChangesNothing) {
