@@ -107,9 +107,10 @@ std::vector<eval::System> systems_on(const Machine& machine, const std::vector<c
   std::vector<eval::System> systems;
   for (const plan::Planner* planner : planners) {
     if (machine.setup->soc.modelled && planner->name() == kSharing) continue;
-    systems.push_back({std::string(planner->name()), [&machine, planner](const plan::SloConfig& slo) {
-                         return planner->plan({machine.setup->zoo, machine.setup->soc, machine.profile, slo});
-                       }});
+    systems.push_back(
+        {std::string(planner->name()), [&machine, planner](const plan::SloConfig& slo, const plan::Load* load) {
+           return planner->plan({machine.setup->zoo, machine.setup->soc, machine.profile, slo, {}, load});
+         }});
   }
   return systems;
 }

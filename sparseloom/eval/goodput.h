@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "sparseloom/eval/host.h"
@@ -14,11 +16,15 @@ struct GoodputOptions {
   double highest = 0;          ///< requests/s that are too many for sure: where the search begins
 };
 
+/// The plan of a system that is told how many requests come per second.
+using PlanAt = std::function<Result<std::shared_ptr<const plan::Plan>>(double rate_per_s)>;
+
 /// Goodput (design: Systems): the highest rate of Poisson arrivals, tasks equally likely, at which the share
-/// `options.kept` of requests keep both bounds, under the plan that the host has adopted, `adopted`. 0 if not even
-/// highest / 64 is reached, or if a task's variant is not accurate enough. The same seed draws the same arrivals for
-/// every system. Bisection over the rate's logarithm: about log2(log(64) / precision) probes. Errors: those of playing.
-Result<double> goodput(Host& host, const plan::Plan& adopted, const std::vector<plan::Slo>& slos, std::uint64_t seed,
+/// `options.kept` of requests keep both bounds. The system plans for every rate that is tried, and the host adopts that
+/// plan. 0 if not even highest / 64 is reached, or if a task's variant is not accurate enough. The same seed draws the
+/// same arrivals for every system. Bisection over the rate's logarithm: about log2(log(64) / precision) probes. Errors:
+/// those of planning, of adopting and of playing.
+Result<double> goodput(Host& host, const PlanAt& plan_at, const std::vector<plan::Slo>& slos, std::uint64_t seed,
                        const GoodputOptions& options);
 
 }  // namespace sparseloom::eval

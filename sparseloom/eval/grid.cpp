@@ -1,6 +1,7 @@
 #include "sparseloom/eval/grid.h"
 
 #include "sparseloom/plan/costs.h"
+#include "sparseloom/sched/standard_workloads.h"
 
 namespace sparseloom::eval {
 namespace {
@@ -101,17 +102,23 @@ Status Grid::measure_throughput(const std::vector<Contender>& contenders, const 
   return {};
 }
 
-Result<std::vector<Mean>> Grid::measure_goodput(const std::vector<Contender>& contenders,
-                                                const std::vector<plan::Slo>& slos) {
+Result<std::vector<Mean>> Grid::measure_goodput(const std::vector<Contender>& contenders, const plan::SloConfig& slo) {
   std::vector<std::vector<double>> rates(contenders.size());
   for (std::size_t seed = 1; seed <= in_.options.goodput_seeds; ++seed) {
     for (std::size_t c = 0; c < contenders.size() && !in_.host.stopped(); ++c) {
       const plan::Plan& plan = *contenders[c].plan;
-      SL_RETURN_IF_ERROR(in_.host.adopt(contenders[c].plan).with_context(contenders[c].name));
       GoodputOptions options = in_.options.goodput;
       options.highest = 1.2 * static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
-      SL_ASSIGN_OR_RETURN(const double rate, goodput(in_.host, plan, slos, seed, options));
-      rates[c].push_back(rate);
+      const PlanAt plan_at = [&](double rate) -> Result<std::shared_ptr<const plan::Plan>> {
+        // Other arrivals than those that are played: the same rate.
+        plan::Load load = sched::load_of(sched::poisson(slo.slos.size(), rate, options.requests, 0));
+        load.percentile = options.kept;
+        SL_ASSIGN_OR_RETURN(plan::Plan made, in_.systems[c].plan(slo, &load));
+        return std::make_shared<const plan::Plan>(std::move(made));
+      };
+      auto rate = goodput(in_.host, plan_at, slo.slos, seed, options);
+      if (!rate.ok()) return rate.status().with_context(contenders[c].name);
+      rates[c].push_back(*rate);
     }
   }
   std::vector<Mean> means;
@@ -123,7 +130,7 @@ Result<std::vector<Row>> Grid::play(Cell cell) {
   const plan::SloConfig slo = plan::grid_config(in_.ranges, cell.accuracy_index, cell.latency_index);
   std::vector<Contender> contenders;
   for (const System& system : in_.systems) {
-    auto plan = system.plan(slo);
+    auto plan = system.plan(slo, nullptr);
     if (!plan.ok()) return plan.status().with_context(fmt::format("{}, {}", cell.name(), system.name));
     contenders.push_back({system.name, std::make_shared<const plan::Plan>(std::move(plan).value())});
   }
@@ -134,7 +141,7 @@ Result<std::vector<Row>> Grid::play(Cell cell) {
   SL_RETURN_IF_ERROR(measure_throughput(contenders, slo.slos).with_context(cell.name()));
   std::vector<Mean> goodputs;
   if (in_.options.goodput_seeds > 0 && (in_.options.goodput_everywhere || cell.diagonal())) {
-    SL_ASSIGN_OR_RETURN(goodputs, measure_goodput(contenders, slo.slos));
+    SL_ASSIGN_OR_RETURN(goodputs, measure_goodput(contenders, slo));
   }
   if (in_.host.stopped()) return std::vector<Row>();
 

@@ -43,10 +43,10 @@ Json to_json(const Row& row);
 /// kMalformed, with `where`.
 Result<Row> row_from_json(const Json& json, const std::string& where);
 
-/// Makes a system's plan for given SLOs.
+/// Makes a system's plan for given SLOs, and for a load if one is given.
 struct System {
   std::string name;
-  std::function<Result<plan::Plan>(const plan::SloConfig&)> plan;
+  std::function<Result<plan::Plan>(const plan::SloConfig&, const plan::Load*)> plan;
 };
 
 struct GridOptions {
@@ -79,8 +79,7 @@ class Grid {
 
  private:
   Status measure_throughput(const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos);
-  Result<std::vector<Mean>> measure_goodput(const std::vector<Contender>& contenders,
-                                            const std::vector<plan::Slo>& slos);
+  Result<std::vector<Mean>> measure_goodput(const std::vector<Contender>& contenders, const plan::SloConfig& slo);
 
   GridInput in_;
   std::map<std::string, std::vector<double>> served_;  // requests/s by task, by what identifies a plan

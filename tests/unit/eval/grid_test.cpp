@@ -37,6 +37,10 @@ std::unique_ptr<Host> two_processors() {
   return virtual_host(std::move(machine));
 }
 
+PlanAt always(plan::Plan plan) {
+  return [made = std::make_shared<const plan::Plan>(std::move(plan))](double) { return made; };
+}
+
 const std::vector<plan::Slo> kSlos{{0.5, from_ms(10)}, {0.5, from_ms(10)}};
 
 TEST(VirtualHost, SaturationIsTheProcessorsPace) {
@@ -48,28 +52,37 @@ TEST(VirtualHost, SaturationIsTheProcessorsPace) {
 
 TEST(Goodput, OfOneRequestInTenOnTimeAtBestIsNone) {
   const auto host = two_processors();
-  const auto plan = std::make_shared<const plan::Plan>(plan_of(from_ms(11), from_ms(2)));  // the first is always late
-  ASSERT_TRUE(host->adopt(plan).ok());
-  EXPECT_EQ(goodput(*host, *plan, kSlos, 1, {.requests = 500, .highest = 200}).value(), 0);
+  const PlanAt plan = always(plan_of(from_ms(11), from_ms(2)));  // the first is always late
+  EXPECT_EQ(goodput(*host, plan, kSlos, 1, {.requests = 500, .highest = 200}).value(), 0);
 }
 
 TEST(Goodput, IsNoneIfAVariantIsNotAccurateEnough) {
   const auto host = two_processors();
-  const auto plan = std::make_shared<const plan::Plan>(plan_of(from_ms(1), from_ms(1)));
-  ASSERT_TRUE(host->adopt(plan).ok());
+  const PlanAt plan = always(plan_of(from_ms(1), from_ms(1)));
   const std::vector<plan::Slo> strict{{0.9, from_ms(10)}, {0.5, from_ms(10)}};
-  EXPECT_EQ(goodput(*host, *plan, strict, 1, {.requests = 500, .highest = 2000}).value(), 0);
+  EXPECT_EQ(goodput(*host, plan, strict, 1, {.requests = 500, .highest = 2000}).value(), 0);
 }
 
 // An M/D/1 queue of 1 ms services keeps 99 % within 10 ms up to a load of about 0.8: two of them, each with half of the
 // requests, up to 1,600 requests/s.
 TEST(Goodput, IsWhatQueueingTheorySays) {
   const auto host = two_processors();
-  const auto plan = std::make_shared<const plan::Plan>(plan_of(from_ms(1), from_ms(1)));
-  ASSERT_TRUE(host->adopt(plan).ok());
-  const double rate = goodput(*host, *plan, kSlos, 7, {.requests = 20'000, .highest = 2400}).value();
+  const double rate =
+      goodput(*host, always(plan_of(from_ms(1), from_ms(1))), kSlos, 7, {.requests = 20'000, .highest = 2400}).value();
   EXPECT_GT(rate, 1450);
   EXPECT_LT(rate, 1800);
+}
+
+// A system that knows to halve its latencies above 1,000 requests/s gets further than one that does not.
+TEST(Goodput, IsThatOfTheSystemWhichPlansForTheRate) {
+  const auto host = two_processors();
+  const PlanAt adapts = [](double rate) {
+    const Seconds stage = rate > 1000 ? from_ms(0.5) : from_ms(1);
+    return std::make_shared<const plan::Plan>(plan_of(stage, stage));
+  };
+  const GoodputOptions options{.requests = 5'000, .highest = 4800};
+  EXPECT_GT(goodput(*host, adapts, kSlos, 7, options).value(),
+            1.5 * goodput(*host, always(plan_of(from_ms(1), from_ms(1))), kSlos, 7, options).value());
 }
 
 TEST(ParseCells, KnowsTheGridAndItsParts) {
