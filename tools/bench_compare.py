@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shlex
 import statistics
 import subprocess
@@ -59,7 +60,8 @@ def costs(document, path=""):
 
 
 def has_bench(program, name):
-    return subprocess.run([program, "bench", name, "--help"], capture_output=True, check=False).returncode == 0
+    listed = subprocess.run([program, "bench", "--help"], capture_output=True, text=True, check=False).stdout
+    return re.search(rf"^\s*{re.escape(name)}\s", listed, re.MULTILINE) is not None
 
 
 def run_bench(program, words):

@@ -35,15 +35,15 @@ class Stage(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def program(self, name, figures, benches=("engine",)):
-        """A stand-in for sparseloom: `bench NAME --json FILE` writes `figures`; other benches are refused."""
+        """A stand-in for sparseloom: `bench --help` lists `benches`, `bench NAME --json FILE` writes `figures`."""
         file = self.folder / name
         file.write_text(f"""#!{sys.executable}
 import sys
-if sys.argv[2] not in {benches!r}:
-    sys.exit(2)
-if "--help" not in sys.argv:
-    if "--new" in sys.argv and {name!r} == "base":
-        sys.exit("sparseloom: --new: not expected")
+if "--help" in sys.argv:
+    print("Subcommands:", *(bench + "   what it costs" for bench in {benches!r}), sep="\\n  ")
+elif "--new" in sys.argv and {name!r} == "base":
+    sys.exit("sparseloom: --new: not expected")
+else:
     open(sys.argv[-1], "w").write({json.dumps(figures)!r})
 """)
         file.chmod(0o755)
