@@ -5,7 +5,7 @@
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/eval/journal.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/support/made_up_zoo.h"
 
 namespace sparseloom::eval {
 namespace {
@@ -14,6 +14,13 @@ using ::testing::DoubleEq;
 using ::testing::HasSubstr;
 
 constexpr std::size_t kSamples = 1000;
+
+profile::Latency a_millisecond() {
+  profile::Latency latency;
+  latency.median = from_ms(1);
+  latency.count = 9;
+  return latency;
+}
 
 // One processor, on which every subgraph takes a millisecond.
 struct Tasks {
@@ -29,12 +36,10 @@ struct Tasks {
     task.cuts.resize(2);
     task.variants.resize(variants);
     profile::TaskProfile& measured = profile.tasks.emplace_back(variants, task.stages(), 1);
-    profile::Latency latency;
-    latency.median = from_ms(1);
-    latency.count = 9;
     for (std::size_t v = 0; v < variants; ++v) {
       for (std::size_t s = 0; s < task.stages(); ++s) {
-        measured.set_latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(0), soc::Backend::kOpenVino, latency);
+        measured.set_latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(0), soc::Backend::kOpenVino,
+                             a_millisecond());
       }
     }
   }
@@ -115,6 +120,39 @@ TEST(ProfilingRows, AsCsvLeaveEmptyWhatIsNotKnown) {
   const std::string csv = to_csv(tasks.rows({trial("a", 3)}));
   EXPECT_THAT(csv, HasSubstr("\n\"made up\",false,\"a\",2,6,8,14,14,8,14,14,false,,,,,,,\n"));
   EXPECT_THAT(csv, HasSubstr(",50,99,90,true,0,0.8,0.95,0.7,0.9,,0\n"));
+}
+
+// Scripted models pass their input on, so every stitched variant is as right as any other: six answers of eight.
+TEST(TryEstimator, RunsTheFirstVariantsOfATask) {
+  const testing::MadeUpZoo made;
+  const zoo::Zoo zoo = made.load();
+  const auto runtime = backend::make_runtime("scripted").value();
+  const soc::Soc soc = soc::discover(*runtime).value();
+  const testing::TemporaryFolder folder;
+  zoo::PieceStore pieces(zoo, *runtime, folder.path() / "pieces");
+  profile::Profile profile = profile::empty_profile(zoo, soc);
+  for (std::size_t i = 0; i < profile.tasks[0].stitched(); ++i) {
+    profile.tasks[0].set_accuracy(profile.tasks[0].sigma_at(i), {6, 8});
+  }
+  for (std::size_t v = 0; v < 3; ++v) {
+    for (std::size_t s = 0; s < 3; ++s) {
+      profile.tasks[0].set_latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(0), soc::Backend::kScripted,
+                                   a_millisecond());
+    }
+  }
+  profile::MeasureOptions measuring;
+  measuring.compile_cache = folder.path() / "compiled";
+  const TrialInput input{zoo, soc, profile, *runtime, pieces, measuring};
+
+  const auto trial = try_estimator(input, zoo::TaskId(0), 3);
+  ASSERT_TRUE(trial.ok()) << trial.status().message();
+  const profile::EstimatorReport& report = trial->value().report;
+  EXPECT_EQ(report.spent.stitched, 15U);
+  EXPECT_EQ(report.exhaustive.stitched, 27U);
+  EXPECT_TRUE(report.truth_known);
+  EXPECT_EQ(report.quality.compared, 12U);
+
+  EXPECT_FALSE(try_estimator(input, zoo::TaskId(0), 2).value()) << "eight stitched variants: all are run";
 }
 
 TEST(Journal, KeepsTrialsOfTheEstimator) {
