@@ -276,6 +276,38 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
   return {};
 }
 
+// Every cell on every machine that the journal lacks. False: stopped before the last.
+Result<bool> play_cells(const EvalOptions& options, const std::vector<eval::Cell>& cells, const Machines& machines,
+                        const std::vector<const plan::Planner*>& planners, eval::Journal& journal) {
+  Clock clock(cells.size() * machines.size());
+  std::size_t done = 0;
+  for (const auto& m : machines) {
+    const soc::Soc& soc = m->setup->soc;
+    eval::GridOptions grid_options = options.grid;
+    if (soc.modelled) {  // simulated requests are cheap
+      grid_options.goodput.requests = std::max<std::size_t>(grid_options.goodput.requests, kSimulatedRequests);
+      grid_options.goodput_everywhere = options.grid.goodput_seeds > 0;
+    }
+    eval::Grid grid({.soc = soc.name,
+                     .modelled = soc.modelled,
+                     .host = *m->host,
+                     .systems = systems_on(*m, planners),
+                     .ranges = m->ranges,
+                     .profile = m->profile,
+                     .options = grid_options});
+    for (const eval::Cell& cell : cells) {
+      const bool had = journal.has(soc.name, cell);
+      if (!had) {
+        SL_ASSIGN_OR_RETURN(const auto rows, grid.play(cell));
+        if (rows.empty()) break;  // stopped
+        SL_RETURN_IF_ERROR(journal.add(rows));
+      }
+      clock.done(++done, !had);
+    }
+  }
+  return done == cells.size() * machines.size();
+}
+
 Status evaluate(EvalOptions options) {
   const auto cells = eval::parse_cells(options.cells);
   if (!cells.ok()) return cells.status().with_context("--cells");
@@ -300,33 +332,7 @@ Status evaluate(EvalOptions options) {
   SL_ASSIGN_OR_RETURN(eval::Journal journal,
                       eval::Journal::open(out / "eval.json", inputs_of(options, machines, planners)));
 
-  Clock clock(cells->size() * machines.size());
-  std::size_t done = 0;
-  for (const auto& m : machines) {
-    const soc::Soc& soc = m->setup->soc;
-    eval::GridOptions grid_options = options.grid;
-    if (soc.modelled) {  // simulated requests are cheap
-      grid_options.goodput.requests = std::max<std::size_t>(grid_options.goodput.requests, kSimulatedRequests);
-      grid_options.goodput_everywhere = options.grid.goodput_seeds > 0;
-    }
-    eval::Grid grid({.soc = soc.name,
-                     .modelled = soc.modelled,
-                     .host = *m->host,
-                     .systems = systems_on(*m, planners),
-                     .ranges = m->ranges,
-                     .profile = m->profile,
-                     .options = grid_options});
-    for (const eval::Cell& cell : *cells) {
-      const bool had = journal.has(soc.name, cell);
-      if (!had) {
-        SL_ASSIGN_OR_RETURN(const auto rows, grid.play(cell));
-        if (rows.empty()) break;  // stopped
-        SL_RETURN_IF_ERROR(journal.add(rows));
-      }
-      clock.done(++done, !had);
-    }
-  }
-  bool complete = done == cells->size() * machines.size();
+  SL_ASSIGN_OR_RETURN(bool complete, play_cells(options, *cells, machines, planners, journal));
   if (complete && (options.profiling == "once" || options.profiling == "each")) {
     const Status tried = try_estimators(machines, options.profiling == "each", journal);
     if (!tried.ok() && tried.code() != Code::kCancelled) return tried;
