@@ -65,7 +65,7 @@ std::string promise(const std::vector<eval::ProfilingRow>& rows) {
       tried->trial->truth_known ? "the known" : "held-out", 100 * tried->trial->promised);
 }
 
-// Exhaustive and estimated, over the number of variants.
+// Exhaustively and with the estimator, over the number of variants.
 template <typename Value>
 std::string cost_chart(const std::vector<eval::ProfilingRow>& totals, const std::string& what, const Value& value) {
   Chart chart{.title = what + " by number of variants",
@@ -75,18 +75,18 @@ std::string cost_chart(const std::vector<eval::ProfilingRow>& totals, const std:
               .series = {},
               .log_y = true};
   Series exhaustive{.name = "exhaustive", .y = {}, .low = {}, .high = {}};
-  Series estimated{.name = "estimator", .y = {}, .low = {}, .high = {}};
+  Series most{.name = "estimator, at most", .y = {}, .low = {}, .high = {}};
   Series run{.name = "of a run", .y = {}, .low = {}, .high = {}, .x = {}, .joined = false};
   for (const eval::ProfilingRow& total : totals) {
     const auto variants = static_cast<double>(total.variants);
     chart.x.push_back(variants);
     exhaustive.y.push_back(value(total.exhaustive));
-    estimated.y.push_back(value(total.estimated));
+    most.y.push_back(value(total.most));
     if (!total.trial) continue;
     run.x.push_back(variants);
     run.y.push_back(value(total.estimated));
   }
-  chart.series = {std::move(exhaustive), std::move(estimated)};
+  chart.series = {std::move(exhaustive), std::move(most)};
   if (!run.x.empty()) chart.series.push_back(std::move(run));
   return figure(chart);
 }

@@ -27,12 +27,14 @@ ProfilingRow row_of(const zoo::Task& task, const soc::Soc& soc, profile::StageTi
   row.variants = variants;
   row.latencies = profile::latency_measurements(soc, times.size(), task.stages());
   row.exhaustive = profile::exhaustive_cost(times, samples);
-  row.estimated = row.exhaustive;
+  row.most = row.exhaustive;
+  if (const auto budget = profile::estimation_budget(times.size(), task.stages(), kTrialLevel)) {
+    row.most = profile::most_estimation_cost(times, *budget, kTrialLevel, samples).value();
+  }
+  row.estimated = row.most;
   if (const EstimatorTrial* trial = find_trial(trials, task.name, times.size())) {
     row.trial = trial->report;
     row.estimated = trial->report.spent;
-  } else if (const auto budget = profile::estimation_budget(times.size(), task.stages(), kTrialLevel)) {
-    row.estimated = profile::most_estimation_cost(times, *budget, kTrialLevel, samples).value();
   }
   return row;
 }
@@ -98,11 +100,16 @@ std::vector<ProfilingRow> over_tasks(const std::vector<ProfilingRow>& rows) {
       const ProfilingRow& row = rows[first];
       total.latencies += row.latencies;
       total.exhaustive += row.exhaustive;
+      total.most += row.most;
       total.estimated += row.estimated;
       estimable += row.estimable() ? 1 : 0;
       if (row.trial) trials.push_back(*row.trial);
     }
-    if (!trials.empty() && trials.size() == estimable) total.trial = profile::total_of(trials);
+    if (!trials.empty() && trials.size() == estimable) {
+      total.trial = profile::total_of(trials);
+    } else {
+      total.estimated = total.most;
+    }
     totals.push_back(std::move(total));
   }
   return totals;
@@ -111,13 +118,15 @@ std::vector<ProfilingRow> over_tasks(const std::vector<ProfilingRow>& rows) {
 std::string to_csv(const std::vector<ProfilingRow>& rows) {
   std::string csv =
       "soc,modelled,task,variants,latencies,exhaustive_stitched,exhaustive_stage_passes,exhaustive_stage_seconds,"
-      "stitched,stage_passes,stage_seconds,run,seconds,accuracy_mae_points,spearman,front_recall,conformal_promised,"
+      "stitched,most_stage_passes,most_stage_seconds,stage_passes,stage_seconds,run,seconds,accuracy_mae_points,"
+      "spearman,front_recall,conformal_promised,"
       "conformal_observed,conformal_trials\n";
   for (const ProfilingRow& r : rows) {
-    csv += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}", csv_quoted(r.soc), r.modelled, csv_quoted(r.task),
-                       r.variants, r.latencies, r.exhaustive.stitched, r.exhaustive.stage_passes,
-                       r.exhaustive.projected.count(), r.estimated.stitched, r.estimated.stage_passes,
-                       r.estimated.projected.count(), r.trial.has_value());
+    csv +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}", csv_quoted(r.soc), r.modelled, csv_quoted(r.task),
+                    r.variants, r.latencies, r.exhaustive.stitched, r.exhaustive.stage_passes,
+                    r.exhaustive.projected.count(), r.estimated.stitched, r.most.stage_passes, r.most.projected.count(),
+                    r.estimated.stage_passes, r.estimated.projected.count(), r.trial.has_value());
     if (r.trial) {
       const profile::EstimatorReport& e = *r.trial;
       const auto if_known = [](bool known, double value) { return known ? fmt::format("{}", value) : ""; };

@@ -43,12 +43,13 @@ struct ProfilingRow {
   std::size_t variants = 0;           ///< the first ones; a task that has fewer counts with all
   std::size_t latencies = 0;          ///< to be measured, whichever way accuracies are found
   profile::ProfilingCost exhaustive;  ///< projected
-  /// With a trial what it took, else the most that it takes (projected). So few variants that nothing is left to be
-  /// estimated: the exhaustive cost.
-  profile::ProfilingCost estimated;
+  /// The most that the estimator takes (projected). So few variants that nothing is left to be estimated: the
+  /// exhaustive cost.
+  profile::ProfilingCost most;
+  profile::ProfilingCost estimated;  ///< with a trial what it took, else `most`
   std::optional<profile::EstimatorReport> trial;
 
-  bool estimable() const { return estimated.stitched < exhaustive.stitched; }
+  bool estimable() const { return most.stitched < exhaustive.stitched; }
 };
 
 /// For 2, 3, ... variants of every task, to as many as the task with most of them has. `trials` are of this machine.

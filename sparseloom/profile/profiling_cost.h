@@ -35,8 +35,9 @@ ProfilingCost walk_cost(const StageTimes& times, const std::vector<zoo::Sigma>& 
 ProfilingCost distance_cost(const StageTimes& times, std::size_t samples, std::size_t of_samples);
 
 /// The most stage passes that estimating with `budget` stitched variants takes (estimate.h), known before anything is
-/// run: as if no two of those that one walk runs shared more prefixes than they must. `projected` takes every stage at
-/// its mean over variants. Errors: those of the budget.
+/// run: as if no two of those that one walk runs shared more prefixes than they must, each prefix run once (of several
+/// workers each may run a few of its own). `projected` takes every stage at its mean over variants. Errors: those of
+/// the budget.
 Result<ProfilingCost> most_estimation_cost(const StageTimes& times, std::size_t budget, double level,
                                            std::size_t samples);
 
