@@ -2,17 +2,22 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup zoo-data build demo test bench lint tidy layers asan tsan neon fuzz zoo clean
+.PHONY: help setup zoo-data build demo test bench bench-compare lint tidy layers asan tsan neon fuzz zoo clean
 
 JOBS ?= $(shell nproc)
 # ON compiles several sources at once: everything in half the time, one change in twice as much.
 UNITY ?= OFF
+# The parts of `make bench`, small enough for minutes.
+BENCHES := "engine --repetitions 100" "planners --seeds 20" estimator \
+  "residency --requests 2000 --changes 40 --switches 200"
+BASE ?= HEAD~1
+ROUNDS ?= 3
 BIN := build/release/bin/sparseloom
 STAMP := .venv/.setup
 CTEST := ctest --output-on-failure --no-tests=error
 
 help: ## list these targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) zoo-data ## install Debian packages, Python wheels and the review sentences (what is there already is left alone)
 
@@ -33,8 +38,11 @@ demo: setup build ## install, build, and watch four DNNs served within their bou
 test: setup build ## install, build, and run every test
 	cd build/release && $(CTEST)
 
-bench: setup build ## what the engine itself costs, against a bare runtime
-	$(BIN) bench engine
+bench: setup build ## what engine, planners, estimator and residency cost (minutes)
+	@for part in $(BENCHES); do echo; echo "== bench $$part"; $(BIN) bench $$part || exit; done
+
+bench-compare: setup build ## each cost of `make bench` over what it was in revision BASE (default HEAD~1), taking turns
+	tools/bench_compare.py --base $(BASE) --rounds $(ROUNDS) --jobs $(JOBS) $(BENCHES)
 
 lint: $(STAMP) ## clang-format and the layer check
 	tools/lint.sh

@@ -227,7 +227,7 @@ std::function<Status()> add_bench(CLI::App& command) {
   policies->add_option("--json", decisions->json, "write the figures here");
   policies->add_option("--html", decisions->html, "write a page with a chart here");
   const std::vector<BenchPart> parts{add_bench_feedback(command), add_bench_planners(command),
-                                     add_bench_residency(command)};
+                                     add_bench_residency(command), add_bench_estimator(command)};
   return [=] {
     for (const BenchPart& part : parts) {
       if (part.command->parsed()) return part.run();

@@ -21,4 +21,7 @@ BenchPart add_bench_planners(CLI::App& bench);
 /// bench_residency.cpp: preloading within a memory budget, and plan switches while requests are served.
 BenchPart add_bench_residency(CLI::App& bench);
 
+/// bench_estimator.cpp: what estimating accuracies takes beside running models.
+BenchPart add_bench_estimator(CLI::App& bench);
+
 }  // namespace sparseloom::apps

@@ -6,6 +6,7 @@
 
 #include "apps/commands.h"
 #include "apps/eval_report.h"
+#include "apps/profiling_report.h"
 #include "apps/setup.h"
 #include "apps/test_data.h"
 #include "sparseloom/base/file.h"
@@ -32,6 +33,7 @@ struct EvalOptions {
   std::string policy = "edf";
   eval::GridOptions grid;
   double saturated_s = 1;
+  std::string profiling = "once";
 };
 
 // A machine that systems are played on, with all that its hosts refer to.
@@ -151,6 +153,16 @@ Result<std::vector<eval::MemoryPoint>> memory_of(const Machine& machine) {
       {machine.setup->zoo, machine.setup->soc, machine.profile, configurations, *ours, std::move(shares)});
 }
 
+using Machines = std::vector<std::unique_ptr<Machine>>;
+
+profile::MeasureOptions trial_measuring(const Setup& setup) {
+  profile::MeasureOptions measuring;
+  measuring.compile_cache = setup.compile_cache;
+  measuring.threads = std::max<std::size_t>(allowed_cpus().size(), 1);
+  measuring.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  return measuring;
+}
+
 std::string memory_csv(const std::vector<std::pair<std::string, std::vector<eval::MemoryPoint>>>& machines) {
   std::string csv = "soc,preloader,budget_share,budget_bytes,kept_bytes,attainment,violation_rate\n";
   for (const auto& [name, points] : machines) {
@@ -162,6 +174,33 @@ std::string memory_csv(const std::vector<std::pair<std::string, std::vector<eval
   return csv;
 }
 
+// Runs the estimator on this machine if it is among them: with all variants of every task, or then with ever fewer.
+Status try_estimators(const Machines& machines, bool each, eval::Journal& journal) {
+  for (const auto& machine : machines) {
+    const Setup& setup = *machine->setup;
+    if (setup.soc.modelled) continue;  // runs no models
+    const eval::TrialInput input{.zoo = setup.zoo,
+                                 .soc = setup.soc,
+                                 .profile = machine->profile,
+                                 .runtime = *setup.runtime,
+                                 .pieces = *setup.pieces,
+                                 .measuring = trial_measuring(setup)};
+    std::size_t most = 0;
+    for (const zoo::Task& task : setup.zoo.tasks) most = std::max(most, task.variants.size());
+    for (std::size_t left_out = 0; left_out < (each ? most : 1); ++left_out) {
+      for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+        const zoo::Task& task = setup.zoo.tasks[t];
+        if (left_out >= task.variants.size()) continue;
+        const std::size_t variants = task.variants.size() - left_out;
+        if (journal.has_trial(task.name, variants)) continue;
+        SL_ASSIGN_OR_RETURN(auto trial, eval::try_estimator(input, zoo::TaskId(t), variants));
+        if (trial) SL_RETURN_IF_ERROR(journal.add(std::move(*trial)));
+      }
+    }
+  }
+  return {};
+}
+
 std::string settings_of(const EvalOptions& options) {
   return fmt::format(
       "Cells: {}; every order of the tasks {} times; saturation {} s per plan; goodput from {} seeds, {} requests a "
@@ -169,8 +208,6 @@ std::string settings_of(const EvalOptions& options) {
       options.cells, options.grid.repeats, options.saturated_s, options.grid.goodput_seeds,
       options.grid.goodput.requests, options.policy);
 }
-
-using Machines = std::vector<std::unique_ptr<Machine>>;
 
 Json inputs_of(const EvalOptions& options, const Machines& machines,
                const std::vector<const plan::Planner*>& planners) {
@@ -219,14 +256,57 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
       text.memory.emplace_back(machine->setup->soc.name, std::move(points));
     }
   }
+  std::vector<eval::ProfilingRow> profiling;
+  for (const auto& machine : machines) {
+    if (options.profiling == "none") break;
+    const Setup& setup = *machine->setup;
+    auto rows = eval::profiling_rows(setup.zoo, setup.soc, machine->profile,
+                                     setup.soc.modelled ? std::vector<eval::EstimatorTrial>() : journal.trials());
+    profiling.insert(profiling.end(), rows.begin(), rows.end());
+    text.profiling.push_back(std::move(rows));
+  }
   const std::filesystem::path out = options.out;
   SL_RETURN_IF_ERROR(write_file(out / "memory.csv", memory_csv(text.memory)));
+  SL_RETURN_IF_ERROR(write_file(out / "profiling.csv", eval::to_csv(profiling)));
   SL_RETURN_IF_ERROR(write_file(out / "rows.csv", eval::to_csv(journal.rows())));
   SL_RETURN_IF_ERROR(write_file(out / "report.html", eval_html(journal.rows(), text)));
   fmt::print("{}\n", eval_text(journal.rows()));
   for (const auto& [name, points] : text.memory) fmt::print("Memory on {}: {}\n", name, memory_text(points));
-  fmt::print("Wrote {} (report.html, rows.csv, memory.csv, eval.json)\n", out.string());
+  for (const auto& rows : text.profiling) fmt::print("\n{}", profiling_text(rows));
+  fmt::print("Wrote {} (report.html, rows.csv, memory.csv, profiling.csv, eval.json)\n", out.string());
   return {};
+}
+
+// Every cell on every machine that the journal lacks. False: stopped before the last.
+Result<bool> play_cells(const EvalOptions& options, const std::vector<eval::Cell>& cells, const Machines& machines,
+                        const std::vector<const plan::Planner*>& planners, eval::Journal& journal) {
+  Clock clock(cells.size() * machines.size());
+  std::size_t done = 0;
+  for (const auto& m : machines) {
+    const soc::Soc& soc = m->setup->soc;
+    eval::GridOptions grid_options = options.grid;
+    if (soc.modelled) {  // simulated requests are cheap
+      grid_options.goodput.requests = std::max<std::size_t>(grid_options.goodput.requests, kSimulatedRequests);
+      grid_options.goodput_everywhere = options.grid.goodput_seeds > 0;
+    }
+    eval::Grid grid({.soc = soc.name,
+                     .modelled = soc.modelled,
+                     .host = *m->host,
+                     .systems = systems_on(*m, planners),
+                     .ranges = m->ranges,
+                     .profile = m->profile,
+                     .options = grid_options});
+    for (const eval::Cell& cell : cells) {
+      const bool had = journal.has(soc.name, cell);
+      if (!had) {
+        SL_ASSIGN_OR_RETURN(const auto rows, grid.play(cell));
+        if (rows.empty()) break;  // stopped
+        SL_RETURN_IF_ERROR(journal.add(rows));
+      }
+      clock.done(++done, !had);
+    }
+  }
+  return done == cells.size() * machines.size();
 }
 
 Status evaluate(EvalOptions options) {
@@ -253,33 +333,12 @@ Status evaluate(EvalOptions options) {
   SL_ASSIGN_OR_RETURN(eval::Journal journal,
                       eval::Journal::open(out / "eval.json", inputs_of(options, machines, planners)));
 
-  Clock clock(cells->size() * machines.size());
-  std::size_t done = 0;
-  for (const auto& m : machines) {
-    const soc::Soc& soc = m->setup->soc;
-    eval::GridOptions grid_options = options.grid;
-    if (soc.modelled) {  // simulated requests are cheap
-      grid_options.goodput.requests = std::max<std::size_t>(grid_options.goodput.requests, kSimulatedRequests);
-      grid_options.goodput_everywhere = options.grid.goodput_seeds > 0;
-    }
-    eval::Grid grid({.soc = soc.name,
-                     .modelled = soc.modelled,
-                     .host = *m->host,
-                     .systems = systems_on(*m, planners),
-                     .ranges = m->ranges,
-                     .profile = m->profile,
-                     .options = grid_options});
-    for (const eval::Cell& cell : *cells) {
-      const bool had = journal.has(soc.name, cell);
-      if (!had) {
-        SL_ASSIGN_OR_RETURN(const auto rows, grid.play(cell));
-        if (rows.empty()) break;  // stopped
-        SL_RETURN_IF_ERROR(journal.add(rows));
-      }
-      clock.done(++done, !had);
-    }
+  SL_ASSIGN_OR_RETURN(bool complete, play_cells(options, *cells, machines, planners, journal));
+  if (complete && (options.profiling == "once" || options.profiling == "each")) {
+    const Status tried = try_estimators(machines, options.profiling == "each", journal);
+    if (!tried.ok() && tried.code() != Code::kCancelled) return tried;
+    complete = tried.ok();
   }
-  const bool complete = done == cells->size() * machines.size();
   if (complete) SL_RETURN_IF_ERROR(journal.complete());
   SL_RETURN_IF_ERROR(write_all(options, machines, journal, complete));
   return cancelled_if_interrupted();
@@ -315,6 +374,12 @@ std::function<Status()> add_eval(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--goodput-requests", options->grid.goodput.requests, "requests of one probe for goodput")
       ->check(CLI::Range(50, 1'000'000))
+      ->capture_default_str();
+  command
+      .add_option("--profiling", options->profiling,
+                  "what profiling costs by the number of variants: none, projected (runs nothing), or with the "
+                  "estimator run on this machine, if it is among --soc: once (all variants), each (2, 3, ... variants)")
+      ->check(CLI::IsMember({"none", "projected", "once", "each"}))
       ->capture_default_str();
   return [options] { return evaluate(*options); };
 }

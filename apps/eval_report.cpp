@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "apps/charts.h"
+#include "apps/profiling_report.h"
 #include "apps/table.h"
 #include "sparseloom/eval/summary.h"
 
@@ -245,6 +246,7 @@ std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text
             "allows for. " +
             escaped(memory_text(points)) + "</p>\n" + memory_chart(points);
   }
+  for (const auto& profiling : text.profiling) body += profiling_html(profiling);
   return page("sparseloom: evaluation", body);
 }
 

@@ -5,6 +5,7 @@
 
 #include "sparseloom/eval/grid.h"
 #include "sparseloom/eval/memory.h"
+#include "sparseloom/eval/profiling.h"
 
 namespace sparseloom::apps {
 
@@ -22,6 +23,7 @@ struct ReportText {
   bool complete = true;
   std::vector<std::pair<std::string, std::vector<Plane>>> planes;                ///< by machine
   std::vector<std::pair<std::string, std::vector<eval::MemoryPoint>>> memory{};  ///< by machine
+  std::vector<std::vector<eval::ProfilingRow>> profiling{};                      ///< by machine
 };
 
 /// The tables of the evaluation for a terminal: per machine the means of every system and the targets.

@@ -24,6 +24,8 @@ Result<Journal> Journal::open(std::filesystem::path file, const Json& inputs) {
   object.boolean("complete");
   const Json* kept = object.object("inputs");
   const auto rows = object.array("rows");
+  using Places = decltype(object.array("estimator"));
+  const Places trials = object.has("estimator") ? object.array("estimator") : Places();  // older files have none
   SL_RETURN_IF_ERROR(object.finish());
   if (version != kFormatVersion) {
     return error(Code::kFailedPrecondition, "{}: format version {}; this program reads {}", where, version,
@@ -39,6 +41,10 @@ Result<Journal> Journal::open(std::filesystem::path file, const Json& inputs) {
     SL_ASSIGN_OR_RETURN(Row read, row_from_json(*row, place));
     journal.rows_.push_back(std::move(read));
   }
+  for (const auto& [trial, place] : trials) {
+    SL_ASSIGN_OR_RETURN(EstimatorTrial read, trial_from_json(*trial, place));
+    journal.trials_.push_back(std::move(read));
+  }
   return journal;
 }
 
@@ -51,13 +57,27 @@ Status Journal::add(const std::vector<Row>& rows) {
   return write(false);
 }
 
+bool Journal::has_trial(const std::string& task, std::size_t variants) const {
+  return std::any_of(trials_.begin(), trials_.end(),
+                     [&](const EstimatorTrial& t) { return t.task == task && t.variants == variants; });
+}
+
+Status Journal::add(EstimatorTrial trial) {
+  trials_.push_back(std::move(trial));
+  return write(false);
+}
+
 Status Journal::complete() { return write(true); }
 
 Status Journal::write(bool complete) const {
-  Json rows = Json::array();
+  Json rows = Json::array(), trials = Json::array();
   for (const Row& row : rows_) rows.push_back(to_json(row));
-  const Json document{
-      {"format_version", kFormatVersion}, {"complete", complete}, {"inputs", inputs_}, {"rows", std::move(rows)}};
+  for (const EstimatorTrial& trial : trials_) trials.push_back(to_json(trial));
+  const Json document{{"format_version", kFormatVersion},
+                      {"complete", complete},
+                      {"inputs", inputs_},
+                      {"rows", std::move(rows)},
+                      {"estimator", std::move(trials)}};
   return write_file(file_, document.dump(1) + "\n");
 }
 

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "sparseloom/eval/grid.h"
+#include "sparseloom/eval/profiling.h"
 
 namespace sparseloom::eval {
 
-/// The rows of an evaluation in a file (design: `eval --json`), so that one that was stopped goes on where it was. The
-/// file always holds whole cells: it is written beside and renamed after each. Not thread-safe.
+/// The rows of an evaluation and its trials of the estimator in a file (design: `eval --json`), so that one that was
+/// stopped goes on where it was. The file always holds whole cells and whole trials: it is written beside and renamed
+/// after each. Not thread-safe.
 class Journal {
  public:
   /// Reads what `file` has of the evaluation that `inputs` describes (machine, zoo, options), or begins an empty one.
@@ -20,6 +22,10 @@ class Journal {
   bool has(const std::string& soc, Cell cell) const;
   /// Keeps the rows of one cell. Errors: those of write_file.
   Status add(const std::vector<Row>& rows);
+  const std::vector<EstimatorTrial>& trials() const { return trials_; }
+  bool has_trial(const std::string& task, std::size_t variants) const;
+  /// Keeps a trial. Errors: those of write_file.
+  Status add(EstimatorTrial trial);
   /// Nothing is missing any more.
   Status complete();
 
@@ -29,6 +35,7 @@ class Journal {
   std::filesystem::path file_;
   Json inputs_;
   std::vector<Row> rows_;
+  std::vector<EstimatorTrial> trials_;
 };
 
 }  // namespace sparseloom::eval

@@ -16,34 +16,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kProbeSamples = 32;
 constexpr std::size_t kCoverageDraws = 200;
 constexpr std::size_t kCoverageRequests = 50;
-
-// Least median over processors and backends.
-double least_latency(const TaskProfile& profile, const soc::Soc& soc, zoo::VariantId v, std::size_t s) {
-  double least = std::numeric_limits<double>::infinity();
-  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
-    for (const soc::Backend b : soc.processors[p].backends) {
-      const Latency& latency = profile.latency(v, zoo::StageId(s), soc::ProcessorId(p), b);
-      if (latency.count > 0) least = std::min(least, latency.median.count());
-    }
-  }
-  return least;
-}
-
-// Seconds of one sample through every distinct prefix of `sigmas`: what one walk of the tree costs, up to a factor.
-double walk_cost(const TaskProfile& profile, const soc::Soc& soc, const std::vector<zoo::Sigma>& sigmas) {
-  std::set<zoo::Sigma> prefixes;
-  double cost = 0;
-  for (const zoo::Sigma& sigma : sigmas) {
-    for (std::size_t d = 1; d <= sigma.size(); ++d) {
-      const bool is_new = prefixes.insert({sigma.begin(), sigma.begin() + static_cast<std::ptrdiff_t>(d)}).second;
-      if (is_new) cost += least_latency(profile, soc, sigma[d - 1], d - 1);
-    }
-  }
-  return cost;
-}
 
 const Accuracy& known_accuracy(const TaskProfile& profile, SplitName split, const zoo::Sigma& sigma) {
   return split == SplitName::kProfile ? profile.accuracy(sigma) : profile.accuracy_test(sigma);
@@ -52,12 +26,18 @@ const Accuracy& known_accuracy(const TaskProfile& profile, SplitName split, cons
 // One task from loading its stages to writing its estimates.
 class TaskRun {
  public:
-  TaskRun(const zoo::Zoo& zoo, const soc::Soc& soc, const EstimateOptions& options, Database& database,
+  TaskRun(const zoo::Zoo& zoo, const soc::Soc& soc, const EstimateOptions& options, Database* database,
           const TaskProfile& profile, zoo::TaskId task)
-      : zoo_(zoo), soc_(soc), options_(options), database_(database), profile_(profile), id_(task) {}
+      : zoo_(zoo),
+        soc_(soc),
+        options_(options),
+        database_(database),
+        profile_(profile),
+        id_(task),
+        times_(fastest_stage_times(profile, soc)) {}
 
-  Result<TaskEstimate> run(const backend::Runtime& runtime, zoo::PieceStore& pieces,
-                           const std::filesystem::path& cache) {
+  Result<EstimatorReport> run(const backend::Runtime& runtime, zoo::PieceStore& pieces,
+                              const std::filesystem::path& cache) {
     const auto start = Clock::now();
     const zoo::Task& task = zoo_.task(id_);
     const Control control = progress("distances");
@@ -68,8 +48,9 @@ class TaskRun {
     compile.cache_dir = cache;
     SL_ASSIGN_OR_RETURN(const StageTable stages, load_stages(zoo_, runtime, pieces, id_, compile));
     SL_ASSIGN_OR_RETURN(const OutputDistances distances, measure_distances(stages, data, kProbeSamples, control));
-    result_.task = id_;
-    result_.stage_passes = static_cast<double>(distances.stage_runs) / static_cast<double>(data.size());
+    result_.promised = options_.level;
+    result_.spent = distance_cost(times_, kProbeSamples, data.size());
+    result_.exhaustive = exhaustive_cost(times_, data.size());
 
     EstimationOptions how{.estimator = options_.estimator, .sizes = {}, .level = options_.level, .seed = options_.seed};
     SL_ASSIGN_OR_RETURN(how.sizes, divide_budget(options_.budget, task.variants.size(), task.stages(), options_.level));
@@ -79,7 +60,7 @@ class TaskRun {
                           [&](const std::vector<zoo::Sigma>& sigmas) { return observe(data, stages, sigmas); }};
     SL_ASSIGN_OR_RETURN(const Estimation made, estimate_task(input, how));
     result_.elapsed = Clock::now() - start;
-    project_exhaustive();
+    result_.exhaustive_elapsed = walked_ * (result_.exhaustive.projected / walked_cost_.projected);
     SL_RETURN_IF_ERROR(judge(data, stages, input, how, made));
     SL_RETURN_IF_ERROR(check_chains(runtime, pieces, cache, data, made));
     SL_RETURN_IF_ERROR(keep(made));
@@ -104,7 +85,7 @@ class TaskRun {
     for (std::size_t i = 0; i < profile_.stitched(); ++i) {
       const zoo::Sigma sigma = profile_.sigma_at(i);
       auto& stages = latencies.emplace_back();
-      for (std::size_t s = 0; s < sigma.size(); ++s) stages.push_back(least_latency(profile_, soc_, sigma[s], s));
+      for (std::size_t s = 0; s < sigma.size(); ++s) stages.push_back(times_[sigma[s].index()][s].count());
     }
     return latencies;
   }
@@ -126,28 +107,19 @@ class TaskRun {
         const auto at = std::find_if(seen.begin(), seen.end(), [&](auto& one) { return one.sigma == entry.sigma; });
         at->accuracy = entry.accuracy;
       }
-      return options_.split == SplitName::kProfile ? database_.write(entries) : Status();
+      return database_ == nullptr ? Status() : database_->write(entries);
     };
     SL_ASSIGN_OR_RETURN(const AccuracyRun run,
                         measure_accuracies(
                             job, [&](const zoo::Sigma& sigma) { return !wanted.contains(sigma); }, options, take));
-    result_.measurements += run.stitched;
-    result_.stage_passes += static_cast<double>(run.stage_passes);
+    ProfilingCost cost = walk_cost(times_, sigmas, data.size());
+    walked_cost_ += cost;
+    cost.stage_passes = static_cast<double>(run.stage_passes);  // workers may have run a prefix each
+    result_.spent += cost;
     walked_ += run.elapsed;
-    walked_cost_ += walk_cost(profile_, soc_, sigmas);
     // The order of finishing depends on threads; what is made of it must not.
     std::sort(seen.begin(), seen.end(), [](const auto& a, const auto& b) { return a.sigma < b.sigma; });
     return seen;
-  }
-
-  void project_exhaustive() {
-    const std::vector<zoo::Sigma> all = all_sigmas(profile_.variants(), profile_.stages());
-    result_.exhaustive = walked_ * (walk_cost(profile_, soc_, all) / walked_cost_);
-    double passes = 0;
-    for (std::size_t d = 0; d < profile_.stages(); ++d) {
-      passes = (passes + 1) * static_cast<double>(profile_.variants());
-    }
-    result_.exhaustive_stage_passes = passes;
   }
 
   Status judge(const zoo::Dataset& data, const StageTable& stages, const EstimationInput& input,
@@ -207,6 +179,7 @@ class TaskRun {
   // Stitched variants whole, on the first processor by its first backend.
   Status check_chains(const backend::Runtime& runtime, zoo::PieceStore& pieces, const std::filesystem::path& cache,
                       const zoo::Dataset& data, const Estimation& made) {
+    if (options_.chains == 0) return {};
     const soc::Processor& processor = soc_.processors.front();
     SL_ASSIGN_OR_RETURN(const StageTable stages,
                         load_stages(zoo_, runtime, pieces, id_,
@@ -222,38 +195,39 @@ class TaskRun {
     ChainLatencyOptions options{.cores = processor.cores, .control = options_.measuring.control};
     options.control.on_progress = {};
     SL_ASSIGN_OR_RETURN(const auto chains, measure_chains(stages, data, sigmas, options));
+    ChainErrors& errors = result_.chain_errors;
     for (const ChainLatency& one : chains) {
-      double sum = 0;
+      Seconds sum{0};
       for (std::size_t s = 0; s < one.sigma.size(); ++s) {
-        sum += to_ms(
-            profile_.latency(one.sigma[s], zoo::StageId(s), soc::ProcessorId(0), processor.backends.front()).median);
+        sum += profile_.latency(one.sigma[s], zoo::StageId(s), soc::ProcessorId(0), processor.backends.front()).median;
       }
-      result_.chain_ms.push_back(to_ms(one.chain));
-      result_.stages_ms.push_back(to_ms(one.stages));
-      result_.profile_ms.push_back(sum);
+      errors.of_profile += std::abs(sum / one.chain - 1) / static_cast<double>(chains.size());
+      errors.of_rounds += std::abs(one.stages / one.chain - 1) / static_cast<double>(chains.size());
     }
+    errors.chains = chains.size();
     return {};
   }
 
   Status keep(const Estimation& made) {
-    if (options_.split != SplitName::kProfile) return {};
+    if (database_ == nullptr) return {};
     std::vector<EstimateEntry> entries;
     for (std::size_t i = 0; i < profile_.stitched(); ++i) {
       if (made.measured[i]) continue;
       entries.push_back({id_, profile_.sigma_at(i), {made.estimates[i].value, made.lower(i)}});
     }
-    return database_.write(id_, entries);
+    return database_->write(id_, entries);
   }
 
   const zoo::Zoo& zoo_;
   const soc::Soc& soc_;
   const EstimateOptions& options_;
-  Database& database_;
+  Database* database_;          // nullptr: nothing is kept
   const TaskProfile& profile_;  // latencies, and accuracies that are known anyway
   zoo::TaskId id_;
-  TaskEstimate result_;
-  Seconds walked_{0};       // in walks of the prefix tree
-  double walked_cost_ = 0;  // the same, as stage latencies tell it
+  StageTimes times_;
+  EstimatorReport result_;
+  Seconds walked_{0};          // in walks of the prefix tree
+  ProfilingCost walked_cost_;  // the same, as stage latencies tell it
 };
 
 }  // namespace
@@ -276,19 +250,43 @@ Result<Estimated> estimate(const zoo::Zoo& zoo, const soc::Soc& soc, const backe
   measuring.accuracy.clear();
   measuring.use_shipped = true;
   SL_ASSIGN_OR_RETURN(Measured measured, measure(zoo, soc, runtime, pieces, measuring));
+  Database* kept_in = options.split == SplitName::kProfile ? &database : nullptr;
   Estimated estimated;
-  estimated.promised = options.level;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
     const zoo::TaskId task(t);
     const auto& asked = options.measuring.tasks;
     if (!asked.empty() && std::find(asked.begin(), asked.end(), task) == asked.end()) continue;
-    SL_ASSIGN_OR_RETURN(TaskEstimate one, TaskRun(zoo, soc, options, database, measured.profile.task(task), task)
-                                              .run(runtime, pieces, measuring.compile_cache));
-    estimated.tasks.push_back(std::move(one));
+    TaskRun run(zoo, soc, options, kept_in, measured.profile.task(task), task);
+    SL_ASSIGN_OR_RETURN(EstimatorReport report, run.run(runtime, pieces, measuring.compile_cache));
+    estimated.tasks.push_back({task, std::move(report)});
   }
   SL_RETURN_IF_ERROR(database.read(measured.profile));
   estimated.measured = std::move(measured);
   return estimated;
+}
+
+EstimatorReport Estimated::total() const {
+  std::vector<EstimatorReport> reports;
+  for (const TaskEstimate& task : tasks) reports.push_back(task.report);
+  return total_of(reports);
+}
+
+Result<EstimatorReport> try_estimator(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                                      zoo::PieceStore& pieces, const TaskProfile& profile, zoo::TaskId task,
+                                      const EstimateOptions& options) {
+  std::filesystem::path cache = options.measuring.compile_cache;
+  if (cache.empty()) {
+    SL_ASSIGN_OR_RETURN(cache, default_compile_cache());
+  }
+  return TaskRun(zoo, soc, options, nullptr, profile, task).run(runtime, pieces, cache);
+}
+
+std::optional<std::size_t> estimation_budget(std::size_t variants, std::size_t stages, double level) {
+  constexpr std::size_t kPerVariant = 5;
+  const std::size_t least = least_budget(variants, level);
+  const std::size_t all = TaskProfile(variants, stages, 0).stitched();
+  if (least >= all) return std::nullopt;
+  return std::clamp(kPerVariant * variants, least, all - 1);
 }
 
 }  // namespace sparseloom::profile

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "sparseloom/profile/estimator.h"
+#include "sparseloom/profile/estimator_report.h"
 #include "sparseloom/profile/measure.h"
-#include "sparseloom/profile/quality.h"
 
 namespace sparseloom::profile {
 
@@ -25,25 +25,16 @@ struct EstimateOptions {
   std::uint64_t seed = 1;
 };
 
-/// One task's estimates and what they cost.
+/// What the estimates of one task cost and are worth.
 struct TaskEstimate {
   zoo::TaskId task;
-  std::size_t measurements = 0;  ///< stitched variants whose accuracy was evaluated
-  double stage_passes = 0;       ///< of the split through one stage, what measuring distances took included
-  Seconds elapsed{0};            ///< loading, measuring and estimating
-  double exhaustive_stage_passes = 0;
-  Seconds exhaustive{0};     ///< projected: the walk's time, scaled by the stages' latencies
-  double value_below = 0;    ///< mean of value - lower over σ not measured, 0..1
-  bool truth_known = false;  ///< of every σ; else quality is of the held-out ones
-  Quality quality;
-  Coverage coverage;                                    ///< trials 0: the truth is not known
-  std::vector<double> chain_ms, stages_ms, profile_ms;  ///< by chain: whole, its stages alone, as the profile says
+  EstimatorReport report;
 };
 
 struct Estimated {
   Measured measured;  ///< the profile holds the estimates
   std::vector<TaskEstimate> tasks;
-  double promised = 0;  ///< probability with which the lower bound of a picked σ holds
+  EstimatorReport total() const;  ///< over tasks
 };
 
 /// Measures what latencies are missing, then for each task: output distances, the originals and a few stitched
@@ -51,5 +42,16 @@ struct Estimated {
 /// errors of measure(); kCancelled (what tasks were finished is kept).
 Result<Estimated> estimate(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                            zoo::PieceStore& pieces, const EstimateOptions& options);
+
+/// What estimate() would cost and be worth for one task whose latencies `profile` holds, with whatever accuracies it
+/// holds for the truth. Runs the models and keeps nothing. `zoo` and `profile` may be of the first variants of every
+/// task (first_variants.h), whatever `pieces` has. Errors: those of estimate().
+Result<EstimatorReport> try_estimator(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                                      zoo::PieceStore& pieces, const TaskProfile& profile, zoo::TaskId task,
+                                      const EstimateOptions& options);
+
+/// A budget for `variants` variants cut into `stages`: 5 stitched variants for each, but not fewer than estimating
+/// takes. None: there are not enough stitched variants to leave any to be estimated.
+std::optional<std::size_t> estimation_budget(std::size_t variants, std::size_t stages, double level);
 
 }  // namespace sparseloom::profile

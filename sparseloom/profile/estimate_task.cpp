@@ -11,7 +11,6 @@ namespace sparseloom::profile {
 namespace {
 
 constexpr std::size_t kMostCandidates = 2000;  // covariances between them are kept: 32 MB
-constexpr std::size_t kCalibrationBatch = 3;   // run in one walk, so that workers have something to share
 constexpr std::size_t kActiveShare = 4;        // one in so many of what is left of the budget
 constexpr double kNear = 2;                    // expected errors below the front that still matter
 
@@ -177,10 +176,12 @@ std::vector<zoo::Sigma> all_sigmas(std::size_t variants, std::size_t stages) {
   return all;
 }
 
+std::size_t least_budget(std::size_t variants, double level) { return 2 * variants + calibration_size(level); }
+
 Result<SampleSizes> divide_budget(std::size_t budget, std::size_t variants, std::size_t stages, double level) {
   SampleSizes sizes;
   sizes.calibration = calibration_size(level);
-  const std::size_t least = 2 * variants + sizes.calibration;
+  const std::size_t least = least_budget(variants, level);
   const std::size_t all = TaskProfile(variants, stages, 0).stitched();
   if (budget < least || budget >= all) {
     return error(Code::kInvalidArgument, "--budget: {}; {} to {} are allowed with {} variants, {} stages and level {}",

@@ -13,12 +13,20 @@
 
 namespace sparseloom::profile {
 
+/// Samples that output distances are measured on.
+inline constexpr std::size_t kProbeSamples = 32;
+/// Stitched variants of the calibration that are run in one walk, so that workers have something to share.
+inline constexpr std::size_t kCalibrationBatch = 3;
+
 /// How many stitched variants are run, and for what; originals come on top.
 struct SampleSizes {
   std::size_t design = 0;       ///< chosen before anything is known, to cover
   std::size_t active = 0;       ///< chosen by what is unsure and near the front
   std::size_t calibration = 0;  ///< drawn from what planners pick, for the lower bound
 };
+
+/// Fewest stitched variants per task that divide_budget() accepts.
+std::size_t least_budget(std::size_t variants, double level);
 
 /// Divides a budget of stitched variants per task (originals included). kInvalidArgument if `budget` cannot hold the
 /// originals, one design sample per variant and the calibration of `level`, or is not less than V^S; it names the

@@ -19,6 +19,11 @@ TEST(EvalErrors, UnknownSystem) {
   expect_one_line_error(eval(folder, {"--system", "oracle"}), 2, {"--system", "'oracle'", "sparseloom"});
 }
 
+TEST(EvalErrors, UnknownWayToTellProfilingCost) {
+  const TemporaryFolder folder;
+  expect_one_line_error(eval(folder, {"--profiling", "some"}), 2, {"--profiling", "some", "none,projected,once,each"});
+}
+
 TEST(EvalErrors, UnknownMachine) {
   const TemporaryFolder folder;
   expect_one_line_error(eval(folder, {"--soc", "pocket-calculator"}), 2, {"pocket-calculator", "jetson-agx-orin"});

@@ -32,6 +32,9 @@ TEST(EvalCommand, WritesRowsAndAPageThatSayModelledAndGoesOnWhereItWas) {
   }
   EXPECT_THAT(read_file(out / "report.html").value(), HasSubstr("Modelled"));
   EXPECT_THAT(read_file(out / "memory.csv").value(), HasSubstr("knapsack"));
+  // Ten variants of one of the tasks; no model was run.
+  EXPECT_THAT(read_file(out / "profiling.csv").value(), HasSubstr("\"speech\",10,90,1000,1110,"));
+  EXPECT_THAT(read_file(out / "report.html").value(), HasSubstr("projected, at most"));
 
   EXPECT_EQ(eval(out, "C5").status, 0);
   EXPECT_EQ(read_json(out / "eval.json").value(), document);  // nothing was played again

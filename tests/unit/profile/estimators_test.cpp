@@ -1,14 +1,13 @@
 // Estimating accuracies from few stitched variants that were run: what is chosen, and what is made of it.
 #include <gmock/gmock.h>
 
-#include <cmath>
 #include <set>
 
 #include "sparseloom/base/rank_correlation.h"
 #include "sparseloom/profile/boosted_trees.h"
-#include "sparseloom/profile/estimate_task.h"
 #include "sparseloom/profile/quality.h"
 #include "sparseloom/profile/sample_choice.h"
+#include "sparseloom/profile/synthetic_task.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -18,74 +17,28 @@ using ::testing::HasSubstr;
 
 constexpr std::size_t kVariants = 6, kStages = 3, kSamples = 200;
 
-// Variant v costs more accuracy than v-1, at every stage: as a distance from dense, `level(v)`.
-double level(zoo::VariantId v) { return 0.1 * static_cast<double>(v.index()); }
+constexpr SyntheticShape kShape{kVariants, kStages, kSamples, 2};
 
-// A task whose samples are answered with a margin that every stage lowers by its level: sample n is right while the
-// levels add up to less than `ease(n)`.
+// A task whose truth is known (synthetic_task.h), and what was asked of it.
 class AdditiveTask {
  public:
-  AdditiveTask() : distances_(output_parts(kVariants, kStages)) {
-    for (std::size_t v = 0; v < kVariants; ++v) {
-      task_.variants.push_back(
-          {.name = "v" + std::to_string(v), .model = {}, .compression = {"unstructured", level(zoo::VariantId(v))}});
-    }
-    task_.cuts.resize(kStages - 1);
-    for (OutputDistances::Part& part : distances_.parts) fill(part);
-  }
-
-  static double margin(std::size_t n, const zoo::Sigma& sigma) {
-    double left = 2.0 * static_cast<double>(n) / kSamples;
-    for (const zoo::VariantId v : sigma) left -= level(v);
-    return left;
-  }
   static double accuracy(const zoo::Sigma& sigma) { return observe(sigma).accuracy.fraction(); }
-  static Observation observe(const zoo::Sigma& sigma) {
-    Observation one{sigma, {0, kSamples}, {}};
-    for (std::size_t n = 0; n < kSamples; ++n) {
-      one.logits.push_back(static_cast<float>(margin(n, sigma)));  // of the right class, class 0
-      one.logits.push_back(0);
-      one.accuracy.correct += margin(n, sigma) > 0 ? 1 : 0;
-    }
-    return one;
-  }
+  static Observation observe(const zoo::Sigma& sigma) { return SyntheticTask(kShape).observe(sigma); }
 
   EstimationInput input() {
-    std::vector<std::vector<double>> latency;
-    for (const zoo::Sigma& sigma : all_sigmas(kVariants, kStages)) {
-      auto& stages = latency.emplace_back();
-      for (const zoo::VariantId v : sigma) stages.push_back(1 - level(v));  // compressed is faster
-    }
-    return {task_, distances_, labels_, latency, [this](const std::vector<zoo::Sigma>& sigmas) {
-              std::vector<Observation> seen;
-              for (const zoo::Sigma& sigma : sigmas) seen.push_back(observe(sigma));
-              asked_.insert(asked_.end(), sigmas.begin(), sigmas.end());
-              return Result<std::vector<Observation>>(std::move(seen));
-            }};
+    EstimationInput input = made_.input();
+    input.observe = [this, observe = input.observe](const std::vector<zoo::Sigma>& sigmas) {
+      asked_.insert(asked_.end(), sigmas.begin(), sigmas.end());
+      return observe(sigmas);
+    };
+    return input;
   }
-  const OutputDistances& distances() const { return distances_; }
-  const zoo::Task& task() const { return task_; }
+  const OutputDistances& distances() const { return made_.distances(); }
+  const zoo::Task& task() const { return made_.task(); }
   const std::vector<zoo::Sigma>& asked() const { return asked_; }
 
  private:
-  static void fill(OutputDistances::Part& part) {
-    const auto sum_of = [&](std::size_t choice) {
-      double sum = 0;
-      for (std::size_t k = 0; k < part.stages.size(); ++k, choice /= kVariants) {
-        sum += level(zoo::VariantId(choice % kVariants));
-      }
-      return sum;
-    };
-    for (std::size_t a = 0; a < part.choices; ++a) {
-      for (std::size_t b = 0; b < part.choices; ++b) {
-        part.squared[a * part.choices + b] = std::pow(sum_of(a) - sum_of(b), 2);
-      }
-    }
-  }
-
-  zoo::Task task_;
-  OutputDistances distances_;
-  std::vector<std::int32_t> labels_ = std::vector<std::int32_t>(kSamples, 0);
+  SyntheticTask made_{kShape};
   std::vector<zoo::Sigma> asked_;
 };
 
