@@ -36,6 +36,9 @@ struct Options {
 // Of a budget, kept free for what loading takes for the time being and for the heap's fragments.
 constexpr double kLoadReserve = 0.1;
 
+// Above this share of violations something else than the switches keeps requests waiting.
+constexpr double kOverload = 0.9;
+
 // What is promised; each is printed beside what was measured.
 constexpr double kMostHotMs = 1, kMostColdMs = 50, kMostDelayMs = 1, kLeastSaving = 0.28;
 
@@ -130,10 +133,10 @@ Json quantiles_json(std::vector<double> ms) {
   return {{"count", ms.size()}, {"p50", quantile(ms, 0.5)}, {"p99", quantile(ms, 0.99)}, {"max", ms.back()}};
 }
 
-double mean_ms(const std::vector<Seconds>& times) {
-  Seconds total{0};
-  for (const Seconds t : times) total += t;
-  return times.empty() ? 0 : to_ms(total) / static_cast<double>(times.size());
+Mean mean_ms(const std::vector<Seconds>& times) {
+  std::vector<double> ms;
+  for (const Seconds t : times) ms.push_back(to_ms(t));
+  return mean95(ms);
 }
 
 struct Played {
@@ -220,7 +223,8 @@ void print(const Play& what, const Options& options, const Played& played, Json&
   const Bytes grew = profile::growth(played.before, r.most_in_use);
   const bool limited = played.budget.count != run::ResidencyOptions{}.budget.count;
   const double violations = static_cast<double>(r.violating) / static_cast<double>(r.completed);
-  const double delay = mean_ms(r.excess_switching) - mean_ms(r.excess_between);
+  const Mean switching = mean_ms(r.excess_switching), between = mean_ms(r.excess_between);
+  const double delay = switching.mean - between.mean;
   fmt::print("\n{}: {} requests at {:.0f} % load, {} SLO changes, {:.1f} s\n", what.name, what.requests,
              100 * options.load, what.changes, r.lasted.count());
   if (limited) fmt::print("  budget {:.1f} MiB: ", to_mib(played.budget));
