@@ -30,6 +30,7 @@ Result<LoadCost> load(const std::filesystem::path& model, const backend::Compile
       .time = std::chrono::steady_clock::now() - start, .resident = {}, .sparse_layers = executable->sparse_layers()};
   SL_ASSIGN_OR_RETURN(zoo::Chain chain, zoo::Chain::bind({executable}));
   SL_RETURN_IF_ERROR(chain.run());
+  executable->trim();
   cost.resident = profile::growth(before, profile::memory_in_use(mapped));
   return cost;
 }

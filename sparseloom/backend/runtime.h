@@ -64,6 +64,9 @@ class Executable {
   virtual const std::vector<TensorSpec>& outputs() const = 0;
   /// How many layers run with sparse weights.
   virtual std::size_t sparse_layers() const { return 0; }
+  /// Gives back memory that loading and a first run needed and that later runs hardly will; what they do need comes
+  /// back. To be called after a first run.
+  virtual void trim() {}
   /// A new session; several may exist. They share weights.
   virtual Result<std::unique_ptr<Session>> new_session() = 0;
 };

@@ -158,6 +158,7 @@ class TaskMeasurement {
     if (!bound.ok()) return bound.with_context(where(v, s));
     const Status ran = subject.session->run();  // the first run allocates what it keeps
     if (!ran.ok()) return ran.with_context(where(v, s));
+    subject.executable->trim();
     subject.resident = growth(before, memory_in_use(options_.mapped_folders));
     return subject;
   }

@@ -23,7 +23,9 @@ Status warm_up(backend::Executable& executable) {
   for (std::size_t k = 0; k < executable.outputs().size(); ++k) {
     SL_RETURN_IF_ERROR(session->bind_output(k, buffers.emplace_back(executable.outputs()[k].bytes()).span()));
   }
-  return session->run();
+  SL_RETURN_IF_ERROR(session->run());
+  executable.trim();
+  return {};
 }
 
 CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,

@@ -174,7 +174,7 @@ class OpenVinoRuntime final : public Runtime {
       options.sparse_layers = SparseLayers::kNone;
       SL_ASSIGN_OR_RETURN(compiled, guarded(Code::kInternal, doing, [&] { return load_kept(path, options); }));
     }
-    return make_executable(std::move(compiled.model), path.string(), compiled.sparse_layers);
+    return make_executable(std::move(compiled.model), path.string(), compiled.sparse_layers, compiled.file);
   }
 
  private:

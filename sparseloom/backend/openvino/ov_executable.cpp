@@ -99,12 +99,20 @@ class OpenVinoSession final : public Session {
 
 class OpenVinoExecutable final : public Executable {
  public:
-  OpenVinoExecutable(ov::CompiledModel compiled, std::shared_ptr<const Ports> ports, std::size_t sparse_layers)
-      : compiled_(std::move(compiled)), ports_(std::move(ports)), sparse_layers_(sparse_layers) {}
+  OpenVinoExecutable(ov::CompiledModel compiled, std::shared_ptr<const Ports> ports, std::size_t sparse_layers,
+                     std::shared_ptr<const MappedFile> file)
+      : compiled_(std::move(compiled)),
+        ports_(std::move(ports)),
+        sparse_layers_(sparse_layers),
+        file_(std::move(file)) {}
 
   const std::vector<TensorSpec>& inputs() const override { return ports_->inputs; }
   const std::vector<TensorSpec>& outputs() const override { return ports_->outputs; }
   std::size_t sparse_layers() const override { return sparse_layers_; }
+  // INT8 weights are brought into the runtime's own layout by the first run.
+  void trim() override {
+    if (file_ != nullptr) file_->release_pages();
+  }
 
   Result<std::unique_ptr<Session>> new_session() override {
     return guarded(Code::kInternal, "new session", [&]() -> Result<std::unique_ptr<Session>> {
@@ -116,6 +124,7 @@ class OpenVinoExecutable final : public Executable {
   ov::CompiledModel compiled_;
   std::shared_ptr<const Ports> ports_;
   std::size_t sparse_layers_;
+  std::shared_ptr<const MappedFile> file_;
 };
 
 // The parameter's name; for an output a name of its tensor, else of the operator that produces it.
@@ -172,7 +181,7 @@ ov::AnyMap properties(const CompileOptions& options) {
 }
 
 Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where,
-                                                    std::size_t sparse_layers) {
+                                                    std::size_t sparse_layers, std::shared_ptr<const MappedFile> file) {
   auto ports = std::make_shared<Ports>();
   for (const auto& port : compiled.inputs()) {
     SL_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(port, where));
@@ -184,7 +193,7 @@ Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, 
     ports->travels.push_back(input_that_is(port, compiled));
   }
   return std::unique_ptr<Executable>(
-      std::make_unique<OpenVinoExecutable>(std::move(compiled), std::move(ports), sparse_layers));
+      std::make_unique<OpenVinoExecutable>(std::move(compiled), std::move(ports), sparse_layers, std::move(file)));
 }
 
 }  // namespace sparseloom::backend

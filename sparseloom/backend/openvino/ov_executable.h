@@ -6,14 +6,17 @@
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/base/mapped_file.h"
 
 namespace sparseloom::backend {
 
 /// OpenVINO's properties for our options, but for where compiled models are kept.
 ov::AnyMap properties(const CompileOptions& options);
 
-/// `where` opens the messages. kFailedPrecondition for dynamic shapes.
+/// `where` opens the messages; `file` is what the model was imported from, if it was. kFailedPrecondition for dynamic
+/// shapes.
 Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where,
-                                                    std::size_t sparse_layers = 0);
+                                                    std::size_t sparse_layers = 0,
+                                                    std::shared_ptr<const MappedFile> file = nullptr);
 
 }  // namespace sparseloom::backend

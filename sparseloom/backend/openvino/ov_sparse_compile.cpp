@@ -130,6 +130,7 @@ Result<Compiled> CompiledCache::open() const {
     const ov::Tensor blob(ov::element::u8, {bytes.size() - kContent}, MappedAllocator(file, kContent));
     compiled.model = core_.import_model(blob, options_.device, properties(options_));
     file->release_pages();
+    compiled.file = file;
     return compiled;
   });
 }

@@ -7,6 +7,7 @@
 #include <openvino/runtime/core.hpp>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/base/mapped_file.h"
 
 namespace sparseloom::backend {
 
@@ -14,6 +15,7 @@ namespace sparseloom::backend {
 struct Compiled {
   ov::CompiledModel model;
   std::size_t sparse_layers = 0;
+  std::shared_ptr<const MappedFile> file{};  ///< that the model was imported from and may still read; or none
 };
 
 /// Compiles `model` (and changes it) with sparse layers; `folder` as in SparseLayersWanted. kWhereFaster: the whole is
