@@ -103,6 +103,8 @@ TEST_F(OpenVino, ACachedModelGivesTheSame) {
   ASSERT_TRUE(first.ok() && second.ok() && plain.ok()) << second.status().message();
   EXPECT_EQ(run(**first), run(**plain));
   EXPECT_EQ(run(**second), run(**plain));
+  (*second)->trim();
+  EXPECT_EQ(run(**second), run(**plain)) << "what it still needs of the file comes back";
   EXPECT_FALSE(std::filesystem::is_empty(cached.cache_dir));
 }
 
@@ -118,6 +120,7 @@ TEST_F(OpenVino, AModelFromTheCacheIsNotResidentTwice) {
   auto loaded = runtime_->load(path, cached);
   ASSERT_TRUE(loaded.ok()) << loaded.status().message();
   run(**loaded);
+  (*loaded)->trim();
   const Bytes taken = profile::growth(before, profile::memory_in_use({folder_.path()}));
   EXPECT_LE(static_cast<double>(taken.count), 1.3 * static_cast<double>(ir.weights().size()));
 }
