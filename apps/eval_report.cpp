@@ -201,7 +201,8 @@ std::string memory_text(const std::vector<eval::MemoryPoint>& points) {
   }
   for (const char* name : {"hotness", "knapsack"}) {
     const auto share = eval::least_share(points, name);
-    out += share ? fmt::format("{}: no more violations with {:.1f} % less memory. ", name, 100 * (1 - *share))
+    out += share ? fmt::format("{}: no more violations (within {:.1f} points) with {:.1f} % less memory. ", name,
+                               100 * eval::kSameRate, 100 * (1 - *share))
                  : fmt::format("{}: more violations at any budget. ", name);
   }
   return out;

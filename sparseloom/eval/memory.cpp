@@ -70,7 +70,8 @@ std::optional<double> least_share(const std::vector<MemoryPoint>& points, const 
   const auto full = std::find_if(points.begin(), points.end(), [](const auto& p) { return p.preloader == "full"; });
   std::optional<double> least;
   for (const MemoryPoint& p : points) {
-    if (p.preloader != preloader || full == points.end() || p.violation_rate > full->violation_rate + 1e-9) continue;
+    if (p.preloader != preloader || full == points.end() || p.violation_rate > full->violation_rate + kSameRate)
+      continue;
     const double share = static_cast<double>(p.kept.count) / static_cast<double>(full->kept.count);
     least = std::min(least.value_or(share), share);
   }

@@ -33,8 +33,11 @@ struct MemoryInput {
 /// knows what is kept. Errors: those of planning.
 Result<std::vector<MemoryPoint>> memory_curve(const MemoryInput& input);
 
-/// The least share of full preloading's bytes that `preloader` keeps without violating more than full preloading; none
-/// if it always does.
+/// Violation rates that differ by no more are the same: planners take such plans for ties.
+inline constexpr double kSameRate = 0.005;
+
+/// The least share of full preloading's bytes that `preloader` keeps without violating more than full preloading (by
+/// more than kSameRate); none if it always does.
 std::optional<double> least_share(const std::vector<MemoryPoint>& points, const std::string& preloader);
 
 }  // namespace sparseloom::eval
