@@ -13,9 +13,9 @@ namespace sparseloom::plan {
 namespace {
 
 constexpr std::size_t kDualSteps = 30;
-constexpr double kDear = 1e4;       // times what a path costs: more than anything can be worth
-constexpr double kEnough = 1e-6;    // of a path's cost: multipliers that come so close to the best ones will do
-constexpr double kTinyLoss = 1e-9;  // where the bound is 0
+constexpr double kDear = 1e4;         // times what a path costs: more than anything can be worth
+constexpr double kPathEnough = 1e-6;  // of a path's cost: multipliers that come so close to the best ones will do
+constexpr double kTinyLoss = 1e-9;    // where the bound is 0
 
 }  // namespace
 
@@ -163,7 +163,7 @@ StagewiseOptions::Multipliers StagewiseOptions::best_multipliers(const Prices& p
     m = {std::max(0.0, -lp.duals()[0] / latency_unit), std::max(0.0, -lp.duals()[1] / loss_unit)};
     const Path path = shortest(prices, m);
     const double adjusted = path.cost + m.latency * path.latency + m.loss * path.loss;
-    if (adjusted >= lp.duals()[2] - kEnough * scale) break;
+    if (adjusted >= lp.duals()[2] - kPathEnough * scale) break;
     lp.add_column(path.cost, {path.latency / latency_unit, path.loss / loss_unit, 1});
   }
   return m;

@@ -17,12 +17,12 @@ using Clock = std::chrono::steady_clock;
 using Stage = std::pair<std::size_t, zoo::VariantId>;
 
 // What is timed: a chain's stages, or one stage.
-struct Subject {
+struct TimedStages {
   std::vector<Stage> stages;
   std::vector<Seconds> runs;
 };
 
-Status run_rounds(StageSessions& sessions, const zoo::Dataset& data, std::vector<Subject>& subjects,
+Status run_rounds(StageSessions& sessions, const zoo::Dataset& data, std::vector<TimedStages>& subjects,
                   const ChainLatencyOptions& options) {
   SL_RETURN_IF_ERROR(pin_this_thread(options.cores));
   std::vector<std::size_t> order(subjects.size());
@@ -47,10 +47,10 @@ Result<std::vector<ChainLatency>> measure_chains(const StageTable& stages, const
                                                  const std::vector<zoo::Sigma>& sigmas,
                                                  const ChainLatencyOptions& options) {
   SL_ASSIGN_OR_RETURN(StageSessions sessions, StageSessions::bind(stages));
-  std::vector<Subject> subjects;
+  std::vector<TimedStages> subjects;
   std::map<Stage, std::size_t> alone;
   for (const zoo::Sigma& sigma : sigmas) {
-    Subject& chain = subjects.emplace_back();
+    TimedStages& chain = subjects.emplace_back();
     for (std::size_t s = 0; s < sigma.size(); ++s) chain.stages.emplace_back(s, sigma[s]);
   }
   for (std::size_t k = 0; k < sigmas.size(); ++k) {
@@ -63,7 +63,7 @@ Result<std::vector<ChainLatency>> measure_chains(const StageTable& stages, const
   std::jthread([&] { status = run_rounds(sessions, data, subjects, options); }).join();
   SL_RETURN_IF_ERROR(status);
   std::vector<Seconds> median;
-  for (Subject& subject : subjects) median.push_back(summarize(std::move(subject.runs)).median);
+  for (TimedStages& subject : subjects) median.push_back(summarize(std::move(subject.runs)).median);
   std::vector<ChainLatency> measured;
   for (std::size_t k = 0; k < sigmas.size(); ++k) {
     ChainLatency& one = measured.emplace_back();

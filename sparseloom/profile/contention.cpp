@@ -47,9 +47,9 @@ class Lane {
 };
 
 // A thread that runs one stage over and over on its cores, or nothing.
-class Neighbour {
+class BusyNeighbour {
  public:
-  Neighbour(Lane& lane, const std::vector<StageOf>& stages, std::vector<CpuIndex> cores)
+  BusyNeighbour(Lane& lane, const std::vector<StageOf>& stages, std::vector<CpuIndex> cores)
       : thread_([this, &lane, &stages, cores = std::move(cores)] {
           static_cast<void>(pin_this_thread(cores));
           for (int now = 0; (now = wanted_.load()) != kOver;) {
@@ -59,9 +59,9 @@ class Neighbour {
             if (now == kIdle || !failure_.ok()) wanted_.wait(now);
           }
         }) {}
-  ~Neighbour() { set(kOver); }
-  Neighbour(const Neighbour&) = delete;
-  Neighbour& operator=(const Neighbour&) = delete;
+  ~BusyNeighbour() { set(kOver); }
+  BusyNeighbour(const BusyNeighbour&) = delete;
+  BusyNeighbour& operator=(const BusyNeighbour&) = delete;
 
   // From the return on, that stage runs (once it has: it is warm).
   void run(std::size_t stage) { become(static_cast<int>(stage)); }
@@ -85,9 +85,9 @@ class Neighbour {
   std::jthread thread_;
 };
 
-class Measurement {
+class ContentionMeasurement {
  public:
-  Measurement(const zoo::Zoo& zoo, const soc::Soc& soc, const ContentionOptions& options)
+  ContentionMeasurement(const zoo::Zoo& zoo, const soc::Soc& soc, const ContentionOptions& options)
       : zoo_(zoo), options_(options), pools_(soc::find_pools(soc)), soc_(soc), result_(zoo, soc) {
     for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
       for (std::size_t s = 0; s < zoo.tasks[t].stages(); ++s) stages_.push_back({zoo::TaskId(t), zoo::StageId(s)});
@@ -135,7 +135,7 @@ class Measurement {
     // [neighbour][stage]; the last neighbour is nobody.
     std::vector<std::vector<std::vector<double>>> runs(count + 1, std::vector<std::vector<double>>(count));
     Status status;
-    Neighbour neighbour(other, stages_, soc_.processor(there).cores);
+    BusyNeighbour neighbour(other, stages_, soc_.processor(there).cores);
     std::jthread([&] { status = time(lane, soc_.processor(here).cores, neighbour, runs); }).join();
     neighbour.idle();
     SL_RETURN_IF_ERROR(status);
@@ -153,7 +153,7 @@ class Measurement {
     return {};
   }
 
-  Status time(Lane& lane, const std::vector<CpuIndex>& cores, Neighbour& neighbour,
+  Status time(Lane& lane, const std::vector<CpuIndex>& cores, BusyNeighbour& neighbour,
               std::vector<std::vector<std::vector<double>>>& runs) {
     SL_RETURN_IF_ERROR(pin_this_thread(cores));
     std::vector<std::size_t> neighbours(runs.size()), order(stages_.size());
@@ -200,7 +200,7 @@ class Measurement {
 
 Result<Contention> measure_contention(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                                       zoo::PieceStore& pieces, const ContentionOptions& options) {
-  return Measurement(zoo, soc, options).run(runtime, pieces);
+  return ContentionMeasurement(zoo, soc, options).run(runtime, pieces);
 }
 
 }  // namespace sparseloom::profile

@@ -160,7 +160,10 @@ Status PlanSwitcher::bridge(Change& change) {
     whole = false;
   }
   SL_RETURN_IF_ERROR(switch_to(mixed, change));
-  if (whole) change.bridged = engine_.now();
+  const Seconds now = engine_.now();
+  if (whole) change.bridged = now;
+  const std::lock_guard lock(mutex_);
+  last_switch_ = now;
   return {};
 }
 

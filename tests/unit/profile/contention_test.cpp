@@ -12,8 +12,8 @@ namespace {
 using sparseloom::testing::MadeUpZoo;
 using sparseloom::testing::TemporaryFolder;
 
-struct World {
-  explicit World(std::size_t processors) {
+struct ContentionWorld {
+  explicit ContentionWorld(std::size_t processors) {
     while (soc.processors.size() < processors) {
       soc.processors.push_back(soc.processors.front());
       soc.processors.back().name = fmt::format("cpu{}", soc.processors.size());
@@ -32,39 +32,39 @@ struct World {
   zoo::PieceStore pieces{zoo, *runtime, folder.path()};
 };
 
-Contention::Stage stage(std::size_t i, std::size_t processor) {
+Contention::Stage place(std::size_t i, std::size_t processor) {
   return {zoo::TaskId(0), zoo::StageId(i), soc::ProcessorId(processor)};
 }
 
 TEST(Contention, OfUnknownThingsIsNone) {
   const Contention nothing;
-  EXPECT_EQ(nothing.slowdown(stage(0, 0), stage(1, 1)), 1);
+  EXPECT_EQ(nothing.slowdown(place(0, 0), place(1, 1)), 1);
   EXPECT_EQ(nothing.mean_slowdown(zoo::TaskId(0), zoo::TaskId(0)), 1);
   EXPECT_EQ(nothing.scatter(0.99), 1);
 }
 
 TEST(MeasureContention, TimesEveryStageBesideEveryOther) {
-  World world(3);
+  ContentionWorld world(3);
   const auto contention = world.measure();
   ASSERT_TRUE(contention.ok()) << contention.status().message();
-  EXPECT_GT(contention->slowdown(stage(0, 0), stage(1, 1)), 0);
-  EXPECT_EQ(contention->slowdown(stage(0, 0), stage(1, 1)), contention->slowdown(stage(0, 2), stage(1, 0)))
+  EXPECT_GT(contention->slowdown(place(0, 0), place(1, 1)), 0);
+  EXPECT_EQ(contention->slowdown(place(0, 0), place(1, 1)), contention->slowdown(place(0, 2), place(1, 0)))
       << "two members of a pool stand for all";
-  EXPECT_EQ(contention->slowdown(stage(0, 0), stage(0, 1)), 1) << "one subgraph: its members take turns";
-  EXPECT_EQ(contention->slowdown(stage(0, 0), stage(1, 0)), 1) << "one processor";
+  EXPECT_EQ(contention->slowdown(place(0, 0), place(0, 1)), 1) << "one subgraph: its members take turns";
+  EXPECT_EQ(contention->slowdown(place(0, 0), place(1, 0)), 1) << "one processor";
   EXPECT_EQ(contention->scatter(0.5), 1);
   EXPECT_GE(contention->scatter(1), contention->scatter(0));
 }
 
 TEST(MeasureContention, AProcessorAloneHasNone) {
-  const auto contention = World(1).measure();
+  const auto contention = ContentionWorld(1).measure();
   ASSERT_TRUE(contention.ok()) << contention.status().message();
   EXPECT_TRUE(contention->scatter().empty());
 }
 
 TEST(MeasureContention, StopsWhenAsked) {
   const std::atomic<bool> stop{true};
-  EXPECT_EQ(World(2).measure(&stop).status().code(), Code::kCancelled);
+  EXPECT_EQ(ContentionWorld(2).measure(&stop).status().code(), Code::kCancelled);
 }
 
 }  // namespace

@@ -213,6 +213,15 @@ TEST_F(Switcher, ABridgeServesUntilThePlanIsLoaded) {
   EXPECT_EQ(last().switched, Seconds(2));
 }
 
+TEST_F(Switcher, ABridgeStaysForTheDwellAsWell) {
+  serve({180}, {.least_dwell = Seconds(10), .bridge = [this](auto&&...) { return world_.plan_of(0); }});
+  switcher_->change_here({"v1", {}});
+  EXPECT_EQ(engine_->plan_version(), 1U);
+  now_ = Seconds(1);
+  switcher_->change_here({"v2", {}});
+  EXPECT_EQ(switcher_->due(), Seconds(10));
+}
+
 TEST_F(Switcher, TasksThatTheBridgeCannotServeStayAsTheyAre) {
   const MakeBridge bridge = [this](const plan::SloConfig&, const Resident&) {
     auto mixed = std::make_shared<plan::Plan>(*world_.plan_of(1));
