@@ -124,8 +124,8 @@ void print_estimates(const Setup& setup, const profile::Estimated& estimated) {
   }
   const Total total = total_of(estimated);
   const auto saved = [](double part, double whole) { return 100 * (1 - part / whole); };
-  fmt::print("{}, {}\ndatabase {}\n\n{}\n", setup.zoo.name, setup.soc.name, estimated.measured.database.string(),
-             table.text());
+  fmt::print("{}, {}\ndatabase {}\n{}\n{}\n", setup.zoo.name, setup.soc.name, estimated.measured.database.string(),
+             accuracy_note(setup.zoo), table.text());
   fmt::print(
       "accuracies: {} stitched variants run of {} ({:.1f} % fewer); {:.0f} s, exhaustively {:.0f} s as projected "
       "from it ({:.1f} % less)\n",

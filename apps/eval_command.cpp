@@ -206,8 +206,11 @@ class Clock {
 };
 
 Status write_all(const EvalOptions& options, const Machines& machines, const eval::Journal& journal, bool complete) {
-  ReportText text{
-      .zoo = machines.front()->setup->zoo.name, .settings = settings_of(options), .complete = complete, .planes = {}};
+  ReportText text{.zoo = machines.front()->setup->zoo.name,
+                  .settings = settings_of(options),
+                  .accuracy = accuracy_note(machines.front()->setup->zoo),
+                  .complete = complete,
+                  .planes = {}};
   for (const auto& machine : machines) {
     SL_ASSIGN_OR_RETURN(auto planes, planes_of(*machine));
     text.planes.emplace_back(machine->setup->soc.name, std::move(planes));
@@ -222,7 +225,7 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
   SL_RETURN_IF_ERROR(write_file(out / "memory.csv", memory_csv(text.memory)));
   SL_RETURN_IF_ERROR(write_file(out / "rows.csv", eval::to_csv(journal.rows())));
   SL_RETURN_IF_ERROR(write_file(out / "report.html", eval_html(journal.rows(), text)));
-  fmt::print("{}\n", eval_text(journal.rows()));
+  fmt::print("{}{}\n", eval_text(journal.rows()), text.accuracy);
   for (const auto& [name, points] : text.memory) fmt::print("Memory on {}: {}\n", name, memory_text(points));
   fmt::print("Wrote {} (report.html, rows.csv, memory.csv, eval.json)\n", out.string());
   return {};

@@ -174,9 +174,9 @@ void print(const Setup& setup, const profile::Measured& measured) {
                : shipped == profile::Shipped::kStale ? "stale"
                                                      : "-"});
   }
-  fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n\n{}",
+  fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n{}\n{}",
              setup.zoo.name, setup.soc.name, measured.database.string(), measured.elapsed.count(), measured.stitched,
-             measured.stage_passes, table.text());
+             measured.stage_passes, accuracy_note(setup.zoo), table.text());
 }
 
 Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measuring, const profile::Profile& profile) {
