@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "apps/accuracy_note.h"
 #include "apps/table.h"
 
 namespace sparseloom::apps {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/eval_report.h"
 #include "apps/setup.h"

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/missed.h"
 #include "apps/setup.h"

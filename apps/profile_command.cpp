@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/estimate_report.h"
 #include "apps/setup.h"

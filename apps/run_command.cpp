@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/latency_json.h"
 #include "apps/missed.h"

@@ -117,17 +117,6 @@ std::filesystem::path default_zoo() {
   return std::filesystem::exists(here, ignored) ? here : std::filesystem::path(SPARSELOOM_SOURCE_DIR) / here;
 }
 
-std::string accuracy_note(const zoo::Zoo& zoo) {
-  std::vector<std::string_view> names;
-  for (const zoo::Task& task : zoo.tasks) {
-    if (task.accuracy_kind == "fidelity") names.push_back(task.name);
-  }
-  if (names.empty()) return "";
-  const std::string where = names.size() == zoo.tasks.size() ? "" : fmt::format(" for {}", fmt::join(names, ", "));
-  return fmt::format(
-      "accuracy is fidelity{}: how often the dense model's answer is given, not how often the right one\n", where);
-}
-
 Status check_writable(std::string_view option, const std::string& path) {
   if (path.empty()) return {};
   std::error_code ignored;

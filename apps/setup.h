@@ -66,10 +66,6 @@ inline constexpr const char* kBackendHelp =
 /// source tree this program was built from.
 std::filesystem::path default_zoo();
 
-/// What accuracies of `zoo` are where they are not shares of right labels: a line for people, beside every table that
-/// shows them; empty if all are.
-std::string accuracy_note(const zoo::Zoo& zoo);
-
 /// The file `path` that `option` names can be written: found out before minutes of work rather than after them. Tries
 /// by a file beside it, which it removes again; a device or a pipe is left alone; no path, nothing to write.
 /// kUnavailable: a folder, or no file can be made there.

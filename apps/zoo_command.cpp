@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/setup.h"
 #include "apps/table.h"
