@@ -172,6 +172,7 @@ def narrow_embedding(embedding, widen, level):
 
 
 def prunable_weights(model):
-    """Weights of all linear and convolution layers (what unstructured pruning
-    may zero and what weight sparsity counts)."""
-    return [m.weight for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d))]
+    """Weights of all linear and convolution layers but those that a model names in
+    `kept_dense` (what unstructured pruning may zero and what weight sparsity counts)."""
+    kept = getattr(model, "kept_dense", ())
+    return [m.weight for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d)) and m not in kept]

@@ -95,7 +95,7 @@ def _spread(module, values):
 def _biased(model):
     """Layers whose output can be corrected by what they own: {name: module}."""
     kinds = (*_WEIGHTED, nn.BatchNorm2d)
-    return {n: m for n, m in model.named_modules() if isinstance(m, kinds) and m.bias is not None and m is not model.head}
+    return {n: m for n, m in model.named_modules() if isinstance(m, kinds) and m.bias is not None}
 
 
 def _pass(model, inputs, hook):
