@@ -6,7 +6,8 @@ import math
 import torch
 from torch import nn
 
-TAIL = 3.0  # a drawn weight is a normal number to this power (its sign kept): most are small, as in trained models
+TAIL = 2.5  # a drawn weight is a normal number to this power (its sign kept): most are small, as in trained models
+UNIT_TAIL = 1.0  # the same of a unit's strength; with longer tails INT8, which has one scale per row, would lose most units
 RIDGE = 0.1  # of the last layer's fit, in mean variances of its inputs
 MOST_GAIN = 4.0  # of a corrected channel
 _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.BatchNorm2d)
@@ -17,10 +18,10 @@ class WeightsError(Exception):
     """What is wrong with given weights, in one line."""
 
 
-def _heavy(shape, generator):
-    """Random numbers of mean square 1 with heavy tails."""
+def _heavy(shape, tail, generator):
+    """Random numbers of mean square 1."""
     normal = torch.randn(shape, generator=generator)
-    found = normal.sign() * normal.abs() ** TAIL
+    found = normal.sign() * normal.abs() ** tail
     return found / found.square().mean().sqrt()
 
 
@@ -39,12 +40,12 @@ def draw(model, seed):
             elif isinstance(module, _WEIGHTED):
                 rectified = 2.0 if not isinstance(module, nn.Linear) else 1.0
                 scale = math.sqrt(rectified / module.weight[0].numel())
-                module.weight.copy_(scale * _heavy(module.weight.shape, generator))
+                module.weight.copy_(scale * _heavy(module.weight.shape, TAIL, generator))
                 if module.bias is not None:
                     module.bias.copy_(0.05 * torch.randn(module.bias.shape, generator=generator))
         branches = sum(isinstance(inner.reader, nn.Linear) for inner, _ in model.inners())
         for inner, _ in model.inners():
-            strength = _heavy((inner.units(),), generator).abs().repeat_interleave(inner.width)
+            strength = _heavy((inner.units(),), UNIT_TAIL, generator).abs().repeat_interleave(inner.width)
             if isinstance(inner.reader, nn.Linear):  # ends a transformer's residual branch
                 inner.reader.weight.mul_(branches**-0.5)
             inner.reader.weight.mul_(strength.view(1, -1, *[1] * (inner.reader.weight.ndim - 2)))

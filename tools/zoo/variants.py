@@ -14,7 +14,9 @@ def build(task, variant, model, splits, calibration, folder):
     """Exports one variant into its folder and measures its accuracy, which it returns
     by split. `splits` are as shipped: (an array for every input, labels)."""
     write(task, variant, model, calibration, folder)
-    return describe(variant, model, splits, folder)
+    shares = accuracy(folder / "model.xml", splits)
+    describe(variant, model, shares, folder)
+    return shares
 
 
 def write(task, variant, model, calibration, folder):
@@ -25,12 +27,10 @@ def write(task, variant, model, calibration, folder):
     export.save(found, folder / "model.xml")
 
 
-def describe(variant, model, splits, folder):
-    """variant.json, of a model file that is there."""
-    shares = accuracy(folder / "model.xml", splits)
+def describe(variant, model, shares, folder):
+    """variant.json; `shares` is its accuracy by split."""
     parameters = sum(p.numel() for p in model.parameters())
     zooformat.write_variant(variant, compress.sparsity(model), parameters, shares, folder)
-    return shares
 
 
 def accuracy(path, splits):
