@@ -28,7 +28,8 @@ class Variants(unittest.TestCase):
         self.assertEqual(len(names), 10)
         self.assertEqual(names[:2], ["dense", "int8"])
         self.assertEqual(names[3:5], ["unstructured-75", "unstructured-75-int8"])
-        self.assertEqual([v.name for v in recipe.variants(made) if v.quantized], ["int8", "unstructured-75-int8", "structured-60-int8"])
+        quantized = [variant.name for variant in recipe.variants(made) if variant.quantized]
+        self.assertEqual(quantized, ["int8", "unstructured-75-int8", "structured-60-int8"])
 
 
 class Inputs(unittest.TestCase):
@@ -108,9 +109,15 @@ class Files(unittest.TestCase):
 
     def test_a_task_says_what_its_accuracy_is(self):
         task = types.SimpleNamespace(
-            name="toy", description="", base_model="", accuracy_kind="fidelity", classes=["0", "1"], inputs=(("x", "f32"), ("m", "i64"))
+            name="toy",
+            description="",
+            base_model="",
+            accuracy_kind="fidelity",
+            classes=["0", "1"],
+            inputs=(("x", "f32"), ("m", "i64")),
         )
-        splits = {s: ([numpy.zeros((3, 4), numpy.float32), numpy.ones((3, 4), numpy.int64)], numpy.zeros(3, numpy.int32)) for s in ("profile", "test")}
+        inputs = [numpy.zeros((3, 4), numpy.float32), numpy.ones((3, 4), numpy.int64)]
+        splits = {split: (inputs, numpy.zeros(3, numpy.int32)) for split in ("profile", "test")}
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)
             data = zooformat.write_splits(task, splits, root)

@@ -173,7 +173,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=default_out(), help="the zoo folder (default: %(default)s)")
     parser.add_argument("--tasks", default=",".join(TASKS), help="comma-separated; default: all")
-    parser.add_argument("--weights", action="append", default=[], metavar="TASK=FILE", help="a torch state_dict instead of random weights")
+    given = "a torch state_dict instead of random weights"
+    parser.add_argument("--weights", action="append", default=[], metavar="TASK=FILE", help=given)
     parser.add_argument("--samples", type=int, default=64, help="in each of the two splits (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="tasks built at once; each takes up to 6 GB (default: 1)")
     parser.add_argument("--quick", action="store_true", help="tiny models of the same kinds, to try the script")

@@ -62,7 +62,8 @@ def _inners(module):
         def heads(left):
             attention.num_heads, attention.attn_dim = left, left * attention.head_dim
 
-        return [(Inner((attention.qkv,), attention.proj, attention.head_dim, fused=3), heads), (Inner((ffn.fc1,), ffn.fc2), _nothing)]
+        inner = Inner((attention.qkv,), attention.proj, attention.head_dim, fused=3)
+        return [(inner, heads), (Inner((ffn.fc1,), ffn.fc2), _nothing)]
     if isinstance(module, modeling_bert.BertLayer):
         own, out = module.attention.self, module.attention.output.dense
         inner = Inner((own.query, own.key, own.value), out, own.attention_head_size)
