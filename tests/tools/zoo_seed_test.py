@@ -82,6 +82,11 @@ class Cuts(unittest.TestCase):
         cuts = export.choose_cuts(self.task, residual_model(6), 3)
         self.assertEqual(cuts, [["__module.blocks.1/aten::add/Add", "bias"], ["__module.blocks.3/aten::add/Add", "bias"]])
 
+    def test_one_block_does_not_get_two(self):
+        model = residual_model(2)  # thirds of the work lie at 2/3 and 4/3 of a block
+        cuts = export.choose_cuts(self.task, model, 3)
+        self.assertEqual([cut[0] for cut in cuts], ["__module.blocks.0/aten::add/Add", "__module.blocks.1/aten::add/Add"])
+
     def test_variants_must_share_them(self):
         model = residual_model(3)
         export.check_cuts({"dense": model, "same": residual_model(3)}, [["__module.blocks.1/aten::add/Add", "bias"]])

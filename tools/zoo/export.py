@@ -111,12 +111,14 @@ def choose_cuts(task, model, parts):
             ends[place.group()] = node.get_friendly_name()
     candidates = [_crossing(model, name) for name in ends.values()]
     total = sum(_macs(n) for n in model.get_ordered_ops())
-    cuts = []
-    for i in range(1, parts):
-        cut, _ = min(candidates, key=lambda c: abs(c[1] - total * i / parts))
-        cuts.append(cut)
-    if len({c[0] for c in cuts}) != parts - 1:
+    if len(candidates) < parts - 1:
         raise RuntimeError(f"{task.name}: {len(candidates)} blocks give no {parts - 1} distinct cuts")
+    cuts, first = [], 0
+    for i in range(1, parts):
+        last = len(candidates) - (parts - 1 - i)  # leaves one for each later cut
+        chosen = min(range(first, last), key=lambda c: abs(candidates[c][1] - total * i / parts))
+        cuts.append(candidates[chosen][0])
+        first = chosen + 1
     return cuts
 
 
