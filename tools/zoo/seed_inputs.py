@@ -11,6 +11,7 @@ import numpy as np
 
 CLASSES = 10
 MOST_BLEND = 0.45  # share of the second pattern, at most
+SOUND_NOISE = 0.1  # of a signal of 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +78,6 @@ def sounds(blend, samples, rate, rng, pattern_rng):
     found = blend.mixed(chords)
     for i, shift in enumerate(rng.integers(0, samples, len(found))):
         found[i] = np.roll(found[i], shift)
-    found += 0.3 * rng.standard_normal(found.shape)
+    found += SOUND_NOISE * rng.standard_normal(found.shape)
     found -= found.mean(axis=1, keepdims=True)
     return [(found / found.std(axis=1, keepdims=True)).astype(np.float32)]
