@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup zoo-data build demo test bench bench-compare lint tidy layers asan tsan neon fuzz zoo clean
+.PHONY: help setup zoo-data build demo test bench bench-compare lint tidy layers asan tsan neon fuzz zoo zoo-seed clean
 
 JOBS ?= $(shell nproc)
 # ON compiles several sources at once: everything in half the time, one change in twice as much.
@@ -72,6 +72,9 @@ zoo: build ## retrain and recompress the demo zoo from its data, then run every 
 	tools/zoo/rebuild.sh
 	$(BIN) profile --accuracy --split both
 	$(BIN) profile --export-accuracy
+
+zoo-seed: ## build ResNet-101, BERT-Base, ViT-S and wav2vec2-Base, ten variants each, in a cache or in SEED_ZOO=DIR (hours on two cores, 8 GB)
+	tools/zoo/rebuild_seed.sh $(if $(SEED_ZOO),--out "$(SEED_ZOO)") $(ARGS)
 
 clean: ## remove everything that was built (installed packages stay)
 	rm -rf build

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/missed.h"
 #include "apps/setup.h"
@@ -168,6 +169,7 @@ void print_introduction(const Stage& stage) {
     fmt::print("  {:<10} {} ({} variants, cut into {} stages: {:.0f} stitched variants)\n", task.name, task.description,
                task.variants.size(), task.stages(), stitched);
   }
+  fmt::print("{}", accuracy_note(zoo));
   const bool drawn = plan::episode_orders(zoo.tasks.size(), plan::kMostOrders + 1).size() > plan::kMostOrders;
   fmt::print(
       "Stages of differently compressed variants of one base model are stitched into variants that nobody trained, "

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/accuracy_note.h"
 #include "apps/table.h"
 
 namespace sparseloom::apps {
@@ -56,8 +57,8 @@ void print_estimates(const Setup& setup, const profile::Estimated& estimated) {
   }
   const profile::EstimatorReport total = estimated.total();
   const auto saved = [](double part, double whole) { return 100 * (1 - part / whole); };
-  fmt::print("{}, {}\ndatabase {}\n\n{}\n", setup.zoo.name, setup.soc.name, estimated.measured.database.string(),
-             table.text());
+  fmt::print("{}, {}\ndatabase {}\n{}\n{}\n", setup.zoo.name, setup.soc.name, estimated.measured.database.string(),
+             accuracy_note(setup.zoo), table.text());
   fmt::print(
       "accuracies: {} stitched variants run of {} ({:.1f} % fewer); {:.0f} s, exhaustively {:.0f} s as projected "
       "from it ({:.1f} % less)\n",

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/eval_report.h"
 #include "apps/profiling_report.h"
@@ -244,8 +245,11 @@ class Clock {
 };
 
 Status write_all(const EvalOptions& options, const Machines& machines, const eval::Journal& journal, bool complete) {
-  ReportText text{
-      .zoo = machines.front()->setup->zoo.name, .settings = settings_of(options), .complete = complete, .planes = {}};
+  ReportText text{.zoo = machines.front()->setup->zoo.name,
+                  .settings = settings_of(options),
+                  .accuracy = accuracy_note(machines.front()->setup->zoo),
+                  .complete = complete,
+                  .planes = {}};
   for (const auto& machine : machines) {
     SL_ASSIGN_OR_RETURN(auto planes, planes_of(*machine));
     text.planes.emplace_back(machine->setup->soc.name, std::move(planes));
@@ -270,7 +274,7 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
   SL_RETURN_IF_ERROR(write_file(out / "profiling.csv", eval::to_csv(profiling)));
   SL_RETURN_IF_ERROR(write_file(out / "rows.csv", eval::to_csv(journal.rows())));
   SL_RETURN_IF_ERROR(write_file(out / "report.html", eval_html(journal.rows(), text)));
-  fmt::print("{}\n", eval_text(journal.rows()));
+  fmt::print("{}{}\n", eval_text(journal.rows()), text.accuracy);
   for (const auto& [name, points] : text.memory) fmt::print("Memory on {}: {}\n", name, memory_text(points));
   for (const auto& rows : text.profiling) fmt::print("\n{}", profiling_text(rows));
   fmt::print("Wrote {} (report.html, rows.csv, memory.csv, profiling.csv, eval.json)\n", out.string());

@@ -232,6 +232,7 @@ std::string eval_text(const std::vector<eval::Row>& rows) {
 std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text) {
   const std::vector<eval::Summary> systems = eval::summarize(rows);
   std::string body = "<p>" + escaped("Zoo " + text.zoo + ". " + text.settings) + "</p>\n";
+  if (!text.accuracy.empty()) body += "<p><b>Note</b>: " + escaped(text.accuracy) + "</p>\n";
   if (!text.complete) body += "<p><b>Not complete</b>: the run was stopped; the same command goes on from there.</p>\n";
   body +=
       "<p>A request violates its SLO if it is late or its variant is not accurate enough. Episodes: one request per "

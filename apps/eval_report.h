@@ -20,6 +20,7 @@ struct Plane {
 struct ReportText {
   std::string zoo;
   std::string settings;  ///< one sentence: cells, repeats, seeds
+  std::string accuracy;  ///< what it is where it is not the share of right labels (accuracy_note)
   bool complete = true;
   std::vector<std::pair<std::string, std::vector<Plane>>> planes;                ///< by machine
   std::vector<std::pair<std::string, std::vector<eval::MemoryPoint>>> memory{};  ///< by machine

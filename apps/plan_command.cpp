@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/latency_json.h"
 #include "apps/missed.h"
@@ -140,6 +141,7 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Options& opti
              {"latency_ms", to_ms(task.latency)},
              {"latency_bound_ms", to_ms(slo.slos[t].latency)},
              {"accuracy", task.accuracy},
+             {"accuracy_kind", setup.zoo.tasks[t].accuracy_kind},
              {"accuracy_bound", slo.slos[t].accuracy},
              {"meets_slo", task.meets_slo()},
              {"meets_latency", task.meets_latency},
@@ -200,8 +202,9 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Options& option
                fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
                task.meets_slo() ? "yes" : "no: " + missed_bounds(task)});
   }
-  fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n\n{}{}\n",
-             outcome.plan.planner, slo.name, setup.soc.name, table.text(), plan::placement_legend(placements));
+  fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n{}\n{}{}\n",
+             outcome.plan.planner, slo.name, setup.soc.name, accuracy_note(setup.zoo), table.text(),
+             plan::placement_legend(placements));
   const std::string proof = proof_text(outcome.plan);
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
              to_ms(outcome.plan.bottleneck), proof, throughput_qps(outcome.plan));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/estimate_report.h"
 #include "apps/setup.h"
@@ -176,9 +177,9 @@ void print(const Setup& setup, const profile::Measured& measured) {
                : shipped == profile::Shipped::kStale ? "stale"
                                                      : "-"});
   }
-  fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n\n{}",
+  fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n{}\n{}",
              setup.zoo.name, setup.soc.name, measured.database.string(), measured.elapsed.count(), measured.stitched,
-             measured.stage_passes, table.text());
+             measured.stage_passes, accuracy_note(setup.zoo), table.text());
 }
 
 // Of every task's stages beside those of every task on other processors: the mean slow-down.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/latency_json.h"
 #include "apps/missed.h"
@@ -136,7 +137,7 @@ Status run_workload(const RunOptions& options) {
                                            .trace = options.trace.empty() ? nullptr : &trace},
                                 .stop = &interrupted()};
   SL_ASSIGN_OR_RETURN(const auto player, run::Player::start(std::move(player_setup), planned.plan));
-  fmt::print("Serving {}, policy {}\n", planned.title(), workload.policy);
+  fmt::print("Serving {}, policy {}\n{}", planned.title(), workload.policy, accuracy_note(setup.zoo));
   fmt::print("{}", describe_missed(setup.zoo, *planned.plan, planned.slo.slos));
   std::fflush(stdout);
   const std::vector<run::Record> records = player->play(workload, planned.slo.slos);

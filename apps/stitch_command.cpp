@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/setup.h"
 #include "apps/table.h"
@@ -70,15 +71,17 @@ Json to_json(const Options& options, const Setup& setup, const zoo::Task& task, 
           {"split", options.split},
           {"samples", result.accuracy.samples},
           {"accuracy", result.accuracy.fraction()},
+          {"accuracy_kind", task.accuracy_kind},
           {"accuracy_ci", {low, high}},
           {"placements", std::move(placements)}};
 }
 
 void print(const Options& options, const Setup& setup, const zoo::Task& task, const Evaluated& result) {
   const auto [low, high] = profile::interval95(result.accuracy);
-  fmt::print("task {}, {}, {}\naccuracy {:.1f} % ({}/{} {} samples; 95 % interval {:.1f}..{:.1f} %)\n\n", task.name,
+  fmt::print("task {}, {}, {}\naccuracy {:.1f} % ({}/{} {} samples; 95 % interval {:.1f}..{:.1f} %)\n{}\n", task.name,
              zoo::describe(task, result.sigma), setup.soc.name, 100 * result.accuracy.fraction(),
-             result.accuracy.correct, result.accuracy.samples, options.split, 100 * low, 100 * high);
+             result.accuracy.correct, result.accuracy.samples, options.split, 100 * low, 100 * high,
+             accuracy_note(setup.zoo));
   Table table({"placement", "latency ms", "q1 ms", "q3 ms", "runs"});
   for (const auto& p : result.placements) {
     table.add({fmt::format("{}", fmt::join(names_of(setup.soc, p.placement), "|")),

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "apps/accuracy_note.h"
 #include "apps/commands.h"
 #include "apps/setup.h"
 #include "apps/table.h"
@@ -103,7 +104,10 @@ Json list_json(const Setup& setup, const Latencies& latencies) {
                           {"latency_ms", latency ? Json(to_ms(latency->sum)) : Json(nullptr)},
                           {"backend", latency ? Json(backend_names(latency->backends)) : Json(nullptr)}});
     }
-    tasks.push_back({{"task", task.name}, {"parts", task.stages()}, {"variants", std::move(variants)}});
+    tasks.push_back({{"task", task.name},
+                     {"parts", task.stages()},
+                     {"accuracy_kind", task.accuracy_kind},
+                     {"variants", std::move(variants)}});
   }
   return {{"zoo", setup.zoo.name}, {"fingerprint", setup.zoo.fingerprint}, {"tasks", std::move(tasks)}};
 }
@@ -133,9 +137,10 @@ Status list(const Options& options) {
   }
   fmt::print(
       "zoo {} ({}), {}\naccuracy: on the profile split; latency: sum of the stages, each on its best processor "
-      "by its\nbest backend, named where that is not openvino{}\n\n{}",
+      "by its\nbest backend, named where that is not openvino{}\n{}\n{}",
       setup->zoo.name, path.string(), setup->soc.name,
-      latencies.empty() ? " (none known: sparseloom profile --latency measures them)" : "", table.text());
+      latencies.empty() ? " (none known: sparseloom profile --latency measures them)" : "", accuracy_note(setup->zoo),
+      table.text());
   return {};
 }
 

@@ -12,6 +12,7 @@ namespace {
 using sparseloom::testing::demo_zoo;
 using sparseloom::testing::MadeUpZoo;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(DemoZoo, Verifies) {
   const auto runtime = backend::make_runtime("openvino").value();
@@ -43,6 +44,13 @@ TEST(DemoZoo, ListNamesEveryVariant) {
   ASSERT_GT(listed.size(), expected.size());
   listed.erase(listed.begin(), listed.end() - static_cast<std::ptrdiff_t>(expected.size()));  // what stands above them
   EXPECT_EQ(listed, expected);
+}
+
+TEST(ZooList, SaysWhereAccuracyIsFidelity) {
+  const MadeUpZoo made;
+  EXPECT_THAT(testing::run_cli({"zoo", "list", "--zoo", made.root()}).out, Not(HasSubstr("fidelity")));
+  made.edit("toy/task.json", [](Json& json) { json["accuracy_kind"] = "fidelity"; });
+  EXPECT_THAT(testing::run_cli({"zoo", "list", "--zoo", made.root()}).out, HasSubstr("accuracy is fidelity"));
 }
 
 // Each change makes exactly one group fail. Scripted models: no runtime is needed for what is tested here.
@@ -124,6 +132,17 @@ TEST(Verify, FastestAsGoodAsDense) {
   EXPECT_EQ(group, "spread");
   EXPECT_THAT(status.message(), HasSubstr("'structured-50'"));
   EXPECT_THAT(status.message(), HasSubstr("at least 3"));
+}
+
+TEST(Verify, FidelityHasNoBoundOnItsSpread) {
+  std::string group;
+  const Status status = verify_changed(
+      [](const MadeUpZoo& made) {
+        made.edit("toy/task.json", [](Json& json) { json["accuracy_kind"] = "fidelity"; });
+        made.edit("toy/int8/variant.json", [](Json& json) { json["accuracy"]["test"] = 0.10; });
+      },
+      group);
+  EXPECT_TRUE(status.ok()) << status.message();
 }
 
 }  // namespace

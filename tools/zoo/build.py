@@ -7,19 +7,18 @@ import hashlib
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent))  # for fetch_reviews
 
 import numpy as np  # noqa: E402
-import openvino as ov  # noqa: E402
 import torch  # noqa: E402
 
 import compress  # noqa: E402
-import export  # noqa: E402
+import variants  # noqa: E402
 import zooformat  # noqa: E402
+from fetch_reviews import write_atomically  # noqa: E402
 from task_activity import ActivityTask  # noqa: E402
 from task_image import ImageTask  # noqa: E402
 from task_sentiment import SentimentTask  # noqa: E402
@@ -58,23 +57,6 @@ def trained_dense(task, splits, cache):
     return model.eval()
 
 
-def build_variant(task, variant, splits, calibration, folder):
-    """Exports one variant and measures its accuracy; returns the reread model."""
-    folder.mkdir()
-    model = export.convert(task, variant.model, splits["profile"][0][:1])
-    if variant.quantized:
-        model = export.quantize(task, model, calibration)
-    export.save(model, folder / "model.xml")
-    shares = {}
-    for split in ("profile", "test"):
-        inputs, labels = splits[split]
-        shares[split] = float((export.predict(folder / "model.xml", inputs) == labels).mean())
-    parameters = sum(p.numel() for p in variant.model.parameters())
-    zooformat.write_variant(variant, compress.sparsity(variant.model), parameters, shares, folder)
-    log(task, f"{variant.name}: profile {shares['profile']:.3f} test {shares['test']:.3f}")
-    return ov.Core().read_model(str(folder / "model.xml"))
-
-
 def calibration_set(task, splits):
     """Train samples in stored form, for quantization."""
     inputs, _ = splits["train"]
@@ -99,16 +81,18 @@ def build_task(task, out, cache):
     dense = trained_dense(task, splits, cache)
     calibration = calibration_set(task, splits)
     with zooformat.replacing_folder(out / task.name) as folder:
-        data = zooformat.write_splits(task, splits, folder)
-        models = {}
-        for variant in compress.variants(task, dense, splits):
-            models[variant.name] = build_variant(task, variant, splits, calibration, folder / variant.name)
-        cuts = export.choose_cuts(task, models["dense"], PARTS)
-        export.check_cuts(models, cuts)
-        shape = [1, *splits["profile"][0].shape[1:]]
-        zooformat.write_task(task, shape, data, cuts, list(models), folder)
-        del models  # the files are mapped while their models live
-    zooformat.write_index(out)
+        shipped = {split: ([splits[split][0]], splits[split][1]) for split in ("profile", "test")}
+        data = zooformat.write_splits(task, shipped, folder)
+        for file, content in task.extra_files().items():
+            write_atomically(folder / file, content)
+        names = []
+        for variant, model in compress.variants(task, dense, splits):
+            (folder / variant.name).mkdir()
+            shares = variants.build(task, variant, model, shipped, [calibration], folder / variant.name)
+            log(task, f"{variant.name}: profile {shares['profile']:.3f} test {shares['test']:.3f}")
+            names.append(variant.name)
+        variants.finish(task, names, shipped, data, PARTS, folder)
+    zooformat.write_index(out, TASKS)
     log(task, f"written to {out / task.name}")
 
 
@@ -132,23 +116,6 @@ def print_table(root):
             )
 
 
-def build_apart(names, arguments):
-    """One single-threaded process per task, at most `--jobs` at a time."""
-    waiting, running, failed = list(names), {}, []
-    while waiting or running:
-        while waiting and len(running) < arguments.jobs:
-            name = waiting.pop(0)
-            command = [sys.executable, __file__, "--tasks", name, "--out", str(arguments.out), "--cache", str(arguments.cache)]
-            running[name] = subprocess.Popen(command + (["--quick"] if arguments.quick else []))
-        name = next(iter(running))
-        for other, process in running.items():
-            if process.poll() is not None:
-                name = other
-        if running.pop(name).wait() != 0:
-            failed.append(name)
-    return failed
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "zoos" / "demo", help="the zoo folder")
@@ -158,10 +125,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a few steps only, to try the scripts (no zoo to ship)")
     parser.add_argument("--table", action="store_true", help="print the table of a built zoo and exit")
     arguments = parser.parse_args()
-    names = arguments.tasks.split(",")
-    unknown = [n for n in names if n not in TASKS]
-    if unknown:
-        parser.error(f"--tasks: {unknown[0]!r} is not a task; the tasks are {', '.join(TASKS)}")
+    names = variants.named_tasks(parser, arguments.tasks, TASKS)
     if arguments.table:
         print_table(arguments.out)
         return 0
@@ -172,7 +136,8 @@ def main():
     if len(names) == 1:
         build_task(TASKS[names[0]](), arguments.out, arguments.cache)
         return 0
-    failed = build_apart(names, arguments)
+    shared = ["--out", str(arguments.out), "--cache", str(arguments.cache), *(["--quick"] if arguments.quick else [])]
+    failed = variants.build_apart(__file__, names, arguments.jobs, shared)
     if failed:
         print(f"zoo: not built: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -1,10 +1,10 @@
 """From torch models to OpenVINO files: conversion, INT8, cuts, accuracy."""
 
+import re
 import warnings
 
 import numpy as np
 import openvino as ov
-import torch
 
 SINGLE_THREAD = {
     "NUM_STREAMS": 1,
@@ -15,21 +15,27 @@ SINGLE_THREAD = {
 
 
 def convert(task, model, sample):
-    """`model` as an OpenVINO model of batch 1 whose input and output are named
-    as the task says. `sample` is one stored input [1, ...]."""
+    """`model` as an OpenVINO model of batch 1 whose inputs and output are named
+    as the task says. `sample` holds one stored value [1, ...] of every input."""
+    import torch
+
     model.eval()
+    example = tuple(torch.from_numpy(array) for array in sample)
+    shapes = [list(array.shape) for array in sample]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        found = ov.convert_model(model, example_input=torch.from_numpy(sample), input=[list(sample.shape)])
-    found.inputs[0].get_node().set_friendly_name(task.input_name)
-    found.inputs[0].get_tensor().set_names({task.input_name})
+        found = ov.convert_model(model, example_input=example if len(example) > 1 else example[0], input=shapes)
+    for port, (name, _) in zip(found.inputs, task.inputs, strict=True):
+        port.get_node().set_friendly_name(name)
+        port.get_tensor().set_names({name})
     found.outputs[0].get_tensor().set_names({"logits"})
     found.validate_nodes_and_infer_types()
     return found
 
 
 def quantize(task, model, samples):
-    """INT8 by NNCF post-training quantization, calibrated on `samples`.
+    """INT8 by NNCF post-training quantization, calibrated on `samples`, an array
+    [N, ...] for every input.
 
     The overflow fix keeps products within 16 bits, so that accuracy is the same
     on CPUs with and without VNNI.
@@ -39,9 +45,9 @@ def quantize(task, model, samples):
     advanced = nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE)
     return nncf.quantize(
         model,
-        nncf.Dataset([samples[i : i + 1] for i in range(len(samples))]),
+        nncf.Dataset([[array[i : i + 1] for array in samples] for i in range(len(samples[0]))]),
         model_type=nncf.ModelType.TRANSFORMER if task.transformer else None,
-        subset_size=len(samples),
+        subset_size=len(samples[0]),
         advanced_parameters=advanced,
     )
 
@@ -95,22 +101,24 @@ def _crossing(model, name):
 
 
 def choose_cuts(task, model, parts):
-    """`parts` - 1 cuts behind residual sums that split the multiply-accumulates best."""
-    ends = {}
+    """`parts` - 1 cuts that split the multiply-accumulates best, each behind the last
+    node under one of the places that `task.boundary` matches: a block's residual
+    sum, or what follows it."""
+    ends, live = {}, _live(model)
     for node in model.get_ordered_ops():
-        name = node.get_friendly_name()
-        block = name.split("/")[0]
-        if node.get_type_name() == "Add" and block.removeprefix("__module.").split(".")[0] in task.block_prefixes:
-            if block.count(".") == 2:  # "__module.<list>.<index>": the block's own sums
-                ends[block] = name
+        place = re.match(task.boundary, node.get_friendly_name())
+        if place and node.get_friendly_name() in live:
+            ends[place.group()] = node.get_friendly_name()
     candidates = [_crossing(model, name) for name in ends.values()]
     total = sum(_macs(n) for n in model.get_ordered_ops())
-    cuts = []
-    for i in range(1, parts):
-        cut, _ = min(candidates, key=lambda c: abs(c[1] - total * i / parts))
-        cuts.append(cut)
-    if len({c[0] for c in cuts}) != parts - 1:
+    if len(candidates) < parts - 1:
         raise RuntimeError(f"{task.name}: {len(candidates)} blocks give no {parts - 1} distinct cuts")
+    cuts, first = [], 0
+    for i in range(1, parts):
+        last = len(candidates) - (parts - 1 - i)  # leaves one for each later cut
+        chosen = min(range(first, last), key=lambda c: abs(candidates[c][1] - total * i / parts))
+        cuts.append(candidates[chosen][0])
+        first = chosen + 1
     return cuts
 
 
@@ -151,6 +159,8 @@ def compiled(path):
 
 
 def predict(path, inputs):
-    """Predicted classes, one inference per sample, single-threaded f32."""
+    """Predicted classes of `inputs`, an array [N, ...] for every input: one inference per
+    sample, single-threaded f32."""
     request = compiled(path).create_infer_request()
-    return np.array([int(request.infer([inputs[i : i + 1]])[0].argmax()) for i in range(len(inputs))])
+    samples = [[array[i : i + 1] for array in inputs] for i in range(len(inputs[0]))]
+    return np.array([int(request.infer(sample)[0].argmax()) for sample in samples])

@@ -5,15 +5,23 @@ lies inside (heads, FFN units, inner channels). So a tensor between two blocks
 has one shape in every variant, and variants can be cut there and stitched.
 """
 
+import dataclasses
+
 import torch
 from torch import nn
 
 
-def _rows(linear, keep):
-    """`linear` (Linear or Conv) with only the output units `keep`."""
-    linear.weight = nn.Parameter(linear.weight.data[keep].clone())
-    if linear.bias is not None:
-        linear.bias = nn.Parameter(linear.bias.data[keep].clone())
+def _rows(layer, keep):
+    """`layer` (Linear, Conv or a norm over channels) with only the output units `keep`."""
+    for name in ("weight", "bias"):
+        if getattr(layer, name) is not None:
+            setattr(layer, name, nn.Parameter(getattr(layer, name).data[keep].clone()))
+    if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+        layer.running_mean = layer.running_mean[keep].clone()
+        layer.running_var = layer.running_var[keep].clone()
+        layer.num_features = len(keep)
+    elif isinstance(layer, nn.GroupNorm):  # one group per channel
+        layer.num_groups = layer.num_channels = len(keep)
 
 
 def _columns(linear, keep):
@@ -28,11 +36,40 @@ def _strongest(score, level):
 
 
 def _out_norm(weight):
-    return weight.data.flatten(1).norm(dim=1)
+    return weight.data.flatten(1).norm(dim=1) if weight.ndim > 1 else weight.data.abs()
 
 
 def _in_norm(weight):
     return weight.data.transpose(0, 1).flatten(1).norm(dim=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    """What lies inside a residual block and may be narrowed: units of `width` channels
+    that each of `writers` writes and `reader` reads. The last writer's weights
+    and the reader's say how strong a unit is. A writer of `fused` layers in one holds them one
+    after the other."""
+
+    writers: tuple
+    reader: nn.Module
+    width: int = 1
+    fused: int = 1
+
+    def units(self):
+        return self.reader.weight.shape[1] // self.width
+
+    def narrow(self, level):
+        """Removes the share `level` of the units, those that write least first;
+        returns how many are left."""
+        channels = self.units() * self.width
+        written = _out_norm(self.writers[-1].weight)[-channels:]
+        units = _strongest((written * _in_norm(self.reader.weight)).view(self.units(), -1).sum(1), level)
+        keep = (units[:, None] * self.width + torch.arange(self.width)).flatten()
+        rows = torch.cat([keep + i * channels for i in range(self.fused)])
+        for writer in self.writers:
+            _rows(writer, rows)
+        _columns(self.reader, keep)
+        return len(units)
 
 
 class Attention(nn.Module):
@@ -64,13 +101,7 @@ class Attention(nn.Module):
 
     def narrow(self, level):
         """Removes the share `level` of the heads, those that write least first."""
-        score = (_out_norm(self.value.weight) * _in_norm(self.out.weight)).view(self.heads, -1).sum(1)
-        heads = _strongest(score, level)
-        keep = (heads[:, None] * self.head_width + torch.arange(self.head_width)).flatten()
-        for layer in (self.query, self.key, self.value):
-            _rows(layer, keep)
-        _columns(self.out, keep)
-        self.heads = len(heads)
+        self.heads = Inner((self.query, self.key, self.value), self.out, self.head_width).narrow(level)
 
 
 class EncoderBlock(nn.Module):
@@ -91,9 +122,7 @@ class EncoderBlock(nn.Module):
 
     def narrow(self, level):
         self.attention.narrow(level)
-        keep = _strongest(_out_norm(self.expand.weight) * _in_norm(self.contract.weight), level)
-        _rows(self.expand, keep)
-        _columns(self.contract, keep)
+        Inner((self.expand,), self.contract).narrow(level)
 
 
 class ConvBlock(nn.Module):
@@ -114,20 +143,17 @@ class ConvBlock(nn.Module):
 
     def narrow(self, level):
         """Removes the share `level` of the channels between the convolutions."""
-        score = self.norm1.weight.data.abs() * _in_norm(self.conv2.weight)
-        keep = _strongest(score, level)
-        _rows(self.conv1, keep)
-        _columns(self.conv2, keep)
-        for name in ("weight", "bias"):
-            setattr(self.norm1, name, nn.Parameter(getattr(self.norm1, name).data[keep].clone()))
-        self.norm1.running_mean = self.norm1.running_mean[keep].clone()
-        self.norm1.running_var = self.norm1.running_var[keep].clone()
-        self.norm1.num_features = len(keep)
+        Inner((self.conv1, self.norm1), self.conv2).narrow(level)
 
 
 def narrow(model, level):
-    """Structured pruning of every residual block of `model`, and of what the
-    model itself can narrow (`narrow_input`), in place."""
+    """Structured pruning in place: of every residual block of `model`, and of what the
+    model itself can narrow (`narrow_input`), or, of a model made elsewhere, of its
+    `inners` as pairs (where, what to tell how many units are left)."""
+    if hasattr(model, "inners"):
+        for inner, tell in model.inners():
+            tell(inner.narrow(level))
+        return
     for module in model.modules():
         if isinstance(module, (EncoderBlock, ConvBlock)):
             module.narrow(level)
@@ -146,6 +172,7 @@ def narrow_embedding(embedding, widen, level):
 
 
 def prunable_weights(model):
-    """Weights of all linear and convolution layers (what unstructured pruning
-    may zero and what weight sparsity counts)."""
-    return [m.weight for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d))]
+    """Weights of all linear and convolution layers but those that a model names in
+    `kept_dense` (what unstructured pruning may zero and what weight sparsity counts)."""
+    kept = getattr(model, "kept_dense", ())
+    return [m.weight for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d)) and m not in kept]

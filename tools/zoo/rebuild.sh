@@ -11,11 +11,6 @@ for tool in npm espeak-ng; do
   fi
 done
 
-environment=build/zoo/venv
-wanted=tools/zoo/requirements.txt
-if ! cmp -s "$wanted" "$environment/installed.txt"; then
-  python3 -m venv "$environment"
-  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted"
-  cp "$wanted" "$environment/installed.txt"
-fi
-exec "$environment/bin/python" tools/zoo/build.py "$@"
+source tools/zoo/environment.sh
+python=$(python_of build/zoo/venv tools/zoo/requirements.txt)
+exec "$python" tools/zoo/build.py "$@"

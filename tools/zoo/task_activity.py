@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from compress import Pruning, Recipe
 from fetch_reviews import sha256
 from layers import EncoderBlock
+from recipe import Pruning, Recipe
 from training import Distillation, Tuning
 
 WATCH_SHA256 = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"
@@ -46,9 +46,10 @@ class ActivityTask:
     description = "Which of seven shoulder exercises a smart-watch wearer does, from 3.2 s of motion."
     base_model = "small ViT-style encoder, 6 blocks"
     classes = ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]
-    input_name, input_type = "window", "f32"
+    inputs = (("window", "f32"),)
+    accuracy_kind = "labels"
     seed, rate, decay, steps = 13, 1e-3, 0.05, 300
-    block_prefixes = ("blocks",)
+    boundary = r"__module\.blocks\.\d+/"
     transformer = True
     recipe = Recipe(
         unstructured=Pruning(((60, 60), (75, 90), (90, 150)), quantized=75, recovery=Distillation(rate=7e-4)),

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 import sources
-from compress import Pruning, Recipe
 from layers import ConvBlock
+from recipe import Pruning, Recipe
 from training import Tuning
 
 NARROW, WIDE, BLOCKS = 32, 64, 4  # channels at 28x28 and at 14x14, blocks at each
@@ -84,9 +84,10 @@ class ImageTask:
     description = "Which digit is in a small picture that is rotated, blurred, partly hidden and noisy."
     base_model = "small ResNet, 8 residual blocks"
     classes = [str(d) for d in range(10)]
-    input_name, input_type = "pixels", "u8"
+    inputs = (("pixels", "u8"),)
+    accuracy_kind = "labels"
     seed, rate, decay, steps = 11, 3e-3, 0.02, 450
-    block_prefixes = ("blocks", "late")
+    boundary = r"__module\.(?:blocks|late)\.\d+/"
     transformer = False
     recipe = Recipe(
         unstructured=Pruning(((60, 0.7), (75, 2.5), (90, 5.0)), quantized=75, recovery=Tuning(rate=1e-4, every=3, most_steps=120)),

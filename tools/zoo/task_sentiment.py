@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 import sources
-from compress import Pruning, Recipe
 from fetch_reviews import PAD, SPECIAL, TOKENS, encode, read_reviews, split_reviews, words
 from layers import EncoderBlock, narrow_embedding
+from recipe import Pruning, Recipe
+from training import Tuning
 
 PIECES = 2600  # vocabulary size
 WIDTH, EMBEDDING, HEADS, HIDDEN, BLOCKS = 64, 32, 8, 256, 6
@@ -80,13 +81,14 @@ class SentimentTask:
     description = "Whether a sentence from a movie review is positive or negative."
     base_model = "small BERT-style encoder, 6 blocks"
     classes = ["negative", "positive"]
-    input_name, input_type = "ids", "i32"
+    inputs = (("ids", "i32"),)
+    accuracy_kind = "labels"
     seed, rate, decay, steps = 12, 1.5e-3, 0.05, 1400
-    block_prefixes = ("blocks",)
+    boundary = r"__module\.blocks\.\d+/"
     transformer = True
     recipe = Recipe(
-        unstructured=Pruning(((60, 0.7), (75, 2.5), (85, 5.0)), quantized=75),
-        structured=Pruning(((25, 0.7), (40, 2.2), (60, 4.6)), quantized=60),
+        unstructured=Pruning(((60, 0.7), (75, 2.5), (85, 5.0)), quantized=75, recovery=Tuning()),
+        structured=Pruning(((25, 0.7), (40, 2.2), (60, 4.6)), quantized=60, recovery=Tuning()),
     )
 
     def load(self, cache):

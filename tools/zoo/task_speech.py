@@ -11,8 +11,8 @@ from scipy.signal import resample_poly
 from torch import nn
 
 import sources
-from compress import Pruning, Recipe
 from layers import ConvBlock, EncoderBlock
+from recipe import Pruning, Recipe
 from training import Distillation, Tuning
 
 RATE, SAMPLES = 8000, 4800  # Hz; 0.6 s
@@ -104,9 +104,10 @@ class SpeechTask:
     description = "Which of ten commands was spoken, from 0.6 s of noisy synthetic speech (espeak-ng)."
     base_model = "convolutional feature extractor and transformer, 8 blocks"
     classes = WORDS
-    input_name, input_type = "waveform", "i8"
+    inputs = (("waveform", "i8"),)
+    accuracy_kind = "labels"
     seed, rate, decay, steps = 14, 1.5e-3, 0.02, 700
-    block_prefixes = ("blocks", "late")
+    boundary = r"__module\.(?:blocks|late)\.\d+/"
     transformer = True
     recipe = Recipe(
         unstructured=Pruning(((60, 60), (75, 120), (80, 400)), quantized=75, recovery=Distillation(rate=1e-3)),

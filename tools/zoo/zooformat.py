@@ -11,7 +11,6 @@ import tempfile
 
 from fetch_reviews import npy_bytes, write_atomically
 
-TASKS = ("image", "sentiment", "activity", "speech")
 FORMAT_VERSION = 1
 
 
@@ -45,31 +44,29 @@ def replacing_folder(path):
 
 
 def write_splits(task, splits, folder):
-    """Writes the shipped splits; returns task.json's `data`."""
+    """Writes the shipped splits, each (an array for every input, labels); returns
+    task.json's `data`."""
     described = {}
     for split in ("profile", "test"):
         inputs, labels = splits[split]
-        files = {f"data/{split}_{task.input_name}.npy": inputs, f"data/{split}_labels.npy": labels}
-        for file, array in files.items():
+        names = [f"data/{split}_{name}.npy" for name, _ in task.inputs]
+        for file, array in zip([*names, f"data/{split}_labels.npy"], [*inputs, labels], strict=True):
             write_atomically(folder / file, npy_bytes(array))
-        names = list(files)
-        described[split] = {"samples": len(labels), "inputs": names[:1], "labels": names[1]}
-    for file, content in task.extra_files().items():
-        write_atomically(folder / file, content)
+        described[split] = {"samples": len(labels), "inputs": names, "labels": f"data/{split}_labels.npy"}
     return described
 
 
-def write_task(task, shape, data, cuts, variants, folder):
-    """Writes task.json; `shape` is the model input's, `variants` their names."""
+def write_task(task, data, shapes, cuts, variants, folder):
+    """Writes task.json; `shapes` are the model inputs', `variants` their names."""
     content = {
         "format_version": FORMAT_VERSION,
         "name": task.name,
         "description": task.description,
         "base_model": task.base_model,
         "metric": "top1",
-        "accuracy_kind": "labels",
+        "accuracy_kind": task.accuracy_kind,
         "classes": task.classes,
-        "inputs": [{"name": task.input_name, "type": task.input_type, "shape": shape}],
+        "inputs": [{"name": n, "type": t, "shape": shape} for (n, t), shape in zip(task.inputs, shapes, strict=True)],
         "output": {"name": "logits", "type": "f32", "shape": [1, len(task.classes)]},
         "data": data,
         "parts": len(cuts) + 1,
@@ -94,18 +91,18 @@ def write_variant(variant, weight_sparsity, parameters, accuracy, folder):
 
 
 def _listed(root, path):
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    return {"path": path.relative_to(root).as_posix(), "bytes": len(content), "sha256": digest}
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": path.relative_to(root).as_posix(), "bytes": path.stat().st_size, "sha256": digest}
 
 
-def write_index(root):
-    """Writes zoo.json over the tasks present. Sentiment data that set-up has not
+def write_index(root, order):
+    """Writes zoo.json over the tasks present, in this order. Sentiment data that set-up has not
     generated here keep the entry they had."""
     root = pathlib.Path(root)
     with open(root / ".index.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        tasks = [t for t in TASKS if (root / t / "task.json").is_file()]
+        tasks = [t for t in order if (root / t / "task.json").is_file()]
         paths = [p for t in tasks for p in (root / t).rglob("*") if p.is_file() and not p.name.startswith(".")]
         files = {f["path"]: f for f in (_listed(root, p) for p in paths)}
         index = root / "zoo.json"
