@@ -62,12 +62,14 @@ class Watch {
 
   Watch(run::Replanner& replanner, const run::Drift& drift, run::Engine& engine)
       : thread_([this, &replanner, &drift, &engine] {
-          while (!over_) {
-            std::this_thread::sleep_for(kPeriod);
+          lower_priority_of_this_thread();
+          for (Seconds pause = kPeriod; !over_;) {
+            std::this_thread::sleep_for(pause);
             const Seconds before = engine.now();
             const auto plan = replanner.consider(drift.slowdowns());
-            if (!plan.ok() || *plan == nullptr) continue;
             const Seconds planned = engine.now();
+            pause = std::max(kPeriod, kPlanningShare * (planned - before));
+            if (!plan.ok() || *plan == nullptr) continue;
             if (!engine.switch_plan(*plan).ok()) continue;
             switches_.push_back({engine.now(), planned - before, engine.now() - planned});
           }
@@ -85,6 +87,7 @@ class Watch {
 
  private:
   static constexpr Seconds kPeriod{0.02};
+  static constexpr double kPlanningShare = 10;  // pauses at least so many times as long as planning took
   std::atomic<bool> over_{false};
   std::vector<Switch> switches_;
   std::thread thread_;  // last: it uses the rest

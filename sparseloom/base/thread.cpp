@@ -3,7 +3,9 @@
 #include <fmt/ranges.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -38,6 +40,12 @@ Status pin_this_thread(const std::vector<CpuIndex>& cpus) {
 void name_this_thread(std::string_view name) {
   constexpr std::size_t kMost = 15;
   pthread_setname_np(pthread_self(), std::string(name.substr(0, kMost)).c_str());
+}
+
+void lower_priority_of_this_thread() {
+  constexpr int kNiceness = 10, kMost = 19;
+  // Linux takes 0 for the calling thread here, not for its process.
+  setpriority(PRIO_PROCESS, 0, std::min(getpriority(PRIO_PROCESS, 0) + kNiceness, kMost));
 }
 
 }  // namespace sparseloom

@@ -19,4 +19,8 @@ Status pin_this_thread(const std::vector<CpuIndex>& cpus);
 /// Name shown by debuggers and `top -H`; cut to 15 characters.
 void name_this_thread(std::string_view name);
 
+/// From now on the calling thread, and threads that it starts, take from the processors what others leave over (ten
+/// steps nicer). What the system refuses is left as it is: the work is the same.
+void lower_priority_of_this_thread();
+
 }  // namespace sparseloom

@@ -1,24 +1,10 @@
 #include "sparseloom/run/loader_thread.h"
 
-#include <sys/resource.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "sparseloom/base/thread.h"
 
 namespace sparseloom::run {
-namespace {
-
-constexpr int kNiceness = 10, kMost = 19;
-
-// What the system refuses is left as it is: the work is the same.
-void lower_priority_of_this_thread() {
-  // Linux takes 0 for the calling thread here, not for its process.
-  setpriority(PRIO_PROCESS, 0, std::min(getpriority(PRIO_PROCESS, 0) + kNiceness, kMost));
-}
-
-}  // namespace
 
 LoaderThread::LoaderThread() : thread_([this] { loop(); }) {}
 
