@@ -15,8 +15,8 @@ class Drift {
  public:
   explicit Drift(std::size_t processors) : processors_(processors) {}
 
-  /// A stage that was estimated to take `estimated` took `measured`. By the worker of `processor` alone. An estimate
-  /// of no time says nothing.
+  /// A stage that was estimated to take `estimated` took `measured`, from its dispatch to its end. By the worker of
+  /// `processor` alone. An estimate of no time says nothing.
   void observe(soc::ProcessorId processor, Seconds measured, Seconds estimated);
 
   /// Mean of measured / estimated, the last kMemory stages counting most; 1 while fewer than that have run.

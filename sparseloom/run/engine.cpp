@@ -87,7 +87,8 @@ class Engine::Impl {
   };
   struct Worker {
     Mailbox mailbox;
-    Dispatches out;  // scratch, so that an event allocates nothing
+    Seconds dispatched{0};  // when that was done; kept if drift is watched
+    Dispatches out;         // scratch, so that an event allocates nothing
     std::thread thread;
   };
 
@@ -240,7 +241,9 @@ void Engine::Impl::hand_out(Dispatches& out, std::optional<soc::ProcessorId> sel
     if (self && dispatch.processor == *self) {
       next = dispatch;
     } else {
-      workers_[dispatch.processor.index()]->mailbox.post(dispatch);
+      Worker& worker = *workers_[dispatch.processor.index()];
+      if (options_.drift != nullptr) worker.dispatched = now();
+      worker.mailbox.post(dispatch);
     }
   }
   out.clear();
@@ -249,14 +252,15 @@ void Engine::Impl::hand_out(Dispatches& out, std::optional<soc::ProcessorId> sel
 void Engine::Impl::work(soc::ProcessorId processor) {
   Worker& self = *workers_[processor.index()];
   std::optional<sched::Dispatch> next;
-  while (next || (next = self.mailbox.take())) {
+  for (bool handed_over = true; next || (next = self.mailbox.take()); handed_over = !next) {
     const sched::Dispatch dispatch = *next;
     const Seconds start = now();
     const Status status = run_stage(dispatch);
     const Seconds end = now();
     if (options_.trace != nullptr) record(dispatch, start, end);
     if (options_.drift != nullptr && status.ok()) {
-      options_.drift->observe(processor, end - start, estimate_of(dispatch).latency);
+      // On a core that others use too, a worker also waits to be woken up.
+      options_.drift->observe(processor, end - (handed_over ? self.dispatched : start), estimate_of(dispatch).latency);
     }
     next = after_stage(dispatch, status, end, status.ok() ? monitor(dispatch) : std::nullopt);
   }
