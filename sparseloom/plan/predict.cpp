@@ -57,16 +57,15 @@ struct ResponseModel::Scratch {
   std::vector<double> counted;    ///< by task: its requests that have finished
   Prediction sum;
 
-  /// When the processor is free that would run the request's next stage.
-  double& free_for(const Request& request, const soc::Pools& pools) {
+  /// The processor that would run the request's next stage.
+  std::size_t processor_for(const Request& request, const soc::Pools& pools) const {
     const soc::ProcessorId placed = request.stages->processor[request.stage];
-    double& there = free_at[placed.index()];
-    if (!request.stages->late_binding || there <= request.ready) return there;
+    if (!request.stages->late_binding || free_at[placed.index()] <= request.ready) return placed.index();
     const auto& members = pools.members[pools.of[placed.index()]];
     const auto first = std::min_element(members.begin(), members.end(), [&](soc::ProcessorId a, soc::ProcessorId b) {
       return free_at[a.index()] < free_at[b.index()];
     });
-    return free_at[first->index()];
+    return first->index();
   }
 
   /// A request of a task finished after `ratio` times its latency bound.
@@ -114,7 +113,7 @@ void ResponseModel::play(const ArrivalSequence& arrivals, const std::vector<cons
     std::size_t next = 0;
     double next_start = std::numeric_limits<double>::infinity();
     for (std::size_t r = 0; r < requests.size(); ++r) {
-      const double start = std::max(requests[r].ready, scratch.free_for(requests[r], pools_));
+      const double start = std::max(requests[r].ready, scratch.free_at[scratch.processor_for(requests[r], pools_)]);
       // Of stages that could start at the same moment on one processor the earlier deadline goes first; on different
       // processors the choice does not matter.
       if (start < next_start || (start == next_start && requests[r].deadline < requests[next].deadline)) {
@@ -131,8 +130,11 @@ void ResponseModel::play(const ArrivalSequence& arrivals, const std::vector<cons
     }
     Scratch::Request& request = requests[next];
     const Stages& stages = *request.stages;
-    request.ready = next_start + stages.seconds[request.stage] * options_.slowdown;
-    scratch.free_for(request, pools_) = request.ready;
+    const std::size_t processor = scratch.processor_for(request, pools_);
+    const double seconds =
+        stages.on_processor.empty() ? stages.seconds[request.stage] : stages.on_processor[request.stage][processor];
+    request.ready = next_start + seconds * options_.slowdown;
+    scratch.free_at[processor] = request.ready;
     if (++request.stage < stages.seconds.size()) continue;
     scratch.count(request.task, (request.ready - request.arrival) / request.bound, stages.accurate, options_.scatter);
     requests.erase(requests.begin() + static_cast<std::ptrdiff_t>(next));
@@ -144,6 +146,24 @@ std::vector<ArrivalSequence> arrivals_of(const Problem& problem) {
   return episodes(problem.slo.slos, std::max<std::size_t>(problem.soc.processors.size(), 1));
 }
 
+namespace {
+
+/// By stage and processor: what the stage takes there if only it were moved there.
+std::vector<std::vector<double>> seconds_on_processors(const Problem& problem, zoo::TaskId task, const TaskPlan& plan) {
+  std::vector<std::vector<double>> seconds(plan.sigma.size());
+  const soc::Pools pools = soc::find_pools(problem.soc);
+  for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
+    for (std::size_t p = 0; p < problem.soc.processors.size(); ++p) {
+      TaskPlan moved = plan;
+      if (pools.of[p] == pools.of[plan.placement[i].index()]) moved.placement[i] = soc::ProcessorId(p);
+      seconds[i].push_back(stage_time(problem, task, moved, zoo::StageId(i)).count());
+    }
+  }
+  return seconds;
+}
+
+}  // namespace
+
 Prediction predict_responses(const Problem& problem, const Plan& plan, const PredictOptions& options) {
   const std::vector<TaskPlan>& tasks = plan.tasks;
   std::vector<ResponseModel::Stages> stages(tasks.size());
@@ -153,6 +173,7 @@ Prediction predict_responses(const Problem& problem, const Plan& plan, const Pre
       stages[t].seconds.push_back(stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i)).count());
     }
     stages[t].processor = tasks[t].placement;
+    if (tasks[t].late_binding) stages[t].on_processor = seconds_on_processors(problem, zoo::TaskId(t), tasks[t]);
     stages[t].late_binding = tasks[t].late_binding;
     stages[t].accurate = tasks[t].meets_accuracy;
     pointers.push_back(&stages[t]);

@@ -52,6 +52,8 @@ class ResponseModel {
     std::vector<soc::ProcessorId> processor;
     bool late_binding = false;
     bool accurate = true;  ///< false: every request violates its accuracy bound
+    /// With late binding, seconds by stage and processor; empty: what `seconds` says on every member of the pool.
+    std::vector<std::vector<double>> on_processor{};
   };
   /// `tasks`: one per SLO. O(requests · requests inside at once · S · processors per pool).
   Prediction predict(const std::vector<const Stages*>& tasks) const;

@@ -66,6 +66,15 @@ TEST(Predict, BoundLateWhoeverIsFreeTakesTheNext) {
   EXPECT_DOUBLE_EQ(on_episodes({bound_ms(4), bound_ms(4)}, alike(2)).predict({&b, &b}).worst_ratio, 0.75);
 }
 
+TEST(Predict, BoundLateAStageTakesWhatItTakesWhereItRuns) {
+  // Both prefer processor 0; the one that finds it busy runs on processor 1, which is three times as slow.
+  Stages task = open(2, 0);
+  task.on_processor = {{0.002, 0.006}};
+  const Prediction p = on_episodes({bound_ms(3), bound_ms(3)}, alike(2)).predict({&task, &task});
+  EXPECT_DOUBLE_EQ(p.worst_ratio, 2);
+  EXPECT_EQ(p.violation_rate, 0.5);
+}
+
 TEST(Predict, OfThoseThatWaitTheEarlierDeadlineGoesFirst) {
   // On processor 0: a runs 0..10. b and c arrive meanwhile.
   // Orders that begin with a: b and c both wait at 10; c's bound is tight, so c overtakes b.
