@@ -23,7 +23,7 @@ namespace {
 struct FeedbackOptions {
   std::string zoo, slo_config = "C3", json;
   double seconds = 4;  // of each half: quiet, then with a neighbour
-  double load = 0.5;   // arrival rate over what the plan can serve at most
+  double load = 0.25;  // arrival rate over what the plan can serve at most
   std::size_t repeats = 3;
 };
 
