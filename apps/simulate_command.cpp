@@ -177,10 +177,9 @@ Status simulate_workload(const SimulateOptions& options) {
     SL_ASSIGN_OR_RETURN(rehearsals.emplace_back(), rehearse(planned, policy, trace.observer()));
     results.push_back(rehearsals.back().all);
   }
-  fmt::print(
-      "Rehearsing {}\n{}All times are predicted: every stage takes the profile's median{}\n", planned.title(),
-      describe_missed(setup.zoo, *planned.plan, planned.slo.slos),
-      planned.profile.contention.scatter().empty() ? "" : ", scattered and slowed by its neighbours as measured");
+  fmt::print("Rehearsing {}\n{}All times are predicted: every stage takes the profile's median{}\n", planned.title(),
+             describe_missed(setup.zoo, *planned.plan, planned.slo.slos),
+             planned.profile.contention.known() ? ", scattered and slowed by its neighbours as measured" : "");
   print_results(policies, results);
   print_tasks(setup.zoo, policies, rehearsals);
   if (!options.json.empty()) {

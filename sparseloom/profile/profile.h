@@ -109,6 +109,8 @@ class Contention {
   double mean_slowdown(zoo::TaskId task, zoo::TaskId neighbour) const;
   void set_slowdown(const Stage& stage, const Stage& neighbour, double slowdown);
 
+  /// Whether anything was measured.
+  bool known() const { return !scatter_.empty(); }
   /// Run time over its median, `u` in 0..1 being the share of runs that take less; 1 if that is not known.
   double scatter(double u) const;
   /// By that share, evenly spaced from 0 to 1, ascending.

@@ -23,7 +23,11 @@ sched::StageTimes planned_times(const plan::TaskPlan& plan) {
 class Host final : public World, public Observer {
  public:
   explicit Host(const RehearsalInput& input)
-      : in_(input), meter_(input.pools.of.size()), running_(input.pools.of.size()), random_(input.seed) {
+      : in_(input),
+        contention_known_(input.contention != nullptr && input.contention->known()),
+        meter_(input.pools.of.size()),
+        running_(input.pools.of.size()),
+        random_(input.seed) {
     for (const plan::TaskPlan& task : in_.plan->tasks) {
       Task& made = tasks_.emplace_back(in_.pools.of.size());
       made.times = planned_times(task);
@@ -59,7 +63,7 @@ class Host final : public World, public Observer {
 
   StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds now) override {
     const Seconds planned = request.truth->next[dispatch.stage.index()];
-    return {in_.contention == nullptr ? planned : beside_others(planned, request.task, dispatch, now), {}};
+    return {contention_known_ ? beside_others(planned, request.task, dispatch, now) : planned, {}};
   }
 
   void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
@@ -152,6 +156,7 @@ class Host final : public World, public Observer {
   }
 
   const RehearsalInput& in_;
+  const bool contention_known_;
   Meter meter_;
   std::vector<Task> tasks_;
   std::vector<std::size_t> left_;  // by entry of the workload: requests of a closed loop still to send

@@ -18,8 +18,8 @@ struct RehearsalInput {
   std::shared_ptr<const plan::Plan> plan;
   soc::Pools pools;
   std::size_t slots_per_task = 4;  ///< requests of one task that are inside at once, as in the real engine
-  /// What running beside others does to a stage, and how run times scatter; not owned. None: every stage takes exactly
-  /// what the plan estimates.
+  /// What running beside others does to a stage, and how run times scatter; not owned. None, or nothing
+  /// measured: every stage takes exactly what the plan estimates.
   const profile::Contention* contention = nullptr;
   std::uint64_t seed = 0;                   ///< of the scatter
   Observer* observer = nullptr;             ///< not owned; hears of everything

@@ -58,7 +58,9 @@ struct Rehearsed {
   profile::Contention nothing_slows() const {
     soc::Soc soc;
     soc.processors.resize(pools.of.size());
-    return {sched::testing::made_up_zoo(2, 2, 1), soc};
+    profile::Contention measured(sched::testing::made_up_zoo(2, 2, 1), soc);
+    measured.set_scatter({1.0});
+    return measured;
   }
 
   sched::Workload workload;
