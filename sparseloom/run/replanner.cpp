@@ -3,30 +3,17 @@
 #include <cmath>
 
 #include "sparseloom/plan/predict.h"
+#include "sparseloom/profile/change_latencies.h"
 
 namespace sparseloom::run {
 
 profile::Profile slowed(const profile::Profile& profile, const std::vector<double>& slowdowns) {
-  profile::Profile result = profile;
-  for (profile::TaskProfile& task : result.tasks) {
-    for (std::size_t v = 0; v < task.variants(); ++v) {
-      for (std::size_t i = 0; i < task.stages(); ++i) {
-        for (std::size_t p = 0; p < task.processors(); ++p) {
-          for (const soc::Backend b : soc::kBackends) {
-            const zoo::VariantId variant(v);
-            const zoo::StageId stage(i);
-            const soc::ProcessorId processor(p);
-            profile::Latency latency = task.latency(variant, stage, processor, b);
-            latency.median *= slowdowns[p];
-            latency.q1 *= slowdowns[p];
-            latency.q3 *= slowdowns[p];
-            task.set_latency(variant, stage, processor, b, latency);
-          }
-        }
-      }
-    }
-  }
-  return result;
+  return profile::change_latencies(profile, [&](zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId p,
+                                                soc::Backend, profile::Latency& latency) {
+    latency.median *= slowdowns[p.index()];
+    latency.q1 *= slowdowns[p.index()];
+    latency.q3 *= slowdowns[p.index()];
+  });
 }
 
 Replanner::Replanner(ReplannerInput input, std::shared_ptr<const plan::Plan> active, ReplannerOptions options)
