@@ -4,15 +4,12 @@
 
 #include <atomic>
 
-#include "tests/support/made_up_zoo.h"
+#include "scripted_world.h"
 
 namespace sparseloom::profile {
 namespace {
 
-using sparseloom::testing::MadeUpZoo;
-using sparseloom::testing::TemporaryFolder;
-
-struct ContentionWorld {
+struct ContentionWorld : ScriptedWorld {
   explicit ContentionWorld(std::size_t processors) {
     while (soc.processors.size() < processors) {
       soc.processors.push_back(soc.processors.front());
@@ -24,12 +21,6 @@ struct ContentionWorld {
     return measure_contention(zoo, soc, *runtime, pieces,
                               {.rounds = 3, .compile_cache = {}, .control = {.on_progress = {}, .stop = stop}});
   }
-  MadeUpZoo made;
-  TemporaryFolder folder;
-  std::unique_ptr<backend::Runtime> runtime = backend::make_scripted_runtime();
-  zoo::Zoo zoo = made.load();
-  soc::Soc soc = soc::discover(*runtime).value();
-  zoo::PieceStore pieces{zoo, *runtime, folder.path()};
 };
 
 Contention::Stage place(std::size_t i, std::size_t processor) {

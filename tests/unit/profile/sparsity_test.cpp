@@ -2,17 +2,16 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/support/made_up_zoo.h"
+#include "scripted_world.h"
 
 namespace sparseloom::profile {
 namespace {
 
 using sparseloom::testing::MadeUpZoo;
-using sparseloom::testing::TemporaryFolder;
 using ::testing::IsEmpty;
 
 // A zoo of scripted models, which pass their input on: in each sample three of the four numbers are zeros.
-struct BoundaryWorld {
+struct BoundaryWorld : ScriptedWorld {
   std::vector<SparsityEntry> measure(const Profile& known, const SparsityOptions& options = {}) {
     std::vector<SparsityEntry> all;
     status = measure_sparsities(zoo, soc, *runtime, pieces, known, options,
@@ -23,12 +22,6 @@ struct BoundaryWorld {
     return all;
   }
 
-  MadeUpZoo made;
-  TemporaryFolder folder;
-  std::unique_ptr<backend::Runtime> runtime = backend::make_scripted_runtime();
-  zoo::Zoo zoo = made.load();
-  soc::Soc soc = soc::discover(*runtime).value();
-  zoo::PieceStore pieces{zoo, *runtime, folder.path()};
   Status status;
 };
 
