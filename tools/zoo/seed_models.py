@@ -44,6 +44,11 @@ class SeedModel(nn.Module):
         """[(what may be narrowed, what to tell how many units are left)]."""
         return [found for module in self.modules() for found in _inners(module)]
 
+    def branch_ends(self):
+        """The layers whose weights scale a residual branch."""
+        norms = [m.bn3 for m in self.modules() if isinstance(m, torchvision.models.resnet.Bottleneck)]
+        return norms + [inner.reader for inner, _ in self.inners() if isinstance(inner.reader, nn.Linear)]
+
 
 def _nothing(units):
     """No module counts these units."""
@@ -102,6 +107,17 @@ class SeedTask:
         """Called once the weights are in: `model` with plain weights."""
 
 
+class SeedEncoder(SeedTask):
+    """What the two models of transformers' share."""
+
+    def config(self, kind, **quick_only):
+        quick = dict(hidden_size=64, num_hidden_layers=3, num_attention_heads=8, intermediate_size=256, **quick_only)
+        return kind(num_labels=len(self.classes), **PLAIN, **(quick if self.quick else {}))
+
+    def classifier(self, model):
+        return SeedModel(model, "classifier", [name for name, _ in self.inputs])
+
+
 class ResNet101(SeedTask):
     name = "resnet101"
     description = "ResNet-101 on 224x224 images."
@@ -120,7 +136,7 @@ class ResNet101(SeedTask):
         return seed_inputs.images(blend, 64 if self.quick else 224, rng, pattern_rng)
 
 
-class BertBase(SeedTask):
+class BertBase(SeedEncoder):
     name = "bert-base"
     description = "BERT-Base on texts of up to 128 tokens."
     base_model = "BERT-Base (transformers BertForSequenceClassification)"
@@ -129,10 +145,8 @@ class BertBase(SeedTask):
     seed = 102
 
     def model(self):
-        small = dict(hidden_size=64, num_hidden_layers=3, num_attention_heads=8, intermediate_size=256) if self.quick else {}
-        config = transformers.BertConfig(num_labels=len(self.classes), **PLAIN, **small)
-        names = [name for name, _ in self.inputs]
-        return SeedModel(transformers.BertForSequenceClassification(config), "classifier", names)
+        config = self.config(transformers.BertConfig)
+        return self.classifier(transformers.BertForSequenceClassification(config))
 
     def samples(self, blend, rng, pattern_rng):
         return seed_inputs.texts(blend, 128, transformers.BertConfig().vocab_size, rng, pattern_rng)
@@ -155,7 +169,7 @@ class VitSmall(SeedTask):
         return seed_inputs.images(blend, 64 if self.quick else 224, rng, pattern_rng)
 
 
-class Wav2Vec2Base(SeedTask):
+class Wav2Vec2Base(SeedEncoder):
     name = "wav2vec2-base"
     description = "wav2vec2-Base on one second of sound at 16 kHz."
     base_model = "wav2vec2-Base (transformers Wav2Vec2ForSequenceClassification)"
@@ -164,12 +178,8 @@ class Wav2Vec2Base(SeedTask):
     seed = 104
 
     def model(self):
-        small = {}
-        if self.quick:
-            small = dict(hidden_size=64, num_hidden_layers=3, num_attention_heads=8, intermediate_size=256, conv_dim=[64] * 7)
-        config = transformers.Wav2Vec2Config(num_labels=len(self.classes), **PLAIN, **small)
-        names = [name for name, _ in self.inputs]
-        return SeedModel(transformers.Wav2Vec2ForSequenceClassification(config), "classifier", names)
+        config = self.config(transformers.Wav2Vec2Config, conv_dim=[64] * 7)
+        return self.classifier(transformers.Wav2Vec2ForSequenceClassification(config))
 
     def unparametrized(self, model):
         convolution = model.model.wav2vec2.encoder.pos_conv_embed.conv

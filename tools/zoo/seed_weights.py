@@ -28,9 +28,9 @@ def _heavy(shape, tail, generator):
 def draw(model, seed):
     """Random weights in place. Every layer keeps its signal's size; single weights, and
     the units inside a block, differ in strength, so that pruning has something to find.
-    A transformer's N residual branches are divided by sqrt(N), as GPT-2's are (Radford et
-    al. 2019, section 2.3), or the smallest change would grow from block to block. Biases
-    and norms are not trivial, or an exporter would fold them away."""
+    N residual branches are divided by sqrt(N), as GPT-2's are (Radford et al. 2019, section
+    2.3), or the smallest change would grow from block to block. Biases and norms are not
+    trivial, or an exporter would fold them away."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for module in model.modules():
@@ -43,12 +43,12 @@ def draw(model, seed):
                 module.weight.copy_(scale * _heavy(module.weight.shape, TAIL, generator))
                 if module.bias is not None:
                     module.bias.copy_(0.05 * torch.randn(module.bias.shape, generator=generator))
-        branches = sum(isinstance(inner.reader, nn.Linear) for inner, _ in model.inners())
         for inner, _ in model.inners():
             strength = _heavy((inner.units(),), UNIT_TAIL, generator).abs().repeat_interleave(inner.width)
-            if isinstance(inner.reader, nn.Linear):  # ends a transformer's residual branch
-                inner.reader.weight.mul_(branches**-0.5)
             inner.reader.weight.mul_(strength.view(1, -1, *[1] * (inner.reader.weight.ndim - 2)))
+        ends = model.branch_ends()
+        for end in ends:
+            end.weight.mul_(len(ends) ** -0.5)
 
 
 def head_classes(model, state):
