@@ -29,10 +29,11 @@ std::vector<std::string> summary_row(const eval::Summary& s) {
           fmt::format("{:.1f}", s.resident_bytes / 1024 / 1024)};
 }
 
-const std::vector<std::string> kTargetHeader{"target", "asked", "measured", "reached"};
+const std::vector<std::string> kTargetHeader{"target", "asked", "measured", "reached", "at most, by exact"};
 
 std::vector<std::string> target_row(const eval::Target& t) {
-  return {t.what, fmt::format("{}", t.asked), fmt::format("{:.3f}", t.measured), t.reached() ? "yes" : "NO"};
+  return {t.what, fmt::format("{}", t.asked), fmt::format("{:.3f}", t.measured), t.reached() ? "yes" : "NO",
+          t.limit ? fmt::format("{:.3f}", *t.limit) : "-"};
 }
 
 // The machines in the order of the rows.

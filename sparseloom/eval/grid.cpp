@@ -60,6 +60,7 @@ Json to_json(const Row& row) {
            {{"latency", row.violations.latency}, {"accuracy", row.violations.accuracy}, {"both", row.violations.both}}},
           {"throughput_qps", row.throughput_qps},
           {"completed_qps", row.completed_qps},
+          {"most_qps", row.most_qps ? Json(*row.most_qps) : Json(nullptr)},
           {"goodput_qps", row.goodput_qps ? Json(row.goodput_qps->mean) : Json(nullptr)},
           {"goodput", mean_json(row.goodput_qps)},
           {"resident_bytes", row.resident.count}};
@@ -79,6 +80,7 @@ Result<Row> row_from_json(const Json& json, const std::string& where) {
     row.violations = {number(causes.at("latency")), number(causes.at("accuracy")), number(causes.at("both"))};
     row.throughput_qps = number(json.at("throughput_qps"));
     row.completed_qps = number(json.at("completed_qps"));
+    if (const Json& most = json.at("most_qps"); !most.is_null()) row.most_qps = number(most);
     if (const Json& goodput = json.at("goodput"); !goodput.is_null()) {
       row.goodput_qps = Mean{number(goodput.at("mean")), number(goodput.at("half_width"))};
     }
@@ -88,6 +90,17 @@ Result<Row> row_from_json(const Json& json, const std::string& where) {
     return error(Code::kMalformed, "{}: not a row of an evaluation: {}", where, e.what());
   }
 }
+
+namespace {
+
+/// By the plan's certificate; none if it has none.
+std::optional<double> most_requests(const plan::Plan& plan) {
+  const Seconds least = plan.bottleneck * (1 - plan.gap);
+  if ((!plan.optimal && plan.gap == 0) || least <= Seconds(0)) return std::nullopt;
+  return static_cast<double>(plan.tasks.size()) / least.count();
+}
+
+}  // namespace
 
 Status Grid::measure_throughput(const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos) {
   if (in_.options.saturated <= Seconds(0)) return {};
@@ -165,6 +178,7 @@ Result<std::vector<Row>> Grid::play(Cell cell) {
       }
     }
     if (!goodputs.empty()) row.goodput_qps = goodputs[c];
+    row.most_qps = most_requests(plan);
     row.resident = plan::resident_bytes(in_.profile, plan);
     rows.push_back(std::move(row));
   }

@@ -36,6 +36,7 @@ struct Row {
   run::Violations violations;
   double throughput_qps = 0;        ///< saturated; requests of tasks whose variant keeps the accuracy bound
   double completed_qps = 0;         ///< saturated; all requests
+  std::optional<double> most_qps;   ///< that a plan which keeps the SLOs as well can serve, by the profile, if proven
   std::optional<Mean> goodput_qps;  ///< over seeds; none: not measured in this cell
   Bytes resident;                   ///< of the plan's subgraphs, as profiled
 };

@@ -66,6 +66,9 @@ std::vector<Summary> summarize(const std::vector<Row>& rows) {
     mean(s.violations.both, row.violations.both);
     mean(s.throughput_qps, row.throughput_qps);
     mean(s.completed_qps, row.completed_qps);
+    if (s.cells == 1) s.most_qps = row.most_qps;
+    if (!row.most_qps) s.most_qps.reset();
+    if (s.most_qps) mean(*s.most_qps, *row.most_qps);
     mean(s.resident_bytes, static_cast<double>(row.resident.count));
     if (row.goodput_qps) goodputs[static_cast<std::size_t>(found - all.begin())].push_back(row.goodput_qps->mean);
   }
@@ -98,6 +101,12 @@ std::vector<Target> targets(const std::vector<Row>& rows, const std::string& our
     const auto add = [&](const std::string& what, double asked, double measured) {
       result.push_back({own.soc, own.modelled, what, asked, measured});
     };
+    const auto add_throughput = [&](const std::string& what, double asked, double other) {
+      add(what, asked, ratio(own.throughput_qps, other));
+      const auto exact = std::find_if(all.begin(), all.end(),
+                                      [&](const Summary& s) { return s.soc == own.soc && s.system == "exact"; });
+      if (exact != all.end() && exact->most_qps) result.back().limit = ratio(*exact->most_qps, other);
+    };
     const auto violations = [](const Summary& s) { return std::optional(s.violation_rate); };
     const auto throughput = [](const Summary& s) { return std::optional(s.throughput_qps); };
     const auto goodput = [](const Summary& s) { return s.goodput_qps; };
@@ -109,10 +118,10 @@ std::vector<Target> targets(const std::vector<Row>& rows, const std::string& our
     }
     if (own.throughput_qps > 0) {
       if (const auto other = best(all, own.soc, std::array{"sv-ao-np"}, throughput, true)) {
-        add(fmt::format("throughput: {} / sv-ao-np", ours), 2.31, ratio(own.throughput_qps, *other));
+        add_throughput(fmt::format("throughput: {} / sv-ao-np", ours), 2.31, *other);
       }
       if (const auto other = best(all, own.soc, kSingle, throughput, true)) {
-        add(fmt::format("throughput: {} / the best sv", ours), 1.53, ratio(own.throughput_qps, *other));
+        add_throughput(fmt::format("throughput: {} / the best sv", ours), 1.53, *other);
       }
     }
     if (own.goodput_qps) {

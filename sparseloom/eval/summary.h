@@ -17,6 +17,7 @@ struct Summary {
   double violation_rate = 0;
   run::Violations violations;
   double throughput_qps = 0, completed_qps = 0;
+  std::optional<double> most_qps;     ///< of the cells' proofs, if each has one
   std::optional<double> goodput_qps;  ///< over the cells in which it was measured
   double resident_bytes = 0;
 };
@@ -31,6 +32,8 @@ struct Target {
   std::string what;  ///< "violations, 1 - sparseloom / sv-lo-np"
   double asked = 0;  ///< at least
   double measured = 0;
+  /// What `exact` proves that no plan which keeps the SLOs as well exceeds, by the profile; none: nothing is proven.
+  std::optional<double> limit{};
   bool reached() const { return measured >= asked; }
 };
 
