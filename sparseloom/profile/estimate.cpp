@@ -16,7 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kCoverageDraws = 200;
+constexpr std::size_t kCoverageDraws = 1000;
 constexpr std::size_t kCoverageRequests = 50;
 
 const Accuracy& known_accuracy(const TaskProfile& profile, SplitName split, const zoo::Sigma& sigma) {
