@@ -182,6 +182,27 @@ void print(const Setup& setup, const profile::Measured& measured) {
              measured.stage_passes, accuracy_note(setup.zoo), table.text());
 }
 
+// What all stages of a task together take more after idling, on the first processor.
+void print_cold(const Setup& setup, const profile::Contention& contention) {
+  const auto place = [](std::size_t t, std::size_t i) {
+    return profile::Contention::Stage{zoo::TaskId(t), zoo::StageId(i), soc::ProcessorId(0)};
+  };
+  const auto& points = contention.cold_points(place(0, 0));
+  std::vector<std::string> header{"ms more after idling"};
+  for (const auto& point : points) header.push_back(fmt::format("{:g} ms", to_ms(point.idle)));
+  Table table(header);
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    std::vector<std::string> row{setup.zoo.tasks[t].name};
+    for (const auto& point : points) {
+      Seconds extra{0};
+      for (std::size_t i = 0; i < setup.zoo.tasks[t].stages(); ++i) extra += contention.cold(place(t, i), point.idle);
+      row.push_back(fmt::format("{:.2f}", to_ms(extra)));
+    }
+    table.add(row);
+  }
+  fmt::print("\n{}", table.text());
+}
+
 // Of every task's stages beside those of every task on other processors: the mean slow-down.
 void print_contention(const Setup& setup, const profile::Contention& contention) {
   std::vector<std::string> header{"slow-down beside"};
@@ -196,6 +217,7 @@ void print_contention(const Setup& setup, const profile::Contention& contention)
   }
   fmt::print("\n{}a stage's time over its median beside the same neighbour: p50 {:.3f}, p95 {:.3f}, p99 {:.3f}\n",
              table.text(), contention.scatter(0.5), contention.scatter(0.95), contention.scatter(0.99));
+  print_cold(setup, contention);
 }
 
 Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measuring, const profile::Profile& profile) {

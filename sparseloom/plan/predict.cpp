@@ -146,17 +146,40 @@ std::vector<ArrivalSequence> arrivals_of(const Problem& problem) {
   return episodes(problem.slo.slos, std::max<std::size_t>(problem.soc.processors.size(), 1));
 }
 
+std::vector<Seconds> idle_between(const Problem& problem, const std::vector<Seconds>& busy) {
+  std::vector<Seconds> idle(busy.size());
+  if (problem.load == nullptr) return idle;
+  std::vector<double> requests(busy.size());
+  Seconds all{0}, used{0};
+  for (const ArrivalSequence& sample : problem.load->samples) {
+    for (const TimedArrival& arrival : sample) {
+      ++requests[arrival.task.index()];
+      used += busy[arrival.task.index()] / static_cast<double>(problem.soc.processors.size());
+    }
+    if (!sample.empty()) all += sample.back().at;
+  }
+  for (std::size_t t = 0; t < idle.size(); ++t) idle[t] = std::max(all - used, Seconds(0)) / std::max(requests[t], 1.0);
+  return idle;
+}
+
 namespace {
 
+/// A stage's time, and what it takes more after idling.
+double seconds_of(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, zoo::StageId stage, Seconds idle) {
+  const Seconds cold = problem.profile.contention.cold({task, stage, plan.placement[stage.index()]}, idle);
+  return (stage_time(problem, task, plan, stage) + cold).count();
+}
+
 /// By stage and processor: what the stage takes there if only it were moved there.
-std::vector<std::vector<double>> seconds_on_processors(const Problem& problem, zoo::TaskId task, const TaskPlan& plan) {
+std::vector<std::vector<double>> seconds_on_processors(const Problem& problem, zoo::TaskId task, const TaskPlan& plan,
+                                                       Seconds idle) {
   std::vector<std::vector<double>> seconds(plan.sigma.size());
   const soc::Pools pools = soc::find_pools(problem.soc);
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
     for (std::size_t p = 0; p < problem.soc.processors.size(); ++p) {
       TaskPlan moved = plan;
       if (pools.of[p] == pools.of[plan.placement[i].index()]) moved.placement[i] = soc::ProcessorId(p);
-      seconds[i].push_back(stage_time(problem, task, moved, zoo::StageId(i)).count());
+      seconds[i].push_back(seconds_of(problem, task, moved, zoo::StageId(i), idle));
     }
   }
   return seconds;
@@ -168,12 +191,17 @@ Prediction predict_responses(const Problem& problem, const Plan& plan, const Pre
   const std::vector<TaskPlan>& tasks = plan.tasks;
   std::vector<ResponseModel::Stages> stages(tasks.size());
   std::vector<const ResponseModel::Stages*> pointers;
+  std::vector<Seconds> busy;
+  for (std::size_t t = 0; t < tasks.size(); ++t) busy.push_back(plan_latency(problem, zoo::TaskId(t), tasks[t]));
+  const std::vector<Seconds> idle = idle_between(problem, busy);
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
-      stages[t].seconds.push_back(stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i)).count());
+      stages[t].seconds.push_back(seconds_of(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i), idle[t]));
     }
     stages[t].processor = tasks[t].placement;
-    if (tasks[t].late_binding) stages[t].on_processor = seconds_on_processors(problem, zoo::TaskId(t), tasks[t]);
+    if (tasks[t].late_binding) {
+      stages[t].on_processor = seconds_on_processors(problem, zoo::TaskId(t), tasks[t], idle[t]);
+    }
     stages[t].late_binding = tasks[t].late_binding;
     stages[t].accurate = tasks[t].meets_accuracy;
     pointers.push_back(&stages[t]);

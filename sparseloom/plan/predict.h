@@ -71,7 +71,11 @@ class ResponseModel {
 /// What the problem's planner has to expect: its load's arrivals, or episodes.
 std::vector<ArrivalSequence> arrivals_of(const Problem& problem);
 
-/// Prediction for a whole plan, of arrivals_of(problem).
+/// By task: how long processors have nothing to do between two requests of it, on average over them, if a request
+/// occupies them for `busy`. Zero without a load: an episode's requests follow each other.
+std::vector<Seconds> idle_between(const Problem& problem, const std::vector<Seconds>& busy);
+
+/// Prediction for a whole plan, of arrivals_of(problem); under a load, with caches that are cold after idling.
 Prediction predict_responses(const Problem& problem, const Plan& plan, const PredictOptions& options = {});
 
 }  // namespace sparseloom::plan

@@ -1,6 +1,7 @@
 #include "sparseloom/plan/response_search.h"
 
 #include <algorithm>
+#include <numeric>
 #include <random>
 #include <utility>
 
@@ -12,13 +13,28 @@ namespace {
 constexpr std::size_t kTriedPerPlacement = 3;
 constexpr std::size_t kRandomStarts = 8;
 
-ResponseModel::Stages stages_of(const Costs& costs, std::size_t task, const StitchedOption& option, bool accurate) {
+/// `idle`: that processors have behind them when the task's stages run.
+ResponseModel::Stages stages_of(const profile::Contention& contention, const Costs& costs, std::size_t task,
+                                const StitchedOption& option, bool accurate, Seconds idle) {
   ResponseModel::Stages stages;
-  for (std::size_t i = 0; i < option.sigma.size(); ++i) stages.seconds.push_back(costs.stage(task, option, i));
+  for (std::size_t i = 0; i < option.sigma.size(); ++i) {
+    const Seconds cold = contention.cold({zoo::TaskId(task), zoo::StageId(i), option.placement[i]}, idle);
+    stages.seconds.push_back(costs.stage(task, option, i) + cold.count());
+  }
   stages.processor = option.placement;
   stages.late_binding = option.late_binding;
   stages.accurate = accurate;
   return stages;
+}
+
+/// What a request of each task takes by its first option.
+std::vector<Seconds> first_options(const Costs& costs, const std::vector<TaskOptions>& tasks) {
+  std::vector<Seconds> seconds;
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    const auto stages = stages_of({}, costs, t, tasks[t].at(0), true, Seconds(0)).seconds;
+    seconds.emplace_back(std::accumulate(stages.begin(), stages.end(), 0.0));
+  }
+  return seconds;
 }
 
 bool placed_alike(const StitchedOption& a, const StitchedOption& b) {
@@ -38,11 +54,13 @@ ResponseSearch::ResponseSearch(const Problem& problem, const Costs& costs, const
       stages_(tasks.size()),
       tried_(tasks.size()),
       fastest_(tasks.size()) {
+  const std::vector<Seconds> idle = idle_between(problem, first_options(costs, tasks));
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     const TaskOptions& options = tasks[t];
     std::size_t rank = 0;  // within its placement; options of one placement stand together, the fastest first
     for (std::size_t o = 0; o < options.count(); ++o) {
-      stages_[t].push_back(stages_of(costs, t, options.at(o), options.meets_accuracy));
+      stages_[t].push_back(
+          stages_of(problem.profile.contention, costs, t, options.at(o), options.meets_accuracy, idle[t]));
       rank = o > 0 && placed_alike(options.at(o - 1), options.at(o)) ? rank + 1 : 0;
       if (rank == 0) fastest_[t].push_back(o);
       if (rank < kTriedPerPlacement) tried_[t].push_back(o);

@@ -1,8 +1,10 @@
 #include "sparseloom/profile/contention.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <thread>
@@ -18,6 +20,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kScatterPoints = 257;
+// How long processors idle between two runs of a stage; more than the last hardly makes a difference any more.
+constexpr std::array kIdle{from_ms(0), from_ms(1), from_ms(3), from_ms(10), from_ms(30), from_ms(100), from_ms(300)};
 
 // Stages of all tasks in a row.
 struct StageOf {
@@ -114,6 +118,7 @@ class ContentionMeasurement {
         if (a == b && pools_.members[a].size() < 2) continue;
         SL_RETURN_IF_ERROR(measure(a, b, tables));
       }
+      SL_RETURN_IF_ERROR(measure_cold(a, tables[a]));
     }
     std::sort(scatter_.begin(), scatter_.end());
     std::vector<double> points;
@@ -170,6 +175,56 @@ class ContentionMeasurement {
           const auto start = Clock::now();
           SL_RETURN_IF_ERROR(lane.run(stages_[i]));
           runs[n][i].push_back(Seconds(Clock::now() - start).count());
+        }
+      }
+    }
+    return {};
+  }
+
+  // What stages take after idling, on a processor of a pool: all tasks take turns, as in service, and before each the
+  // processor sleeps.
+  Status measure_cold(std::size_t pool, const std::vector<StageTable>& tables) {
+    SL_ASSIGN_OR_RETURN(Lane lane, Lane::make(zoo_, tables));
+    std::vector<std::array<std::vector<double>, kIdle.size()>> runs(stages_.size());
+    Status status;
+    const auto& cores = soc_.processor(pools_.members[pool].front()).cores;
+    std::jthread([&] { status = time_idling(lane, cores, runs); }).join();
+    SL_RETURN_IF_ERROR(status);
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      const double warm = quartiles(runs[i][0]).median;
+      std::vector<Contention::Cold> points;
+      for (std::size_t k = 1; k < kIdle.size(); ++k) {
+        const double extra = quartiles(runs[i][k]).median - warm;
+        points.push_back({kIdle[k], Seconds(std::max(extra, points.empty() ? 0.0 : points.back().extra.count()))});
+      }
+      for (const soc::ProcessorId p : pools_.members[pool]) {
+        result_.set_cold({stages_[i].task, stages_[i].stage, p}, points);
+      }
+    }
+    return {};
+  }
+
+  Status time_idling(Lane& lane, const std::vector<CpuIndex>& cores,
+                     std::vector<std::array<std::vector<double>, kIdle.size()>>& runs) {
+    SL_RETURN_IF_ERROR(pin_this_thread(cores));
+    std::array<std::size_t, kIdle.size()> points{};
+    std::iota(points.begin(), points.end(), std::size_t{0});
+    std::vector<std::size_t> tasks(zoo_.tasks.size());
+    std::iota(tasks.begin(), tasks.end(), std::size_t{0});
+    std::mt19937_64 random(1);
+    for (int round = 0; round < options_.rounds; ++round) {
+      std::shuffle(points.begin(), points.end(), random);
+      for (const std::size_t k : points) {
+        std::shuffle(tasks.begin(), tasks.end(), random);
+        for (const std::size_t t : tasks) {
+          if (options_.control.stopped()) return {Code::kCancelled, "stopped"};
+          std::this_thread::sleep_for(kIdle[k] / static_cast<double>(tasks.size()));
+          for (std::size_t i = 0; i < stages_.size(); ++i) {
+            if (stages_[i].task.index() != t) continue;
+            const auto start = Clock::now();
+            SL_RETURN_IF_ERROR(lane.run(stages_[i]));
+            runs[i][k].push_back(Seconds(Clock::now() - start).count());
+          }
         }
       }
     }

@@ -11,10 +11,11 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
-constexpr std::int64_t kFormatVersion = 5;
+constexpr std::int64_t kFormatVersion = 6;
 constexpr std::int64_t kWithoutSparsity = 2;  // the oldest version that is brought up to date
 constexpr std::int64_t kWithoutEstimates = 3;
 constexpr std::int64_t kWithoutContention = 4;
+constexpr std::int64_t kWithoutCold = 5;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -47,6 +48,12 @@ CREATE TABLE contention (
 CREATE TABLE scatter (point INTEGER PRIMARY KEY, ratio REAL NOT NULL);
 )";
 
+constexpr const char* kColdTable = R"(
+CREATE TABLE cold (
+  task TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL, idle_s REAL NOT NULL, extra_s REAL NOT NULL,
+  PRIMARY KEY (task, stage, processor, idle_s)) WITHOUT ROWID;
+)";
+
 std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 // Recorded by the creator; every later opener must bring the same.
@@ -55,6 +62,7 @@ Status create(const Connection& db, const zoo::Zoo& zoo, const soc::Soc& soc) {
   SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
   SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
   SL_RETURN_IF_ERROR(db.execute(kContentionTables));
+  SL_RETURN_IF_ERROR(db.execute(kColdTable));
   SL_RETURN_IF_ERROR(
       db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kFormatVersion)));
   SL_ASSIGN_OR_RETURN(Statement insert, db.prepare("INSERT INTO meta VALUES (?, ?)"));
@@ -100,8 +108,9 @@ Status bring_up_to_date(const Connection& db) {
   SL_ASSIGN_OR_RETURN(const std::int64_t still, db.integer("PRAGMA user_version"));  // as in prepare()
   if (still <= kWithoutSparsity) SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
   if (still <= kWithoutEstimates) SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
-  if (still <= kWithoutContention) {
-    SL_RETURN_IF_ERROR(db.execute(kContentionTables));
+  if (still <= kWithoutContention) SL_RETURN_IF_ERROR(db.execute(kContentionTables));
+  if (still <= kWithoutCold) {
+    SL_RETURN_IF_ERROR(db.execute(kColdTable));
     SL_RETURN_IF_ERROR(db.execute(fmt::format("PRAGMA user_version = {}", kFormatVersion)));
   }
   return transaction.commit();
@@ -273,6 +282,7 @@ class Database::Impl {
       }
       contention.set_slowdown(*stage, *beside, rows.number(6));
     }
+    SL_RETURN_IF_ERROR(read_cold(contention));
     SL_ASSIGN_OR_RETURN(Statement points, db_.prepare("SELECT ratio FROM scatter ORDER BY point"));
     std::vector<double> scatter;
     for (;;) {
@@ -289,10 +299,26 @@ class Database::Impl {
     return {};
   }
 
+  Status read_cold(Contention& contention) const {
+    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, stage, processor, idle_s, extra_s FROM cold "
+                                                    "ORDER BY task, stage, processor, idle_s"));
+    for (;;) {
+      SL_ASSIGN_OR_RETURN(const bool more, rows.step());
+      if (!more) return {};
+      const auto stage = place_in(rows, 0);
+      const Seconds idle(rows.number(3)), extra(rows.number(4));
+      const bool sane = positive(idle.count()) && (extra == Seconds(0) || positive(extra.count()));
+      if (!stage || !sane) return bad_row(db_, "cold", fmt::format("{} {}", rows.text(0), idle.count()));
+      std::vector<Contention::Cold> points = contention.cold_points(*stage);
+      points.push_back({idle, extra});
+      contention.set_cold(*stage, std::move(points));
+    }
+  }
+
   // One transaction: in the place of what was known before.
   Status replace(const Contention& contention) {
     SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db_));
-    SL_RETURN_IF_ERROR(db_.execute("DELETE FROM contention; DELETE FROM scatter"));
+    SL_RETURN_IF_ERROR(db_.execute("DELETE FROM contention; DELETE FROM scatter; DELETE FROM cold"));
     {
       SL_ASSIGN_OR_RETURN(Statement insert, db_.prepare("INSERT INTO contention VALUES (?, ?, ?, ?, ?, ?, ?)"));
       const std::vector<Contention::Stage> places = all_places();
@@ -304,6 +330,16 @@ class Database::Impl {
           SL_RETURN_IF_ERROR(bind_place(insert, 4, beside));
           SL_RETURN_IF_ERROR(insert.bind(7, contention.slowdown(stage, beside)));
           SL_RETURN_IF_ERROR(insert.step().status());
+        }
+      }
+      SL_ASSIGN_OR_RETURN(Statement cold, db_.prepare("INSERT INTO cold VALUES (?, ?, ?, ?, ?)"));
+      for (const Contention::Stage& stage : places) {
+        for (const Contention::Cold& point : contention.cold_points(stage)) {
+          SL_RETURN_IF_ERROR(cold.reset());
+          SL_RETURN_IF_ERROR(bind_place(cold, 1, stage));
+          SL_RETURN_IF_ERROR(cold.bind(4, point.idle.count()));
+          SL_RETURN_IF_ERROR(cold.bind(5, point.extra.count()));
+          SL_RETURN_IF_ERROR(cold.step().status());
         }
       }
       SL_ASSIGN_OR_RETURN(Statement point, db_.prepare("INSERT INTO scatter VALUES (?, ?)"));

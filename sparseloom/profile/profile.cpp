@@ -77,6 +77,7 @@ Contention::Contention(const zoo::Zoo& zoo, const soc::Soc& soc) : processors_(s
   first_stage_.push_back(stages);
   places_ = stages * processors_;
   slowdown_.assign(places_ * places_, 1.0);
+  cold_.resize(places_);
 }
 
 double Contention::slowdown(const Stage& stage, const Stage& neighbour) const {
@@ -98,6 +99,23 @@ double Contention::mean_slowdown(zoo::TaskId task, zoo::TaskId neighbour) const 
 
 void Contention::set_slowdown(const Stage& stage, const Stage& neighbour, double slowdown) {
   slowdown_[index_of(stage) * places_ + index_of(neighbour)] = slowdown;
+}
+
+Seconds Contention::cold(const Stage& stage, Seconds idle) const {
+  if (cold_.empty()) return Seconds(0);
+  Cold before;
+  for (const Cold& point : cold_points(stage)) {
+    if (idle < point.idle) {
+      return before.extra + (point.extra - before.extra) * ((idle - before.idle) / (point.idle - before.idle));
+    }
+    before = point;
+  }
+  return before.extra;
+}
+
+bool Contention::known() const {
+  return !scatter_.empty() ||
+         std::any_of(cold_.begin(), cold_.end(), [](const auto& points) { return !points.empty(); });
 }
 
 double Contention::scatter(double u) const { return scatter_.empty() ? 1.0 : quantile(scatter_, u); }

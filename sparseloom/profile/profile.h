@@ -88,8 +88,9 @@ class TaskProfile {
   std::vector<std::optional<AccuracyEstimate>> accuracy_estimate_;
 };
 
-/// How stages that run at the same time on different processors slow each other down (caches and memory that they
-/// share), and how run times scatter. A value.
+/// What serving does to run times that were measured one after another: stages that run at the same time on different
+/// processors slow each other down (caches and memory that they share), stages that have not run for a while find the
+/// caches cold, and run times scatter. A value.
 class Contention {
  public:
   /// Nothing is known: nothing slows anything.
@@ -109,8 +110,20 @@ class Contention {
   double mean_slowdown(zoo::TaskId task, zoo::TaskId neighbour) const;
   void set_slowdown(const Stage& stage, const Stage& neighbour, double slowdown);
 
+  /// What a stage takes more once processors have idled for so long since it ran last.
+  struct Cold {
+    Seconds idle{0};
+    Seconds extra{0};
+  };
+  /// That extra time: linear between measured points, from none at no idling; beyond the last point it stays. None if
+  /// nothing is known.
+  Seconds cold(const Stage& stage, Seconds idle) const;
+  const std::vector<Cold>& cold_points(const Stage& stage) const { return cold_[index_of(stage)]; }
+  /// `points`: by idle time, ascending, above 0.
+  void set_cold(const Stage& stage, std::vector<Cold> points) { cold_[index_of(stage)] = std::move(points); }
+
   /// Whether anything was measured.
-  bool known() const { return !scatter_.empty(); }
+  bool known() const;
   /// Run time over its median, `u` in 0..1 being the share of runs that take less; 1 if that is not known.
   double scatter(double u) const;
   /// By that share, evenly spaced from 0 to 1, ascending.
@@ -126,6 +139,7 @@ class Contention {
   std::size_t processors_ = 0;
   std::size_t places_ = 0;
   std::vector<double> slowdown_;
+  std::vector<std::vector<Cold>> cold_;
   std::vector<double> scatter_;
 };
 

@@ -30,7 +30,8 @@ Result<std::shared_ptr<const plan::Plan>> Replanner::consider(const std::vector<
   std::shared_ptr<const plan::Plan> none;
   if (!drifted(slowdowns)) return none;
   considered_ = slowdowns;
-  const profile::Profile corrected = slowed(in_.profile, slowdowns);
+  profile::Profile corrected = slowed(in_.profile, slowdowns);
+  corrected.contention = {};  // what idling costs is in the slow-downs
   const plan::Problem problem{in_.zoo, in_.soc, corrected, in_.slo, {}, in_.load};
   SL_ASSIGN_OR_RETURN(plan::Plan plan, in_.planner.plan(problem));
   const double now = plan::predict_responses(problem, *active_).expected_violation_rate;

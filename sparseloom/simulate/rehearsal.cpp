@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <random>
 
@@ -11,6 +12,8 @@ namespace sparseloom::simulate {
 namespace {
 
 using Kind = sched::Arrivals::Kind;
+
+constexpr Seconds kForever{std::numeric_limits<double>::infinity()};
 
 /// Times that a task's stages take: what its plan estimates.
 sched::StageTimes planned_times(const plan::TaskPlan& plan) {
@@ -31,6 +34,7 @@ class Host final : public World, public Observer {
     for (const plan::TaskPlan& task : in_.plan->tasks) {
       Task& made = tasks_.emplace_back(in_.pools.of.size());
       made.times = planned_times(task);
+      made.last_run.resize(task.sigma.size());
     }
     for (const sched::Arrivals& entry : in_.workload.arrivals) left_.push_back(sched::follow_ups(entry));
   }
@@ -69,6 +73,8 @@ class Host final : public World, public Observer {
   void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
            bool waited) override {
     running_[dispatch.processor.index()].reset();
+    busy_ += end - start;
+    tasks_[request.task.index()].last_run[dispatch.stage.index()] = LastRun{end, busy_};
     meter_.ran(request, dispatch, start, end, waited);
     tasks_[request.task.index()].meter.ran(request, dispatch, start, end, waited);
     if (in_.observer != nullptr) in_.observer->ran(request, dispatch, start, end, waited);
@@ -88,12 +94,17 @@ class Host final : public World, public Observer {
     std::size_t entry = 0;
     Seconds arrival{0};
   };
+  struct LastRun {
+    Seconds end{0};
+    Seconds busy{0};  // time that all processors together had run stages by then
+  };
   struct Task {
     explicit Task(std::size_t processors) : meter(processors) {}
     Meter meter;
     sched::StageTimes times;
     std::size_t inside = 0;
     std::deque<Waiting> at_the_door;
+    std::vector<std::optional<LastRun>> last_run;  // by stage
   };
 
   // What a stage takes that starts now and would take `planned` by itself.
@@ -109,9 +120,16 @@ class Host final : public World, public Observer {
                         in_.pools.of[neighbour->stage.processor.index()] == pool;
       if (same) turn = std::max(turn, neighbour->end - now);
     }
-    const Seconds time = turn + planned * slowdown;
+    const Seconds time = turn + planned * slowdown + in_.contention->cold(stage, idle_since(task, dispatch.stage, now));
     running_[dispatch.processor.index()] = Running{stage, now + time};
     return time;
+  }
+
+  // How long processors have had nothing to do since the stage ran last, on average over them.
+  Seconds idle_since(zoo::TaskId task, zoo::StageId stage, Seconds now) const {
+    const auto& last = tasks_[task.index()].last_run[stage.index()];
+    if (!last) return kForever;
+    return now - last->end - (busy_ - last->busy) / static_cast<double>(running_.size());
   }
 
   bool stopped() const { return in_.stop != nullptr && in_.stop->load(std::memory_order_relaxed); }
@@ -165,6 +183,7 @@ class Host final : public World, public Observer {
     Seconds end{0};
   };
   std::vector<std::optional<Running>> running_;  // by processor
+  Seconds busy_{0};
   std::mt19937_64 random_;
   std::size_t sent_ = 0;
   Simulation* simulation_ = nullptr;

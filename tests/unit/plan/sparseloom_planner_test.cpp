@@ -213,6 +213,20 @@ TEST(UnderLoad, PlansForTheArrivalsThatAreExpected) {
   EXPECT_NE(on(in_pairs, 0), on(in_pairs, 1));
 }
 
+// Processor 0 is faster, but its caches are cold when requests come seldom.
+TEST(UnderLoad, CountsWithCachesThatAreColdAfterIdling) {
+  World world = world_of(2);
+  world.soc.processors[1].kind = "cpu x1, slow";
+  add_task(world, "a", 1, {{"dense", 2, 0.9}}, {0.9, from_ms(4)});
+  set_ms(world, 0, 0, 0, 1, 3);
+  const Load seldom{{{{from_ms(0), zoo::TaskId(0)}, {from_ms(30), zoo::TaskId(0)}}}};
+  EXPECT_EQ(plan_under(world, seldom).tasks[0].placement[0].index(), 0U);
+
+  world.profile.contention = profile::Contention(world.zoo, world.soc);
+  world.profile.contention.set_cold({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)}, {{from_ms(5), from_ms(3)}});
+  EXPECT_EQ(plan_under(world, seldom).tasks[0].placement[0].index(), 1U);
+}
+
 // Ten requests, one of them long. On the fast processor it makes two of the nine others late; on the slow one it is
 // late itself. Fewest late requests: out of the way with it. At least three in four of every task's: it must be served.
 TEST(UnderLoad, APercentileIsKeptForEveryTask) {

@@ -122,18 +122,19 @@ TEST_F(DatabaseTest, ForeignDamagedAndFutureFilesAreRefusedByName) {
 
   std::filesystem::remove(path());
   ASSERT_TRUE(open().ok());
-  for (const std::string version : {"1", "7"}) {
+  for (const std::string version : {"1", "8"}) {
     execute("PRAGMA user_version = " + version);
     status = open().status();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 to 5; delete it"));
+    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 to 6; delete it"));
   }
 }
 
 TEST_F(DatabaseTest, OneWithoutSparsitiesIsBroughtUpToDateAndKeepsItsLatencies) {
   ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
   execute(
-      "DROP TABLE sparsity; DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; PRAGMA user_version = 2");
+      "DROP TABLE sparsity; DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; DROP TABLE cold; PRAGMA "
+      "user_version = 2");
   const SparsityEntry sparsity{zoo::TaskId(0), zoo::VariantId(0), zoo::StageId(0), {.mean = 0.5, .samples = 8}};
   {
     Database database = open().value();
@@ -174,7 +175,7 @@ TEST_F(DatabaseTest, EstimatesOfAnotherEstimatorAreRefusedUntilForgotten) {
 
 TEST_F(DatabaseTest, OneWithoutEstimatesIsBroughtUpToDate) {
   ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
-  execute("DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; PRAGMA user_version = 3");
+  execute("DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; DROP TABLE cold; PRAGMA user_version = 3");
   const EstimateEntry entry{zoo::TaskId(0), sigma(0, 1, 2), {.value = 0.7, .lower = 0.6}};
   EXPECT_TRUE(open().value().write(entry.task, std::span(&entry, 1)).ok());
 }
@@ -201,14 +202,35 @@ TEST_F(DatabaseTest, ContentionIsKeptAndReplacedAsAWhole) {
 
 TEST_F(DatabaseTest, OneWithoutContentionIsBroughtUpToDate) {
   ASSERT_TRUE(open().ok());
-  execute("DROP TABLE contention; DROP TABLE scatter; PRAGMA user_version = 4");
+  execute("DROP TABLE contention; DROP TABLE scatter; DROP TABLE cold; PRAGMA user_version = 4");
   EXPECT_EQ(read(open().value()).contention.scatter(0.5), 1) << "nothing is known";
+}
+
+TEST_F(DatabaseTest, WhatIdlingCostsIsKept) {
+  const Contention::Stage stage{zoo::TaskId(0), zoo::StageId(1), soc::ProcessorId(0)};
+  Contention contention(zoo_, soc_);
+  contention.set_cold(stage, {{Seconds(0.01), Seconds(0.001)}, {Seconds(0.1), Seconds(0.003)}});
+  Database database = open().value();
+  ASSERT_TRUE(database.write(contention).ok());
+  EXPECT_EQ(read(database).contention.cold(stage, Seconds(1)), Seconds(0.003));
+  execute("UPDATE cold SET extra_s = -1");
+  Profile profile = empty_profile(zoo_, soc_);
+  EXPECT_EQ(open().value().read(profile).code(), Code::kDataLoss);
+}
+
+TEST_F(DatabaseTest, OneWithoutColdCachesIsBroughtUpToDateAndKeepsItsContention) {
+  Contention contention(zoo_, soc_);
+  contention.set_scatter({1.0, 2.0});
+  ASSERT_TRUE(open().value().write(contention).ok());
+  execute("DROP TABLE cold; PRAGMA user_version = 5");
+  EXPECT_EQ(read(open().value()).contention.scatter(1), 2);
 }
 
 TEST_F(DatabaseTest, OneOfAnotherZooStaysAsItIs) {
   ASSERT_TRUE(open().ok());
   execute(
-      "DROP TABLE sparsity; DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; PRAGMA user_version = 2");
+      "DROP TABLE sparsity; DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; DROP TABLE cold; PRAGMA "
+      "user_version = 2");
   const std::string before = read_file(path()).value();
   zoo_.fingerprint = "0123";
   EXPECT_EQ(open().status().code(), Code::kFailedPrecondition);

@@ -163,6 +163,16 @@ TEST(Rehearsal, RunTimesScatterTheSameWayEveryTime) {
   EXPECT_EQ(r.play().tasks[0].p99, once.tasks[0].p99);
 }
 
+// Stages of 4 and 6 ms; the first one has to fetch its weights again after 20 ms of idling, at the latest.
+TEST(Rehearsal, AfterIdlingCachesAreCold) {
+  Rehearsed r({at(0, {0, 11, 40})});
+  profile::Contention contention = r.nothing_slows();
+  contention.set_cold({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)}, {{from_ms(20), from_ms(2)}});
+  r.contention = &contention;
+  r.play();
+  EXPECT_EQ(r.order, "a@12 a@22 a@52") << "colds of 2 ms (never run before), none (busy till 12), 1.8 ms (18 ms idle)";
+}
+
 TEST(Rehearsal, MembersOfAPoolTakeTurnsAtTheSameSubgraph) {
   Rehearsed r({at(0, {0, 1})});
   r.share_between_two_processors();
