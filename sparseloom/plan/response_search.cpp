@@ -5,6 +5,8 @@
 #include <random>
 #include <utility>
 
+#include "sparseloom/plan/infinity.h"
+
 namespace sparseloom::plan {
 
 namespace {
@@ -76,7 +78,7 @@ Choice ResponseSearch::run(const Choice& start, double tie) {
     for (const auto& fastest : fastest_) choice.push_back(fastest[random() % fastest.size()]);
     descend(std::move(choice));
   }
-  double least = 1;
+  double least = kInfinity;
   std::erase_if(seen_, [](const auto& entry) { return entry.second.bytes_over_budget > 0; });
   for (const auto& [choice, seen] : seen_) least = std::min(least, seen.shortfall);
   const auto better = [&](const auto& a, const auto& b) {

@@ -244,6 +244,16 @@ TEST(UnderLoad, APercentileIsKeptForEveryTask) {
   EXPECT_TRUE(plan_under(world, load).tasks[0].meets_latency);
 }
 
+// Late whatever is done, and with a percentile each counts twice: more than all requests.
+TEST(UnderLoad, WhatCannotBeKeptIsStillPlanned) {
+  World world = world_of(2);
+  add_task(world, "a", 2, {{"dense", 4, 0.9}, {"small", 2, 0.8}}, {1.0, from_ms(0.1)});
+  const Load load{{{{from_ms(0), zoo::TaskId(0)}, {from_ms(1), zoo::TaskId(0)}}}, 0.99};
+  const Plan plan = plan_under(world, load);
+  EXPECT_FALSE(plan.tasks[0].meets_accuracy);
+  EXPECT_FALSE(plan.tasks[0].meets_latency);
+}
+
 TEST(Responses, IsPredictedToViolateNoMoreThanThroughputOrAnyBaselineThatKeepsAccuracy) {
   double ours = 0;
   double theirs = 0;
