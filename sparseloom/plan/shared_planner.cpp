@@ -1,5 +1,6 @@
 #include "sparseloom/plan/shared_planner.h"
 
+#include <array>
 #include <utility>
 
 #include "sparseloom/plan/baseline.h"
@@ -22,8 +23,11 @@ Result<std::vector<soc::ProcessorId>> cpu_processors(const soc::Soc& soc) {
 
 }  // namespace
 
-Result<Plan> SharedPlanner::plan(const Problem& problem) const {
-  SL_RETURN_IF_ERROR(check_slos(problem));
+Result<Plan> SharedPlanner::plan(const Problem& given) const {
+  SL_RETURN_IF_ERROR(check_slos(given));
+  // The sparse kernels run on one core: what is served by all of them is the runtime's own.
+  SL_ASSIGN_OR_RETURN(const soc::Soc runtime_only, soc::confined(given.soc, std::array{soc::Backend::kOpenVino}));
+  const Problem problem{given.zoo, runtime_only, given.profile, given.slo, given.memory_budget, given.load};
   SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
   SL_ASSIGN_OR_RETURN(const std::vector<soc::ProcessorId> cpus, cpu_processors(problem.soc));
   SL_ASSIGN_OR_RETURN(std::vector<zoo::Sigma> sigmas, choose_originals(problem, costs, choose_fastest_feasible));

@@ -56,6 +56,14 @@ TEST(Backends, EveryPlannerUsesThem) {
   EXPECT_THAT(plan_of(world, "av-p").tasks[0].backends, ElementsAre(Backend::kSparse, Backend::kOpenVino));
 }
 
+TEST(Backends, SharedIsJudgedByTheOneThatServesIt) {
+  const World world = pruned_world(2);
+  const Plan plan = plan_of(world, "shared");
+  EXPECT_EQ(testing::chosen(world, plan, 0), "dense|dense")
+      << "pruned takes 3 ms by sparse kernels, but 4 as it is served";
+  EXPECT_THAT(plan.tasks[0].backends, Each(Backend::kOpenVino));
+}
+
 TEST(Backends, OfATieTheOneOfferedFirst) {
   World world = pruned_world(1);
   set_ms(world, 0, 1, 0, 0, 1.97, Backend::kSparse);  // 1.5 % faster
