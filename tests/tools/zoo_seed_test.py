@@ -112,6 +112,23 @@ class Files(unittest.TestCase):
             self.assertEqual(index["tasks"], ["b", "a"])
             self.assertEqual([(f["path"], f["bytes"]) for f in index["files"]], [("a/task.json", 3), ("b/task.json", 3)])
 
+    def test_only_what_was_built_here_is_built_anew(self):
+        with tempfile.TemporaryDirectory() as folder:
+            theirs = pathlib.Path(folder) / "theirs"
+            theirs.mkdir()
+            (theirs / "weights.pt").write_text("years of work")
+            with self.assertRaisesRegex(FileExistsError, "theirs: not empty and not built by this script"):
+                zooformat.prepare_folder(theirs, ".built-from.json", {"seed": 1})
+            self.assertTrue((theirs / "weights.pt").exists())
+
+            ours = pathlib.Path(folder) / "ours"
+            zooformat.prepare_folder(ours, ".built-from.json", {"seed": 1})
+            (ours / "variant").mkdir()
+            zooformat.prepare_folder(ours, ".built-from.json", {"seed": 1})
+            self.assertTrue((ours / "variant").exists(), "goes on")
+            zooformat.prepare_folder(ours, ".built-from.json", {"seed": 2})
+            self.assertFalse((ours / "variant").exists(), "begins anew")
+
     def test_a_task_says_what_its_accuracy_is(self):
         task = types.SimpleNamespace(
             name="toy",

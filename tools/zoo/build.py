@@ -126,6 +126,7 @@ def main():
     parser.add_argument("--table", action="store_true", help="print the table of a built zoo and exit")
     arguments = parser.parse_args()
     names = variants.named_tasks(parser, arguments.tasks, TASKS)
+    variants.at_least_one(parser, arguments, "jobs")
     if arguments.table:
         print_table(arguments.out)
         return 0

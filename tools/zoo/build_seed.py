@@ -7,10 +7,8 @@ import argparse
 import copy
 import gc
 import hashlib
-import json
 import os
 import pathlib
-import shutil
 import sys
 import time
 
@@ -27,7 +25,7 @@ import seed_models  # noqa: E402
 import seed_weights  # noqa: E402
 import variants  # noqa: E402
 import zooformat  # noqa: E402
-from fetch_reviews import sha256, write_atomically  # noqa: E402
+from fetch_reviews import sha256  # noqa: E402
 from seed_inputs import Blend  # noqa: E402
 from seed_models import TASKS  # noqa: E402
 from training import log  # noqa: E402
@@ -97,21 +95,13 @@ def compressed(variant, model, statistics, inputs):
     return model
 
 
-def prepare_folder(folder, key):
-    """`folder`, emptied unless an earlier run built what is in it from the same `key`."""
-    path = folder / KEY
-    if folder.exists() and (not path.is_file() or json.loads(path.read_text()) != key):
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, zooformat.json_bytes(key))
-
-
 def build_task(task, out, given, samples):
     """Builds what is missing of one task folder."""
     torch.set_num_threads(1)
     folder = out / task.name
     weights = {"weights": sha256(given)} if given else {"seed": task.seed}
-    prepare_folder(folder, {"version": VERSION, "quick": task.quick, "samples": samples, "recipe": repr(task.recipe), **weights})
+    key = {"version": VERSION, "quick": task.quick, "samples": samples, "recipe": repr(task.recipe), **weights}
+    zooformat.prepare_folder(folder, KEY, key)
     if (folder / "task.json").is_file():
         log(task, f"complete in {folder}")
         return
@@ -181,8 +171,7 @@ def main():
     arguments = parser.parse_args()
     names = variants.named_tasks(parser, arguments.tasks, TASKS)
     weights = given_weights(parser, arguments.weights)
-    if arguments.samples < 1:
-        parser.error(f"--samples {arguments.samples}: at least 1")
+    variants.at_least_one(parser, arguments, "samples", "jobs")
     if len(names) > 1:
         shared = ["--out", str(arguments.out), "--samples", str(arguments.samples), *(["--quick"] if arguments.quick else [])]
         shared += [f"--weights={task}={file}" for task, file in weights.items()]
@@ -193,7 +182,7 @@ def main():
     task = TASKS[names[0]](arguments.quick)
     try:
         build_task(task, arguments.out, weights.get(task.name), arguments.samples)
-    except seed_weights.WeightsError as wrong:
+    except (seed_weights.WeightsError, FileExistsError) as wrong:
         print(f"zoo-seed: {wrong}", file=sys.stderr)
         return 1
     zooformat.write_index(arguments.out, TASKS)

@@ -64,6 +64,13 @@ def build_apart(script, names, jobs, arguments):
     return failed
 
 
+def at_least_one(parser, arguments, *options):
+    """Ends the program if one of these options is below 1."""
+    for option in options:
+        if getattr(arguments, option) < 1:
+            parser.error(f"--{option} {getattr(arguments, option)}: at least 1")
+
+
 def named_tasks(parser, text, known):
     """The tasks that --tasks names; ends the program if one is unknown."""
     names = text.split(",")

@@ -43,6 +43,19 @@ def replacing_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def prepare_folder(folder, name, key):
+    """`folder`, emptied unless an earlier run built what is in it from the same `key`, of
+    which it keeps a copy in the file `name`. A folder without one is somebody else's."""
+    path = folder / name
+    if folder.exists() and any(folder.iterdir()):
+        if not path.is_file():
+            raise FileExistsError(f"{folder}: not empty and not built by this script (no {name}); give another --out")
+        if json.loads(path.read_text()) != key:
+            shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json_bytes(key))
+
+
 def write_splits(task, splits, folder):
     """Writes the shipped splits, each (an array for every input, labels); returns
     task.json's `data`."""
