@@ -156,6 +156,12 @@ Status run_workload(const RunOptions& options) {
   const Result<Predicted> predicted = predict(planned, records);
   if (predicted.ok()) {
     print_predicted(*predicted, report);
+    if (!planned.profile.contention.known()) {
+      fmt::print(
+          "Predicted of stages that follow each other without a pause; what neighbours, idling and chance add is "
+          "measured "
+          "by: sparseloom profile --contention\n");
+    }
   } else {
     fmt::print("Nothing predicted: {}\n", predicted.status().message());
   }
