@@ -8,14 +8,16 @@ namespace {
 
 constexpr int kMostIndex = 8;
 
-// Plans of equal keys run the same subgraphs in the same places.
+// Plans of equal keys run the same subgraphs in the same places, and are served by the same engine.
 std::string key_of(const plan::Plan& plan) {
   std::string key;
   for (const plan::TaskPlan& task : plan.tasks) {
     for (std::size_t i = 0; i < task.sigma.size(); ++i) {
       key += fmt::format("{}@{}/{} ", task.sigma[i].index(), task.placement[i].index(), to_string(task.backends[i]));
     }
-    key += task.late_binding ? "late;" : ";";
+    if (task.late_binding) key += "late";
+    if (task.shared) key += "shared";
+    key += ';';
   }
   return key;
 }

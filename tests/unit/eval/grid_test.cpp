@@ -85,6 +85,86 @@ TEST(Goodput, IsThatOfTheSystemWhichPlansForTheRate) {
             1.5 * goodput(*host, always(plan_of(from_ms(1), from_ms(1))), kSlos, 7, options).value());
 }
 
+/// Keeps every bound. Under saturation a task is served 200 times a second, or 100 times if it shares all cores.
+class ScriptedHost final : public Host {
+ public:
+  Status adopt(std::shared_ptr<const plan::Plan> plan) override {
+    plan_ = std::move(plan);
+    return {};
+  }
+  Status prepare(const plan::Plan&) override { return {}; }
+  void seek(std::size_t) override {}
+  Result<std::vector<run::Record>> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) override {
+    std::vector<run::Record> records;
+    for (const sched::Arrivals& arrivals : workload.arrivals) {
+      const bool saturated = arrivals.kind == sched::Arrivals::Kind::kClosedLoop;
+      const int served = !saturated ? 1 : plan_->tasks[arrivals.task.index()].shared ? 100 : 200;
+      records.insert(records.end(), static_cast<std::size_t>(served),
+                     {.task = arrivals.task, .deadline = slos[arrivals.task.index()].latency});
+    }
+    saturations += workload.name == "saturation" ? 1 : 0;
+    return records;
+  }
+  bool stopped() const override { return false; }
+  std::size_t processors() const override { return 2; }
+  bool deterministic() const override { return true; }
+
+  int saturations = 0;
+
+ private:
+  std::shared_ptr<const plan::Plan> plan_;
+};
+
+/// The same plan for all SLOs and loads.
+System system_of(const std::string& name, plan::Plan plan) {
+  return {name, [made = std::move(plan)](const plan::SloConfig&, const plan::Load*) { return made; }};
+}
+
+/// A grid on a host, and what it refers to: the second task's bounds are ten times the first's.
+struct GridOn {
+  explicit GridOn(Host& on, std::vector<System> systems, GridOptions options = {.goodput_seeds = 0, .goodput = {}})
+      : host(on) {
+    profile.tasks.assign(2, profile::TaskProfile(1, 1, 2));
+    grid.emplace(GridInput{.soc = "made up",
+                           .modelled = true,
+                           .host = host,
+                           .systems = std::move(systems),
+                           .ranges = ranges,
+                           .profile = profile,
+                           .options = std::move(options)});
+  }
+  Host& host;
+  std::vector<plan::GridRange> ranges{{0.5, 0.7, from_ms(5), from_ms(10)}, {0.5, 0.7, from_ms(50), from_ms(100)}};
+  profile::Profile profile;
+  std::optional<Grid> grid;
+};
+
+TEST(Grid, SaturatesAPlanOnceInWhicheverCellItComes) {
+  ScriptedHost host;
+  GridOn on(host,
+            {system_of("one", plan_of(from_ms(5), from_ms(2))), system_of("same", plan_of(from_ms(5), from_ms(2)))});
+  for (const Cell cell : {Cell{1, 1}, Cell{1, 2}}) {
+    const auto rows = on.grid->play(cell);
+    ASSERT_TRUE(rows.ok()) << rows.status().message();
+    ASSERT_EQ(rows->size(), 2U);
+    for (const Row& row : *rows) EXPECT_NEAR(row.completed_qps, 400, 1e-9);
+  }
+  EXPECT_EQ(host.saturations, 1);
+}
+
+// On one processor all cores are that one: the plans differ in who serves them alone.
+TEST(Grid, TellsAPlanThatSharesAllCoresFromTheSameOneThatDoesNot) {
+  ScriptedHost host;
+  plan::Plan shared = plan_of(from_ms(5), from_ms(2));
+  for (plan::TaskPlan& task : shared.tasks) task.shared = true;
+  GridOn on(host, {system_of("av-np", plan_of(from_ms(5), from_ms(2))), system_of("shared", shared)});
+  const auto rows = on.grid->play({1, 1});
+  ASSERT_TRUE(rows.ok()) << rows.status().message();
+  ASSERT_EQ(rows->size(), 2U);
+  EXPECT_NEAR(rows->at(0).completed_qps, 400, 1e-9);
+  EXPECT_NEAR(rows->at(1).completed_qps, 200, 1e-9);
+}
+
 TEST(ParseCells, KnowsTheGridAndItsParts) {
   EXPECT_EQ(parse_cells("grid")->size(), 81U);
   EXPECT_EQ(parse_cells("coarse")->size(), 25U);
