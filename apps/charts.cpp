@@ -115,7 +115,8 @@ std::string numbers(const Chart& chart) {
     out += fmt::format("<tr><td>{:.6g}</td>", chart.x[k]);
     for (const Series& s : chart.series) {
       out += k < s.y.size() ? fmt::format("<td>{:.6g}", s.y[k]) : "<td>";
-      if (k < s.low.size() && k < s.high.size()) out += fmt::format(" [{:.6g}, {:.6g}]", s.low[k], s.high[k]);
+      const bool interval = k < s.low.size() && k < s.high.size() && s.low[k] < s.high[k];
+      if (interval) out += fmt::format(" [{:.6g}, {:.6g}]", s.low[k], s.high[k]);
       out += "</td>";
     }
     out += "</tr>";

@@ -8,7 +8,7 @@ namespace sparseloom::apps {
 /// A line of a chart, with an interval around every point.
 struct Series {
   std::string name;
-  std::vector<double> y, low, high;  ///< by x; low and high may be empty: no intervals
+  std::vector<double> y, low, high;  ///< by x; low and high may be empty, or equal, or NaN: no intervals
   std::vector<double> x{};           ///< its own; empty: the chart's
   bool joined = true;                ///< false: points without a line
 };

@@ -156,7 +156,7 @@ std::string machine_html(const std::vector<eval::Row>& rows, const std::string& 
     return std::optional(Point{100 * r.violation_rate.value, 100 * r.violation_rate.low, 100 * r.violation_rate.high});
   });
   out += diagonal_chart(rows, soc, systems, "throughput kept, requests/s", [](const eval::Row& r) {
-    return std::optional(Point{r.throughput_qps, r.throughput_qps, r.throughput_qps});
+    return std::optional(Point{r.throughput_qps, kNothing, kNothing});
   });
   out += diagonal_chart(rows, soc, systems, "goodput, requests/s", [](const eval::Row& r) {
     return r.goodput_qps ? std::optional(Point{r.goodput_qps->mean, r.goodput_qps->low(), r.goodput_qps->high()})

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <memory>
 
 #include "apps/charts.h"
@@ -75,7 +76,12 @@ Mean difference(const std::vector<double>& ours, const std::vector<double>& thei
   return mean95(differences);
 }
 
+std::string seeds_text(const SweepOptions& options, std::string_view intervals) {
+  return options.seeds == 1 ? "one seed" : fmt::format("means of {} seeds {} 95 % intervals", options.seeds, intervals);
+}
+
 std::string with_interval(const Mean& m, double unit, int digits) {
+  if (std::isnan(m.half_width)) return fmt::format("{:.{}f}", m.mean * unit, digits);
   return fmt::format("{:.{}f} ±{:.{}f}", m.mean * unit, digits, m.half_width * unit, digits);
 }
 
@@ -94,7 +100,9 @@ void print(const Scenario& scenario, const std::vector<std::string_view>& polici
   fmt::print("{}", table.text());
 }
 
-Json mean_json(const Mean& m) { return {{"mean", m.mean}, {"ci95", {m.low(), m.high()}}}; }
+Json mean_json(const Mean& m) {
+  return {{"mean", m.mean}, {"ci95", std::isnan(m.half_width) ? Json(nullptr) : Json{m.low(), m.high()}}};
+}
 
 Json rows_json(const std::vector<Scenario>& scenarios, const std::vector<std::string_view>& policies,
                std::size_t against) {
@@ -168,10 +176,8 @@ std::string html(const SweepOptions& options, const std::vector<Scenario>& scena
   }
   std::string body =
       "<p>" +
-      escaped(fmt::format(
-          "Simulated: traces {}, {} arrivals, {} requests, {} processor(s), means of {} seeds with their 95 % "
-          "intervals.",
-          options.traces, options.arrivals, options.requests, options.processors, options.seeds)) +
+      escaped(fmt::format("Simulated: traces {}, {} arrivals, {} requests, {} processor(s), {}.", options.traces,
+                          options.arrivals, options.requests, options.processors, seeds_text(options, "with their"))) +
       "</p>\n";
   for (const Chart& chart : charts) body += figure(chart);
   return page("Scheduling policies over load and SLO", body);
@@ -189,9 +195,9 @@ Status sweep(const SweepOptions& options) {
   const auto against = static_cast<std::size_t>(found - policies.begin());
   interrupted();
   SL_ASSIGN_OR_RETURN(const auto benchmark, simulate::Benchmark::load(options.traces));
-  fmt::print("{} models, {} arrivals, {} requests, {} simulated processor{}, means of {} seeds ± 95 % intervals\n",
-             benchmark->models().size(), options.arrivals, options.requests, options.processors,
-             options.processors == 1 ? "" : "s", options.seeds);
+  fmt::print("{} models, {} arrivals, {} requests, {} simulated processor{}, {}\n", benchmark->models().size(),
+             options.arrivals, options.requests, options.processors, options.processors == 1 ? "" : "s",
+             seeds_text(options, "±"));
   std::vector<Scenario> scenarios;
   for (const double slo : options.slos) {
     for (const double load : options.loads) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -36,7 +37,7 @@ Quartiles<T> quartiles(std::vector<T> values) {
 /// Mean of repeated measurements with its 95 % confidence interval (Student's t).
 struct Mean {
   double mean = 0;
-  double half_width = 0;  ///< the interval is mean ± half_width; 0 for fewer than two values
+  double half_width = 0;  ///< the interval is mean ± half_width; NaN for one value: how it scatters is not known
   double low() const { return mean - half_width; }
   double high() const { return mean + half_width; }
 };
@@ -61,7 +62,7 @@ inline Mean mean95(const std::vector<double>& values) {
   for (const double v : values) sum += v;
   const double mean = sum / n;
   for (const double v : values) squares += (v - mean) * (v - mean);
-  if (values.size() < 2) return {mean, 0};
+  if (values.size() < 2) return {mean, std::numeric_limits<double>::quiet_NaN()};
   return {mean, t975(n - 1) * std::sqrt(squares / (n - 1) / n)};
 }
 

@@ -9,6 +9,9 @@
 namespace sparseloom::eval {
 namespace {
 
+// Of every task under saturation.
+constexpr Seconds kSaturatedBound{1};
+
 // One contender's part of a round.
 struct Share {
   std::vector<run::Record> episodes;
@@ -24,7 +27,7 @@ Result<Share> play_share(Host& host, const std::vector<std::vector<zoo::TaskId>>
     share.episodes.insert(share.episodes.end(), records.begin(), records.end());
   }
   if (slice > Seconds(0)) {
-    SL_ASSIGN_OR_RETURN(share.served_qps, saturate(host, slos, slice));
+    SL_ASSIGN_OR_RETURN(share.served_qps, saturate(host, slos.size(), slice));
   }
   return share;
 }
@@ -41,11 +44,12 @@ void add(Outcome& outcome, Share&& share, double weight) {
 
 double Outcome::throughput_qps() const { return std::accumulate(served_qps.begin(), served_qps.end(), 0.0); }
 
-Result<std::vector<double>> saturate(Host& host, const std::vector<plan::Slo>& slos, Seconds duration) {
-  SL_ASSIGN_OR_RETURN(const auto records, host.play(sched::saturation(slos.size(), duration), slos));
+Result<std::vector<double>> saturate(Host& host, std::size_t tasks, Seconds duration) {
+  const std::vector<plan::Slo> alike(tasks, {.accuracy = 0, .latency = kSaturatedBound});
+  SL_ASSIGN_OR_RETURN(const auto records, host.play(sched::saturation(tasks, duration), alike));
   Seconds start = Seconds::max();
   for (const run::Record& r : records) start = std::min(start, r.arrival);
-  std::vector<double> served(slos.size(), 0);
+  std::vector<double> served(tasks, 0);
   for (const run::Record& r : records) {
     if (r.served() && r.finished - start <= duration) served[r.task.index()] += 1 / duration.count();
   }

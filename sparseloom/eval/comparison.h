@@ -42,8 +42,9 @@ struct Comparison {
 Result<Comparison> compare(Host& host, const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos,
                            const ComparisonOptions& options);
 
-/// Requests completed per second and task when two of each task are in the system all the time, over `duration`.
-/// Under the plan that the host has adopted. Errors: those of playing.
-Result<std::vector<double>> saturate(Host& host, const std::vector<plan::Slo>& slos, Seconds duration);
+/// Requests completed per second and task when two of each of `tasks` tasks are in the system all the time, over
+/// `duration`. Under the plan that the host has adopted, and whatever the SLOs: all requests have the same time to
+/// their deadlines, so that edf serves them in the order of their arrival. Errors: those of playing.
+Result<std::vector<double>> saturate(Host& host, std::size_t tasks, Seconds duration);
 
 }  // namespace sparseloom::eval

@@ -1,5 +1,7 @@
 #include "sparseloom/eval/grid.h"
 
+#include <cmath>
+
 #include "sparseloom/plan/costs.h"
 #include "sparseloom/sched/standard_workloads.h"
 
@@ -24,7 +26,7 @@ std::string key_of(const plan::Plan& plan) {
 
 Json mean_json(const std::optional<Mean>& mean) {
   if (!mean) return nullptr;
-  return {{"mean", mean->mean}, {"half_width", mean->half_width}};
+  return {{"mean", mean->mean}, {"half_width", std::isnan(mean->half_width) ? Json(nullptr) : Json(mean->half_width)}};
 }
 
 }  // namespace
@@ -84,7 +86,8 @@ Result<Row> row_from_json(const Json& json, const std::string& where) {
     row.completed_qps = number(json.at("completed_qps"));
     if (const Json& most = json.at("most_qps"); !most.is_null()) row.most_qps = number(most);
     if (const Json& goodput = json.at("goodput"); !goodput.is_null()) {
-      row.goodput_qps = Mean{number(goodput.at("mean")), number(goodput.at("half_width"))};
+      const Json& half = goodput.at("half_width");  // null: of one stream of arrivals
+      row.goodput_qps = Mean{number(goodput.at("mean")), half.is_null() ? std::nan("") : number(half)};
     }
     row.resident = Bytes{json.at("resident_bytes").get<std::uint64_t>()};
     return row;
@@ -104,13 +107,13 @@ std::optional<double> most_requests(const plan::Plan& plan) {
 
 }  // namespace
 
-Status Grid::measure_throughput(const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos) {
+Status Grid::measure_throughput(const std::vector<Contender>& contenders) {
   if (in_.options.saturated <= Seconds(0)) return {};
   for (const Contender& contender : contenders) {
     const std::string key = key_of(*contender.plan);
     if (served_.contains(key)) continue;
     SL_RETURN_IF_ERROR(in_.host.adopt(contender.plan).with_context(contender.name));
-    SL_ASSIGN_OR_RETURN(auto served, saturate(in_.host, slos, in_.options.saturated));
+    SL_ASSIGN_OR_RETURN(auto served, saturate(in_.host, contender.plan->tasks.size(), in_.options.saturated));
     if (in_.host.stopped()) return {};
     served_.emplace(key, std::move(served));
   }
@@ -153,7 +156,7 @@ Result<std::vector<Row>> Grid::play(Cell cell) {
   auto compared =
       compare(in_.host, contenders, slo.slos, {.repeats = repeats, .saturated = Seconds(0), .on_progress = {}});
   if (!compared.ok()) return compared.status().with_context(cell.name());
-  SL_RETURN_IF_ERROR(measure_throughput(contenders, slo.slos).with_context(cell.name()));
+  SL_RETURN_IF_ERROR(measure_throughput(contenders).with_context(cell.name()));
   std::vector<Mean> goodputs;
   if (in_.options.goodput_seeds > 0 && (in_.options.goodput_everywhere || cell.diagonal())) {
     SL_ASSIGN_OR_RETURN(goodputs, measure_goodput(contenders, slo));

@@ -70,7 +70,7 @@ struct GridInput {
 };
 
 /// Plays all systems against each other, cell by cell. The same plan is saturated once, in whichever cell it comes
-/// first: what is served then does not depend on the SLOs.
+/// first: what is served then does not depend on the SLOs (saturate()).
 class Grid {
  public:
   explicit Grid(GridInput input) : in_(std::move(input)) {}
@@ -79,7 +79,7 @@ class Grid {
   Result<std::vector<Row>> play(Cell cell);
 
  private:
-  Status measure_throughput(const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos);
+  Status measure_throughput(const std::vector<Contender>& contenders);
   Result<std::vector<Mean>> measure_goodput(const std::vector<Contender>& contenders, const plan::SloConfig& slo);
 
   GridInput in_;

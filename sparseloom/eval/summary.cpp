@@ -150,11 +150,13 @@ std::string to_csv(const std::vector<Row>& rows) {
       "soc,modelled,system,accuracy_index,latency_index,violation_rate,violation_rate_low,violation_rate_high,"
       "late,inaccurate,both,throughput_qps,completed_qps,goodput_qps,goodput_half_width,resident_bytes\n";
   for (const Row& r : rows) {
-    csv += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_quoted(r.soc), r.modelled, r.system,
-                       r.cell.accuracy_index, r.cell.latency_index, r.violation_rate.value, r.violation_rate.low,
-                       r.violation_rate.high, r.violations.latency, r.violations.accuracy, r.violations.both,
-                       r.throughput_qps, r.completed_qps, r.goodput_qps ? fmt::format("{}", r.goodput_qps->mean) : "",
-                       r.goodput_qps ? fmt::format("{}", r.goodput_qps->half_width) : "", r.resident.count);
+    csv += fmt::format(
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_quoted(r.soc), r.modelled, r.system,
+        r.cell.accuracy_index, r.cell.latency_index, r.violation_rate.value, r.violation_rate.low,
+        r.violation_rate.high, r.violations.latency, r.violations.accuracy, r.violations.both, r.throughput_qps,
+        r.completed_qps, r.goodput_qps ? fmt::format("{}", r.goodput_qps->mean) : "",
+        r.goodput_qps && !std::isnan(r.goodput_qps->half_width) ? fmt::format("{}", r.goodput_qps->half_width) : "",
+        r.resident.count);
   }
   return csv;
 }

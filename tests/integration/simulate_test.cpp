@@ -61,5 +61,26 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, Golden,
                                            std::pair("eyerissv2", "load85"), std::pair("eyerissv2", "load110")),
                          [](const auto& each) { return each.param.first + "_" + each.param.second; });
 
+TEST(SweepCommand, PrintsIntervalsOnlyWhereSeedsScatter) {
+  const TemporaryFolder folder;
+  const auto sweep = [&](const std::string& seeds) {
+    const std::string html = folder.path() / "sweep.html", json = folder.path() / "sweep.json";
+    CliResult result = run_cli({"sweep", "--traces", kData / "sanger", "--requests", "30", "--load", "0.7,0.85",
+                                "--slo", "10", "--seeds", seeds, "--html", html, "--json", json});
+    EXPECT_EQ(result.status, 0) << result.err;
+    result.out += read_file(html).value();
+    return std::pair(result.out, read_json(json).value()["rows"][0]["antt"]["ci95"]);
+  };
+  const auto [one, no_interval] = sweep("1");
+  EXPECT_EQ(one.find("±"), std::string::npos) << one;
+  EXPECT_EQ(one.find(" ["), std::string::npos) << one;
+  EXPECT_NE(one.find("one seed"), std::string::npos);
+  EXPECT_TRUE(no_interval.is_null());
+  const auto [two, interval] = sweep("2");
+  EXPECT_NE(two.find("±"), std::string::npos);
+  EXPECT_NE(two.find(" ["), std::string::npos);
+  EXPECT_EQ(interval.size(), 2U);
+}
+
 }  // namespace
 }  // namespace sparseloom::testing

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "sparseloom/base/units.h"
 
 namespace sparseloom {
@@ -17,6 +19,13 @@ TEST(Statistics, QuartilesInterpolateBetweenNeighbours) {
 TEST(Statistics, QuartilesOfOneValueOrNone) {
   EXPECT_EQ(quartiles<Seconds>({Seconds(7)}).q3, Seconds(7));
   EXPECT_EQ(quartiles<Seconds>({}).median, Seconds(0));
+}
+
+TEST(Statistics, HowOneValueScattersIsNotKnown) {
+  EXPECT_EQ(mean95({7}).mean, 7);
+  EXPECT_TRUE(std::isnan(mean95({7}).half_width));
+  EXPECT_EQ(mean95({7, 7}).half_width, 0);
+  EXPECT_NEAR(mean95({6, 8}).half_width, 12.706, 1e-3);
 }
 
 // Agresti and Coull 1998: 95 % of 0 of 10 reaches 0.278.
