@@ -10,8 +10,10 @@
 #include "apps/profiling_report.h"
 #include "apps/setup.h"
 #include "apps/test_data.h"
+#include "apps/version.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/eval/journal.h"
+#include "sparseloom/eval/profile_digest.h"
 #include "sparseloom/eval/summary.h"
 #include "sparseloom/plan/costs.h"
 
@@ -212,11 +214,16 @@ std::string settings_of(const EvalOptions& options) {
 
 Json inputs_of(const EvalOptions& options, const Machines& machines,
                const std::vector<const plan::Planner*>& planners) {
-  Json names = Json::array(), fingerprints = Json::array();
+  Json names = Json::array(), fingerprints = Json::array(), profiles = Json::object();
   for (const plan::Planner* planner : planners) names.push_back(planner->name());
-  for (const auto& machine : machines) fingerprints.push_back(machine->setup->soc.fingerprint);
-  return {{"zoo", machines.front()->setup->zoo.fingerprint},
+  for (const auto& machine : machines) {
+    fingerprints.push_back(machine->setup->soc.fingerprint);
+    profiles[machine->setup->soc.name] = eval::profile_digest(machine->profile);  // bounds are made from it
+  }
+  return {{"program", kVersion},
+          {"zoo", machines.front()->setup->zoo.fingerprint},
           {"socs", std::move(fingerprints)},
+          {"profiles", std::move(profiles)},
           {"systems", std::move(names)},
           {"settings", settings_of(options)}};
 }

@@ -14,8 +14,9 @@ namespace sparseloom::eval {
 /// after each. Not thread-safe.
 class Journal {
  public:
-  /// Reads what `file` has of the evaluation that `inputs` describes (machine, zoo, options), or begins an empty one.
-  /// kFailedPrecondition if the file is of another one: the first input that differs is named. kMalformed.
+  /// Reads what `file` has of the evaluation that `inputs` describes (program, machines and their profiles, zoo,
+  /// options), or begins an empty one. kFailedPrecondition if the file is of another one: the first input that differs
+  /// is named. kMalformed.
   static Result<Journal> open(std::filesystem::path file, const Json& inputs);
 
   const std::vector<Row>& rows() const { return rows_; }

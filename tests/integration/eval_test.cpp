@@ -25,6 +25,9 @@ TEST(EvalCommand, WritesRowsAndAPageThatSayModelledAndGoesOnWhereItWas) {
   EXPECT_THAT(result.out, HasSubstr("modelled"));
   const Json document = read_json(out / "eval.json").value();
   EXPECT_EQ(document["complete"], true);
+  ASSERT_EQ(document["inputs"]["profiles"].size(), 1U);
+  EXPECT_EQ(document["inputs"]["profiles"].begin().value().get<std::string>().size(), 32U);
+  EXPECT_TRUE(document["inputs"].contains("program"));
   for (const Json& row : document["rows"]) {
     EXPECT_EQ(row["modelled"], true);
     EXPECT_NE(row["system"], "shared");  // how cores are shared is not modelled

@@ -1,0 +1,90 @@
+#include "sparseloom/eval/profile_digest.h"
+
+#include <bit>
+#include <concepts>
+
+#include "sparseloom/base/file.h"
+
+namespace sparseloom::eval {
+namespace {
+
+// Numbers in a row, eight bytes each.
+class Numbers {
+ public:
+  void add(std::integral auto value) { put(static_cast<std::uint64_t>(value)); }
+  void add(double value) { put(std::bit_cast<std::uint64_t>(value)); }
+  void add(Seconds value) { add(value.count()); }
+  void add(Bytes value) { add(value.count); }
+  template <typename... Values>
+    requires(sizeof...(Values) > 1)
+  void add(Values... values) {
+    (add(values), ...);
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void put(std::uint64_t value) {
+    for (int shift = 0; shift < 64; shift += 8) bytes_ += static_cast<char>(value >> shift & 0xFF);
+  }
+  std::string bytes_;
+};
+
+void add_task(Numbers& to, const profile::TaskProfile& task) {
+  to.add(task.variants(), task.stages(), task.processors());
+  for (std::size_t v = 0; v < task.variants(); ++v) {
+    for (std::size_t i = 0; i < task.stages(); ++i) {
+      const zoo::VariantId variant(v);
+      const zoo::StageId stage(i);
+      for (std::size_t p = 0; p < task.processors(); ++p) {
+        for (const soc::Backend backend : soc::kBackends) {
+          const profile::Latency& l = task.latency(variant, stage, soc::ProcessorId(p), backend);
+          to.add(l.median, l.q1, l.q3, l.count, l.resident);
+        }
+      }
+      to.add(task.sparsity(variant, stage).mean, task.sparsity(variant, stage).samples);
+    }
+  }
+  for (std::size_t s = 0; s < task.stitched(); ++s) {
+    const zoo::Sigma sigma = task.sigma_at(s);
+    for (const profile::Accuracy& a : {task.accuracy(sigma), task.accuracy_test(sigma)}) to.add(a.correct, a.samples);
+    const auto& estimate = task.accuracy_estimate(sigma);
+    to.add(estimate.has_value());
+    if (estimate) to.add(estimate->value, estimate->lower);
+  }
+}
+
+void add_contention(Numbers& to, const profile::Profile& profile) {
+  const profile::Contention& contention = profile.contention;
+  to.add(contention.known());
+  if (!contention.known()) return;
+  std::vector<profile::Contention::Stage> stages;
+  for (std::size_t t = 0; t < profile.tasks.size(); ++t) {
+    for (std::size_t i = 0; i < profile.tasks[t].stages(); ++i) {
+      for (std::size_t p = 0; p < profile.tasks[t].processors(); ++p) {
+        stages.push_back({zoo::TaskId(t), zoo::StageId(i), soc::ProcessorId(p)});
+      }
+    }
+  }
+  for (const auto& stage : stages) {
+    for (const auto& neighbour : stages) to.add(contention.slowdown(stage, neighbour));
+    to.add(contention.cold_points(stage).size());
+    for (const auto& [idle, extra] : contention.cold_points(stage)) to.add(idle, extra);
+  }
+  for (const double factor : contention.scatter()) to.add(factor);
+}
+
+}  // namespace
+
+std::string profile_digest(const profile::Profile& profile) {
+  Numbers numbers;
+  numbers.add(profile.tasks.size(), profile.transfer_latency, profile.transfer_seconds_per_byte,
+              static_cast<int>(profile.use_estimates));
+  for (const profile::TaskProfile& task : profile.tasks) add_task(numbers, task);
+  for (const auto& sizes : profile.boundary) {
+    for (const Bytes size : sizes) numbers.add(size);
+  }
+  add_contention(numbers, profile);
+  return checksum(numbers.bytes());
+}
+
+}  // namespace sparseloom::eval
