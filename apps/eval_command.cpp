@@ -49,6 +49,8 @@ struct Machine {
   std::unique_ptr<eval::Host> host;
 };
 
+using Machines = std::vector<std::unique_ptr<Machine>>;
+
 std::filesystem::path zoo_of(const EvalOptions& options) {
   return options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
 }
@@ -59,6 +61,9 @@ Result<std::vector<const plan::Planner*>> find_systems(const std::vector<std::st
   for (const std::string& name : names) {
     const auto planner = plan::find_planner(name);
     if (!planner.ok()) return planner.status().with_context("--system");
+    if (std::find(found.begin(), found.end(), *planner) != found.end()) {
+      return error(Code::kInvalidArgument, "--system {0} and --system {0}: the same; each once", name);
+    }
     found.push_back(*planner);
   }
   return found;
@@ -88,23 +93,45 @@ Status start_engines(Machine& machine, const TestData& data, const EvalOptions& 
   return {};
 }
 
-Result<std::unique_ptr<Machine>> make_machine(const std::string& soc, const EvalOptions& options,
-                                              const TestData& data) {
-  auto machine = std::make_unique<Machine>();
-  SL_ASSIGN_OR_RETURN(machine->setup, make_setup(zoo_of(options), soc == kHost ? "" : soc));
-  const Setup& setup = *machine->setup;
-  SL_ASSIGN_OR_RETURN(machine->profile, read_profile(setup));
-  SL_ASSIGN_OR_RETURN(machine->ranges, plan::grid_ranges(setup.zoo, setup.soc, machine->profile));
+// Profiles the machine and makes its host.
+Status prepare(Machine& machine, const EvalOptions& options, const TestData& data) {
+  const Setup& setup = *machine.setup;
+  SL_ASSIGN_OR_RETURN(machine.profile, read_profile(setup));
+  SL_ASSIGN_OR_RETURN(machine.ranges, plan::grid_ranges(setup.zoo, setup.soc, machine.profile));
   if (setup.soc.modelled) {
     eval::VirtualMachine described;
     described.pools = soc::find_pools(setup.soc);
     described.policy = options.policy;
     described.stop = &interrupted();
-    machine->host = eval::virtual_host(std::move(described));
-  } else {
-    SL_RETURN_IF_ERROR(start_engines(*machine, data, options));
+    machine.host = eval::virtual_host(std::move(described));
+    return {};
   }
-  return machine;
+  return start_engines(machine, data, options);
+}
+
+// Rows, journal and report tell machines apart by name.
+Status check_distinct(const std::vector<std::string>& socs, const Machines& machines) {
+  for (std::size_t b = 0; b < machines.size(); ++b) {
+    for (std::size_t a = 0; a < b; ++a) {
+      const std::string& name = machines[b]->setup->soc.name;
+      if (machines[a]->setup->soc.name != name) continue;
+      return error(Code::kInvalidArgument, "--soc {} and --soc {}: both are named '{}'; give each a name of its own",
+                   socs[a], socs[b], name);
+    }
+  }
+  return {};
+}
+
+Result<Machines> make_machines(const EvalOptions& options, const TestData& data) {
+  Machines machines;
+  for (const std::string& soc : options.socs) {
+    auto machine = std::make_unique<Machine>();
+    SL_ASSIGN_OR_RETURN(machine->setup, make_setup(zoo_of(options), soc == kHost ? "" : soc));
+    machines.push_back(std::move(machine));
+  }
+  SL_RETURN_IF_ERROR(check_distinct(options.socs, machines));
+  for (const auto& machine : machines) SL_RETURN_IF_ERROR(prepare(*machine, options, data));
+  return machines;
 }
 
 // How an operating system shares cores is not modelled.
@@ -336,11 +363,7 @@ Status evaluate(EvalOptions options) {
   if (options.socs.empty()) return error(Code::kInvalidArgument, "--soc: none; host or a modelled machine is needed");
   SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(zoo_of(options)));
   SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(zoo));
-  Machines machines;
-  for (const std::string& soc : options.socs) {
-    SL_ASSIGN_OR_RETURN(auto machine, make_machine(soc, options, data));
-    machines.push_back(std::move(machine));
-  }
+  SL_ASSIGN_OR_RETURN(const Machines machines, make_machines(options, data));
   SL_ASSIGN_OR_RETURN(eval::Journal journal,
                       eval::Journal::open(out / "eval.json", inputs_of(options, machines, planners)));
 

@@ -19,6 +19,21 @@ TEST(EvalErrors, UnknownSystem) {
   expect_one_line_error(eval(folder, {"--system", "oracle"}), 2, {"--system", "'oracle'", "sparseloom"});
 }
 
+TEST(EvalErrors, TheSameSystemTwice) {
+  const TemporaryFolder folder;
+  expect_one_line_error(eval(folder, {"--system", "exact", "--system", "exact"}), 2,
+                        {"--system exact and --system exact", "each once"});
+}
+
+TEST(EvalErrors, TwoMachinesOfOneName) {
+  const TemporaryFolder folder;
+  const std::filesystem::path copy = folder.path() / "copy.json";
+  const std::string shipped = SPARSELOOM_SOURCE_DIR "/socs/jetson-agx-orin.json";
+  std::filesystem::copy_file(shipped, copy);
+  expect_one_line_error(eval(folder, {"--soc", "jetson-agx-orin", "--soc", copy}), 2,
+                        {"--soc jetson-agx-orin and --soc " + copy.string(), "both are named '", "of its own"});
+}
+
 TEST(EvalErrors, UnknownWayToTellProfilingCost) {
   const TemporaryFolder folder;
   expect_one_line_error(eval(folder, {"--profiling", "some"}), 2, {"--profiling", "some", "none,projected,once,each"});
