@@ -4,7 +4,7 @@
 The revision is checked out into build/base and built there; then both programs run the given benches, taking turns, and for
 every cost the medians over rounds and the ratio this / base with its quartiles are printed. `make bench-compare` runs it for the
 benches of `make bench`. Costs are the medians in the benches' JSON and the numbers whose keys end in a unit of time or memory;
-those that are the same in every run are only counted."""
+those that are the same in every run are only counted, and so are those that are missing or 0 in any."""
 import argparse
 import contextlib
 import json
@@ -98,11 +98,12 @@ def compare(programs, bench, rounds):
                 print(f"  the base does not run it: skipped ({problem})")
                 return
             runs[which].append(figures)
-    rows, equal = [], 0
-    for path in runs[1][0]:
+    rows, equal, left_out = [], 0, 0
+    for path in dict.fromkeys(path for run in (*runs[1], *runs[0]) for path in run):
         base, ours = ([run.get(path) for run in side] for side in runs)
         if None in base or None in ours or min(base) <= 0 or min(ours) <= 0:
-            continue  # one of them does not measure it, or there is nothing to divide by
+            left_out += 1  # some run does not measure it, or there is nothing to divide by
+            continue
         if len(set(base + ours)) == 1:
             equal += 1
             continue
@@ -115,6 +116,8 @@ def compare(programs, bench, rounds):
         print("  " + row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:])), sep="  ")
     if equal:
         print(f"  {equal} more are the same in every run")
+    if left_out:
+        print(f"  {left_out} left out: missing or 0 in some run")
     sys.stdout.flush()
 
 

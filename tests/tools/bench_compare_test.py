@@ -67,6 +67,15 @@ class Compare(Stage):
         self.assertRegex(output, r"b_us +10 +5 +0.500 \[0.500..0.500\]")
         self.assertIn("1 more are the same in every run", output)
         self.assertNotIn("new_ms", output)  # the base has nothing to divide by
+        self.assertIn("1 left out: missing or 0 in some run", output)
+
+    def test_counts_what_cannot_be_compared(self):
+        base = self.program("base", {"a_ms": 2, "gone_ms": 2, "zero_ms": 0, "b_ms": 1})
+        ours = self.program("this", {"a_ms": 3, "new_ms": 2, "zero_ms": 1, "b_ms": 0})
+        _, output = self.compare("--base-program", base, "--program", ours, "engine", "--rounds", "1")
+        self.assertIn("4 left out: missing or 0 in some run", output)
+        for name in ("gone_ms", "new_ms", "zero_ms", "b_ms"):
+            self.assertNotIn(name, output)
 
     def test_the_programs_take_turns_at_going_first(self):
         _, output = self.pair("engine", "--rounds", "2")
