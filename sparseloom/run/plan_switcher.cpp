@@ -32,35 +32,45 @@ PlanSwitcher::~PlanSwitcher() {
   if (thread_.joinable()) thread_.join();
 }
 
-// What waited before is overtaken.
-PlanSwitcher::Change PlanSwitcher::enqueue(plan::SloConfig slo) {
-  const std::lock_guard lock(mutex_);
+// Under mutex_. What came before is overtaken, whether it waits or is in hand.
+PlanSwitcher::Change PlanSwitcher::next_change(plan::SloConfig slo) {
   if (waiting_) set_aside(*std::exchange(waiting_, std::nullopt));
-  waiting_.emplace();
-  waiting_->slo = std::move(slo);
-  waiting_->asked = engine_.now();
-  waiting_->due = last_switch_ ? std::max(waiting_->asked, *last_switch_ + options_.least_dwell) : waiting_->asked;
-  waiting_->number = ++changes_;
-  return *waiting_;
+  Change change;
+  change.slo = std::move(slo);
+  change.asked = engine_.now();
+  change.due = last_switch_ ? std::max(change.asked, *last_switch_ + options_.least_dwell) : change.asked;
+  change.number = ++changes_;
+  return change;
 }
 
 void PlanSwitcher::change(plan::SloConfig slo) {
-  enqueue(std::move(slo));
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_ = next_change(std::move(slo));
+  }
   changed_.notify_all();
 }
 
+// step() gets to see the change only if there is something left to do for it.
 void PlanSwitcher::change_here(plan::SloConfig slo) {
   const std::lock_guard planning(planning_);
-  Change change = enqueue(std::move(slo));
-  if (change.due <= engine_.now()) {
-    const Result<bool> done = switch_to_resident(change);
+  Change change;
+  {
     const std::lock_guard lock(mutex_);
-    if (waiting_ && waiting_->number == change.number) {
-      waiting_ = change;
-      if (!done.ok() || *done) {
-        waiting_.reset();
-        record(change, engine_.now(), done.status());
-      }
+    change = next_change(std::move(slo));
+    changing_here_ = true;
+  }
+  Result<bool> done = false;
+  if (change.due <= engine_.now()) done = switch_to_resident(change);
+  {
+    const std::lock_guard lock(mutex_);
+    changing_here_ = false;
+    if (!done.ok() || *done) {
+      record(change, engine_.now(), done.status());
+    } else if (change.number < changes_) {
+      set_aside(std::move(change));
+    } else {
+      waiting_ = std::move(change);
     }
   }
   changed_.notify_all();
@@ -73,7 +83,7 @@ std::optional<Seconds> PlanSwitcher::due() const {
 
 bool PlanSwitcher::busy() const {
   const std::lock_guard lock(mutex_);
-  return waiting_.has_value() || stepping_;
+  return waiting_.has_value() || stepping_ || changing_here_;
 }
 
 bool PlanSwitcher::overtaken(const Change& change) const {
@@ -100,7 +110,7 @@ bool PlanSwitcher::step(LoaderThread* loader) {
   if (status.code() == Code::kResourceExhausted && change.plan != nullptr && ++change.tries < options_.most_tries &&
       residency_.needed(subgraphs_of(*change.plan)) + residency_.load_reserve() <= residency_.budget()) {
     change.due = now + options_.retry_after;
-    waiting_ ? set_aside(std::move(change)) : void(waiting_ = std::move(change));
+    change.number < changes_ ? set_aside(std::move(change)) : void(waiting_ = std::move(change));
     return false;
   }
   record(change, now, status);

@@ -100,7 +100,7 @@ class PlanSwitcher {
 
   void loop();
   bool hot(const plan::Plan& plan) const;
-  Change enqueue(plan::SloConfig slo);
+  Change next_change(plan::SloConfig slo);
   bool overtaken(const Change& change) const;
   void set_aside(Change change);
   void record(const Change& change, Seconds now, Status status);
@@ -128,6 +128,7 @@ class PlanSwitcher {
   std::size_t unserved_ = 0;  // records from here on may still wait for their first completion
   std::optional<Seconds> last_switch_;
   bool stepping_ = false;
+  bool changing_here_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

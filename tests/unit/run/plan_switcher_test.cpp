@@ -27,7 +27,7 @@ class Switcher : public ::testing::Test {
                             })
                   .value();
     const MakePlan make_plan = [this](const plan::SloConfig& slo) -> Result<std::shared_ptr<const plan::Plan>> {
-      ++plans_made_;
+      if (++plans_made_ == 1 && on_first_plan_) on_first_plan_();
       if (slo.name == "impossible") return error(Code::kInvalidArgument, "no such SLO");
       return world_.plan_of(static_cast<std::size_t>(slo.name[1] - '0'));
     };
@@ -48,6 +48,7 @@ class Switcher : public ::testing::Test {
   testing::Inputs inputs_{1};
   testing::Log log_;
   std::atomic<int> plans_made_{0};
+  std::function<void()> on_first_plan_;
   std::optional<Residency> residency_;
   std::optional<PlanSwitcher> switcher_;
   std::unique_ptr<Engine> engine_;
@@ -175,6 +176,23 @@ TEST_F(Switcher, WhatIsResidentIsSwitchedToThereAndThen) {
   EXPECT_EQ(last().slo, "v2");
   EXPECT_EQ(last().loaded, 6U);
   EXPECT_EQ(plans_made_, 3) << "planned once";
+}
+
+// step() ends for an earlier change and looks for another one while change_here() plans.
+TEST_F(Switcher, WhatIsSwitchedToThereAndThenIsNotTakenByStepAsWell) {
+  serve(kTwoPlans);
+  std::thread stepping;
+  on_first_plan_ = [&] {
+    EXPECT_TRUE(switcher_->busy());
+    stepping = std::thread([&] { EXPECT_FALSE(switcher_->step()) << "carried out twice"; });
+    while (switcher_->due()) std::this_thread::yield();  // until step() has taken it, should it be there to take
+  };
+  switcher_->change_here({"v0", {}});
+  stepping.join();
+  EXPECT_FALSE(switcher_->busy());
+  EXPECT_EQ(plans_made_, 1);
+  EXPECT_EQ(engine_->plan_version(), 1U);
+  EXPECT_EQ(switcher_->records().size(), 1U);
 }
 
 TEST_F(Switcher, TheDwellHoldsThereAndThenToo) {
