@@ -338,13 +338,13 @@ Result<bool> play_cells(const EvalOptions& options, const std::vector<eval::Cell
       const bool had = journal.has(soc.name, cell);
       if (!had) {
         SL_ASSIGN_OR_RETURN(const auto rows, grid.play(cell));
-        if (rows.empty()) break;  // stopped
+        if (rows.empty() && interrupted()) return false;
         SL_RETURN_IF_ERROR(journal.add(rows));
       }
       clock.done(++done, !had);
     }
   }
-  return done == cells.size() * machines.size();
+  return true;
 }
 
 Status evaluate(EvalOptions options) {

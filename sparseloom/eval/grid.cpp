@@ -145,9 +145,16 @@ Result<std::vector<Mean>> Grid::measure_goodput(const std::vector<Contender>& co
 }
 
 Result<std::vector<Row>> Grid::play(Cell cell) {
+  auto rows = measure(cell);
+  if (in_.host.stopped()) return std::vector<Row>();  // whatever became of what was under way
+  return rows;
+}
+
+Result<std::vector<Row>> Grid::measure(Cell cell) {
   const plan::SloConfig slo = plan::grid_config(in_.ranges, cell.accuracy_index, cell.latency_index);
   std::vector<Contender> contenders;
   for (const System& system : in_.systems) {
+    if (in_.host.stopped()) return std::vector<Row>();
     auto plan = system.plan(slo, nullptr);
     if (!plan.ok()) return plan.status().with_context(fmt::format("{}, {}", cell.name(), system.name));
     contenders.push_back({system.name, std::make_shared<const plan::Plan>(std::move(plan).value())});

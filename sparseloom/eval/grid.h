@@ -74,11 +74,12 @@ struct GridInput {
 class Grid {
  public:
   explicit Grid(GridInput input) : in_(std::move(input)) {}
-  /// One row per system. Empty if the host was stopped meanwhile. Errors: those of planning (kFailedPrecondition) and
-  /// playing, with cell and system in front.
+  /// One row per system. Empty if the host was stopped meanwhile, whatever else went wrong then. Errors: those of
+  /// planning (kFailedPrecondition) and playing, with cell and system in front.
   Result<std::vector<Row>> play(Cell cell);
 
  private:
+  Result<std::vector<Row>> measure(Cell cell);
   Status measure_throughput(const std::vector<Contender>& contenders);
   Result<std::vector<Mean>> measure_goodput(const std::vector<Contender>& contenders, const plan::SloConfig& slo);
 

@@ -30,8 +30,9 @@ plan::Plan plan_of(Seconds first, Seconds second) {
   return plan;
 }
 
-std::unique_ptr<Host> two_processors() {
+std::unique_ptr<Host> two_processors(const std::atomic<bool>* stop = nullptr) {
   VirtualMachine machine;
+  machine.stop = stop;
   machine.pools.members = {{soc::ProcessorId(0)}, {soc::ProcessorId(1)}};
   machine.pools.of = {0, 1};
   return virtual_host(std::move(machine));
@@ -102,14 +103,18 @@ class ScriptedHost final : public Host {
       records.insert(records.end(), static_cast<std::size_t>(served),
                      {.task = arrivals.task, .deadline = slos[arrivals.task.index()].latency});
     }
-    saturations += workload.name == "saturation" ? 1 : 0;
+    if (workload.name == "saturation") {
+      ++saturations;
+      if (stops_when_saturated) return error(Code::kCancelled, "stopped");
+    }
     return records;
   }
-  bool stopped() const override { return false; }
+  bool stopped() const override { return stops_when_saturated && saturations > 0; }
   std::size_t processors() const override { return 2; }
   bool deterministic() const override { return true; }
 
   int saturations = 0;
+  bool stops_when_saturated = false;
 
  private:
   std::shared_ptr<const plan::Plan> plan_;
@@ -163,6 +168,30 @@ TEST(Grid, TellsAPlanThatSharesAllCoresFromTheSameOneThatDoesNot) {
   ASSERT_EQ(rows->size(), 2U);
   EXPECT_NEAR(rows->at(0).completed_qps, 400, 1e-9);
   EXPECT_NEAR(rows->at(1).completed_qps, 200, 1e-9);
+}
+
+TEST(Grid, StoppedDuringSaturationHasNoRows) {
+  ScriptedHost host;
+  host.stops_when_saturated = true;
+  GridOn on(host, {system_of("one", plan_of(from_ms(5), from_ms(2)))});
+  const auto rows = on.grid->play({1, 1});
+  ASSERT_TRUE(rows.ok()) << rows.status().message();
+  EXPECT_TRUE(rows->empty());
+}
+
+// A simulation that is stopped has no records, only kCancelled.
+TEST(Grid, StoppedDuringGoodputHasNoRows) {
+  std::atomic<bool> stop{false};
+  const System stops{"one", [&stop](const plan::SloConfig&, const plan::Load* load) {
+                       if (load != nullptr) stop = true;  // goodput has begun
+                       return plan_of(from_ms(1), from_ms(1));
+                     }};
+  const auto host = two_processors(&stop);
+  GridOn on(*host, {stops}, {.goodput_seeds = 1, .goodput = {}});
+  const auto rows = on.grid->play({1, 1});
+  ASSERT_TRUE(rows.ok()) << rows.status().message();
+  EXPECT_TRUE(rows->empty());
+  EXPECT_TRUE(stop);
 }
 
 // Both tasks on one processor, which takes their requests in turns.
