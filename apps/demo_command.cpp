@@ -141,8 +141,7 @@ Result<Played> play_config(const Stage& stage, const plan::SloConfig& slo,
   const eval::ComparisonOptions options{
       .repeats = stage.options.repeats, .saturated = Seconds(stage.options.saturated_s), .on_progress = {}};
   SL_ASSIGN_OR_RETURN(const eval::Comparison comparison, eval::compare(*engines.host, contenders, slo.slos, options));
-  Played played{
-      .reports = {}, .complete = comparison.rounds == options.repeats, .failures = engines.player->failures()};
+  Played played{.reports = {}, .complete = comparison.rounds == options.repeats, .failures = engines.host->failures()};
   for (std::size_t c = 0; comparison.rounds > 0 && c < contenders.size(); ++c) {
     played.reports.push_back(run::make_report({.name = contenders[c].name,
                                                .zoo = setup.zoo,

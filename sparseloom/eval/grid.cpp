@@ -163,11 +163,13 @@ Result<std::vector<Row>> Grid::measure(Cell cell) {
   auto compared =
       compare(in_.host, contenders, slo.slos, {.repeats = repeats, .saturated = Seconds(0), .on_progress = {}});
   if (!compared.ok()) return compared.status().with_context(cell.name());
+  SL_RETURN_IF_ERROR(in_.host.failures().with_context(cell.name()));
   SL_RETURN_IF_ERROR(measure_throughput(contenders).with_context(cell.name()));
   std::vector<Mean> goodputs;
   if (in_.options.goodput_seeds > 0 && (in_.options.goodput_everywhere || cell.diagonal())) {
     SL_ASSIGN_OR_RETURN(goodputs, measure_goodput(contenders, slo));
   }
+  SL_RETURN_IF_ERROR(in_.host.failures().with_context(cell.name()));
   if (in_.host.stopped()) return std::vector<Row>();
 
   std::vector<Row> rows;

@@ -75,7 +75,8 @@ class Grid {
  public:
   explicit Grid(GridInput input) : in_(std::move(input)) {}
   /// One row per system. Empty if the host was stopped meanwhile, whatever else went wrong then. Errors: those of
-  /// planning (kFailedPrecondition) and playing, with cell and system in front.
+  /// planning (kFailedPrecondition) and playing, with cell and system in front; and Host::failures(), since a failed
+  /// request says nothing about a system.
   Result<std::vector<Row>> play(Cell cell);
 
  private:

@@ -29,6 +29,11 @@ class EngineHost final : public Host {
     return playing_->play(workload, slos);
   }
   bool stopped() const override { return own_.stopped(); }
+  Status failures() const override {
+    const Status own = own_.failures();
+    if (!own.ok() || shared_ == nullptr) return own;
+    return shared_->player().failures().with_context("on shared cores");
+  }
   std::size_t processors() const override { return processors_; }
   bool deterministic() const override { return false; }
 
@@ -83,6 +88,7 @@ class VirtualHost final : public Host {
     return std::move(records.records);
   }
   bool stopped() const override { return machine_.stop != nullptr && machine_.stop->load(); }
+  Status failures() const override { return {}; }
   std::size_t processors() const override { return machine_.pools.of.size(); }
   bool deterministic() const override { return true; }
 

@@ -28,6 +28,9 @@ class Host {
                                                 const std::vector<plan::Slo>& slos) = 0;
   /// Somebody wants it to end: what play() returns may be incomplete.
   virtual bool stopped() const = 0;
+  /// Not ok if requests failed so far: how many, and why the first did. Their records count as late, so what was
+  /// measured says little.
+  virtual Status failures() const = 0;
   /// The P of episodes.
   virtual std::size_t processors() const = 0;
   /// The same workload under the same plan gives the same records.

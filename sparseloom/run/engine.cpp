@@ -95,6 +95,7 @@ class Engine::Impl {
   Status start_workers();
   void work(soc::ProcessorId processor);
   Status run_stage(const sched::Dispatch& dispatch);
+  std::string describe(const sched::Dispatch& dispatch);
   Status bind_inputs(const Slot& slot, backend::Session& session);
   void record(const sched::Dispatch& dispatch, Seconds start, Seconds end);
   std::optional<double> monitor(const sched::Dispatch& done);
@@ -269,8 +270,17 @@ void Engine::Impl::work(soc::ProcessorId processor) {
 Status Engine::Impl::run_stage(const sched::Dispatch& dispatch) {
   const Slot& slot = slot_of(dispatch.request);
   backend::Session& session = *slot.plan->stages[dispatch.task.index()][dispatch.stage.index()]->by_slot[slot.index];
-  if (dispatch.stage.index() == 0) SL_RETURN_IF_ERROR(bind_inputs(slot, session));
-  return session.run();
+  Status status = dispatch.stage.index() == 0 ? bind_inputs(slot, session) : Status();
+  if (status.ok()) status = session.run();
+  return status.ok() ? status : status.with_context(describe(dispatch));
+}
+
+// "image/int8 stage 1 on cpu0".
+std::string Engine::Impl::describe(const sched::Dispatch& dispatch) {
+  const zoo::Task& task = zoo_.task(dispatch.task);
+  const zoo::Sigma& sigma = slot_of(dispatch.request).plan->plan->tasks[dispatch.task.index()].sigma;
+  return fmt::format("{}/{} stage {} on {}", task.name, task.variants[sigma[dispatch.stage.index()].index()].name,
+                     dispatch.stage.index(), soc_.processor(dispatch.processor).name);
 }
 
 Status Engine::Impl::bind_inputs(const Slot& slot, backend::Session& session) {

@@ -25,7 +25,7 @@ namespace sparseloom::run {
 struct Completion {
   sched::Request request;
   Seconds finished{0};
-  Status status;  ///< not ok: a stage failed; `output` is then meaningless
+  Status status;  ///< not ok: a stage failed (the message says which and where); `output` is then meaningless
   std::size_t plan_version = 0;
   std::span<const zoo::VariantId> sigma;  ///< the stitched variant that served it; valid during the callback only
   std::span<const std::byte> output;      ///< the model's first output; valid during the callback only

@@ -1,5 +1,6 @@
 #include "sparseloom/eval/comparison.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/run/fake_stage.h"
@@ -9,6 +10,8 @@ namespace {
 
 using run::SubgraphKey;
 using run::testing::Stage;
+using ::testing::EndsWith;
+using ::testing::StartsWith;
 
 // Two tasks: an episode for each of their two orders, four requests per contender and round.
 constexpr std::size_t kRequestsPerRound = 4;
@@ -48,6 +51,23 @@ TEST(Comparison, StoppedLaterKeepsTheRoundsThatAllHavePlayed) {
   const Comparison played = compare_stopped_in(3);
   EXPECT_EQ(played.rounds, 2U);
   for (const Outcome& outcome : played.outcomes) EXPECT_EQ(outcome.episodes.size(), 2 * kRequestsPerRound);
+}
+
+TEST(Comparison, SaysWhatFailedAndWhere) {
+  Stage stage;
+  stage.world.on_run = [](const SubgraphKey& key, std::span<const float>, std::span<float>) {
+    const bool fails = key.variant == zoo::VariantId(1) && key.stage == zoo::StageId(2);
+    return fails ? error(Code::kInternal, "out of numbers") : Status();
+  };
+  const auto player = stage.start();
+  const auto host = engine_host(*player, 2);
+  const ComparisonOptions once{.repeats = 1, .saturated = Seconds(0), .on_progress = {}};
+  ASSERT_TRUE(compare(*host, {{"first", stage.world.plan_of(0)}}, stage.slos, once).ok());
+  EXPECT_TRUE(host->failures().ok());
+  ASSERT_TRUE(compare(*host, {{"second", stage.world.plan_of(1)}}, stage.slos, once).ok());
+  EXPECT_EQ(host->failures().code(), Code::kInternal);
+  EXPECT_THAT(host->failures().message(), StartsWith("4 requests failed: "));
+  EXPECT_THAT(host->failures().message(), EndsWith("/v1 stage 2 on cpu0: out of numbers"));
 }
 
 }  // namespace

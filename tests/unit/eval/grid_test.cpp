@@ -110,11 +110,13 @@ class ScriptedHost final : public Host {
     return records;
   }
   bool stopped() const override { return stops_when_saturated && saturations > 0; }
+  Status failures() const override { return failed; }
   std::size_t processors() const override { return 2; }
   bool deterministic() const override { return true; }
 
   int saturations = 0;
   bool stops_when_saturated = false;
+  Status failed;
 
  private:
   std::shared_ptr<const plan::Plan> plan_;
@@ -168,6 +170,15 @@ TEST(Grid, TellsAPlanThatSharesAllCoresFromTheSameOneThatDoesNot) {
   ASSERT_EQ(rows->size(), 2U);
   EXPECT_NEAR(rows->at(0).completed_qps, 400, 1e-9);
   EXPECT_NEAR(rows->at(1).completed_qps, 200, 1e-9);
+}
+
+TEST(Grid, GivesUpACellInWhichRequestsFailed) {
+  ScriptedHost host;
+  host.failed = error(Code::kInternal, "2 requests failed: image/dense stage 0 on cpu1: no");
+  GridOn on(host, {system_of("one", plan_of(from_ms(5), from_ms(2)))});
+  const auto rows = on.grid->play({1, 2});
+  EXPECT_EQ(rows.status().code(), Code::kInternal);
+  EXPECT_EQ(rows.status().message(), "a1l2: 2 requests failed: image/dense stage 0 on cpu1: no");
 }
 
 TEST(Grid, StoppedDuringSaturationHasNoRows) {

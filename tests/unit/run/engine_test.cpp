@@ -218,7 +218,7 @@ TEST(Engine, AFailingStageEndsItsRequestAlone) {
   ASSERT_EQ(log.all.size(), 10U);
   for (const testing::Seen& seen : log.all) {
     EXPECT_EQ(seen.status.ok(), seen.id != 3);
-    EXPECT_EQ(seen.status.message(), seen.id == 3 ? "device lost" : "");
+    EXPECT_EQ(seen.status.message(), seen.id == 3 ? "a/v0 stage 1 on cpu1: device lost" : "");
   }
 }
 

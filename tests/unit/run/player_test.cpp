@@ -150,7 +150,8 @@ TEST(Player, SaysHowManyRequestsFailedAndWhyTheFirstDid) {
   EXPECT_EQ(player->failures().code(), Code::kInternal);
   EXPECT_THAT(player->failures().message(), HasSubstr("1 request failed: "));
   play(10);
-  EXPECT_THAT(player->failures().message(), AllOf(HasSubstr("3 requests failed: "), HasSubstr("loss 1")));
+  EXPECT_THAT(player->failures().message(),
+              AllOf(HasSubstr("3 requests failed: "), HasSubstr("a/v0 stage 0 on cpu0: loss 1")));
 }
 
 TEST(Player, RefusesATaskWithoutSamples) {
