@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "apps/accuracy_note.h"
 #include "apps/commands.h"
@@ -170,7 +171,7 @@ Result<std::vector<Plane>> planes_of(const Machine& machine) {
 }
 
 // Violations against memory over 25 cells, whichever were played.
-Result<std::vector<eval::MemoryPoint>> memory_of(const Machine& machine) {
+Result<std::vector<eval::MemoryPoint>> memory_of(const Machine& machine, const std::string& policy) {
   SL_ASSIGN_OR_RETURN(const auto cells, eval::parse_cells("coarse"));
   SL_ASSIGN_OR_RETURN(const plan::Planner* ours, plan::find_planner("sparseloom"));
   std::vector<plan::SloConfig> configurations;
@@ -179,11 +180,26 @@ Result<std::vector<eval::MemoryPoint>> memory_of(const Machine& machine) {
   }
   std::vector<double> shares;
   for (int percent = 5; percent <= 100; percent += 5) shares.push_back(percent / 100.0);
-  return eval::memory_curve(
-      {machine.setup->zoo, machine.setup->soc, machine.profile, configurations, *ours, std::move(shares)});
+  return eval::memory_curve({.zoo = machine.setup->zoo,
+                             .soc = machine.setup->soc,
+                             .profile = machine.profile,
+                             .configurations = configurations,
+                             .planner = *ours,
+                             .shares = std::move(shares),
+                             .policy = policy,
+                             .stop = &interrupted()});
 }
 
-using Machines = std::vector<std::unique_ptr<Machine>>;
+using MemoryCurves = std::vector<std::pair<std::string, std::vector<eval::MemoryPoint>>>;  // by machine
+
+Result<MemoryCurves> memory_of_all(const Machines& machines, const std::string& policy) {
+  MemoryCurves curves;
+  for (const auto& machine : machines) {
+    SL_ASSIGN_OR_RETURN(auto points, memory_of(*machine, policy));
+    curves.emplace_back(machine->setup->soc.name, std::move(points));
+  }
+  return curves;
+}
 
 profile::MeasureOptions trial_measuring(const Setup& setup) {
   profile::MeasureOptions measuring;
@@ -193,7 +209,7 @@ profile::MeasureOptions trial_measuring(const Setup& setup) {
   return measuring;
 }
 
-std::string memory_csv(const std::vector<std::pair<std::string, std::vector<eval::MemoryPoint>>>& machines) {
+std::string memory_csv(const MemoryCurves& machines) {
   std::string csv = "soc,preloader,budget_share,budget_bytes,kept_bytes,attainment,violation_rate\n";
   for (const auto& [name, points] : machines) {
     for (const eval::MemoryPoint& p : points) {
@@ -278,21 +294,18 @@ class Clock {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-Status write_all(const EvalOptions& options, const Machines& machines, const eval::Journal& journal, bool complete) {
+// `memory` is nothing if the run was stopped.
+Status write_all(const EvalOptions& options, const Machines& machines, const eval::Journal& journal,
+                 std::optional<MemoryCurves> memory) {
   ReportText text{.zoo = machines.front()->setup->zoo.name,
                   .settings = settings_of(options),
                   .accuracy = accuracy_note(machines.front()->setup->zoo),
-                  .complete = complete,
-                  .planes = {}};
+                  .complete = memory.has_value(),
+                  .planes = {},
+                  .memory = std::move(memory).value_or(MemoryCurves())};
   for (const auto& machine : machines) {
     SL_ASSIGN_OR_RETURN(auto planes, planes_of(*machine));
     text.planes.emplace_back(machine->setup->soc.name, std::move(planes));
-  }
-  if (complete) {
-    for (const auto& machine : machines) {
-      SL_ASSIGN_OR_RETURN(auto points, memory_of(*machine));
-      text.memory.emplace_back(machine->setup->soc.name, std::move(points));
-    }
   }
   std::vector<eval::ProfilingRow> profiling;
   for (const auto& machine : machines) {
@@ -373,8 +386,14 @@ Status evaluate(EvalOptions options) {
     if (!tried.ok() && tried.code() != Code::kCancelled) return tried;
     complete = tried.ok();
   }
-  if (complete) SL_RETURN_IF_ERROR(journal.complete());
-  SL_RETURN_IF_ERROR(write_all(options, machines, journal, complete));
+  std::optional<MemoryCurves> memory;
+  if (complete) {
+    auto curves = memory_of_all(machines, options.policy);
+    if (!curves.ok() && curves.status().code() != Code::kCancelled) return curves.status();
+    if (curves.ok()) memory = std::move(curves).value();
+  }
+  if (memory) SL_RETURN_IF_ERROR(journal.complete());
+  SL_RETURN_IF_ERROR(write_all(options, machines, journal, std::move(memory)));
   return cancelled_if_interrupted();
 }
 

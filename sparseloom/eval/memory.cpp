@@ -17,14 +17,18 @@ using Key = std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::Processor
 Result<double> violations(const MemoryInput& in, const profile::Profile& profile) {
   VirtualMachine machine;
   machine.pools = soc::find_pools(in.soc);
+  machine.policy = in.policy;
+  machine.stop = in.stop;
   const auto host = virtual_host(std::move(machine));
   double sum = 0;
   for (const plan::SloConfig& slo : in.configurations) {
+    if (host->stopped()) return error(Code::kCancelled, "stopped");
     auto plan = in.planner.plan({in.zoo, in.soc, profile, slo});
     if (!plan.ok()) return plan.status().with_context(slo.name);
     const auto made = std::make_shared<const plan::Plan>(std::move(plan).value());
     SL_ASSIGN_OR_RETURN(const Comparison played, compare(*host, {{made->planner, made}}, slo.slos,
                                                          {.repeats = 1, .saturated = Seconds(0), .on_progress = {}}));
+    if (played.rounds == 0) return error(Code::kCancelled, "stopped");
     sum += run::count_violations(played.outcomes[0].episodes, *made, slo.slos).rate.value;
   }
   return sum / static_cast<double>(in.configurations.size());
@@ -39,6 +43,7 @@ Result<std::vector<MemoryPoint>> memory_curve(const MemoryInput& in) {
   SL_ASSIGN_OR_RETURN(const auto feasible, plan::preload_problem(in.zoo, in.soc, in.profile, in.configurations));
   std::vector<plan::Plan> plans;
   for (const plan::SloConfig& slo : in.configurations) {
+    if (in.stop != nullptr && in.stop->load()) return error(Code::kCancelled, "stopped");
     SL_ASSIGN_OR_RETURN(plan::Plan plan, in.planner.plan({in.zoo, in.soc, in.profile, slo}));
     plans.push_back(std::move(plan));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,12 +26,14 @@ struct MemoryInput {
   const profile::Profile& profile;
   const std::vector<plan::SloConfig>& configurations;  ///< what is preloaded for, and played
   const plan::Planner& planner;
-  std::vector<double> shares;  ///< budgets, 0..1 of full preloading
+  std::vector<double> shares;               ///< budgets, 0..1 of full preloading
+  std::string policy = "edf";               ///< that the episodes are scheduled by
+  const std::atomic<bool>* stop = nullptr;  ///< set from outside: kCancelled; not owned
 };
 
 /// For full preloading, and for every preloader and budget: what is kept, and the violation rate of simulated episodes
 /// in which whatever is not kept has to be loaded on demand, which takes longer than any bound allows. The planner
-/// knows what is kept. Errors: those of planning.
+/// knows what is kept. Errors: those of planning and of simulating.
 Result<std::vector<MemoryPoint>> memory_curve(const MemoryInput& input);
 
 /// Violation rates that differ by no more are the same: planners take such plans for ties.
