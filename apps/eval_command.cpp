@@ -17,6 +17,7 @@
 #include "sparseloom/eval/profile_digest.h"
 #include "sparseloom/eval/summary.h"
 #include "sparseloom/plan/costs.h"
+#include "sparseloom/plan/sparseloom_planner.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -25,6 +26,8 @@ namespace {
 constexpr std::string_view kHost = "host";
 // The planner whose plans no engine with a worker per processor serves.
 constexpr std::string_view kSharing = "shared";
+// `sparseloom` with every stage bound to its processor.
+constexpr std::string_view kBound = "sparseloom-bound";
 // Of one probe for goodput on a virtual clock.
 constexpr std::size_t kSimulatedRequests = 2000;
 
@@ -56,17 +59,31 @@ std::filesystem::path zoo_of(const EvalOptions& options) {
   return options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
 }
 
-Result<std::vector<const plan::Planner*>> find_systems(const std::vector<std::string>& names) {
-  if (names.empty()) return plan::planners();
-  std::vector<const plan::Planner*> found;
+// What --system names: a planner.
+struct NamedPlanner {
+  std::string name;
+  const plan::Planner* planner = nullptr;
+};
+
+Result<const plan::Planner*> find_system(const std::string& name) {
+  static const plan::SparseloomPlanner bound({.late_binding = false});
+  if (name == kBound) return &bound;
+  const auto planner = plan::find_planner(name);
+  if (planner.ok()) return planner;
+  return error(planner.status().code(), "--system: {}, {}", planner.status().message(), kBound);
+}
+
+Result<std::vector<NamedPlanner>> find_systems(const std::vector<std::string>& names) {
+  std::vector<NamedPlanner> found;
   for (const std::string& name : names) {
-    const auto planner = plan::find_planner(name);
-    if (!planner.ok()) return planner.status().with_context("--system");
-    if (std::find(found.begin(), found.end(), *planner) != found.end()) {
+    SL_ASSIGN_OR_RETURN(const plan::Planner* planner, find_system(name));
+    if (std::any_of(found.begin(), found.end(), [&](const NamedPlanner& f) { return f.name == name; })) {
       return error(Code::kInvalidArgument, "--system {0} and --system {0}: the same; each once", name);
     }
-    found.push_back(*planner);
+    found.push_back({name, planner});
   }
+  if (!found.empty()) return found;
+  for (const plan::Planner* planner : plan::planners()) found.push_back({std::string(planner->name()), planner});
   return found;
 }
 
@@ -136,14 +153,13 @@ Result<Machines> make_machines(const EvalOptions& options, const TestData& data)
 }
 
 // How an operating system shares cores is not modelled.
-std::vector<eval::System> systems_on(const Machine& machine, const std::vector<const plan::Planner*>& planners) {
+std::vector<eval::System> systems_on(const Machine& machine, const std::vector<NamedPlanner>& planners) {
   std::vector<eval::System> systems;
-  for (const plan::Planner* planner : planners) {
-    if (machine.setup->soc.modelled && planner->name() == kSharing) continue;
-    systems.push_back(
-        {std::string(planner->name()), [&machine, planner](const plan::SloConfig& slo, const plan::Load* load) {
-           return planner->plan({machine.setup->zoo, machine.setup->soc, machine.profile, slo, {}, load});
-         }});
+  for (const auto& [name, planner] : planners) {
+    if (machine.setup->soc.modelled && name == kSharing) continue;
+    systems.push_back({name, [&machine, planner = planner](const plan::SloConfig& slo, const plan::Load* load) {
+                         return planner->plan({machine.setup->zoo, machine.setup->soc, machine.profile, slo, {}, load});
+                       }});
   }
   return systems;
 }
@@ -255,10 +271,9 @@ std::string settings_of(const EvalOptions& options) {
       options.grid.goodput.requests, options.policy);
 }
 
-Json inputs_of(const EvalOptions& options, const Machines& machines,
-               const std::vector<const plan::Planner*>& planners) {
+Json inputs_of(const EvalOptions& options, const Machines& machines, const std::vector<NamedPlanner>& planners) {
   Json names = Json::array(), fingerprints = Json::array(), profiles = Json::object();
-  for (const plan::Planner* planner : planners) names.push_back(planner->name());
+  for (const NamedPlanner& planner : planners) names.push_back(planner.name);
   for (const auto& machine : machines) {
     fingerprints.push_back(machine->setup->soc.fingerprint);
     profiles[machine->setup->soc.name] = eval::profile_digest(machine->profile);  // bounds are made from it
@@ -330,7 +345,7 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
 
 // Every cell on every machine that the journal lacks. False: stopped before the last.
 Result<bool> play_cells(const EvalOptions& options, const std::vector<eval::Cell>& cells, const Machines& machines,
-                        const std::vector<const plan::Planner*>& planners, eval::Journal& journal) {
+                        const std::vector<NamedPlanner>& planners, eval::Journal& journal) {
   Clock clock(cells.size() * machines.size());
   std::size_t done = 0;
   for (const auto& m : machines) {
@@ -412,7 +427,9 @@ std::function<Status()> add_eval(CLI::App& command) {
       .add_option("--cells", options->cells,
                   "which SLOs: grid (81 cells), coarse (25), diagonal (C1..C8), or one by name")
       ->capture_default_str();
-  command.add_option("--system", options->systems, "only this planner (may be repeated; default: all)");
+  command.add_option("--system", options->systems,
+                     "only this planner, or sparseloom-bound: without late binding (may be repeated; default: all "
+                     "planners)");
   command.add_option("--policy", options->policy, "scheduling policy of all systems")->capture_default_str();
   command.add_option("--repeats", options->grid.repeats, "times that every order of the tasks is played")
       ->check(CLI::Range(1, 1000))

@@ -16,7 +16,8 @@ TEST(EvalErrors, CellsOffTheGrid) {
 
 TEST(EvalErrors, UnknownSystem) {
   const TemporaryFolder folder;
-  expect_one_line_error(eval(folder, {"--system", "oracle"}), 2, {"--system", "'oracle'", "sparseloom"});
+  expect_one_line_error(eval(folder, {"--system", "oracle"}), 2,
+                        {"--system", "'oracle'", "sparseloom", "sparseloom-bound"});
 }
 
 TEST(EvalErrors, TheSameSystemTwice) {
