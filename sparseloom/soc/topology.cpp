@@ -44,15 +44,26 @@ std::string last_level_group(const fs::path& cpu) {
   return group;
 }
 
+// What the logical CPUs of one physical core have in common. Core numbers come last: where a device tree describes the
+// CPUs they start again at 0 in every cluster, and all clusters are of one package.
+std::string core_of(const fs::path& topology, CpuIndex index, int package) {
+  for (const char* siblings : {"core_cpus_list", "thread_siblings_list"}) {
+    if (std::string list = first_line(topology / siblings); !list.empty()) return list;
+  }
+  const auto core = number_in(topology / "core_id");
+  if (!core || *core < 0) return fmt::format("{}", index);
+  return fmt::format("package {} cluster {} core {}", package, number_in(topology / "cluster_id").value_or(-1), *core);
+}
+
 using ClusterKey = std::tuple<int, std::string, std::int64_t>;
 ClusterKey cluster_of(const LogicalCpu& cpu) { return {cpu.package, cpu.cache_group, cpu.max_khz}; }
 
 // The first logical CPU of every physical core, ascending.
 std::vector<LogicalCpu> physical_cores(const std::vector<LogicalCpu>& cpus) {
   std::vector<LogicalCpu> cores;
-  std::set<std::pair<int, int>> seen;
+  std::set<std::string> seen;
   for (const LogicalCpu& cpu : cpus) {
-    if (seen.emplace(cpu.package, cpu.core).second) cores.push_back(cpu);
+    if (seen.insert(cpu.core).second) cores.push_back(cpu);
   }
   return cores;
 }
@@ -84,7 +95,7 @@ std::vector<LogicalCpu> read_topology(const fs::path& sysfs, const std::vector<C
     cpu.index = index;
     cpu.package =
         static_cast<int>(std::max<std::int64_t>(number_in(folder / "topology/physical_package_id").value_or(0), 0));
-    cpu.core = static_cast<int>(number_in(folder / "topology/core_id").value_or(index));
+    cpu.core = core_of(folder / "topology", index, cpu.package);
     cpu.cache_group = last_level_group(folder);
     cpu.max_khz = number_in(folder / "cpufreq/cpuinfo_max_freq").value_or(0);
     cpus.push_back(std::move(cpu));

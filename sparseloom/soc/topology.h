@@ -15,7 +15,7 @@ namespace sparseloom::soc {
 struct LogicalCpu {
   CpuIndex index = 0;
   int package = 0;
-  int core = 0;              ///< physical core, unique inside its package
+  std::string core;          ///< equal for the logical CPUs of one physical core alone
   std::string cache_group;   ///< CPUs that share its last-level cache, as the system lists them ("0-3")
   std::int64_t max_khz = 0;  ///< 0 where the system does not say
 };

@@ -31,6 +31,10 @@ class Sysfs {
     write(folder / "cache/index1/type", "Unified");
     write(folder / "cache/index1/shared_cpu_list", llc);
   }
+  // One more file of a CPU's topology folder.
+  void add(int cpu, const std::string& file, const std::string& text) const {
+    write(root() / "devices/system/cpu" / ("cpu" + std::to_string(cpu)) / "topology" / file, text);
+  }
   std::filesystem::path root() const { return folder_.path(); }
   std::filesystem::path cpuinfo(const std::string& text) const {
     write(root() / "cpuinfo", text);
@@ -99,6 +103,36 @@ TEST(Topology, BigLittleKeepsItsKindsApart) {
   EXPECT_EQ(core_kind(cpus, 0), "cpu 1800 MHz");
   EXPECT_EQ(core_kind(cpus, 5), "cpu 2400 MHz");
   EXPECT_THAT(group_cores(cpus, 4).value(), ElementsAre(ElementsAre(0, 1, 2, 3), ElementsAre(4, 5)));
+}
+
+// Four little cores and two clusters of two big ones, as a device tree describes them: one package, and core numbers
+// that start again at 0 in every cluster.
+struct DeviceTree : Sysfs {
+  DeviceTree() {
+    for (int cpu = 0; cpu < 8; ++cpu) add(cpu, cpu < 4 ? cpu : cpu % 2, "0-7", cpu < 4 ? 1800 : 2400);
+  }
+};
+
+TEST(Topology, CoreNumbersThatStartAgainInEveryClusterHideNoCore) {
+  const auto each_cpu = ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(2), ElementsAre(3), ElementsAre(4),
+                                    ElementsAre(5), ElementsAre(6), ElementsAre(7));
+  for (const char* siblings : {"core_cpus_list", "thread_siblings_list"}) {
+    const DeviceTree sysfs;
+    for (int cpu = 0; cpu < 8; ++cpu) sysfs.add(cpu, siblings, std::to_string(cpu));
+    EXPECT_THAT(groups(sysfs, up_to(8)), each_cpu) << siblings;
+  }
+  const DeviceTree sysfs;
+  for (int cpu = 0; cpu < 8; ++cpu) sysfs.add(cpu, "cluster_id", std::to_string(cpu < 4 ? 0 : cpu / 2 - 1));
+  EXPECT_THAT(groups(sysfs, up_to(8)), each_cpu) << "cluster_id";
+}
+
+TEST(Topology, SiblingsDecideWhatIsACore) {
+  const Sysfs sysfs;
+  for (int cpu = 0; cpu < 4; ++cpu) {
+    sysfs.add(cpu, cpu, "0-3", 3000);
+    sysfs.add(cpu, "core_cpus_list", cpu < 2 ? "0-1" : "2-3");
+  }
+  EXPECT_THAT(groups(sysfs, up_to(4)), ElementsAre(ElementsAre(0), ElementsAre(2)));
 }
 
 TEST(Topology, BareSysfsStillWorks) {
