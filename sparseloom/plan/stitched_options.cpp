@@ -261,7 +261,9 @@ double Costs::stage(std::size_t task, const StitchedOption& option, std::size_t 
 Result<Costs> read_all_costs(const Problem& problem) {
   Costs costs;
   SL_ASSIGN_OR_RETURN(costs.bound, read_costs(problem.zoo, problem.soc, problem.profile));
-  costs.pools = measured_alike(soc::find_pools(problem.soc), costs.bound);
+  const soc::Pools served = soc::find_pools(problem.soc);
+  costs.pools = measured_alike(served, costs.bound);
+  costs.may_bind_late = largest(served) > 1 && costs.pools.members.size() == served.members.size();
   for (TaskCosts& task : costs.bound) {
     costs.late.push_back(task.pooled(costs.pools));
     task = costs.late.back().of_members(costs.pools);
@@ -286,7 +288,7 @@ double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOp
 
 Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool late_binding) {
   SL_ASSIGN_OR_RETURN(TaskOptions bound, bound_options(problem, costs.bound[task.index()], task));
-  if (!late_binding || largest(costs.pools) < 2) return bound;
+  if (!late_binding || !costs.may_bind_late) return bound;
   SL_ASSIGN_OR_RETURN(const TaskOptions on_pools, bound_options(problem, costs.late[task.index()], task));
   const auto with_pools = [&](const std::vector<StitchedOption>& pooled, std::vector<StitchedOption>& options) {
     std::vector<StitchedOption> all;

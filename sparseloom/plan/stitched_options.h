@@ -46,6 +46,9 @@ struct Costs {
   soc::Pools pools;              ///< soc::find_pools, those with unlike members dissolved
   std::vector<TaskCosts> bound;  ///< by task
   std::vector<TaskCosts> late;   ///< by task; pools in the place of processors
+  /// Whether any stage may be left to a pool. Not where a pool is dissolved: what serves a plan knows only
+  /// soc::find_pools, and would run stages on members that were measured to be slower than planned.
+  bool may_bind_late = false;
 
   /// Seconds of stage i of an option for `task`.
   double stage(std::size_t task, const StitchedOption& option, std::size_t i) const;
@@ -64,7 +67,8 @@ double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOp
 
 /// Allowed are σ that keep both bounds. If no σ is accurate enough, the most accurate ones; if no accurate one is fast
 /// enough, those within 2 % of the least latency (design: keep accuracy, least latency).
-/// With `late_binding` also those that leave their stages to pools, once for every member that a task may prefer.
+/// With `late_binding`, and if the costs allow it, also those that leave their stages to pools, once for every member
+/// that a task may prefer.
 /// O(V^S · S·V) to filter σ, then O(P^S) times those that are left. kFailedPrecondition if an accuracy is missing.
 Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool late_binding);
 /// The same for stages that are bound to processors, with the costs as given.

@@ -333,6 +333,28 @@ TEST(LateBinding, NeedsProcessorsThatWereMeasuredAlike) {
   }
 }
 
+// Big cores 0 and 1, of which the second is slower than it looks, and little cores 2 and 3. A dispatcher takes the big
+// ones for one pool, so a stage that was priced on core 0 must not be left to it; nor can some tasks be left to the
+// little cores alone, or least_bottleneck() would prove something of options it has not looked at.
+TEST(LateBinding, IsOfNoPoolWhereAnyHasUnlikeMembers) {
+  for (const double slower : {1.0, 1.5}) {
+    World world = world_of(4);
+    for (const std::size_t little : {2U, 3U}) world.soc.processors[little].kind = "cpu x1, little";
+    for (const char* name : {"a", "b", "c"}) {
+      add_task(world, name, 1, {{"dense", 2, 0.9}}, {0.8, from_ms(20)});
+      const std::size_t t = world.zoo.tasks.size() - 1;
+      set_ms(world, t, 0, 0, 1, 2 * slower);
+      for (const std::size_t little : {2U, 3U}) set_ms(world, t, 0, 0, little, 4);
+    }
+    for (const Plan& plan : {response_plan(world), throughput_plan(world)}) {
+      const bool late = std::any_of(plan.tasks.begin(), plan.tasks.end(), [](auto& task) { return task.late_binding; });
+      EXPECT_EQ(late, slower == 1.0);
+    }
+    const Costs costs = read_all_costs(world.problem()).value();
+    EXPECT_EQ(costs.pools.members.size(), slower == 1.0 ? 2U : 3U) << "the little ones are alike";
+  }
+}
+
 TEST(LateBinding, TakesProcessorsOfOneKindForOne) {
   // Three tasks of equal work cannot be spread evenly over two processors, unless nobody says who runs which.
   World world = world_of(2);
