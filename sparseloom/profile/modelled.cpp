@@ -1,5 +1,7 @@
 #include "sparseloom/profile/modelled.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "sparseloom/profile/roofline.h"
@@ -20,6 +22,18 @@ Status take_accuracies(const zoo::Zoo& zoo, Profile& profile) {
                  zoo.root.string());
   }
   return {};
+}
+
+// A table of another zoo, or of an older state of this one, was written to be used: modelling in its place would not
+// be noticed.
+Status check_tables(const zoo::Zoo& zoo, const soc::SocFile& file) {
+  if (file.tables.empty() || file.table_of(zoo.fingerprint) != nullptr) return {};
+  std::vector<std::string> measured;
+  for (const soc::MeasuredTable& table : file.tables) measured.push_back(table.zoo);
+  return error(Code::kFailedPrecondition,
+               "soc '{}': its tables are of the zoos {}; the zoo at {} is {}: measure that on the device (sparseloom "
+               "profile --export-latency), or take the tables out",
+               file.soc.name, fmt::join(measured, ", "), zoo.root.string(), zoo.fingerprint);
 }
 
 Status take_table(const zoo::Zoo& zoo, const soc::MeasuredTable& table, Profile& profile) {
@@ -101,6 +115,22 @@ class TaskModel {
   zoo::PieceStore& pieces_;
 };
 
+Status model_times(const zoo::Zoo& zoo, const soc::SocFile& file, const backend::Runtime& runtime,
+                   zoo::PieceStore& pieces, Profile& profile) {
+  if (const auto* table = file.table_of(zoo.fingerprint)) SL_RETURN_IF_ERROR(take_table(zoo, *table, profile));
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    const TaskModel model(zoo, file, runtime, pieces, zoo::TaskId(t));
+    SL_RETURN_IF_ERROR(model.fill(profile.tasks[t]));
+    SL_ASSIGN_OR_RETURN(auto boundaries, model.boundaries());
+    profile.boundary.push_back(std::move(boundaries));
+  }
+  if (file.transfer) {
+    profile.transfer_latency = file.transfer->latency;
+    profile.transfer_seconds_per_byte = file.transfer->seconds_per_byte;
+  }
+  return {};
+}
+
 Json subgraph_json(const zoo::Task& task, std::size_t variant, std::size_t stage, const soc::Processor& processor,
                    soc::Backend backend, const Latency& l) {
   return {{"task", task.name},
@@ -128,18 +158,17 @@ Json processor_json(const soc::Processor& p) {
 Result<Profile> model_profile(const zoo::Zoo& zoo, const soc::SocFile& file, const backend::Runtime& runtime,
                               zoo::PieceStore& pieces) {
   Profile profile = empty_profile(zoo, file.soc);
+  SL_RETURN_IF_ERROR(check_tables(zoo, file));
   SL_RETURN_IF_ERROR(take_accuracies(zoo, profile));
-  if (const auto* table = file.table_of(zoo.fingerprint)) SL_RETURN_IF_ERROR(take_table(zoo, *table, profile));
-  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-    const TaskModel model(zoo, file, runtime, pieces, zoo::TaskId(t));
-    SL_RETURN_IF_ERROR(model.fill(profile.tasks[t]));
-    SL_ASSIGN_OR_RETURN(auto boundaries, model.boundaries());
-    profile.boundary.push_back(std::move(boundaries));
-  }
-  if (file.transfer) {
-    profile.transfer_latency = file.transfer->latency;
-    profile.transfer_seconds_per_byte = file.transfer->seconds_per_byte;
-  }
+  SL_RETURN_IF_ERROR(model_times(zoo, file, runtime, pieces, profile));
+  return profile;
+}
+
+Result<Profile> model_latencies(const zoo::Zoo& zoo, const soc::SocFile& file, const backend::Runtime& runtime,
+                                zoo::PieceStore& pieces) {
+  Profile profile = empty_profile(zoo, file.soc);
+  SL_RETURN_IF_ERROR(check_tables(zoo, file));
+  SL_RETURN_IF_ERROR(model_times(zoo, file, runtime, pieces, profile));
   return profile;
 }
 

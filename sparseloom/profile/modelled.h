@@ -12,10 +12,13 @@ namespace sparseloom::profile {
 /// file's table gives for this zoo, else roofline() of its piece by the processor's rates. Accuracies are those that
 /// ship with the zoo; transfers are the file's, boundary sizes those of the dense variant's pieces. Sparsities of what
 /// stages hand on stay unknown. Cuts what has not been cut; reads every piece (about 10 ms each), compiles none.
-/// kFailedPrecondition: neither a measurement nor rates for a subgraph (it is named), a table with a task, variant or
-/// stage that the zoo lacks, or accuracies that do not ship.
+/// kFailedPrecondition: tables of other zoos alone, neither a measurement nor rates for a subgraph (it is named), a
+/// table with a task, variant or stage that the zoo lacks, or accuracies that do not ship.
 Result<Profile> model_profile(const zoo::Zoo& zoo, const soc::SocFile& file, const backend::Runtime& runtime,
                               zoo::PieceStore& pieces);
+/// The same without accuracies: also for zoos that ship none.
+Result<Profile> model_latencies(const zoo::Zoo& zoo, const soc::SocFile& file, const backend::Runtime& runtime,
+                                zoo::PieceStore& pieces);
 
 /// A SoC file (docs/soc-format.md) that describes `soc` by what `profile` has measured of the zoo on it, and by no
 /// rates. kFailedPrecondition if nothing was measured.

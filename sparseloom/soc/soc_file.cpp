@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
+#include <tuple>
+#include <vector>
 
 #include "sparseloom/base/file.h"
 
@@ -171,11 +174,20 @@ bool has_curve(const Rates& rates) {
   return std::any_of(rates.unstructured.begin(), rates.unstructured.end(), [](const auto& c) { return !c.empty(); });
 }
 
+std::string names_of(const std::vector<Backend>& backends) {
+  std::vector<std::string_view> names;
+  for (const Backend backend : backends) names.push_back(to_string(backend));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 Result<std::vector<Backend>> parse_backends(JsonObject& object) {
+  const std::vector<Backend> allowed{Backend::kOpenVino, Backend::kSparse};  // no device runs what is scripted
   std::vector<Backend> backends;
   for (const std::string& name : object.strings("backends")) {
-    const auto backend = find_backend(name);
-    if (!backend.ok()) return error(Code::kMalformed, "{}: {}", object.where(), backend.status().message());
+    const auto backend = std::find_if(allowed.begin(), allowed.end(), [&](Backend b) { return to_string(b) == name; });
+    if (backend == allowed.end()) {
+      return error(Code::kMalformed, "{}: '{}'; allowed: {}", object.place("backends"), name, names_of(allowed));
+    }
     if (std::find(backends.begin(), backends.end(), *backend) != backends.end()) {
       object.fail("backends", fmt::format("'{}' is listed twice", name));
     }
@@ -259,8 +271,12 @@ Result<MeasuredSubgraph> parse_subgraph(const Json& json, const std::string& whe
   const auto id = soc.find(processor);
   if (!id.ok()) return error(Code::kMalformed, "{}: processor: {}", where, id.status().message());
   subgraph.processor = *id;
-  const auto by = find_backend(backend);
-  if (!by.ok()) return error(Code::kMalformed, "{}: {}", where, by.status().message());
+  const std::vector<Backend>& offered = soc.processor(*id).backends;
+  const auto by = std::find_if(offered.begin(), offered.end(), [&](Backend b) { return to_string(b) == backend; });
+  if (by == offered.end()) {
+    return error(Code::kMalformed, "{}: backend: '{}'; processor '{}' offers: {}", where, backend, processor,
+                 names_of(offered));
+  }
   subgraph.backend = *by;
   return subgraph;
 }
@@ -270,8 +286,14 @@ Status parse_tables(JsonObject& parent, SocFile& file) {
   for (const auto& [json, where] : parent.array("tables")) {
     JsonObject object(*json, where);
     MeasuredTable table{.zoo = object.string("zoo"), .subgraphs = {}};
+    std::set<std::tuple<std::string, std::string, std::size_t, std::size_t, Backend>> seen;
     for (const auto& [subgraph, place] : object.array("subgraphs")) {
       SL_ASSIGN_OR_RETURN(MeasuredSubgraph entry, parse_subgraph(*subgraph, place, file.soc));
+      if (!seen.emplace(entry.task, entry.variant, entry.stage, entry.processor.index(), entry.backend).second) {
+        return error(Code::kMalformed, "{}: task '{}', variant '{}', stage {} on '{}' by {} is listed twice", place,
+                     entry.task, entry.variant, entry.stage, file.soc.processor(entry.processor).name,
+                     to_string(entry.backend));
+      }
       table.subgraphs.push_back(std::move(entry));
     }
     SL_RETURN_IF_ERROR(object.finish());

@@ -152,6 +152,14 @@ TEST_P(SocFileMistakes, AreRefusedWithFileAndPlace) {
 
 Json& rates_of(Json& json, std::size_t processor) { return json["processors"][processor]["rates"]; }
 
+Json measured_on(const std::string& processor, const std::string& backend) {
+  return {{"task", "t"},        {"variant", "v"},     {"stage", 0}, {"processor", processor},
+          {"backend", backend}, {"median_s", 1},      {"q1_s", 1},  {"q3_s", 1},
+          {"count", 1},         {"resident_bytes", 0}};
+}
+
+Json table_of(const std::vector<Json>& subgraphs) { return Json::array({{{"zoo", "z"}, {"subgraphs", subgraphs}}}); }
+
 const Mistake kMistakes[] = {
     {"AnotherVersion", [](Json& j) { j["format_version"] = 2; }, {"format_version 2", "reads 1"}},
     {"NoVersion", [](Json& j) { j.erase("format_version"); }, {"format_version", "missing"}},
@@ -163,7 +171,10 @@ const Mistake kMistakes[] = {
     {"NoName", [](Json& j) { j["processors"][0]["name"] = "c p u"; }, {"processors[0]: name", "'c p u'"}},
     {"UnknownBackend",
      [](Json& j) { j["processors"][0]["backends"] = {"tensorrt"}; },
-     {"processors[0]", "'tensorrt'", "openvino, sparse"}},
+     {"processors[0]: backends", "'tensorrt'", "openvino, sparse"}},
+    {"BackendThatNoDeviceHas",
+     [](Json& j) { j["processors"][1]["backends"] = {"scripted"}; },
+     {"processors[1]: backends", "'scripted'; allowed: openvino, sparse"}},
     {"SparseBackendWithoutACurve",
      [](Json& j) { rates_of(j, 0).erase("sparsity"); },
      {"processors[0]", "sparse", "unstructured"}},
@@ -200,20 +211,20 @@ const Mistake kMistakes[] = {
      {"points[1]", "0.4", "ascend"}},
     {"NoTransferBetweenDomains", [](Json& j) { j.erase("transfer"); }, {"transfer", "missing"}},
     {"TableOfAnUnknownProcessor",
-     [](Json& j) {
-       j["tables"] = Json::array({{{"zoo", "z"},
-                                   {"subgraphs", Json::array({{{"task", "t"},
-                                                               {"variant", "v"},
-                                                               {"stage", 0},
-                                                               {"processor", "gpu"},
-                                                               {"backend", "openvino"},
-                                                               {"median_s", 1},
-                                                               {"q1_s", 1},
-                                                               {"q3_s", 1},
-                                                               {"count", 1},
-                                                               {"resident_bytes", 0}}})}}});
-     },
+     [](Json& j) { j["tables"] = table_of({measured_on("gpu", "openvino")}); },
      {"tables[0]: subgraphs[0]: processor", "'gpu'", "cpu, npu"}},
+    {"TableOfABackendThatItsProcessorLacks",
+     [](Json& j) { j["tables"] = table_of({measured_on("npu", "sparse")}); },
+     {"tables[0]: subgraphs[0]: backend", "'sparse'", "'npu' offers: openvino"}},
+    {"TableOfAnUnknownBackend",
+     [](Json& j) { j["tables"] = table_of({measured_on("cpu", "scripted")}); },
+     {"tables[0]: subgraphs[0]: backend", "'scripted'", "'cpu' offers: openvino, sparse"}},
+    {"SubgraphMeasuredTwice",
+     [](Json& j) {
+       j["tables"] =
+           table_of({measured_on("cpu", "sparse"), measured_on("npu", "openvino"), measured_on("cpu", "sparse")});
+     },
+     {"tables[0]: subgraphs[2]", "task 't', variant 'v', stage 0 on 'cpu' by sparse", "listed twice"}},
 };
 
 INSTANTIATE_TEST_SUITE_P(Each, SocFileMistakes, ::testing::ValuesIn(kMistakes),

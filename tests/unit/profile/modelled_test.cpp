@@ -1,0 +1,60 @@
+// Profiles of machines that are described: what is taken from their tables, and what is refused.
+#include "sparseloom/profile/modelled.h"
+
+#include <gmock/gmock.h>
+
+#include "scripted_world.h"
+
+namespace sparseloom::profile {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct DescribedWorld : ScriptedWorld {
+  DescribedWorld() {
+    file.soc = soc;
+    soc::Rates rates;
+    for (soc::Arithmetic& a : rates.arithmetic) a.operations_per_second = 1e9;
+    rates.bytes_per_second = 1e9;
+    rates.launch = Seconds(1e-6);
+    file.rates.assign(soc.processors.size(), rates);
+  }
+  soc::SocFile file;
+};
+
+TEST(Modelled, TablesOfOtherZoosAloneAreRefused) {
+  DescribedWorld world;
+  world.file.tables = {{"0123456789abcdef", {}}, {"fedcba9876543210", {}}};
+  const Status status = model_profile(world.zoo, world.file, *world.runtime, world.pieces).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("0123456789abcdef, fedcba9876543210"));
+  EXPECT_THAT(status.message(), HasSubstr(world.zoo.fingerprint));
+}
+
+TEST(Modelled, ATableOfThisZooStandsForTheModel) {
+  DescribedWorld world;
+  const soc::MeasuredSubgraph measured{.task = "toy",
+                                       .variant = "int8",
+                                       .stage = 1,
+                                       .processor = soc::ProcessorId(0),
+                                       .backend = soc::Backend::kScripted,
+                                       .median = Seconds(0.5),
+                                       .q1 = Seconds(0.4),
+                                       .q3 = Seconds(0.6),
+                                       .count = 30,
+                                       .resident = {}};
+  world.file.tables = {{"0123456789abcdef", {}}, {world.zoo.fingerprint, {measured}}};
+  const auto profile = model_latencies(world.zoo, world.file, *world.runtime, world.pieces);
+  ASSERT_TRUE(profile.ok()) << profile.status().message() << " (the zoo ships no accuracies, and none are needed)";
+  const auto median = [&](std::size_t stage) {
+    return profile->tasks[0]
+        .latency(zoo::VariantId(1), zoo::StageId(stage), soc::ProcessorId(0), soc::Backend::kScripted)
+        .median;
+  };
+  EXPECT_EQ(median(1), Seconds(0.5));
+  EXPECT_GT(median(0), Seconds(0));
+  EXPECT_LT(median(0), Seconds(0.1));
+}
+
+}  // namespace
+}  // namespace sparseloom::profile
