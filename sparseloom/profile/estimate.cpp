@@ -234,8 +234,15 @@ class TaskRun {
 
 Result<Estimated> estimate(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                            zoo::PieceStore& pieces, const EstimateOptions& options) {
-  for (const zoo::Task& task : zoo.tasks) {  // before minutes of work
-    SL_RETURN_IF_ERROR(divide_budget(options.budget, task.variants.size(), task.stages(), options.level).status());
+  const auto asked = [&](zoo::TaskId task) {
+    const auto& tasks = options.measuring.tasks;
+    return tasks.empty() || std::find(tasks.begin(), tasks.end(), task) != tasks.end();
+  };
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {  // before minutes of work
+    const zoo::Task& task = zoo.tasks[t];
+    if (!asked(zoo::TaskId(t))) continue;
+    const auto sizes = divide_budget(options.budget, task.variants.size(), task.stages(), options.level);
+    if (!sizes.ok()) return sizes.status().with_context(fmt::format("task '{}'", task.name));
   }
   MeasureOptions measuring = options.measuring;
   if (measuring.database.empty()) {
@@ -254,8 +261,7 @@ Result<Estimated> estimate(const zoo::Zoo& zoo, const soc::Soc& soc, const backe
   Estimated estimated;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
     const zoo::TaskId task(t);
-    const auto& asked = options.measuring.tasks;
-    if (!asked.empty() && std::find(asked.begin(), asked.end(), task) == asked.end()) continue;
+    if (!asked(task)) continue;
     TaskRun run(zoo, soc, options, kept_in, measured.profile.task(task), task);
     SL_ASSIGN_OR_RETURN(EstimatorReport report, run.run(runtime, pieces, measuring.compile_cache));
     estimated.tasks.push_back({task, std::move(report)});

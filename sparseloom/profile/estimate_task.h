@@ -29,8 +29,8 @@ struct SampleSizes {
 std::size_t least_budget(std::size_t variants, double level);
 
 /// Divides a budget of stitched variants per task (originals included). kInvalidArgument if `budget` cannot hold the
-/// originals, one design sample per variant and the calibration of `level`, or is not less than V^S; it names the
-/// least.
+/// originals, one design sample per variant and the calibration of `level`, or is not less than V^S; it names what is
+/// allowed, or that nothing is.
 Result<SampleSizes> divide_budget(std::size_t budget, std::size_t variants, std::size_t stages, double level);
 
 struct EstimationOptions {

@@ -3,8 +3,10 @@
 
 #include <set>
 
+#include "scripted_world.h"
 #include "sparseloom/base/rank_correlation.h"
 #include "sparseloom/profile/boosted_trees.h"
+#include "sparseloom/profile/estimate.h"
 #include "sparseloom/profile/quality.h"
 #include "sparseloom/profile/sample_choice.h"
 #include "sparseloom/profile/synthetic_task.h"
@@ -14,6 +16,7 @@ namespace {
 
 using ::testing::DoubleNear;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::size_t kVariants = 6, kStages = 3, kSamples = 200;
 
@@ -134,6 +137,29 @@ TEST(Estimators, BudgetThatCannotHoldWhatIsNeeded) {
   const SampleSizes sizes = divide_budget(50, 10, 3, 0.9).value();
   EXPECT_EQ(10 + sizes.design + sizes.active + sizes.calibration, 50U);
   EXPECT_EQ(sizes.calibration, 9U);
+}
+
+TEST(Estimators, ATaskThatIsTooSmallIsToldSo) {
+  const Status status = divide_budget(15, 3, 2, 0.9).status();  // 9 stitched variants
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("takes 15 runs, and there are 9 stitched variants"));
+}
+
+TEST(Estimators, BudgetErrorsNameTheTaskAndAreOfThoseAskedFor) {
+  ScriptedWorld world;  // "toy": 27 stitched variants
+  world.zoo.tasks.push_back(world.zoo.tasks[0]);
+  world.zoo.tasks[1].name = "small";
+  world.zoo.tasks[1].cuts.clear();
+  EstimateOptions options;
+  options.budget = 20;
+  options.measuring.database = world.folder.path() / "nowhere" / "p.sqlite";
+  ASSERT_TRUE(write_file(world.folder.path() / "nowhere", "a file").ok());  // so that nothing is measured
+  const auto failure = [&] {
+    return estimate(world.zoo, world.soc, *world.runtime, world.pieces, options).status().message();
+  };
+  EXPECT_THAT(failure(), HasSubstr("task 'small': --budget: 20"));
+  options.measuring.tasks = {zoo::TaskId(0)};
+  EXPECT_THAT(failure(), Not(HasSubstr("--budget")));
 }
 
 TEST(FrontRecall, CountsWhatAPlannerWouldStillFind) {
