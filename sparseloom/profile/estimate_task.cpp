@@ -14,17 +14,6 @@ constexpr std::size_t kMostCandidates = 2000;  // covariances between them are k
 constexpr std::size_t kActiveShare = 4;        // one in so many of what is left of the budget
 constexpr double kNear = 2;                    // expected errors below the front that still matter
 
-// All σ, or a seeded part of very many.
-std::vector<zoo::Sigma> candidates_of(const std::vector<zoo::Sigma>& all, std::uint64_t seed) {
-  std::vector<std::size_t> indices(all.size());
-  std::iota(indices.begin(), indices.end(), std::size_t{0});
-  std::mt19937_64 random(seed);
-  if (all.size() > kMostCandidates) indices = draw(std::move(indices), kMostCandidates, random);
-  std::vector<zoo::Sigma> candidates;
-  for (const std::size_t i : indices) candidates.push_back(all[i]);
-  return candidates;
-}
-
 class Work {
  public:
   Work(const EstimationInput& input, const EstimationOptions& options)
@@ -83,9 +72,7 @@ class Work {
   void find_bounds() {
     made_.from = std::numeric_limits<double>::infinity();
     for (const Observation& one : made_.observed) {
-      const bool original =
-          std::adjacent_find(one.sigma.begin(), one.sigma.end(), std::not_equal_to<>()) == one.sigma.end();
-      if (!original) continue;
+      if (!is_original(one.sigma)) continue;
       made_.from = std::min(made_.from, one.accuracy.fraction());
       made_.to = std::max(made_.to, one.accuracy.fraction());
     }
@@ -174,6 +161,23 @@ std::vector<zoo::Sigma> all_sigmas(std::size_t variants, std::size_t stages) {
   std::vector<zoo::Sigma> all;
   for (std::size_t i = 0; i < numbering.stitched(); ++i) all.push_back(numbering.sigma_at(i));
   return all;
+}
+
+std::vector<zoo::Sigma> candidates_of(const std::vector<zoo::Sigma>& all, std::uint64_t seed) {
+  if (all.size() <= kMostCandidates) return all;
+  std::vector<zoo::Sigma> candidates;
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (is_original(all[i])) {
+      candidates.push_back(all[i]);
+    } else {
+      others.push_back(i);
+    }
+  }
+  std::mt19937_64 random(seed);
+  const std::size_t room = kMostCandidates - std::min(kMostCandidates, candidates.size());
+  for (const std::size_t i : draw(std::move(others), room, random)) candidates.push_back(all[i]);
+  return candidates;
 }
 
 std::size_t least_budget(std::size_t variants, double level) { return 2 * variants + calibration_size(level); }

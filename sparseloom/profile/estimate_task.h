@@ -68,6 +68,10 @@ Result<Estimation> estimate_task(const EstimationInput& input, const EstimationO
 /// Every σ of a task, in the order of TaskProfile::index_of().
 std::vector<zoo::Sigma> all_sigmas(std::size_t variants, std::size_t stages);
 
+/// What may be chosen to run, of `all`: all; of more than 2,000 (between which covariances are kept) the originals,
+/// which are run and so must be known to be, and a seeded part of the others.
+std::vector<zoo::Sigma> candidates_of(const std::vector<zoo::Sigma>& all, std::uint64_t seed);
+
 /// What coverage is tried on once the truth is known, by σ's index.
 CoverageTrial coverage_trial(const EstimationInput& input, const EstimationOptions& options, const Estimation& made,
                              std::vector<double> truth);

@@ -6,10 +6,6 @@
 namespace sparseloom::profile {
 namespace {
 
-bool is_original(const zoo::Sigma& sigma) {
-  return std::all_of(sigma.begin(), sigma.end(), [&](zoo::VariantId v) { return v == sigma.front(); });
-}
-
 class Chooser {
  public:
   explicit Chooser(const SampleQuestion& question)
@@ -108,6 +104,10 @@ class Chooser {
 };
 
 }  // namespace
+
+bool is_original(const zoo::Sigma& sigma) {
+  return std::all_of(sigma.begin(), sigma.end(), [&](zoo::VariantId v) { return v == sigma.front(); });
+}
 
 std::vector<zoo::Sigma> choose_samples(const SampleQuestion& question) { return Chooser(question).choose(); }
 

@@ -7,6 +7,9 @@
 
 namespace sparseloom::profile {
 
+/// Whether all stages are of one variant.
+bool is_original(const zoo::Sigma& sigma);
+
 /// What to measure next.
 struct SampleQuestion {
   const StitchKernel& kernel;
@@ -14,7 +17,7 @@ struct SampleQuestion {
   std::size_t variants = 0;
   const std::vector<zoo::Sigma>& candidates;  ///< estimates of these matter, and of these is chosen
   const std::vector<double>& relevance;       ///< how much, by candidate, ≥ 0
-  const std::vector<zoo::Sigma>& observed;    ///< measured, or certain to be
+  const std::vector<zoo::Sigma>& observed;    ///< measured, or certain to be; what is no candidate lowers no variance
   std::vector<zoo::Sigma> together;           ///< measured in the same walk: their prefixes cost nothing more
   std::size_t count = 0;                      ///< how many to choose
 };

@@ -162,6 +162,17 @@ TEST(Estimators, BudgetErrorsNameTheTaskAndAreOfThoseAskedFor) {
   EXPECT_THAT(failure(), Not(HasSubstr("--budget")));
 }
 
+TEST(Estimators, OriginalsAreAmongTheCandidatesHoweverManyThereAre) {
+  for (const std::size_t variants : {kVariants, std::size_t{14}}) {  // of 14, 2744 stitched in three stages
+    const auto all = all_sigmas(variants, kStages);
+    const auto candidates = candidates_of(all, 1);
+    const std::set<zoo::Sigma> seen(candidates.begin(), candidates.end());
+    EXPECT_EQ(seen.size(), std::min<std::size_t>(all.size(), 2000));
+    EXPECT_EQ(candidates.size(), seen.size());
+    for (std::size_t v = 0; v < variants; ++v) EXPECT_TRUE(seen.contains(zoo::Sigma(kStages, zoo::VariantId(v))));
+  }
+}
+
 TEST(FrontRecall, CountsWhatAPlannerWouldStillFind) {
   // Fastest first; the estimate hides that the second is accurate, so that the third is picked in its place.
   const std::vector<double> truth{0.70, 0.75, 0.74, 0.80};
