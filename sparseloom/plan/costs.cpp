@@ -110,8 +110,8 @@ Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, cons
         const double seconds = transfer_seconds(soc, profile, task, i, soc::ProcessorId(from), soc::ProcessorId(to));
         if (seconds < 0) {
           return error(Code::kFailedPrecondition,
-                       "profile: task '{}', stage {}: size of its inputs unknown, needed to move them from '{}' to "
-                       "'{}' (run: sparseloom profile)",
+                       "profile: task '{}', stage {}: size of its inputs unknown; moving them from '{}' to '{}' takes "
+                       "time by it",
                        t.name, i, soc.processors[from].name, soc.processors[to].name);
         }
         costs.transfer_.push_back(seconds);

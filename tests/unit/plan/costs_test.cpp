@@ -71,5 +71,16 @@ TEST(ReadAccuracy, OfAnEstimateIsItsValueOrItsLowerBound) {
   EXPECT_EQ(read_accuracy(world.zoo, world.profile, zoo::TaskId(0), sigma).value(), 0.4);
 }
 
+TEST(TaskCosts, TransfersOfUnknownSizeAreRefusedWithoutAdviceThatDoesNotHelp) {
+  World world = testing::world_of(2);
+  world.soc.processors[1].memory_domain = "npu";
+  testing::add_task(world, "image", 2, {{"dense", 2, 0.9}}, {0.8, from_ms(10)});
+  world.profile.transfer_seconds_per_byte = 1e-9;
+  const Status status = TaskCosts::read(world.zoo, world.soc, world.profile, zoo::TaskId(0)).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_NE(status.message().find("task 'image', stage 1: size of its inputs unknown"), std::string::npos);
+  EXPECT_EQ(status.message().find("sparseloom profile"), std::string::npos) << "it measures no transfers";
+}
+
 }  // namespace
 }  // namespace sparseloom::plan
