@@ -65,6 +65,11 @@ Result<std::unique_ptr<const plan::Planner>> throughput_planner(const Options& o
   return std::unique_ptr<const plan::Planner>(std::make_unique<plan::SparseloomPlanner>(chosen));
 }
 
+// Whether the rate is planned for; else it is only predicted what it will take.
+bool plans_for_load(const Options& options) {
+  return options.planner == "sparseloom" && options.objective == "responses";
+}
+
 Result<profile::EstimateUse> parse_estimates(const std::string& text) {
   if (text == "value") return profile::EstimateUse::kValue;
   if (text == "lower") return profile::EstimateUse::kLower;
@@ -209,7 +214,7 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Options& option
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
              to_ms(outcome.plan.bottleneck), proof, throughput_qps(outcome.plan));
   if (outcome.load) {
-    fmt::print("planned for {} requests/s{}\n", options.rate,
+    fmt::print("{} {} requests/s{}\n", plans_for_load(options) ? "planned for" : "predicted at", options.rate,
                options.percentile.empty() ? "" : ", to keep the latency bounds at " + options.percentile);
   } else if (outcome.prediction) {
     fmt::print("episodes (predicted): {:.1f} % of requests violate; the slowest takes {:.2f} of its bound\n",
@@ -257,6 +262,12 @@ Status run(const Options& options) {
   SL_ASSIGN_OR_RETURN(const auto estimates, parse_estimates(options.estimates));
   SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
   SL_ASSIGN_OR_RETURN(const auto percentile, parse_percentile(options));
+  if (percentile && !plans_for_load(options)) {
+    return error(Code::kInvalidArgument,
+                 "--percentile: planner '{}' with objective {} plans for no load; only sparseloom with objective "
+                 "responses does",
+                 options.planner, options.objective);
+  }
   if (percentile && options.rate == 0) {
     return error(Code::kInvalidArgument, "--percentile {}: of requests that arrive how often? Give --rate",
                  options.percentile);
@@ -315,13 +326,13 @@ std::function<Status()> add_plan(CLI::App& command) {
                      "budget for the plan's compiled subgraphs, in bytes or as 20MiB (default: none)");
   command.add_option("--backend", options->backends, kBackendHelp);
   command
-      .add_option(
-          "--rate", options->rate,
-          "requests/s that are to be served, tasks equally likely: planned for (planner sparseloom) and predicted "
-          "(default: episodes)")
+      .add_option("--rate", options->rate,
+                  "requests/s that are to be served, tasks equally likely: planned for (planner sparseloom, objective "
+                  "responses) and predicted (default: episodes)")
       ->check(CLI::Range(1e-3, 1e9));
   command.add_option("--percentile", options->percentile,
-                     "with --rate: latency bounds shall be kept by so many of a task's requests, e.g. p99");
+                     "with --rate, planner sparseloom and objective responses: latency bounds shall be kept by so many "
+                     "of a task's requests, e.g. p99");
   command.add_flag("--explain", options->explain, "say for every task which bound decides and what it excludes");
   command.add_option("--json", options->json, "also write the plan to this file");
   return [options] { return run(*options); };

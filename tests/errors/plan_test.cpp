@@ -40,6 +40,13 @@ TEST(PlanErrors, ObjectiveForAPlannerThatHasNone) {
   expect_one_line_error(plan({"--objective", "throughput", "--planner", "av-np"}), 2, {"'av-np'", "sparseloom"});
 }
 
+TEST(PlanErrors, APercentileForAPlanThatLooksAtNoLoad) {
+  expect_one_line_error(plan({"--rate", "100", "--percentile", "p99", "--planner", "av-np"}), 2,
+                        {"--percentile", "'av-np'", "only sparseloom", "responses"});
+  expect_one_line_error(plan({"--rate", "100", "--percentile", "p99", "--objective", "throughput"}), 2,
+                        {"--percentile", "throughput", "only sparseloom", "responses"});
+}
+
 TEST(PlanErrors, UnknownBackend) {
   expect_one_line_error(plan({"--backend", "dense"}), 2, {"--backend", "'dense'", "openvino, sparse"});
 }

@@ -125,5 +125,18 @@ TEST(ModelledSocCommand, EverythingSaysModelled) {
   EXPECT_EQ(read_json(rehearsed).value().at("edf").at("modelled"), true);
 }
 
+TEST(ModelledSocCommand, ARateIsPlannedForOnlyWhereThePlannerLooksAtIt) {
+  const TemporaryFolder cache;
+  const auto plan_with = [&](const std::string& option, const std::string& value) {
+    const auto result =
+        run_cli({"plan", "--zoo", demo_zoo(), "--soc", "jetson-agx-orin", "--rate", "50", option, value}, cache.path());
+    EXPECT_EQ(result.status, 0) << result.err;
+    return result.out;
+  };
+  EXPECT_THAT(plan_with("--objective", "responses"), HasSubstr("planned for 50 requests/s"));
+  EXPECT_THAT(plan_with("--objective", "throughput"), HasSubstr("predicted at 50 requests/s"));
+  EXPECT_THAT(plan_with("--planner", "av-np"), HasSubstr("predicted at 50 requests/s"));
+}
+
 }  // namespace
 }  // namespace sparseloom
