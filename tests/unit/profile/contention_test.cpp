@@ -53,6 +53,7 @@ TEST(MeasureContention, TimesEveryStageBesideEveryOther) {
   ContentionWorld world(3);
   const auto contention = world.measure();
   ASSERT_TRUE(contention.ok()) << contention.status().message();
+  ASSERT_FALSE(contention->scatter().empty()) << "nothing was kept, and all below holds of nothing";
   EXPECT_GT(contention->slowdown(place(0, 0), place(1, 1)), 0);
   EXPECT_EQ(contention->slowdown(place(0, 0), place(1, 1)), contention->slowdown(place(0, 2), place(1, 0)))
       << "two members of a pool stand for all";
