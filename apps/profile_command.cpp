@@ -163,19 +163,25 @@ Json to_json(const Options& options, const Setup& setup, const profile::Measured
           {"tasks", std::move(tasks)}};
 }
 
+std::string to_text(profile::Shipped shipped) {
+  switch (shipped) {
+    case profile::Shipped::kAbsent: break;
+    case profile::Shipped::kStale: return "stale";
+    case profile::Shipped::kLoaded: return "yes";
+    case profile::Shipped::kDamaged: return "damaged";
+  }
+  return "-";
+}
+
 void print(const Setup& setup, const profile::Measured& measured) {
   Table table({"task", "subgraphs timed", "spread %", "resident MiB", "accuracy: profile", "test", "ships"});
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const profile::TaskProfile& task = measured.profile.tasks[t];
     const Counts counts = count(setup.soc, task);
-    const auto shipped = measured.shipped[t];
     table.add({setup.zoo.tasks[t].name, fmt::format("{}/{}", counts.subgraphs, counts.all_subgraphs),
                fmt::format("{:.1f}", 100 * counts.relative_spread), fmt::format("{:.1f}", counts.resident_mib),
                fmt::format("{}/{}", counts.on_profile, task.stitched()),
-               fmt::format("{}/{}", counts.on_test, task.stitched()),
-               shipped == profile::Shipped::kLoaded  ? "yes"
-               : shipped == profile::Shipped::kStale ? "stale"
-                                                     : "-"});
+               fmt::format("{}/{}", counts.on_test, task.stitched()), to_text(measured.shipped[t])});
   }
   fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n{}\n{}",
              setup.zoo.name, setup.soc.name, measured.database.string(), measured.elapsed.count(), measured.stitched,

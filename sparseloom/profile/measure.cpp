@@ -49,9 +49,11 @@ class Measurement {
  private:
   Status load() {
     for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
-      measured_.shipped.push_back(Shipped::kAbsent);
-      if (!options_.use_shipped) continue;
-      SL_ASSIGN_OR_RETURN(measured_.shipped[t], load_shipped(zoo_, zoo::TaskId(t), measured_.profile.tasks[t]));
+      TaskProfile& known = measured_.profile.tasks[t];
+      TaskProfile unused(known.variants(), known.stages(), 0);
+      const auto shipped = load_shipped(zoo_, zoo::TaskId(t), options_.use_shipped ? known : unused);
+      if (!shipped.ok() && options_.use_shipped) return shipped.status();
+      measured_.shipped.push_back(shipped.ok() ? *shipped : Shipped::kDamaged);
     }
     return database_.read(measured_.profile);
   }

@@ -28,7 +28,7 @@ struct MeasureOptions {
 struct Measured {
   Profile profile;
   std::filesystem::path database;
-  std::vector<Shipped> shipped;  ///< by task
+  std::vector<Shipped> shipped;  ///< by task, whether or not it was used
   Seconds elapsed{0};
   std::size_t stitched = 0;      ///< accuracies of stitched variants measured by this call, over splits
   std::size_t stage_passes = 0;  ///< passes of a split through one stage of one variant

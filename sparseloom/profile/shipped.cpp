@@ -165,9 +165,23 @@ Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId id, const Tas
   return text;
 }
 
+namespace {
+
+// What the table that ships says; nothing where it is damaged, for then it is to be replaced.
+Result<TaskProfile> of_old_table(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& like) {
+  TaskProfile old(like.variants(), like.stages(), 0);
+  const Status status = load_shipped(zoo, id, old).status();
+  if (status.ok()) return old;
+  const bool damaged =
+      status.code() == Code::kDataLoss || status.code() == Code::kMalformed || status.code() == Code::kNotFound;
+  if (!damaged) return status;
+  return TaskProfile(like.variants(), like.stages(), 0);
+}
+
+}  // namespace
+
 Status ship(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
-  TaskProfile merged(profile.variants(), profile.stages(), 0);
-  SL_RETURN_IF_ERROR(load_shipped(zoo, id, merged).status());
+  SL_ASSIGN_OR_RETURN(TaskProfile merged, of_old_table(zoo, id, profile));
   for (std::size_t i = 0; i < profile.stitched(); ++i) {
     const zoo::Sigma sigma = profile.sigma_at(i);
     if (profile.accuracy(sigma).samples > 0) merged.set_accuracy(sigma, profile.accuracy(sigma));
@@ -177,7 +191,7 @@ Status ship(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
   SL_ASSIGN_OR_RETURN(const std::string text, shipped_table(zoo, id, merged));
   const std::string path = path_in_zoo(zoo.task(id));
   const zoo::FileEntry* old = zoo::find_file(zoo, path);
-  if (old != nullptr && old->sha256 == sha256(text) && zoo::check_file(zoo, path).ok()) return {};
+  if (old != nullptr && old->sha256 == sha256(text) && zoo::check_file(zoo, zoo.root / path).ok()) return {};
   if (old != nullptr) SL_RETURN_IF_ERROR(rewrite_entry(zoo, path, std::nullopt));
   SL_RETURN_IF_ERROR(write_file(zoo.root / path, text));
   return rewrite_entry(zoo, path, Json{{"path", path}, {"bytes", text.size()}, {"sha256", sha256(text)}});

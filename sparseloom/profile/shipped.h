@@ -10,10 +10,12 @@ namespace sparseloom::profile {
 enum class Shipped {
   kAbsent,  ///< the task has no table
   kStale,   ///< it has one, but for other models or data (models_digest() differs): not used
-  kLoaded
+  kLoaded,
+  kDamaged  ///< load_shipped() fails; measure() says so where nothing of the table was asked for
 };
 
-/// Reads a task's table into `profile`. kDataLoss (hash, truncated), kMalformed (line named).
+/// Reads a task's table into `profile`. kDataLoss (hash, truncated), kMalformed (line named); kDamaged is never
+/// returned.
 Result<Shipped> load_shipped(const zoo::Zoo& zoo, zoo::TaskId task, TaskProfile& profile);
 
 /// A variant's accuracy is measured twice: on the whole model when the zoo is built (variant.json) and on its pieces
@@ -26,8 +28,8 @@ Status check_originals(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile&
 Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
 
 /// Writes a task's table and lists it in zoo.json, if check_originals() finds nothing. What `profile` lacks is taken
-/// from the table that ships, if it is of the same models. A process killed at any moment leaves a zoo that loads: the
-/// old entry is taken out first, then the file written, then the new entry put in, each step atomic.
+/// from the table that ships, if it is of the same models and not damaged. A process killed at any moment leaves a zoo
+/// that loads: the old entry is taken out first, then the file written, then the new entry put in, each step atomic.
 Status ship(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
 
 }  // namespace sparseloom::profile

@@ -2,7 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/support/made_up_zoo.h"
+#include "scripted_world.h"
+#include "sparseloom/profile/measure.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -69,6 +70,24 @@ TEST(Shipped, KeepsWhatTheNewMeasurementLacks) {
   EXPECT_EQ(loaded.accuracy(loaded.sigma_at(5)).correct, 5);
 }
 
+TEST(Shipped, ReplacesADamagedTable) {
+  const MadeUpZoo made;
+  ASSERT_TRUE(ship(made.load(), kToy, full_profile()).ok());
+  const std::string before = read_file(made.root() / "toy/accuracy.csv").value();
+  std::string damaged = before;
+  damaged[damaged.rfind(",0,0")] = ';';
+  for (const bool listed : {false, true}) {  // a flipped bit; somebody's mistake
+    made.write("toy/accuracy.csv", damaged);
+    if (listed) made.list_files();
+    TaskProfile loaded(3, 3, 1);
+    EXPECT_FALSE(load_shipped(made.load(), kToy, loaded).ok());
+    EXPECT_FALSE(ship(made.load(), kToy, TaskProfile(3, 3, 1)).ok()) << "what it said is lost";
+    ASSERT_TRUE(ship(made.load(), kToy, full_profile()).ok());
+    EXPECT_EQ(read_file(made.root() / "toy/accuracy.csv").value(), before);
+    EXPECT_EQ(load_shipped(made.load(), kToy, loaded).value(), Shipped::kLoaded);
+  }
+}
+
 TEST(Shipped, OtherModelsMakeItStale) {
   const MadeUpZoo made;
   ASSERT_TRUE(ship(made.load(), kToy, full_profile()).ok());
@@ -121,6 +140,28 @@ TEST(Shipped, MistakesNameFileAndLine) {
     EXPECT_THAT(status.message(), HasSubstr("accuracy.csv"));
     EXPECT_THAT(status.message(), HasSubstr(words));
   }
+}
+
+TEST(Measure, SaysWhatShipsEvenWhereItIsMeasuredAnyway) {
+  ScriptedWorld world;
+  MeasureOptions options;
+  options.database = world.folder.path() / "p.sqlite";
+  options.compile_cache = world.folder.path() / "compiled";
+  options.latency = false;
+  options.use_shipped = false;
+  const auto shipped = [&] {
+    world.zoo = world.made.load();
+    const Measured measured = measure(world.zoo, world.soc, *world.runtime, world.pieces, options).value();
+    EXPECT_EQ(measured.profile.tasks[0].accuracy(measured.profile.tasks[0].sigma_at(5)).samples, 0) << "not used";
+    return measured.shipped.at(0);
+  };
+  EXPECT_EQ(shipped(), Shipped::kAbsent);
+  ASSERT_TRUE(ship(world.zoo, kToy, full_profile()).ok());
+  EXPECT_EQ(shipped(), Shipped::kLoaded);
+  std::string text = read_file(world.made.root() / "toy/accuracy.csv").value();
+  text[text.rfind(",0,0")] = ';';
+  world.made.write("toy/accuracy.csv", text);
+  EXPECT_EQ(shipped(), Shipped::kDamaged);
 }
 
 }  // namespace
