@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "apps/accuracy_note.h"
 #include "apps/commands.h"
@@ -28,10 +29,10 @@ struct Options {
   int threads = 0;
   std::string database;
   std::string mode = "exhaustive";
-  std::string estimator = "logits";
-  std::size_t budget = 50;
-  double level = 0.9;
-  std::uint64_t seed = 1;
+  std::optional<std::string> estimator;  // these four: of mode estimate, and none if they were not given
+  std::optional<std::size_t> budget;
+  std::optional<double> level;
+  std::optional<std::uint64_t> seed;
   std::string json;
   std::string export_latency;
 };
@@ -53,7 +54,7 @@ Result<profile::MeasureOptions> measure_options(const Options& options, const Se
   const bool everything = !options.latency && !options.accuracy && !options.contention && !options.export_accuracy;
   SL_ASSIGN_OR_RETURN(const auto splits, parse_split(options.split));
   if (options.accuracy || everything) measuring.accuracy = splits;
-  measuring.latency = options.latency || everything;
+  measuring.latency = options.latency || everything || !options.export_latency.empty();
   measuring.contention = options.contention;
   // Asked for by name, accuracies are measured here even where the zoo ships them.
   measuring.use_shipped = !options.accuracy && !options.export_accuracy;
@@ -240,24 +241,49 @@ Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measur
   return {};
 }
 
+// Options of the other mode would be ignored.
+Status check_mode(const Options& options) {
+  if (options.mode != "exhaustive" && options.mode != "estimate") {
+    return error(Code::kInvalidArgument, "--mode: '{}'; exhaustive and estimate are allowed", options.mode);
+  }
+  struct Given {
+    std::string_view name;
+    bool given;
+    std::string_view mode;
+  };
+  const Given all[] = {{"--latency", options.latency, "exhaustive"},
+                       {"--accuracy", options.accuracy, "exhaustive"},
+                       {"--contention", options.contention, "exhaustive"},
+                       {"--export-accuracy", options.export_accuracy, "exhaustive"},
+                       {"--export-latency", !options.export_latency.empty(), "exhaustive"},
+                       {"--budget", options.budget.has_value(), "estimate"},
+                       {"--confidence", options.level.has_value(), "estimate"},
+                       {"--estimator", options.estimator.has_value(), "estimate"},
+                       {"--seed", options.seed.has_value(), "estimate"}};
+  for (const Given& option : all) {
+    if (!option.given || option.mode == options.mode) continue;
+    return error(Code::kInvalidArgument, "{}: of --mode {} alone; the mode is {}", option.name, option.mode,
+                 options.mode);
+  }
+  return {};
+}
+
 Status estimate(const Options& options, const Setup& setup) {
   profile::EstimateOptions estimating;
   SL_ASSIGN_OR_RETURN(estimating.measuring, measure_options(options, setup));
-  if (options.latency || options.accuracy || options.contention || options.export_accuracy) {
-    return error(Code::kInvalidArgument,
-                 "--mode: estimate; --latency, --accuracy, --contention and --export-accuracy are of exhaustive");
-  }
-  if (!(options.level >= 0.5 && options.level <= 0.99)) {
-    return error(Code::kInvalidArgument, "--confidence: {}; 0.5 to 0.99 are allowed", options.level);
+  estimating.budget = options.budget.value_or(estimating.budget);
+  estimating.level = options.level.value_or(estimating.level);
+  estimating.seed = options.seed.value_or(estimating.seed);
+  if (!(estimating.level >= 0.5 && estimating.level <= 0.99)) {
+    return error(Code::kInvalidArgument, "--confidence: {}; 0.5 to 0.99 are allowed", estimating.level);
   }
   if (options.split != "profile" && options.split != "test" && options.split != "both") {
     return parse_split(options.split).status();
   }
   estimating.split = options.split == "test" ? profile::SplitName::kTest : profile::SplitName::kProfile;
-  SL_ASSIGN_OR_RETURN(estimating.estimator, profile::parse_estimator(options.estimator));
-  estimating.budget = options.budget;
-  estimating.level = options.level;
-  estimating.seed = options.seed;
+  if (options.estimator) {
+    SL_ASSIGN_OR_RETURN(estimating.estimator, profile::parse_estimator(*options.estimator));
+  }
   const auto estimated = profile::estimate(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, estimating);
   if (!estimated.ok() && estimated.status().code() == Code::kCancelled) {
     return error(Code::kCancelled, "profile: stopped; the tasks that were finished are kept");
@@ -271,11 +297,9 @@ Status estimate(const Options& options, const Setup& setup) {
 }
 
 Status run(const Options& options) {
+  SL_RETURN_IF_ERROR(check_mode(options));
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(check_writable("--export-latency", options.export_latency));
-  if (options.mode != "exhaustive" && options.mode != "estimate") {
-    return error(Code::kInvalidArgument, "--mode: '{}'; exhaustive and estimate are allowed", options.mode);
-  }
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
   if (options.mode == "estimate") return estimate(options, *setup);
@@ -310,18 +334,20 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_flag("--export-accuracy", options->export_accuracy,
                    "write measured accuracies into the zoo, as <task>/accuracy.csv");
   command.add_option("--export-latency", options->export_latency,
-                     "write this machine's processors and latencies to this SoC file (docs/soc-format.md)");
+                     "measure missing latencies, and write them and this machine's processors to this SoC file "
+                     "(docs/soc-format.md)");
   command.add_option("--split", options->split, "data for accuracies: profile, test or both");
   command.add_option("--task", options->tasks, "only this task (may be repeated)");
   command.add_option("--threads", options->threads, "workers for accuracies (default: one per CPU)");
   command.add_option("--database", options->database, "profile database (default: per user, zoo and machine)");
   command.add_option("--mode", options->mode,
                      "exhaustive: every stitched variant is run; estimate: few are, the others' accuracy is estimated");
-  command.add_option("--budget", options->budget, "estimate: stitched variants run per task, originals included");
+  command.add_option("--budget", options->budget,
+                     "estimate: stitched variants run per task, originals included (default: 50)");
   command.add_option("--confidence", options->level,
-                     "estimate: probability with which a picked variant keeps its lower bound");
-  command.add_option("--estimator", options->estimator, "estimate: logits, or trees (the paper's)");
-  command.add_option("--seed", options->seed, "estimate: of what is drawn at random");
+                     "estimate: probability with which a picked variant keeps its lower bound (default: 0.9)");
+  command.add_option("--estimator", options->estimator, "estimate: logits (default), or trees (the paper's)");
+  command.add_option("--seed", options->seed, "estimate: of what is drawn at random (default: 1)");
   command.add_option("--json", options->json, "also write the result to this file");
   command.footer(
       "Without --latency, --accuracy, --contention and --export-accuracy: latencies and accuracies that are missing. "

@@ -148,9 +148,10 @@ Json subgraph_json(const zoo::Task& task, std::size_t variant, std::size_t stage
 Json processor_json(const soc::Processor& p) {
   Json backends = Json::array();
   for (const soc::Backend b : p.backends) backends.push_back(soc::to_string(b));
-  return {{"name", p.name},          {"device", p.device},
-          {"kind", p.kind},          {"memory_domain", p.memory_domain},
-          {"cores", p.cores.size()}, {"backends", std::move(backends)}};
+  const std::size_t cores = p.device == "CPU" ? p.cores.size() : 0;  // another device's are its driver's
+  return {{"name", p.name}, {"device", p.device},
+          {"kind", p.kind}, {"memory_domain", p.memory_domain},
+          {"cores", cores}, {"backends", std::move(backends)}};
 }
 
 }  // namespace

@@ -53,13 +53,16 @@ Result<double> quantity(JsonObject& parent, std::string_view key, const Allowed&
   return value;
 }
 
-std::string name_of(JsonObject& object, std::string_view key) {
+// `dots`: as in "GPU.0".
+std::string name_of(JsonObject& object, std::string_view key, bool dots = false) {
   std::string name = object.string(key);
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  const auto allowed = [&](char c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return letter || (c >= '0' && c <= '9') || c == '-' || c == '_' || (dots && c == '.');
   };
   if (name.empty() || !std::all_of(name.begin(), name.end(), allowed)) {
-    object.fail(key, fmt::format("'{}' is no name; letters, digits, - and _ are allowed", name));
+    object.fail(key,
+                fmt::format("'{}' is no name; letters, digits, {} are allowed", name, dots ? "-, _ and ." : "- and _"));
   }
   return name;
 }
@@ -202,7 +205,7 @@ Status parse_processor(const Json& json, const std::string& where, SocFile& file
   Processor processor;
   processor.name = name_of(object, "name");
   processor.runtime = "modelled";
-  processor.device = name_of(object, "device");
+  processor.device = name_of(object, "device", true);
   processor.kind = object.string("kind");
   processor.memory_domain = name_of(object, "memory_domain");
   const std::int64_t cores = object.integer("cores");

@@ -38,6 +38,21 @@ TEST(ProfileErrors, EstimateOfWhatIsMeasuredExhaustively) {
                         {"--mode", "--accuracy"});
 }
 
+TEST(ProfileErrors, EstimatesAreNotExported) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() / "mine.json";
+  expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--mode", "estimate", "--export-latency", path}), 2,
+                        {"--export-latency", "--mode exhaustive", "the mode is estimate"});
+}
+
+TEST(ProfileErrors, WhatOnlyEstimatesLookAt) {
+  for (const auto& [option, value] : {std::pair("--budget", "40"), std::pair("--confidence", "0.8"),
+                                      std::pair("--estimator", "trees"), std::pair("--seed", "2")}) {
+    expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--latency", option, value}), 2,
+                          {option, "--mode estimate", "the mode is exhaustive"});
+  }
+}
+
 TEST(ProfileErrors, NegativeThreads) {
   expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--threads", "-1"}), 2, {"--threads", "-1"});
 }

@@ -14,6 +14,7 @@
 #include "sparseloom/profile/stitched.h"
 #include "sparseloom/zoo/chain.h"
 #include "tests/errors/cli.h"
+#include "tests/support/tiny_ir_zoo.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -22,6 +23,7 @@ using sparseloom::testing::demo_zoo;
 using sparseloom::testing::MadeUpZoo;
 using sparseloom::testing::run_cli;
 using sparseloom::testing::TemporaryFolder;
+using sparseloom::testing::TinyIrZoo;
 using ::testing::HasSubstr;
 
 constexpr zoo::TaskId kFirst{0};
@@ -209,6 +211,18 @@ TEST(ProfileCommand, InterruptedItSaysHowToGoOn) {
   ASSERT_TRUE(WIFEXITED(state));
   EXPECT_EQ(WEXITSTATUS(state), 130);
   EXPECT_THAT(read_file(log).value(), HasSubstr("the same command goes on from there"));
+}
+
+TEST(ProfileCommand, ExportsLatenciesThatItMeasuresForThat) {
+  const TinyIrZoo made;
+  const TemporaryFolder cache;
+  const std::string exported = cache.path() / "mine.json";
+  const auto result =
+      run_cli({"profile", "--zoo", made.root(), "--accuracy", "--export-latency", exported}, cache.path());
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Json table = read_json(exported).value().at("tables").at(0);
+  EXPECT_EQ(table.at("zoo"), made.load().fingerprint);
+  EXPECT_FALSE(table.at("subgraphs").empty());
 }
 
 TEST(StitchCommand, PrintsAccuracyAndEveryPlacement) {

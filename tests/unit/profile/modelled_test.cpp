@@ -56,5 +56,21 @@ TEST(Modelled, ATableOfThisZooStandsForTheModel) {
   EXPECT_LT(median(0), Seconds(0.1));
 }
 
+TEST(SocFileOf, ReadsBackWithTheDevicesOfARealMachine) {
+  const ScriptedWorld world;
+  soc::Soc soc;
+  soc.name = "a machine";
+  soc.processors = {{"cpu0", "openvino", "CPU", {0, 1}, "host", "cpu x2"},
+                    {"gpu0", "openvino", "GPU.0", {0, 1}, "gpu0", "Arc"}};
+  Profile profile = empty_profile(world.zoo, soc);
+  profile.tasks[0].set_latency(zoo::VariantId(0), zoo::StageId(0), soc::ProcessorId(1), soc::Backend::kOpenVino,
+                               {.median = Seconds(1), .q1 = Seconds(1), .q3 = Seconds(1), .count = 9, .resident = {}});
+  const auto file = soc::parse_soc(soc_file_of(world.zoo, soc, profile).value(), "exported.json");
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  EXPECT_EQ(file->soc.processors[1].device, "GPU.0");
+  EXPECT_EQ(file->soc.processors[0].cores.size(), 2U);
+  EXPECT_TRUE(file->soc.processors[1].cores.empty()) << "those that drive it are the CPU's";
+}
+
 }  // namespace
 }  // namespace sparseloom::profile
