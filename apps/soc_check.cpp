@@ -24,11 +24,16 @@ struct Options {
   std::string json;
 };
 
-// This machine as a file would describe it, by the backend without sparse kernels: what those gain is no rate.
+// This machine's CPUs as a file would describe them, by the backend without sparse kernels: what those gain is no rate.
+// Rates of other devices cannot be measured here.
 Result<soc::SocFile> describe_host(const soc::Soc& host) {
   soc::SocFile file;
   constexpr std::array kDense{soc::Backend::kOpenVino};
-  SL_ASSIGN_OR_RETURN(file.soc, soc::confined(host, kDense));
+  SL_ASSIGN_OR_RETURN(file.soc, soc::confined(soc::cpus_of(host), kDense));
+  if (file.soc.processors.empty()) {
+    return error(Code::kFailedPrecondition, "soc check: {} has no CPU processor; only a CPU's rates can be measured",
+                 host.name);
+  }
   const soc::Pools pools = soc::find_pools(file.soc);
   for (std::size_t i = 0; i < file.soc.processors.size(); ++i) {
     const std::size_t first = pools.members[pools.of[i]].front().index();
@@ -76,10 +81,15 @@ Status check(const Options& options) {
   interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
                       make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
-  SL_ASSIGN_OR_RETURN(const profile::Profile measured, read_profile(*setup));
+  profile::EnsureOptions ensure;
+  ensure.compile_cache = setup->compile_cache;
+  ensure.require_accuracy = false;  // nothing is planned
+  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  SL_ASSIGN_OR_RETURN(const profile::Profile measured,
+                      profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
   SL_ASSIGN_OR_RETURN(const soc::SocFile file, describe_host(setup->soc));
   SL_ASSIGN_OR_RETURN(const profile::Profile modelled,
-                      profile::model_profile(setup->zoo, file, *setup->runtime, *setup->pieces));
+                      profile::model_latencies(setup->zoo, file, *setup->runtime, *setup->pieces));
   const soc::Rates& rates = *file.rates.front();
   fmt::print(
       "{}, backend openvino\nmeasured now, {}: {:.1f} GFLOP/s in fp32, {:.1f} GOP/s in int8, {:.1f} GB/s, {:.1f} us "
@@ -101,8 +111,12 @@ Status check(const Options& options) {
   const ModelFit overall = profile::fit_of(all);
   table.add(row_of("all", overall));
   rows.push_back(fit_json("all", overall));
-  fmt::print("{}Modelled: a roofline of these rates. Measured: medians of the profile, on each processor.\n",
+  fmt::print("{}Modelled: a roofline of these rates. Measured: medians of the profile, on each CPU processor.\n",
              table.text());
+  if (const std::size_t others = setup->soc.processors.size() - file.soc.processors.size(); others > 0) {
+    fmt::print("Not compared: {} other processor{}; only a CPU's rates can be measured.\n", others,
+               others == 1 ? "" : "s");
+  }
   if (options.json.empty()) return {};
   const Json document{{"machine", setup->soc.name}, {"backend", "openvino"}, {"rows", std::move(rows)}};
   return write_file(options.json, document.dump(2) + "\n");

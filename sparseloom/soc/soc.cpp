@@ -108,6 +108,12 @@ Result<Soc> confined(const Soc& soc, std::span<const Backend> backends) {
   return result;
 }
 
+Soc cpus_of(const Soc& soc) {
+  Soc result = soc;
+  std::erase_if(result.processors, [](const Processor& p) { return p.device != "CPU"; });
+  return result;
+}
+
 Pools find_pools(const Soc& soc) {
   const auto traits = [&](ProcessorId id) {
     const Processor& p = soc.processor(id);

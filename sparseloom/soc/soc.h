@@ -58,6 +58,10 @@ struct Soc {
 /// plans for it use no other. kInvalidArgument names a processor that none is left of.
 Result<Soc> confined(const Soc& soc, std::span<const Backend> backends);
 
+/// The same machine (and fingerprint) with its CPU processors alone, which may be none. What discover() finds has them
+/// first, so their ids stay.
+Soc cpus_of(const Soc& soc);
+
 /// Processors sorted into pools of interchangeable ones: same runtime, device, kind, number of cores, memory domain and
 /// backends.
 struct Pools {

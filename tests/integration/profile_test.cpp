@@ -225,6 +225,14 @@ TEST(ProfileCommand, ExportsLatenciesThatItMeasuresForThat) {
   EXPECT_FALSE(table.at("subgraphs").empty());
 }
 
+TEST(SocCheckCommand, NeedsNoAccuracies) {
+  const TinyIrZoo made;
+  const TemporaryFolder cache;
+  const auto result = run_cli({"soc", "check", "--zoo", made.root()}, cache.path());
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("on each CPU processor"));
+}
+
 TEST(StitchCommand, PrintsAccuracyAndEveryPlacement) {
   const TemporaryFolder cache;
   const std::string json = cache.path() / "stitch.json";

@@ -227,6 +227,9 @@ TEST(Discover, OnlyACpuOfOpenVinoRunsSparseLayers) {
   ASSERT_THAT(openvino.processors, SizeIs(2));
   EXPECT_THAT(openvino.processors[0].backends, ElementsAre(Backend::kOpenVino, Backend::kSparse));
   EXPECT_THAT(openvino.processors[1].backends, ElementsAre(Backend::kOpenVino));
+  const Soc cpus = cpus_of(openvino);
+  ASSERT_THAT(cpus.processors, SizeIs(1));
+  EXPECT_EQ(cpus.processors[0].name, "cpu0") << "other devices come behind, so that ids stay";
   const Soc scripted = discover(*backend::make_scripted_runtime(), options).value();
   EXPECT_THAT(scripted.processors[0].backends, ElementsAre(Backend::kScripted));
 }
