@@ -29,7 +29,7 @@ std::vector<std::string> summary_row(const eval::Summary& s) {
           fmt::format("{:.1f}", s.resident_bytes / 1024 / 1024)};
 }
 
-const std::vector<std::string> kTargetHeader{"target", "asked", "measured", "reached", "at most, by exact"};
+const std::vector<std::string> kTargetHeader{"target", "asked", "measured", "reached", "proven most"};
 
 std::vector<std::string> target_row(const eval::Target& t) {
   return {t.what, fmt::format("{}", t.asked), fmt::format("{:.3f}", t.measured), t.reached() ? "yes" : "NO",

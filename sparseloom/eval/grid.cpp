@@ -98,11 +98,16 @@ Result<Row> row_from_json(const Json& json, const std::string& where) {
 
 namespace {
 
-/// By the plan's certificate; none if it has none.
-std::optional<double> most_requests(const plan::Plan& plan) {
+bool certified(const plan::Plan& plan) { return plan.optimal || (plan.gap > 0 && plan.gap < 1); }
+
+/// By the certificate of its plan for the accuracy bounds alone; none if it makes plans without one.
+Result<std::optional<double>> most_requests(const System& system, const plan::SloConfig& slo) {
+  plan::SloConfig however_late = slo;
+  for (plan::Slo& one : however_late.slos) one.latency = Seconds(1e9);
+  SL_ASSIGN_OR_RETURN(const plan::Plan plan, system.plan(however_late, nullptr));
   const Seconds least = plan.bottleneck * (1 - plan.gap);
-  if ((!plan.optimal && plan.gap == 0) || least <= Seconds(0)) return std::nullopt;
-  return static_cast<double>(plan.tasks.size()) / least.count();
+  if (!certified(plan) || least <= Seconds(0)) return std::optional<double>();
+  return std::optional(static_cast<double>(plan.tasks.size()) / least.count());
 }
 
 }  // namespace
@@ -192,7 +197,11 @@ Result<std::vector<Row>> Grid::measure(Cell cell) {
       }
     }
     if (!goodputs.empty()) row.goodput_qps = goodputs[c];
-    row.most_qps = most_requests(plan);
+    if (certified(plan)) {
+      auto most = most_requests(in_.systems[c], slo);
+      if (!most.ok()) return most.status().with_context(cell.name() + ", " + row.system);
+      row.most_qps = *most;
+    }
     row.resident = plan::resident_bytes(in_.profile, plan);
     rows.push_back(std::move(row));
   }

@@ -34,9 +34,11 @@ struct Row {
   Cell cell;
   run::Rate violation_rate;
   run::Violations violations;
-  double throughput_qps = 0;        ///< saturated; requests of tasks whose variant keeps the accuracy bound
-  double completed_qps = 0;         ///< saturated; all requests
-  std::optional<double> most_qps;   ///< that a plan which keeps the SLOs as well can serve, by the profile, if proven
+  double throughput_qps = 0;  ///< saturated; requests of tasks whose variant keeps the accuracy bound
+  double completed_qps = 0;   ///< saturated; all requests
+  /// That no plan of the system's kind which keeps the accuracy bounds serves more of, late or not, by the profile;
+  /// none: the system proves nothing.
+  std::optional<double> most_qps;
   std::optional<Mean> goodput_qps;  ///< over seeds; none: not measured in this cell
   Bytes resident;                   ///< of the plan's subgraphs, as profiled
 };

@@ -103,9 +103,11 @@ std::vector<Target> targets(const std::vector<Row>& rows, const std::string& our
     };
     const auto add_throughput = [&](const std::string& what, double asked, double other) {
       add(what, asked, ratio(own.throughput_qps, other));
-      const auto exact = std::find_if(all.begin(), all.end(),
-                                      [&](const Summary& s) { return s.soc == own.soc && s.system == "exact"; });
-      if (exact != all.end() && exact->most_qps) result.back().limit = ratio(*exact->most_qps, other);
+      std::optional<double> most;
+      for (const Summary& s : all) {
+        if (s.soc == own.soc && s.most_qps) most = std::max(most.value_or(0), *s.most_qps);
+      }
+      if (most) result.back().limit = ratio(*most, other);
     };
     const auto violations = [](const Summary& s) { return std::optional(s.violation_rate); };
     const auto throughput = [](const Summary& s) { return std::optional(s.throughput_qps); };

@@ -32,7 +32,7 @@ struct Target {
   std::string what;  ///< "violations, 1 - sparseloom / sv-lo-np"
   double asked = 0;  ///< at least
   double measured = 0;
-  /// What `exact` proves that no plan which keeps the SLOs as well exceeds, by the profile; none: nothing is proven.
+  /// What the planners prove that no plan which keeps the accuracy bounds exceeds, by the profile; none: nothing is.
   std::optional<double> limit{};
   bool reached() const { return measured >= asked; }
 };
