@@ -1,5 +1,6 @@
 #include "sparseloom/run/replanner.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "sparseloom/plan/predict.h"
@@ -36,7 +37,7 @@ Result<std::shared_ptr<const plan::Plan>> Replanner::consider(const std::vector<
   SL_ASSIGN_OR_RETURN(plan::Plan plan, in_.planner.plan(problem));
   const double now = plan::predict_responses(problem, *active_).expected_violation_rate;
   const double then = plan::predict_responses(problem, plan).expected_violation_rate;
-  if (now - then < options_.worth) return none;
+  if (now - then < std::max(options_.worth, options_.worth_of_late * now)) return none;
   // What runs is compared with the quiet machine's profile, whatever it was planned with.
   for (plan::TaskPlan& task : plan.tasks) {
     for (std::size_t i = 0; i < task.estimates.size(); ++i) {

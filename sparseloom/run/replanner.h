@@ -28,6 +28,8 @@ struct ReplannerOptions {
   double threshold = 0.15;
   /// A new plan is worth switching to if it is expected to save at least this share of all requests from being late.
   double worth = 0.01;
+  /// And this share of those that would be late: predictions are no better than that.
+  double worth_of_late = 0.25;
 };
 
 /// Corrects the profile by what the engine measures, and plans anew when that puts SLOs at risk: online feedback. Holds
