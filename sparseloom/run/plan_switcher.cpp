@@ -33,31 +33,33 @@ PlanSwitcher::~PlanSwitcher() {
 }
 
 // Under mutex_. What came before is overtaken, whether it waits or is in hand.
-PlanSwitcher::Change PlanSwitcher::next_change(plan::SloConfig slo) {
+PlanSwitcher::Change PlanSwitcher::next_change(plan::SloConfig slo, Seconds asked) {
   if (waiting_) set_aside(*std::exchange(waiting_, std::nullopt));
   Change change;
   change.slo = std::move(slo);
-  change.asked = engine_.now();
+  change.asked = asked;
   change.due = last_switch_ ? std::max(change.asked, *last_switch_ + options_.least_dwell) : change.asked;
   change.number = ++changes_;
   return change;
 }
 
 void PlanSwitcher::change(plan::SloConfig slo) {
+  const Seconds asked = engine_.now();
   {
     const std::lock_guard lock(mutex_);
-    waiting_ = next_change(std::move(slo));
+    waiting_ = next_change(std::move(slo), asked);
   }
   changed_.notify_all();
 }
 
 // step() gets to see the change only if there is something left to do for it.
 void PlanSwitcher::change_here(plan::SloConfig slo) {
+  const Seconds asked = engine_.now();  // waiting for a plan that is being made is part of what it takes
   const std::lock_guard planning(planning_);
   Change change;
   {
     const std::lock_guard lock(mutex_);
-    change = next_change(std::move(slo));
+    change = next_change(std::move(slo), asked);
     changing_here_ = true;
   }
   Result<bool> done = false;

@@ -100,7 +100,7 @@ class PlanSwitcher {
 
   void loop();
   bool hot(const plan::Plan& plan) const;
-  Change next_change(plan::SloConfig slo);
+  Change next_change(plan::SloConfig slo, Seconds asked);
   bool overtaken(const Change& change) const;
   void set_aside(Change change);
   void record(const Change& change, Seconds now, Status status);
