@@ -73,7 +73,7 @@ zoo: build ## retrain and recompress the demo zoo from its data, then run every 
 	$(BIN) profile --accuracy --split both
 	$(BIN) profile --export-accuracy
 
-zoo-seed: ## build ResNet-101, BERT-Base, ViT-S and wav2vec2-Base, ten variants each, in a cache or in SEED_ZOO=DIR (hours on two cores, 8 GB)
+zoo-seed: ## build ResNet-101, BERT-Base, ViT-S and wav2vec2-Base, ten variants each, in a cache or in SEED_ZOO=DIR (one to two hours, 13 GB of disk)
 	tools/zoo/rebuild_seed.sh $(if $(SEED_ZOO),--out "$(SEED_ZOO)") $(ARGS)
 
 clean: ## remove everything that was built (installed packages stay)
