@@ -30,6 +30,7 @@ class Host final : public World, public Observer {
         contention_known_(input.contention != nullptr && input.contention->known()),
         meter_(input.pools.of.size()),
         running_(input.pools.of.size()),
+        busy_(input.pools.members.size()),
         random_(input.seed) {
     for (const plan::TaskPlan& task : in_.plan->tasks) {
       Task& made = tasks_.emplace_back(in_.pools.of.size());
@@ -72,9 +73,10 @@ class Host final : public World, public Observer {
 
   void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
            bool waited) override {
+    const std::size_t pool = in_.pools.of[dispatch.processor.index()];
     running_[dispatch.processor.index()].reset();
-    busy_ += end - start;
-    tasks_[request.task.index()].last_run[dispatch.stage.index()] = LastRun{end, busy_};
+    busy_[pool] += end - start;
+    tasks_[request.task.index()].last_run[dispatch.stage.index()] = LastRun{end, busy_until(pool, end)};
     meter_.ran(request, dispatch, start, end, waited);
     tasks_[request.task.index()].meter.ran(request, dispatch, start, end, waited);
     if (in_.observer != nullptr) in_.observer->ran(request, dispatch, start, end, waited);
@@ -96,7 +98,7 @@ class Host final : public World, public Observer {
   };
   struct LastRun {
     Seconds end{0};
-    Seconds busy{0};  // time that all processors together had run stages by then
+    Seconds busy{0};  // time that the pool's processors together had run stages by then
   };
   struct Task {
     explicit Task(std::size_t processors) : meter(processors) {}
@@ -120,16 +122,27 @@ class Host final : public World, public Observer {
                         in_.pools.of[neighbour->stage.processor.index()] == pool;
       if (same) turn = std::max(turn, neighbour->end - now);
     }
-    const Seconds time = turn + planned * slowdown + in_.contention->cold(stage, idle_since(task, dispatch.stage, now));
-    running_[dispatch.processor.index()] = Running{stage, now + time};
+    const Seconds idle = idle_since(task, dispatch.stage, pool, now);
+    const Seconds time = turn + planned * slowdown + in_.contention->cold(stage, idle);
+    running_[dispatch.processor.index()] = Running{stage, now, now + time};
     return time;
   }
 
-  // How long processors have had nothing to do since the stage ran last, on average over them.
-  Seconds idle_since(zoo::TaskId task, zoo::StageId stage, Seconds now) const {
+  // How long the processors of the stage's pool have had nothing to do since it ran last, on average over them.
+  Seconds idle_since(zoo::TaskId task, zoo::StageId stage, std::size_t pool, Seconds now) const {
     const auto& last = tasks_[task.index()].last_run[stage.index()];
     if (!last) return kForever;
-    return now - last->end - (busy_ - last->busy) / static_cast<double>(running_.size());
+    const auto members = static_cast<double>(in_.pools.members[pool].size());
+    return now - last->end - (busy_until(pool, now) - last->busy) / members;
+  }
+
+  // Time that the pool's processors together have run stages, those included that are at it.
+  Seconds busy_until(std::size_t pool, Seconds now) const {
+    Seconds busy = busy_[pool];
+    for (const soc::ProcessorId p : in_.pools.members[pool]) {
+      if (const auto& running = running_[p.index()]) busy += now - running->start;
+    }
+    return busy;
   }
 
   bool stopped() const { return in_.stop != nullptr && in_.stop->load(std::memory_order_relaxed); }
@@ -180,10 +193,10 @@ class Host final : public World, public Observer {
   std::vector<std::size_t> left_;  // by entry of the workload: requests of a closed loop still to send
   struct Running {
     profile::Contention::Stage stage;
-    Seconds end{0};
+    Seconds start{0}, end{0};
   };
   std::vector<std::optional<Running>> running_;  // by processor
-  Seconds busy_{0};
+  std::vector<Seconds> busy_;                    // by pool: what its processors have run to the end
   std::mt19937_64 random_;
   std::size_t sent_ = 0;
   Simulation* simulation_ = nullptr;

@@ -173,6 +173,30 @@ TEST(Rehearsal, AfterIdlingCachesAreCold) {
   EXPECT_EQ(r.order, "a@12 a@22 a@52") << "colds of 2 ms (never run before), none (busy till 12), 1.8 ms (18 ms idle)";
 }
 
+// The first stage of a takes a millisecond more for each that its pool has idled: 24 ms at first. Of the pool's
+// processors one has nothing to do from 30 ms on, the other, which b keeps at work from 22 ms, from 32 ms on.
+TEST(Rehearsal, APoolIdlesAsMuchAsItsProcessorsDoOnAverage) {
+  Rehearsed r({at(0, {0, 33}), at(1, {22})});
+  r.share_between_two_processors();
+  profile::Contention contention = r.nothing_slows();
+  for (std::size_t p : {0, 1}) {
+    contention.set_cold({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(p)}, {{from_ms(20), from_ms(20)}});
+  }
+  r.contention = &contention;
+  r.play();
+  EXPECT_EQ(r.order, "a@30 b@32 a@45") << "4 + 6 ms, and 2 for 3 ms of idling here and 1 there";
+}
+
+TEST(Rehearsal, ProcessorsOfOtherPoolsMayBeBusyOrNot) {
+  Rehearsed r({at(0, {0, 40}), at(1, {29})});
+  r.put_b_on_another_processor();
+  profile::Contention contention = r.nothing_slows();
+  contention.set_cold({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)}, {{from_ms(20), from_ms(20)}});
+  r.contention = &contention;
+  r.play();
+  EXPECT_EQ(r.order, "a@30 b@39 a@60") << "4 + 6 ms, and 10 for as many of idling";
+}
+
 TEST(Rehearsal, MembersOfAPoolTakeTurnsAtTheSameSubgraph) {
   Rehearsed r({at(0, {0, 1})});
   r.share_between_two_processors();
