@@ -1,6 +1,5 @@
 #include "sparseloom/plan/shared_planner.h"
 
-#include <array>
 #include <utility>
 
 #include "sparseloom/plan/baseline.h"
@@ -25,8 +24,11 @@ Result<std::vector<soc::ProcessorId>> cpu_processors(const soc::Soc& soc) {
 
 Result<Plan> SharedPlanner::plan(const Problem& given) const {
   SL_RETURN_IF_ERROR(check_slos(given));
-  // The sparse kernels run on one core: what is served by all of them is the runtime's own.
-  SL_ASSIGN_OR_RETURN(const soc::Soc runtime_only, soc::confined(given.soc, std::array{soc::Backend::kOpenVino}));
+  // The sparse kernels run on one core: what is served by all of them is the runtime's own, whatever others may use.
+  soc::Soc runtime_only = given.soc;
+  for (soc::Processor& p : runtime_only.processors) {
+    if (p.device == kCpu) p.backends = {soc::Backend::kOpenVino};
+  }
   const Problem problem{given.zoo, runtime_only, given.profile, given.slo, given.memory_budget, given.load};
   SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
   SL_ASSIGN_OR_RETURN(const std::vector<soc::ProcessorId> cpus, cpu_processors(problem.soc));

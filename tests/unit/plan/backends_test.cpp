@@ -64,6 +64,13 @@ TEST(Backends, SharedIsJudgedByTheOneThatServesIt) {
   EXPECT_THAT(plan.tasks[0].backends, Each(Backend::kOpenVino));
 }
 
+TEST(Backends, SharedIsServedByTheRuntimeWhateverTheOthersMayUse) {
+  World world = pruned_world(2);
+  world.soc = soc::confined(world.soc, std::array{Backend::kSparse}).value();
+  EXPECT_THAT(plan_of(world, "shared").tasks[0].backends, Each(Backend::kOpenVino));
+  EXPECT_THAT(plan_of(world).tasks[0].backends, Each(Backend::kSparse));
+}
+
 TEST(Backends, OfATieTheOneOfferedFirst) {
   World world = pruned_world(1);
   set_ms(world, 0, 1, 0, 0, 1.97, Backend::kSparse);  // 1.5 % faster
