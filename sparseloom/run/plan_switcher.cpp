@@ -38,9 +38,14 @@ PlanSwitcher::Change PlanSwitcher::next_change(plan::SloConfig slo, Seconds aske
   Change change;
   change.slo = std::move(slo);
   change.asked = asked;
-  change.due = last_switch_ ? std::max(change.asked, *last_switch_ + options_.least_dwell) : change.asked;
+  change.due = due_after_dwell(asked);
   change.number = ++changes_;
   return change;
+}
+
+// Under mutex_.
+Seconds PlanSwitcher::due_after_dwell(Seconds asked) const {
+  return last_switch_ ? std::max(asked, *last_switch_ + options_.least_dwell) : asked;
 }
 
 void PlanSwitcher::change(plan::SloConfig slo) {
@@ -54,19 +59,23 @@ void PlanSwitcher::change(plan::SloConfig slo) {
 
 // step() gets to see the change only if there is something left to do for it.
 void PlanSwitcher::change_here(plan::SloConfig slo) {
-  const Seconds asked = engine_.now();  // waiting for a plan that is being made is part of what it takes
-  const std::lock_guard planning(planning_);
+  const Seconds asked = engine_.now();
   Change change;
   {
     const std::lock_guard lock(mutex_);
     change = next_change(std::move(slo), asked);
-    changing_here_ = true;
+    ++changing_here_;
   }
-  Result<bool> done = false;
-  if (change.due <= engine_.now()) done = switch_to_resident(change);
+  const std::lock_guard planning(planning_);
   {
     const std::lock_guard lock(mutex_);
-    changing_here_ = false;
+    change.due = due_after_dwell(asked);  // a plan may have been made and switched to meanwhile
+  }
+  Result<bool> done = false;
+  if (!overtaken(change) && change.due <= engine_.now()) done = switch_to_resident(change);
+  {
+    const std::lock_guard lock(mutex_);
+    --changing_here_;
     if (!done.ok() || *done) {
       record(change, engine_.now(), done.status());
     } else if (change.number < changes_) {
@@ -85,7 +94,7 @@ std::optional<Seconds> PlanSwitcher::due() const {
 
 bool PlanSwitcher::busy() const {
   const std::lock_guard lock(mutex_);
-  return waiting_.has_value() || stepping_ || changing_here_;
+  return waiting_.has_value() || stepping_ || changing_here_ > 0;
 }
 
 bool PlanSwitcher::overtaken(const Change& change) const {

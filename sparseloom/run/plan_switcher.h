@@ -65,9 +65,9 @@ class PlanSwitcher {
 
   /// From now on plans are to keep these SLOs. Never blocks.
   void change(plan::SloConfig slo);
-  /// The same, and unless the dwell lasts, plans on the calling thread and switches to what is resident: the plan, or a
-  /// bridge to it. No other thread need wake up for that, nor end a load for an earlier change, which is overtaken.
-  /// What has to be loaded is left to step().
+  /// The same, and unless the dwell lasts or a later change comes first, plans on the calling thread (after whoever
+  /// plans already) and switches to what is resident: the plan, or a bridge to it. No other thread need wake up for
+  /// that, nor end a load for an earlier change, which is overtaken. What has to be loaded is left to step().
   void change_here(plan::SloConfig slo);
   /// When step() has something to do; nothing if no change waits.
   std::optional<Seconds> due() const;
@@ -101,6 +101,7 @@ class PlanSwitcher {
   void loop();
   bool hot(const plan::Plan& plan) const;
   Change next_change(plan::SloConfig slo, Seconds asked);
+  Seconds due_after_dwell(Seconds asked) const;
   bool overtaken(const Change& change) const;
   void set_aside(Change change);
   void record(const Change& change, Seconds now, Status status);
@@ -128,7 +129,7 @@ class PlanSwitcher {
   std::size_t unserved_ = 0;  // records from here on may still wait for their first completion
   std::optional<Seconds> last_switch_;
   bool stepping_ = false;
-  bool changing_here_ = false;
+  std::size_t changing_here_ = 0;  // threads in change_here()
   bool stopping_ = false;
   std::thread thread_;
 };

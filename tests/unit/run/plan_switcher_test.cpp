@@ -195,6 +195,25 @@ TEST_F(Switcher, WhatIsSwitchedToThereAndThenIsNotTakenByStepAsWell) {
   EXPECT_EQ(switcher_->records().size(), 1U);
 }
 
+// While step() plans for v0, v1 waits, v2 is asked for there and then, and after it v3.
+TEST_F(Switcher, WhatWaitsForAPlanIsOvertakenByALaterChange) {
+  serve(kTwoPlans);
+  std::thread here;
+  on_first_plan_ = [&] {
+    change("v1");
+    here = std::thread([&] { switcher_->change_here({"v2", {}}); });
+    while (switcher_->due()) std::this_thread::yield();  // until v2 has set v1 aside
+    change("v3");
+  };
+  change("v0");
+  ASSERT_TRUE(switcher_->step());
+  here.join();
+  ASSERT_TRUE(switcher_->step());
+  EXPECT_EQ(last().slo, "v3");
+  EXPECT_EQ(switcher_->records().size(), 2U);
+  EXPECT_EQ(plans_made_, 2) << "v0 and v3";
+}
+
 TEST_F(Switcher, TheDwellHoldsThereAndThenToo) {
   serve(kTwoPlans, {.least_dwell = Seconds(10)});
   switcher_->change_here({"v1", {}});
