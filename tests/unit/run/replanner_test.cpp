@@ -52,7 +52,9 @@ class ReplannerTest : public ::testing::Test {
     active_ = std::make_shared<const plan::Plan>(planner().plan(world_.problem()).value());
   }
   const plan::Planner& planner() const { return *plan::find_planner("sparseloom").value(); }
-  Replanner replanner() { return Replanner({world_.zoo, world_.soc, world_.profile, world_.slo, planner()}, active_); }
+  Replanner replanner(ReplannerOptions options = {}, const plan::Load* load = nullptr) {
+    return Replanner({world_.zoo, world_.soc, world_.profile, world_.slo, planner(), load}, active_, options);
+  }
   World world_;
   std::shared_ptr<const plan::Plan> active_;
 };
@@ -83,6 +85,24 @@ TEST_F(ReplannerTest, EstimatesStayThoseOfTheQuietMachine) {
 TEST_F(ReplannerTest, StaysWhenAllAreEquallySlowAndNothingIsBetter) {
   Replanner replanner = this->replanner();
   EXPECT_EQ(replanner.consider({3, 3}).value(), nullptr);
+}
+
+// On the first processor 4 ms have become 5.2, on the second 4.4 would be 5.05; the bound is 5.
+TEST_F(ReplannerTest, StaysWhereFewOfTheLateRequestsWouldBeSpared) {
+  const std::vector<double> slowdowns{1.3, 5.05 / 4.4};
+  Replanner any_gain = replanner({.worth_of_late = 0});
+  EXPECT_NE(any_gain.consider(slowdowns).value(), nullptr);
+  Replanner a_quarter = replanner();
+  EXPECT_EQ(a_quarter.consider(slowdowns).value(), nullptr);
+}
+
+// The second processor would take 4.4 ms, and 3 more if what idling costs were not in the slow-downs already.
+TEST_F(ReplannerTest, CountsColdCachesOnce) {
+  world_.profile.contention = profile::Contention(world_.zoo, world_.soc);
+  world_.profile.contention.set_cold({zoo::TaskId(0), zoo::StageId(0), kSecond}, {{from_ms(5), from_ms(3)}});
+  const plan::Load seldom{{{{from_ms(0), zoo::TaskId(0)}, {from_ms(30), zoo::TaskId(0)}}}};
+  Replanner replanner = this->replanner({}, &seldom);
+  EXPECT_NE(replanner.consider({3, 1}).value(), nullptr);
 }
 
 TEST(EngineDrift, EveryStageIsComparedWithItsEstimate) {
