@@ -44,7 +44,7 @@ struct EstimateEntry {
 };
 
 /// Raise whenever estimates are made otherwise than before: those of another version are refused.
-inline constexpr std::int64_t kEstimatorVersion = 1;
+inline constexpr std::int64_t kEstimatorVersion = 2;
 
 /// Measurements of one zoo on one machine, in one SQLite file (format_version 6; tables meta, latency, sparsity,
 /// accuracy, estimate, contention, scatter, cold; names as text, durations in seconds). Every batch is one transaction

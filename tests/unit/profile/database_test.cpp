@@ -167,7 +167,7 @@ TEST_F(DatabaseTest, EstimatesOfAnotherEstimatorAreRefusedUntilForgotten) {
   Profile profile = empty_profile(zoo_, soc_);
   const Status status = database.read(profile);
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-  EXPECT_THAT(status.message(), HasSubstr("estimator version 99, this release has 1"));
+  EXPECT_THAT(status.message(), HasSubstr(fmt::format("estimator version 99, this release has {}", kEstimatorVersion)));
   EXPECT_THAT(status.message(), HasSubstr("--mode estimate"));
   ASSERT_TRUE(database.forget_other_estimates().ok());
   EXPECT_TRUE(database.read(profile).ok());
