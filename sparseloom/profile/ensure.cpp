@@ -50,6 +50,7 @@ Result<Profile> ensure_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const b
   measuring.database = options.database;
   measuring.compile_cache = options.compile_cache;
   measuring.control = options.control;
+  measuring.use_shipped = options.require_accuracy;
   measuring.latency = !options.require_accuracy;  // first see that planning will be possible at all
   SL_ASSIGN_OR_RETURN(Measured measured, measure(zoo, soc, runtime, pieces, measuring));
   if (!options.require_accuracy) return std::move(measured.profile);

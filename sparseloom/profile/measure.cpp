@@ -52,7 +52,7 @@ class Measurement {
       TaskProfile& known = measured_.profile.tasks[t];
       TaskProfile unused(known.variants(), known.stages(), 0);
       const auto shipped = load_shipped(zoo_, zoo::TaskId(t), options_.use_shipped ? known : unused);
-      if (!shipped.ok() && options_.use_shipped) return shipped.status();
+      if (!shipped.ok() && (options_.use_shipped || !says_damaged(shipped.status()))) return shipped.status();
       measured_.shipped.push_back(shipped.ok() ? *shipped : Shipped::kDamaged);
     }
     return database_.read(measured_.profile);

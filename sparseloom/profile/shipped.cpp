@@ -136,6 +136,10 @@ Result<Shipped> load_shipped(const zoo::Zoo& zoo, zoo::TaskId id, TaskProfile& p
   return Shipped::kLoaded;
 }
 
+bool says_damaged(const Status& status) {
+  return status.code() == Code::kDataLoss || status.code() == Code::kMalformed || status.code() == Code::kNotFound;
+}
+
 Status check_originals(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
   const zoo::Task& task = zoo.task(id);
   for (std::size_t v = 0; v < task.variants.size(); ++v) {
@@ -172,9 +176,7 @@ Result<TaskProfile> of_old_table(const zoo::Zoo& zoo, zoo::TaskId id, const Task
   TaskProfile old(like.variants(), like.stages(), 0);
   const Status status = load_shipped(zoo, id, old).status();
   if (status.ok()) return old;
-  const bool damaged =
-      status.code() == Code::kDataLoss || status.code() == Code::kMalformed || status.code() == Code::kNotFound;
-  if (!damaged) return status;
+  if (!says_damaged(status)) return status;
   return TaskProfile(like.variants(), like.stages(), 0);
 }
 

@@ -17,6 +17,8 @@ enum class Shipped {
 /// Reads a task's table into `profile`. kDataLoss (hash, truncated), kMalformed (line named); kDamaged is never
 /// returned.
 Result<Shipped> load_shipped(const zoo::Zoo& zoo, zoo::TaskId task, TaskProfile& profile);
+/// Whether that error of load_shipped() means a table to be replaced, rather than a file that cannot be read just now.
+bool says_damaged(const Status& status);
 
 /// A variant's accuracy is measured twice: on the whole model when the zoo is built (variant.json) and on its pieces
 /// here. kDataLoss names the first whose two figures lie more than a point apart: then the pieces compute something
