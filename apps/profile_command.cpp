@@ -211,7 +211,7 @@ void print_cold(const Setup& setup, const profile::Contention& contention) {
 }
 
 // Of every task's stages beside those of every task on other processors: the mean slow-down.
-void print_contention(const Setup& setup, const profile::Contention& contention) {
+void print_slowdowns(const Setup& setup, const profile::Contention& contention) {
   std::vector<std::string> header{"slow-down beside"};
   for (const zoo::Task& task : setup.zoo.tasks) header.push_back(task.name);
   Table table(header);
@@ -224,6 +224,10 @@ void print_contention(const Setup& setup, const profile::Contention& contention)
   }
   fmt::print("\n{}a stage's time over its median beside the same neighbour: p50 {:.3f}, p95 {:.3f}, p99 {:.3f}\n",
              table.text(), contention.scatter(0.5), contention.scatter(0.95), contention.scatter(0.99));
+}
+
+void print_contention(const Setup& setup, const profile::Contention& contention) {
+  if (!contention.scatter().empty()) print_slowdowns(setup, contention);  // else there is one processor only
   print_cold(setup, contention);
 }
 
@@ -329,7 +333,7 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
   command.add_flag("--latency", options->latency, "measure missing latencies");
   command.add_flag("--contention", options->contention,
-                   "measure how stages on different processors slow each other down (docs/planning.md)");
+                   "measure what neighbours, idling and chance add to latencies in service (docs/planning.md)");
   command.add_flag("--accuracy", options->accuracy, "measure stitched accuracies, also where the zoo ships them");
   command.add_flag("--export-accuracy", options->export_accuracy,
                    "write measured accuracies into the zoo, as <task>/accuracy.csv");

@@ -156,11 +156,10 @@ Status run_workload(const RunOptions& options) {
   const Result<Predicted> predicted = predict(planned, records);
   if (predicted.ok()) {
     print_predicted(*predicted, report);
-    if (!planned.profile.contention.known()) {
+    if (!planned.profile.contention.cold_known()) {
       fmt::print(
           "Predicted of stages that follow each other without a pause; what neighbours, idling and chance add is "
-          "measured "
-          "by: sparseloom profile --contention\n");
+          "measured by: sparseloom profile --contention\n");
     }
   } else {
     fmt::print("Nothing predicted: {}\n", predicted.status().message());

@@ -163,6 +163,13 @@ Json rehearsals_json(const Setup& setup, const std::vector<std::string_view>& po
   return document;
 }
 
+std::string what_contention_adds(const profile::Contention& contention) {
+  std::vector<std::string> parts;
+  if (!contention.scatter().empty()) parts.emplace_back("scattered and slowed by its neighbours");
+  if (contention.cold_known()) parts.emplace_back("more after idling");
+  return parts.empty() ? "" : fmt::format(", {}, as measured", fmt::join(parts, ", "));
+}
+
 Status simulate_workload(const SimulateOptions& options) {
   SL_RETURN_IF_ERROR(check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(std::vector<std::string_view> policies, parse_policies(options.policies));
@@ -179,7 +186,7 @@ Status simulate_workload(const SimulateOptions& options) {
   }
   fmt::print("Rehearsing {}\n{}All times are predicted: every stage takes the profile's median{}\n", planned.title(),
              describe_missed(setup.zoo, *planned.plan, planned.slo.slos),
-             planned.profile.contention.known() ? ", scattered and slowed by its neighbours as measured" : "");
+             what_contention_adds(planned.profile.contention));
   print_results(policies, results);
   print_tasks(setup.zoo, policies, rehearsals);
   if (!options.json.empty()) {

@@ -17,8 +17,6 @@
 namespace sparseloom::profile {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::size_t kScatterPoints = 257;
 // How long processors idle between two runs of a stage; more than the last hardly makes a difference any more.
 constexpr std::array kIdle{from_ms(0), from_ms(1), from_ms(3), from_ms(10), from_ms(30), from_ms(100), from_ms(300)};
@@ -141,7 +139,7 @@ class ContentionMeasurement {
     std::vector<std::vector<std::vector<double>>> runs(count + 1, std::vector<std::vector<double>>(count));
     Status status;
     BusyNeighbour neighbour(other, stages_, soc_.processor(there).cores);
-    std::jthread([&] { status = time(lane, soc_.processor(here).cores, neighbour, runs); }).join();
+    std::jthread([&] { status = time_beside(lane, soc_.processor(here).cores, neighbour, runs); }).join();
     neighbour.idle();
     SL_RETURN_IF_ERROR(status);
     SL_RETURN_IF_ERROR(neighbour.failure());
@@ -158,8 +156,8 @@ class ContentionMeasurement {
     return {};
   }
 
-  Status time(Lane& lane, const std::vector<CpuIndex>& cores, BusyNeighbour& neighbour,
-              std::vector<std::vector<std::vector<double>>>& runs) {
+  Status time_beside(Lane& lane, const std::vector<CpuIndex>& cores, BusyNeighbour& neighbour,
+                     std::vector<std::vector<std::vector<double>>>& runs) {
     SL_RETURN_IF_ERROR(pin_this_thread(cores));
     std::vector<std::size_t> neighbours(runs.size()), order(stages_.size());
     for (std::size_t i = 0; i < neighbours.size(); ++i) neighbours[i] = i;
@@ -172,9 +170,8 @@ class ContentionMeasurement {
         n < stages_.size() ? neighbour.run(n) : neighbour.idle();
         std::shuffle(order.begin(), order.end(), random);
         for (const std::size_t i : order) {
-          const auto start = Clock::now();
-          SL_RETURN_IF_ERROR(lane.run(stages_[i]));
-          runs[n][i].push_back(Seconds(Clock::now() - start).count());
+          SL_ASSIGN_OR_RETURN(const Seconds run, time(lane, i));
+          runs[n][i].push_back(run.count());
         }
       }
     }
@@ -218,18 +215,29 @@ class ContentionMeasurement {
         std::shuffle(tasks.begin(), tasks.end(), random);
         for (const std::size_t t : tasks) {
           if (options_.control.stopped()) return {Code::kCancelled, "stopped"};
-          std::this_thread::sleep_for(kIdle[k] / static_cast<double>(tasks.size()));
+          sleep(kIdle[k] / static_cast<double>(tasks.size()));
           for (std::size_t i = 0; i < stages_.size(); ++i) {
             if (stages_[i].task.index() != t) continue;
-            const auto start = Clock::now();
-            SL_RETURN_IF_ERROR(lane.run(stages_[i]));
-            runs[i][k].push_back(Seconds(Clock::now() - start).count());
+            SL_ASSIGN_OR_RETURN(const Seconds run, time(lane, i));
+            runs[i][k].push_back(run.count());
           }
         }
       }
     }
     return {};
   }
+
+  // What one run of the stage takes.
+  Result<Seconds> time(Lane& lane, std::size_t stage) const {
+    const Seconds start = now();
+    SL_RETURN_IF_ERROR(lane.run(stages_[stage]));
+    return now() - start;
+  }
+
+  Seconds now() const {
+    return options_.clock ? options_.clock() : Seconds(std::chrono::steady_clock::now().time_since_epoch());
+  }
+  void sleep(Seconds time) const { options_.sleep ? options_.sleep(time) : std::this_thread::sleep_for(time); }
 
   // For all members of the pools.
   void keep(std::size_t a, std::size_t b, std::size_t stage, std::size_t neighbour, double slowdown) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/profile/profile.h"
@@ -13,6 +14,9 @@ struct ContentionOptions {
   int rounds = 15;                      ///< timed runs of every stage beside every neighbour
   std::filesystem::path compile_cache;  ///< empty: compiled blobs are not kept
   Control control;
+  /// The measuring thread's; empty: steady_clock and sleep_for.
+  std::function<Seconds()> clock{};
+  std::function<void(Seconds)> sleep{};
 };
 
 /// How much every stage is slowed by every stage of every task on a neighbouring processor, and how its run times

@@ -102,7 +102,7 @@ void Contention::set_slowdown(const Stage& stage, const Stage& neighbour, double
 }
 
 Seconds Contention::cold(const Stage& stage, Seconds idle) const {
-  if (cold_.empty()) return Seconds(0);
+  if (cold_.empty() || idle <= Seconds(0)) return Seconds(0);
   Cold before;
   for (const Cold& point : cold_points(stage)) {
     if (idle < point.idle) {
@@ -113,10 +113,11 @@ Seconds Contention::cold(const Stage& stage, Seconds idle) const {
   return before.extra;
 }
 
-bool Contention::known() const {
-  return !scatter_.empty() ||
-         std::any_of(cold_.begin(), cold_.end(), [](const auto& points) { return !points.empty(); });
+bool Contention::cold_known() const {
+  return std::any_of(cold_.begin(), cold_.end(), [](const auto& points) { return !points.empty(); });
 }
+
+bool Contention::known() const { return !scatter_.empty() || cold_known(); }
 
 double Contention::scatter(double u) const { return scatter_.empty() ? 1.0 : quantile(scatter_, u); }
 

@@ -110,7 +110,8 @@ class Contention {
   double mean_slowdown(zoo::TaskId task, zoo::TaskId neighbour) const;
   void set_slowdown(const Stage& stage, const Stage& neighbour, double slowdown);
 
-  /// What a stage takes more once processors have idled for so long since it ran last.
+  /// What a stage takes more once its processor, or those of its pool on average, have idled for so long since it ran
+  /// last.
   struct Cold {
     Seconds idle{0};
     Seconds extra{0};
@@ -122,8 +123,8 @@ class Contention {
   /// `points`: by idle time, ascending, above 0.
   void set_cold(const Stage& stage, std::vector<Cold> points) { cold_[index_of(stage)] = std::move(points); }
 
-  /// Whether anything was measured.
-  bool known() const;
+  bool cold_known() const;  ///< whether it was measured what idling costs
+  bool known() const;       ///< whether anything was measured
   /// Run time over its median, `u` in 0..1 being the share of runs that take less; 1 if that is not known.
   double scatter(double u) const;
   /// By that share, evenly spaced from 0 to 1, ascending.

@@ -1,14 +1,34 @@
 #include "sparseloom/profile/contention.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "scripted_world.h"
 
 namespace sparseloom::profile {
 namespace {
+
+using ::testing::DoubleNear, ::testing::Each, ::testing::ElementsAre, ::testing::Pointwise;
+
+/// Every stage takes a millisecond, and the first one after a pause as much more as the pause took.
+class MadeUpTime {
+ public:
+  Seconds now() {
+    running_ = !running_;
+    if (!running_) now_ += from_ms(1) + std::exchange(paused_, Seconds(0));
+    return now_;
+  }
+  void sleep(Seconds time) { paused_ = time; }
+
+ private:
+  bool running_ = false;  // between the two readings that a stage is timed by
+  Seconds now_{0}, paused_{0};
+};
 
 struct ContentionWorld : ScriptedWorld {
   explicit ContentionWorld(std::size_t processors) {
@@ -20,8 +40,13 @@ struct ContentionWorld : ScriptedWorld {
   }
   Result<Contention> measure(const std::atomic<bool>* stop = nullptr) {
     return measure_contention(zoo, soc, *runtime, pieces,
-                              {.rounds = 3, .compile_cache = {}, .control = {.on_progress = {}, .stop = stop}});
+                              {.rounds = 3,
+                               .compile_cache = {},
+                               .control = {.on_progress = {}, .stop = stop},
+                               .clock = [this] { return time.now(); },
+                               .sleep = [this](Seconds pause) { time.sleep(pause); }});
   }
+  MadeUpTime time;
 };
 
 Contention::Stage place(std::size_t i, std::size_t processor) {
@@ -54,17 +79,27 @@ TEST(MeasureContention, TimesEveryStageBesideEveryOther) {
   const auto contention = world.measure();
   ASSERT_TRUE(contention.ok()) << contention.status().message();
   ASSERT_FALSE(contention->scatter().empty()) << "nothing was kept, and all below holds of nothing";
-  EXPECT_GT(contention->slowdown(place(0, 0), place(1, 1)), 0);
+  EXPECT_DOUBLE_EQ(contention->slowdown(place(0, 0), place(1, 1)), 1);
   EXPECT_EQ(contention->slowdown(place(0, 0), place(1, 1)), contention->slowdown(place(0, 2), place(1, 0)))
       << "two members of a pool stand for all";
   EXPECT_EQ(contention->slowdown(place(0, 0), place(0, 1)), 1) << "one subgraph: its members take turns";
   EXPECT_EQ(contention->slowdown(place(0, 0), place(1, 0)), 1) << "one processor";
   EXPECT_EQ(contention->scatter(0.5), 1);
-  EXPECT_GE(contention->scatter(1), contention->scatter(0));
-  const auto& cold = contention->cold_points(place(0, 2));
-  ASSERT_FALSE(cold.empty());
-  EXPECT_GE(cold.front().extra, Seconds(0));
-  EXPECT_GE(cold.back().extra, cold.front().extra);
+  EXPECT_DOUBLE_EQ(contention->scatter(1), 1) << "made-up time does not scatter";
+}
+
+TEST(MeasureContention, TimesWhatIdlingAddsToEveryStage) {
+  const auto contention = ContentionWorld(3).measure();
+  ASSERT_TRUE(contention.ok()) << contention.status().message();
+  std::vector<double> idle, extra, later;
+  for (const auto& point : contention->cold_points(place(0, 2))) {
+    idle.push_back(to_ms(point.idle));
+    extra.push_back(to_ms(point.extra));
+  }
+  for (const auto& point : contention->cold_points(place(1, 2))) later.push_back(to_ms(point.extra));
+  EXPECT_THAT(idle, ElementsAre(1, 3, 10, 30, 100, 300));
+  EXPECT_THAT(extra, Pointwise(DoubleNear(1e-6), idle)) << "the first stage after the pause";
+  EXPECT_THAT(later, Each(DoubleNear(0, 1e-6)));
 }
 
 TEST(MeasureContention, AProcessorAloneHasNone) {
