@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <random>
@@ -55,6 +56,7 @@ struct ResponseModel::Scratch {
   std::vector<Request> requests;  ///< those that still have stages, in order of arrival
   std::vector<double> free_at;    ///< by processor
   std::vector<double> counted;    ///< by task: its requests that have finished
+  double weight = 1;              ///< of a request: for how many it stands
   Prediction sum;
 
   /// The processor that would run the request's next stage.
@@ -71,16 +73,16 @@ struct ResponseModel::Scratch {
   /// A request of a task finished after `ratio` times its latency bound.
   void count(std::size_t task, double ratio, bool accurate, double scatter) {
     const double late = accurate ? 1 / (1 + std::exp((1 - ratio) / scatter)) : 1;
-    sum.violation_rate += ratio > 1 + 1e-9 || !accurate ? 1 : 0;
-    sum.expected_violation_rate += late;
-    sum.expected_by_task[task] += late;
+    sum.violation_rate += ratio > 1 + 1e-9 || !accurate ? weight : 0;
+    sum.expected_violation_rate += weight * late;
+    sum.expected_by_task[task] += weight * late;
     sum.worst_ratio = std::max(sum.worst_ratio, ratio);
-    sum.mean_ratio += ratio;
-    ++counted[task];
+    sum.mean_ratio += weight * ratio;
+    counted[task] += weight;
   }
 };
 
-ResponseModel::ResponseModel(const std::vector<Slo>& slos, soc::Pools pools, std::vector<ArrivalSequence> arrivals,
+ResponseModel::ResponseModel(const std::vector<Slo>& slos, soc::Pools pools, ExpectedArrivals arrivals,
                              const PredictOptions& options)
     : pools_(std::move(pools)), options_(options), arrivals_(std::move(arrivals)) {
   for (const Slo& slo : slos) bounds_.push_back(slo.latency.count());
@@ -90,7 +92,11 @@ Prediction ResponseModel::predict(const std::vector<const Stages*>& tasks) const
   Scratch scratch;
   scratch.sum.expected_by_task.assign(tasks.size(), 0.0);
   scratch.counted.assign(tasks.size(), 0.0);
-  for (const ArrivalSequence& sequence : arrivals_) play(sequence, tasks, scratch);
+  for (const ArrivalSequence& sequence : arrivals_.together) play(sequence, tasks, scratch);
+  for (std::size_t t = 0; t < arrivals_.alone.size(); ++t) {
+    scratch.weight = arrivals_.alone[t];
+    if (scratch.weight > 0) play({{Seconds(0), zoo::TaskId(t)}}, tasks, scratch);
+  }
   const double requests = std::accumulate(scratch.counted.begin(), scratch.counted.end(), 0.0);
   if (requests == 0) return scratch.sum;
   scratch.sum.violation_rate /= requests;
@@ -141,24 +147,69 @@ void ResponseModel::play(const ArrivalSequence& arrivals, const std::vector<cons
   }
 }
 
-std::vector<ArrivalSequence> arrivals_of(const Problem& problem) {
-  if (problem.load != nullptr) return problem.load->samples;
-  return episodes(problem.slo.slos, std::max<std::size_t>(problem.soc.processors.size(), 1));
+namespace {
+
+/// Of a load: enough for one request in a hundred to show, few enough to be played for thousands of plans.
+constexpr std::size_t kMostTogether = 300, kMostInARow = 75;
+/// Requests that are as many of the largest latency bound apart do not meet.
+constexpr double kApart = 4;
+
+ExpectedArrivals arrivals_of(const Load& load, const std::vector<Slo>& slos) {
+  Seconds apart{0};
+  for (const Slo& slo : slos) apart = std::max(apart, kApart * slo.latency);
+  ExpectedArrivals expected{.alone = std::vector<double>(slos.size())};
+  std::size_t together = 0;
+  for (const ArrivalSequence& sample : load.samples) {
+    for (auto first = sample.begin(); first != sample.end() && together < kMostTogether;) {
+      auto next = std::next(first);
+      const auto most = [&] { return std::min(kMostInARow, kMostTogether - together); };
+      while (next != sample.end() && next->at - std::prev(next)->at < apart &&
+             static_cast<std::size_t>(next - first) < most()) {
+        ++next;
+      }
+      if (next - first == 1) {
+        ++expected.alone[first->task.index()];
+      } else {
+        expected.together.emplace_back(first, next);
+        together += expected.together.back().size();
+      }
+      first = next;
+    }
+  }
+  return expected;
 }
 
-std::vector<Seconds> idle_between(const Problem& problem, const std::vector<Seconds>& busy) {
-  std::vector<Seconds> idle(busy.size());
+}  // namespace
+
+PredictOptions margins_of(const Problem& problem) {
+  if (!problem.soc.modelled) return {.slowdown = 1.05};
+  if (problem.load != nullptr) return {};
+  return {.scatter = 0.005};
+}
+
+ExpectedArrivals arrivals_of(const Problem& problem) {
+  if (problem.load != nullptr) return arrivals_of(*problem.load, problem.slo.slos);
+  return {.together = episodes(problem.slo.slos, std::max<std::size_t>(problem.soc.processors.size(), 1))};
+}
+
+TimesByPool idle_between(const Problem& problem, const soc::Pools& pools, const TimesByPool& busy) {
+  TimesByPool idle(busy.size(), std::vector<Seconds>(pools.members.size()));
   if (problem.load == nullptr) return idle;
   std::vector<double> requests(busy.size());
-  Seconds all{0}, used{0};
+  Seconds all{0};
   for (const ArrivalSequence& sample : problem.load->samples) {
-    for (const TimedArrival& arrival : sample) {
-      ++requests[arrival.task.index()];
-      used += busy[arrival.task.index()] / static_cast<double>(problem.soc.processors.size());
-    }
+    for (const TimedArrival& arrival : sample) ++requests[arrival.task.index()];
     if (!sample.empty()) all += sample.back().at;
   }
-  for (std::size_t t = 0; t < idle.size(); ++t) idle[t] = std::max(all - used, Seconds(0)) / std::max(requests[t], 1.0);
+  for (std::size_t p = 0; p < pools.members.size(); ++p) {
+    Seconds used{0};
+    for (std::size_t t = 0; t < busy.size(); ++t) {
+      used += requests[t] * busy[t][p] / static_cast<double>(pools.members[p].size());
+    }
+    for (std::size_t t = 0; t < busy.size(); ++t) {
+      idle[t][p] = std::max(all - used, Seconds(0)) / std::max(requests[t], 1.0);
+    }
+  }
   return idle;
 }
 
@@ -170,16 +221,17 @@ double seconds_of(const Problem& problem, zoo::TaskId task, const TaskPlan& plan
   return (stage_time(problem, task, plan, stage) + cold).count();
 }
 
-/// By stage and processor: what the stage takes there if only it were moved there.
-std::vector<std::vector<double>> seconds_on_processors(const Problem& problem, zoo::TaskId task, const TaskPlan& plan,
-                                                       Seconds idle) {
+/// By stage and processor: what the stage takes there if only it were moved there. `idle`: by pool.
+std::vector<std::vector<double>> seconds_on_processors(const Problem& problem, const soc::Pools& pools,
+                                                       zoo::TaskId task, const TaskPlan& plan,
+                                                       const std::vector<Seconds>& idle) {
   std::vector<std::vector<double>> seconds(plan.sigma.size());
-  const soc::Pools pools = soc::find_pools(problem.soc);
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
+    const std::size_t pool = pools.of[plan.placement[i].index()];
     for (std::size_t p = 0; p < problem.soc.processors.size(); ++p) {
       TaskPlan moved = plan;
-      if (pools.of[p] == pools.of[plan.placement[i].index()]) moved.placement[i] = soc::ProcessorId(p);
-      seconds[i].push_back(seconds_of(problem, task, moved, zoo::StageId(i), idle));
+      if (pools.of[p] == pool) moved.placement[i] = soc::ProcessorId(p);
+      seconds[i].push_back(seconds_of(problem, task, moved, zoo::StageId(i), idle[pool]));
     }
   }
   return seconds;
@@ -191,22 +243,29 @@ Prediction predict_responses(const Problem& problem, const Plan& plan, const Pre
   const std::vector<TaskPlan>& tasks = plan.tasks;
   std::vector<ResponseModel::Stages> stages(tasks.size());
   std::vector<const ResponseModel::Stages*> pointers;
-  std::vector<Seconds> busy;
-  for (std::size_t t = 0; t < tasks.size(); ++t) busy.push_back(plan_latency(problem, zoo::TaskId(t), tasks[t]));
-  const std::vector<Seconds> idle = idle_between(problem, busy);
+  const soc::Pools pools = soc::find_pools(problem.soc);
+  TimesByPool busy(tasks.size(), std::vector<Seconds>(pools.members.size()));
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
-      stages[t].seconds.push_back(seconds_of(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i), idle[t]));
+      busy[t][pools.of[tasks[t].placement[i].index()]] +=
+          stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i));
+    }
+  }
+  const TimesByPool idle = idle_between(problem, pools, busy);
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
+      const Seconds before = idle[t][pools.of[tasks[t].placement[i].index()]];
+      stages[t].seconds.push_back(seconds_of(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i), before));
     }
     stages[t].processor = tasks[t].placement;
     if (tasks[t].late_binding) {
-      stages[t].on_processor = seconds_on_processors(problem, zoo::TaskId(t), tasks[t], idle[t]);
+      stages[t].on_processor = seconds_on_processors(problem, pools, zoo::TaskId(t), tasks[t], idle[t]);
     }
     stages[t].late_binding = tasks[t].late_binding;
     stages[t].accurate = tasks[t].meets_accuracy;
     pointers.push_back(&stages[t]);
   }
-  return ResponseModel(problem.slo.slos, soc::find_pools(problem.soc), arrivals_of(problem), options).predict(pointers);
+  return ResponseModel(problem.slo.slos, pools, arrivals_of(problem), options).predict(pointers);
 }
 
 }  // namespace sparseloom::plan

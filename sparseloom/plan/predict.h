@@ -37,13 +37,18 @@ struct Prediction {
   double mean_ratio = 0;
 };
 
+/// What a plan is judged by.
+struct ExpectedArrivals {
+  std::vector<ArrivalSequence> together{};  ///< each is played from idle, in order of time
+  std::vector<double> alone{};              ///< by task: how many meet no other, beside those; may be empty
+};
+
 /// Plays arrivals by list scheduling: a processor runs one stage at a time, of the ready ones the one with the earliest
 /// deadline (ties: earlier arrival), never preempted in one; with late binding it may be any of the placed one's pool,
 /// and the one that is free first runs it. Reusable for many plans of one problem; const methods are thread-safe.
 class ResponseModel {
  public:
-  /// `arrivals`: each sequence is played from idle, in order of time.
-  ResponseModel(const std::vector<Slo>& slos, soc::Pools pools, std::vector<ArrivalSequence> arrivals,
+  ResponseModel(const std::vector<Slo>& slos, soc::Pools pools, ExpectedArrivals arrivals,
                 const PredictOptions& options = {});
 
   /// One task's stages, as the model plays them: seconds and processor per stage.
@@ -65,15 +70,25 @@ class ResponseModel {
   std::vector<double> bounds_;
   soc::Pools pools_;
   PredictOptions options_;
-  std::vector<ArrivalSequence> arrivals_;
+  ExpectedArrivals arrivals_;
 };
 
-/// What the problem's planner has to expect: its load's arrivals, or episodes.
-std::vector<ArrivalSequence> arrivals_of(const Problem& problem);
+/// What the problem's planner has to expect: episodes, or its load. Of a load as many arrivals as can be played for
+/// thousands of plans, of those that may meet others: if few do, much of it is looked at until there are enough. Two
+/// meet if they are less than four times the largest latency bound apart.
+ExpectedArrivals arrivals_of(const Problem& problem);
 
-/// By task: how long processors have nothing to do between two requests of it, on average over them, if a request
-/// occupies them for `busy`. Zero without a load: an episode's requests follow each other.
-std::vector<Seconds> idle_between(const Problem& problem, const std::vector<Seconds>& busy);
+/// Times by task and pool.
+using TimesByPool = std::vector<std::vector<Seconds>>;
+
+/// What plans have to allow for. On a real machine stages take 5 % more than profiled, because processors that work at
+/// the same time share memory, and response times scatter. A modelled one does what its model says; but of a load only
+/// some arrivals are looked at, so that slack is worth something there too.
+PredictOptions margins_of(const Problem& problem);
+
+/// How long the pool's processors have nothing to do between two requests of the task, on average over them, if a
+/// request occupies them for `busy`. Zero without a load: an episode's requests follow each other.
+TimesByPool idle_between(const Problem& problem, const soc::Pools& pools, const TimesByPool& busy);
 
 /// Prediction for a whole plan, of arrivals_of(problem); under a load, with caches that are cold after idling.
 Prediction predict_responses(const Problem& problem, const Plan& plan, const PredictOptions& options = {});

@@ -1,7 +1,6 @@
 #include "sparseloom/plan/response_search.h"
 
 #include <algorithm>
-#include <numeric>
 #include <random>
 #include <utility>
 
@@ -15,12 +14,13 @@ namespace {
 constexpr std::size_t kTriedPerPlacement = 3;
 constexpr std::size_t kRandomStarts = 8;
 
-/// `idle`: that processors have behind them when the task's stages run.
+/// `idle`: by pool, that its processors have behind them when the task's stages run.
 ResponseModel::Stages stages_of(const profile::Contention& contention, const Costs& costs, std::size_t task,
-                                const StitchedOption& option, bool accurate, Seconds idle) {
+                                const StitchedOption& option, bool accurate, const std::vector<Seconds>& idle) {
   ResponseModel::Stages stages;
   for (std::size_t i = 0; i < option.sigma.size(); ++i) {
-    const Seconds cold = contention.cold({zoo::TaskId(task), zoo::StageId(i), option.placement[i]}, idle);
+    const Seconds before = idle[costs.pools.of[option.placement[i].index()]];
+    const Seconds cold = contention.cold({zoo::TaskId(task), zoo::StageId(i), option.placement[i]}, before);
     stages.seconds.push_back(costs.stage(task, option, i) + cold.count());
   }
   stages.processor = option.placement;
@@ -30,13 +30,15 @@ ResponseModel::Stages stages_of(const profile::Contention& contention, const Cos
 }
 
 /// What a request of each task takes by its first option.
-std::vector<Seconds> first_options(const Costs& costs, const std::vector<TaskOptions>& tasks) {
-  std::vector<Seconds> seconds;
+TimesByPool first_options(const Costs& costs, const std::vector<TaskOptions>& tasks) {
+  TimesByPool times(tasks.size(), std::vector<Seconds>(costs.pools.members.size()));
   for (std::size_t t = 0; t < tasks.size(); ++t) {
-    const auto stages = stages_of({}, costs, t, tasks[t].at(0), true, Seconds(0)).seconds;
-    seconds.emplace_back(std::accumulate(stages.begin(), stages.end(), 0.0));
+    const StitchedOption& first = tasks[t].at(0);
+    for (std::size_t i = 0; i < first.sigma.size(); ++i) {
+      times[t][costs.pools.of[first.placement[i].index()]] += Seconds(costs.stage(t, first, i));
+    }
   }
-  return seconds;
+  return times;
 }
 
 bool placed_alike(const StitchedOption& a, const StitchedOption& b) {
@@ -56,7 +58,7 @@ ResponseSearch::ResponseSearch(const Problem& problem, const Costs& costs, const
       stages_(tasks.size()),
       tried_(tasks.size()),
       fastest_(tasks.size()) {
-  const std::vector<Seconds> idle = idle_between(problem, first_options(costs, tasks));
+  const TimesByPool idle = idle_between(problem, costs.pools, first_options(costs, tasks));
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     const TaskOptions& options = tasks[t];
     std::size_t rank = 0;  // within its placement; options of one placement stand together, the fastest first

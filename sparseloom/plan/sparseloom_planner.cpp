@@ -34,7 +34,8 @@ Result<Plan> SparseloomPlanner::plan(const Problem& problem) const {
   SL_ASSIGN_OR_RETURN(const BottleneckResult least, least_bottleneck(costs.pools, tasks, problem.memory_budget));
   Choice choice = least.choice;
   if (responses && !tasks.empty()) {
-    choice = ResponseSearch(problem, costs, tasks, options_.predict, options_.max_predictions)
+    const PredictOptions margins = options_.predict.value_or(margins_of(problem));
+    choice = ResponseSearch(problem, costs, tasks, margins, options_.max_predictions)
                  .run(least.choice, problem.load == nullptr ? options_.tie : options_.tie_under_load);
   }
   Bytes unused = problem.memory_budget.value_or(Bytes{std::numeric_limits<std::uint64_t>::max()});

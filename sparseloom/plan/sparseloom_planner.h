@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/plan/predict.h"
 
@@ -13,8 +15,7 @@ struct SparseloomOptions {
   Objective objective = Objective::kResponses;
   /// A task may be left to pools of interchangeable processors (TaskPlan::late_binding). False: all stages are bound.
   bool late_binding = true;
-  /// Stages are planned 5 % slower than profiled: processors that work at the same time share memory.
-  PredictOptions predict{.slowdown = 1.05};
+  std::optional<PredictOptions> predict{};  ///< none: margins_of() the problem
   /// Plans whose expected violation rates differ by no more are ties; of those for a load, where one in a hundred
   /// counts.
   double tie = 0.005;

@@ -5,8 +5,8 @@
 namespace sparseloom::sched {
 namespace {
 
-// Of a load: enough for one request in a hundred to show, few enough to be played for thousands of plans.
-constexpr std::size_t kDraws = 4, kRequestsPerDraw = 75;
+// Of a load: enough for many of them to meet, even where few do.
+constexpr std::size_t kDraws = 4, kRequestsPerDraw = 2500;
 
 }  // namespace
 

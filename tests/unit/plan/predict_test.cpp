@@ -19,7 +19,7 @@ soc::Pools unlike(std::size_t processors) { return soc::find_pools(testing::rand
 soc::Pools alike(std::size_t processors) { return soc::find_pools(testing::world_of(processors).soc); }
 
 ResponseModel on_episodes(const std::vector<Slo>& slos, const soc::Pools& pools, const PredictOptions& options = {}) {
-  return {slos, pools, episodes(slos, pools.of.size()), options};
+  return {slos, pools, {.together = episodes(slos, pools.of.size())}, options};
 }
 
 TEST(Predict, ARequestAloneTakesItsLatency) {
@@ -116,11 +116,52 @@ TEST(Predict, ALoadIsPlayedAsItComesTaskByTask) {
   const Stages b = whole(1, 0);
   const ArrivalSequence arrivals{
       {from_ms(0), zoo::TaskId(0)}, {from_ms(1), zoo::TaskId(0)}, {from_ms(9), zoo::TaskId(1)}};
-  const Prediction p = ResponseModel({bound_ms(4), bound_ms(4)}, unlike(1), {arrivals}).predict({&a, &b});
+  const Prediction p = ResponseModel({bound_ms(4), bound_ms(4)}, unlike(1), {.together = {arrivals}}).predict({&a, &b});
   EXPECT_NEAR(p.violation_rate, 1.0 / 3, 1e-12);
   EXPECT_NEAR(p.worst_ratio, 1.25, 1e-12);
   EXPECT_NEAR(p.expected_by_task[0], 0.5, 0.01);
   EXPECT_LT(p.expected_by_task[1], 0.001);
+}
+
+// Bounds of 4 ms: requests more than 16 ms apart do not meet.
+TEST(Predict, RequestsThatMeetNoOtherArePlayedOnce) {
+  testing::World world = testing::world_of(1);
+  for (const char* name : {"a", "b"}) testing::add_task(world, name, 1, {{"dense", 3, 0.9}}, {0.9, from_ms(4)});
+  const zoo::TaskId a(0), b(1);
+  const Load load{{{{from_ms(0), a}, {from_ms(100), a}, {from_ms(101), b}, {from_ms(200), b}, {from_ms(217), b}}}};
+  Problem problem = world.problem();
+  problem.load = &load;
+
+  const ExpectedArrivals expected = arrivals_of(problem);
+  ASSERT_EQ(expected.together.size(), 1U);
+  EXPECT_EQ(expected.together[0].size(), 2U);
+  EXPECT_EQ(expected.together[0][1].at, from_ms(101));
+  EXPECT_EQ(expected.alone, (std::vector<double>{1, 2}));
+
+  const Stages whole_task = whole(3, 0);
+  const Prediction p = ResponseModel(world.slo.slos, unlike(1), expected).predict({&whole_task, &whole_task});
+  EXPECT_DOUBLE_EQ(p.violation_rate, 1.0 / 5) << "b at 101 ms has to wait until 103";
+  EXPECT_NEAR(p.expected_by_task[1], 1.0 / 3, 0.02);
+}
+
+TEST(Predict, OfADenseLoadASampleIsPlayed) {
+  testing::World world = testing::world_of(1);
+  testing::add_task(world, "a", 1, {{"dense", 3, 0.9}}, {0.9, from_ms(4)});
+  Load load{{{}}};
+  for (int k = 0; k < 1000; ++k) load.samples[0].push_back({from_ms(k), zoo::TaskId(0)});
+  Problem problem = world.problem();
+  problem.load = &load;
+  std::size_t played = 0;
+  for (const ArrivalSequence& sequence : arrivals_of(problem).together) played += sequence.size();
+  EXPECT_EQ(played, 300U);
+}
+
+TEST(Predict, AModelledMachineDoesWhatItsModelSays) {
+  testing::World world = testing::world_of(1);
+  EXPECT_EQ(margins_of(world.problem()).slowdown, 1.05);
+  world.soc.modelled = true;
+  EXPECT_EQ(margins_of(world.problem()).slowdown, 1);
+  EXPECT_LT(margins_of(world.problem()).scatter, PredictOptions().scatter);
 }
 
 TEST(Predict, WithoutRequestsNothingIsLate) {
