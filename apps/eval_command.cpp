@@ -30,6 +30,8 @@ constexpr std::string_view kSharing = "shared";
 constexpr std::string_view kBound = "sparseloom-bound";
 // Of one probe for goodput on a virtual clock.
 constexpr std::size_t kSimulatedRequests = 2000;
+// From the highest rate to the lowest that is tried there, which takes no longer than others.
+constexpr double kSimulatedRange = 4096;
 
 struct EvalOptions {
   std::string zoo;
@@ -266,45 +268,51 @@ Status try_estimators(const Machines& machines, bool each, eval::Journal& journa
 std::string settings_of(const EvalOptions& options) {
   return fmt::format(
       "Cells: {}; every order of the tasks {} times; saturation {} s per plan; goodput from {} seeds, {} requests a "
-      "probe; policy {}.",
+      "probe, {:g} % of which keep both bounds; policy {}.",
       options.cells, options.grid.repeats, options.saturated_s, options.grid.goodput_seeds,
-      options.grid.goodput.requests, options.policy);
+      options.grid.goodput.requests, 100 * options.grid.goodput.kept, options.policy);
 }
 
-Json inputs_of(const EvalOptions& options, const Machines& machines, const std::vector<NamedPlanner>& planners) {
+Result<Json> inputs_of(const EvalOptions& options, const Machines& machines,
+                       const std::vector<NamedPlanner>& planners) {
   Json names = Json::array(), fingerprints = Json::array(), profiles = Json::object();
   for (const NamedPlanner& planner : planners) names.push_back(planner.name);
   for (const auto& machine : machines) {
     fingerprints.push_back(machine->setup->soc.fingerprint);
     profiles[machine->setup->soc.name] = eval::profile_digest(machine->profile);  // bounds are made from it
   }
-  return {{"program", kVersion},
-          {"zoo", machines.front()->setup->zoo.fingerprint},
-          {"socs", std::move(fingerprints)},
-          {"profiles", std::move(profiles)},
-          {"systems", std::move(names)},
-          {"settings", settings_of(options)}};
+  // Between releases the version does not change, but what is measured may.
+  SL_ASSIGN_OR_RETURN(const std::string build, sha256_file("/proc/self/exe"));
+  return Json{{"program", fmt::format("{} ({})", kVersion, build.substr(0, 12))},
+              {"zoo", machines.front()->setup->zoo.fingerprint},
+              {"socs", std::move(fingerprints)},
+              {"profiles", std::move(profiles)},
+              {"systems", std::move(names)},
+              {"settings", settings_of(options)}};
 }
 
-// How far the cells are and how long the rest will take at the pace so far.
+// How far a run is and how long the rest will take at the pace so far.
 class Clock {
  public:
-  explicit Clock(std::size_t total) : total_(total), line_(progress_line()) {}
-  void done(std::size_t cells, bool played) {
-    played_ += played ? 1 : 0;
+  Clock() : line_(progress_line()) {}
+  void expect(std::size_t steps) { total_ += steps; }
+  void skip(std::size_t steps) { done_ += steps; }
+  void step() {
+    ++done_;
+    ++played_;
     const Seconds elapsed = std::chrono::steady_clock::now() - start_;
-    const double pace = played_ == 0 ? 0 : elapsed.count() / static_cast<double>(played_);
+    const double pace = elapsed.count() / static_cast<double>(played_);
     line_({.what = "eval",
-           .done = cells,
+           .done = done_,
            .total = total_,
            .elapsed = elapsed,
            .per_second = 0,
-           .unit = "cells",
-           .left = Seconds(pace * static_cast<double>(total_ - cells))});
+           .unit = "steps",
+           .left = Seconds(pace * static_cast<double>(total_ - done_))});
   }
 
  private:
-  std::size_t total_, played_ = 0;
+  std::size_t total_ = 0, done_ = 0, played_ = 0;
   profile::OnProgress line_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
@@ -346,30 +354,35 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
 // Every cell on every machine that the journal lacks. False: stopped before the last.
 Result<bool> play_cells(const EvalOptions& options, const std::vector<eval::Cell>& cells, const Machines& machines,
                         const std::vector<NamedPlanner>& planners, eval::Journal& journal) {
-  Clock clock(cells.size() * machines.size());
-  std::size_t done = 0;
+  Clock clock;
+  std::vector<eval::Grid> grids;
   for (const auto& m : machines) {
     const soc::Soc& soc = m->setup->soc;
     eval::GridOptions grid_options = options.grid;
     if (soc.modelled) {  // simulated requests are cheap
       grid_options.goodput.requests = std::max<std::size_t>(grid_options.goodput.requests, kSimulatedRequests);
+      grid_options.goodput.range = kSimulatedRange;
       grid_options.goodput_everywhere = options.grid.goodput_seeds > 0;
     }
-    eval::Grid grid({.soc = soc.name,
-                     .modelled = soc.modelled,
-                     .host = *m->host,
-                     .systems = systems_on(*m, planners),
-                     .ranges = m->ranges,
-                     .profile = m->profile,
-                     .options = grid_options});
+    grids.emplace_back(eval::GridInput{.soc = soc.name,
+                                       .modelled = soc.modelled,
+                                       .host = *m->host,
+                                       .systems = systems_on(*m, planners),
+                                       .ranges = m->ranges,
+                                       .profile = m->profile,
+                                       .options = grid_options,
+                                       .on_step = [&clock] { clock.step(); }});
+    for (const eval::Cell& cell : cells) clock.expect(grids.back().steps(cell));
+  }
+  for (std::size_t m = 0; m < machines.size(); ++m) {
     for (const eval::Cell& cell : cells) {
-      const bool had = journal.has(soc.name, cell);
-      if (!had) {
-        SL_ASSIGN_OR_RETURN(const auto rows, grid.play(cell));
-        if (rows.empty() && interrupted()) return false;
-        SL_RETURN_IF_ERROR(journal.add(rows));
+      if (journal.has(machines[m]->setup->soc.name, cell)) {
+        clock.skip(grids[m].steps(cell));
+        continue;
       }
-      clock.done(++done, !had);
+      SL_ASSIGN_OR_RETURN(const auto rows, grids[m].play(cell));
+      if (rows.empty() && interrupted()) return false;
+      SL_RETURN_IF_ERROR(journal.add(rows));
     }
   }
   return true;
@@ -392,8 +405,8 @@ Status evaluate(EvalOptions options) {
   SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(zoo_of(options)));
   SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(zoo));
   SL_ASSIGN_OR_RETURN(const Machines machines, make_machines(options, data));
-  SL_ASSIGN_OR_RETURN(eval::Journal journal,
-                      eval::Journal::open(out / "eval.json", inputs_of(options, machines, planners)));
+  SL_ASSIGN_OR_RETURN(Json inputs, inputs_of(options, machines, planners));
+  SL_ASSIGN_OR_RETURN(eval::Journal journal, eval::Journal::open(out / "eval.json", std::move(inputs)));
 
   SL_ASSIGN_OR_RETURN(bool complete, play_cells(options, *cells, machines, planners, journal));
   if (complete && (options.profiling == "once" || options.profiling == "each")) {
@@ -444,6 +457,10 @@ std::function<Status()> add_eval(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--goodput-requests", options->grid.goodput.requests, "requests of one probe for goodput")
       ->check(CLI::Range(50, 1'000'000))
+      ->capture_default_str();
+  command
+      .add_option("--goodput-kept", options->grid.goodput.kept, "goodput: share of requests that must keep both bounds")
+      ->check(CLI::Range(0.5, 0.9999))
       ->capture_default_str();
   command
       .add_option("--profiling", options->profiling,

@@ -29,7 +29,7 @@ std::vector<std::string> summary_row(const eval::Summary& s) {
           fmt::format("{:.1f}", s.resident_bytes / 1024 / 1024)};
 }
 
-const std::vector<std::string> kTargetHeader{"target", "asked", "measured", "reached", "proven most"};
+const std::vector<std::string> kTargetHeader{"target", "asked", "measured", "reached", "proven most, equal shares"};
 
 std::vector<std::string> target_row(const eval::Target& t) {
   return {t.what, fmt::format("{}", t.asked), fmt::format("{:.3f}", t.measured), t.reached() ? "yes" : "NO",
@@ -238,7 +238,7 @@ std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text
   body +=
       "<p>A request violates its SLO if it is late or its variant is not accurate enough. Episodes: one request per "
       "task in every order. Throughput: two requests per task outstanding; <i>kept</i> counts those whose variant "
-      "keeps the accuracy bound. Goodput: highest Poisson rate at which 99 % of requests keep both bounds.</p>\n";
+      "keeps the accuracy bound. Goodput: highest Poisson rate at which enough requests keep both bounds.</p>\n";
   for (const auto& [soc, modelled] : machines_of(rows)) body += machine_html(rows, soc, modelled, systems);
   for (const auto& [soc, planes] : text.planes) {
     body += "<h2>Accuracy and latency with and without stitching: " + escaped(soc) + "</h2>\n" + planes_html(planes);

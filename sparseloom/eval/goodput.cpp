@@ -9,8 +9,6 @@
 namespace sparseloom::eval {
 namespace {
 
-constexpr double kRange = 64;  // from the highest rate to the lowest that is tried
-
 constexpr std::size_t kParts = 5;  // of a probe: one that has lost already is not played to its end
 
 // Whether enough requests keep both bounds.
@@ -37,7 +35,7 @@ Result<bool> keeps(double rate, Host& host, const PlanAt& plan_at, const std::ve
 
 Result<double> goodput(Host& host, const PlanAt& plan_at, const std::vector<plan::Slo>& slos, std::uint64_t seed,
                        const GoodputOptions& options) {
-  double low = std::log(options.highest / kRange), high = std::log(options.highest);
+  double low = std::log(options.highest / options.range), high = std::log(options.highest);
   double best = 0;
   // Most systems' goodput lies within a factor of ten of what they could serve at most: not worth a bisection from the
   // far end, whose probes at low rates take longest.

@@ -9,6 +9,8 @@ namespace sparseloom::eval {
 namespace {
 
 constexpr int kMostIndex = 8;
+// Of the arrivals that systems plan for, which are others than those that are played.
+constexpr std::size_t kPlannedRequests = 10'000;
 
 // Plans of equal keys run the same subgraphs in the same places, and are served by the same engine.
 std::string key_of(const plan::Plan& plan) {
@@ -133,8 +135,7 @@ Result<std::vector<Mean>> Grid::measure_goodput(const std::vector<Contender>& co
       GoodputOptions options = in_.options.goodput;
       options.highest = 1.2 * static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
       const PlanAt plan_at = [&](double rate) -> Result<std::shared_ptr<const plan::Plan>> {
-        // Other arrivals than those that are played: the same rate.
-        plan::Load load = sched::load_of(sched::poisson(slo.slos.size(), rate, options.requests, 0));
+        plan::Load load = sched::load_of(sched::poisson(slo.slos.size(), rate, kPlannedRequests, 0));
         load.percentile = options.kept;
         SL_ASSIGN_OR_RETURN(plan::Plan made, in_.systems[c].plan(slo, &load));
         return std::make_shared<const plan::Plan>(std::move(made));
@@ -143,10 +144,21 @@ Result<std::vector<Mean>> Grid::measure_goodput(const std::vector<Contender>& co
       if (!rate.ok()) return rate.status().with_context(contenders[c].name);
       rates[c].push_back(*rate);
     }
+    step();
   }
   std::vector<Mean> means;
   for (const auto& r : rates) means.push_back(mean95(r));
   return means;
+}
+
+bool Grid::with_goodput(Cell cell) const {
+  return in_.options.goodput_seeds > 0 && (in_.options.goodput_everywhere || cell.diagonal());
+}
+
+std::size_t Grid::steps(Cell cell) const { return 1 + (with_goodput(cell) ? in_.options.goodput_seeds : 0); }
+
+void Grid::step() const {
+  if (in_.on_step) in_.on_step();
 }
 
 Result<std::vector<Row>> Grid::play(Cell cell) {
@@ -170,8 +182,9 @@ Result<std::vector<Row>> Grid::measure(Cell cell) {
   if (!compared.ok()) return compared.status().with_context(cell.name());
   SL_RETURN_IF_ERROR(in_.host.failures().with_context(cell.name()));
   SL_RETURN_IF_ERROR(measure_throughput(contenders).with_context(cell.name()));
+  step();
   std::vector<Mean> goodputs;
-  if (in_.options.goodput_seeds > 0 && (in_.options.goodput_everywhere || cell.diagonal())) {
+  if (with_goodput(cell)) {
     SL_ASSIGN_OR_RETURN(goodputs, measure_goodput(contenders, slo));
   }
   SL_RETURN_IF_ERROR(in_.host.failures().with_context(cell.name()));

@@ -36,8 +36,8 @@ struct Row {
   run::Violations violations;
   double throughput_qps = 0;  ///< saturated; requests of tasks whose variant keeps the accuracy bound
   double completed_qps = 0;   ///< saturated; all requests
-  /// That no plan of the system's kind which keeps the accuracy bounds serves more of, late or not, by the profile;
-  /// none: the system proves nothing.
+  /// Requests/s that no plan of the system's kind exceeds which keeps the accuracy bounds and serves all tasks equally
+  /// often, late or not, by the profile; none: the system proves nothing.
   std::optional<double> most_qps;
   std::optional<Mean> goodput_qps;  ///< over seeds; none: not measured in this cell
   Bytes resident;                   ///< of the plan's subgraphs, as profiled
@@ -69,6 +69,7 @@ struct GridInput {
   const std::vector<plan::GridRange>& ranges;
   const profile::Profile& profile;  ///< what the plans' bytes are counted by
   GridOptions options;
+  std::function<void()> on_step{};  ///< called Grid::steps() times per cell; may be empty
 };
 
 /// Plays all systems against each other, cell by cell. The same plan is saturated once, in whichever cell it comes
@@ -80,8 +81,12 @@ class Grid {
   /// planning (kFailedPrecondition) and playing, with cell and system in front; and Host::failures(), since a failed
   /// request says nothing about a system.
   Result<std::vector<Row>> play(Cell cell);
+  /// What playing a cell falls into, for showing how far it is: the episodes, and each stream of arrivals for goodput.
+  std::size_t steps(Cell cell) const;
 
  private:
+  bool with_goodput(Cell cell) const;
+  void step() const;
   Result<std::vector<Row>> measure(Cell cell);
   Status measure_throughput(const std::vector<Contender>& contenders);
   Result<std::vector<Mean>> measure_goodput(const std::vector<Contender>& contenders, const plan::SloConfig& slo);

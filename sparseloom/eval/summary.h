@@ -32,7 +32,8 @@ struct Target {
   std::string what;  ///< "violations, 1 - sparseloom / sv-lo-np"
   double asked = 0;  ///< at least
   double measured = 0;
-  /// What the planners prove that no plan which keeps the accuracy bounds exceeds, by the profile; none: nothing is.
+  /// What the planners prove that no plan exceeds which keeps the accuracy bounds and serves all tasks equally often,
+  /// by the profile (`measured` is of tasks that are served as often as it comes); none: nothing is.
   std::optional<double> limit{};
   bool reached() const { return measured >= asked; }
 };
