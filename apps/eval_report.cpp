@@ -29,10 +29,15 @@ std::vector<std::string> summary_row(const eval::Summary& s) {
           fmt::format("{:.1f}", s.resident_bytes / 1024 / 1024)};
 }
 
-const std::vector<std::string> kTargetHeader{"target", "asked", "measured", "reached", "proven most, equal shares"};
+const std::vector<std::string> kTargetHeader{"target",  "asked",           "measured",
+                                             "reached", "in equal shares", "proven most"};
 
 std::vector<std::string> target_row(const eval::Target& t) {
-  return {t.what, fmt::format("{}", t.asked), fmt::format("{:.3f}", t.measured), t.reached() ? "yes" : "NO",
+  return {t.what,
+          fmt::format("{}", t.asked),
+          fmt::format("{:.3f}", t.measured),
+          t.reached() ? "yes" : "NO",
+          t.equal_shares ? fmt::format("{:.3f}", *t.equal_shares) : "-",
           t.limit ? fmt::format("{:.3f}", *t.limit) : "-"};
 }
 

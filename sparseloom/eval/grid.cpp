@@ -1,5 +1,6 @@
 #include "sparseloom/eval/grid.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "sparseloom/plan/costs.h"
@@ -66,6 +67,7 @@ Json to_json(const Row& row) {
            {{"latency", row.violations.latency}, {"accuracy", row.violations.accuracy}, {"both", row.violations.both}}},
           {"throughput_qps", row.throughput_qps},
           {"completed_qps", row.completed_qps},
+          {"equal_qps", row.equal_qps},
           {"most_qps", row.most_qps ? Json(*row.most_qps) : Json(nullptr)},
           {"goodput_qps", row.goodput_qps ? Json(row.goodput_qps->mean) : Json(nullptr)},
           {"goodput", mean_json(row.goodput_qps)},
@@ -86,6 +88,7 @@ Result<Row> row_from_json(const Json& json, const std::string& where) {
     row.violations = {number(causes.at("latency")), number(causes.at("accuracy")), number(causes.at("both"))};
     row.throughput_qps = number(json.at("throughput_qps"));
     row.completed_qps = number(json.at("completed_qps"));
+    row.equal_qps = number(json.at("equal_qps"));
     if (const Json& most = json.at("most_qps"); !most.is_null()) row.most_qps = number(most);
     if (const Json& goodput = json.at("goodput"); !goodput.is_null()) {
       const Json& half = goodput.at("half_width");  // null: of one stream of arrivals
@@ -204,10 +207,14 @@ Result<std::vector<Row>> Grid::measure(Cell cell) {
     // All orders were played and nothing scatters: there is nothing to be unsure of.
     if (in_.host.deterministic()) row.violation_rate.low = row.violation_rate.high = row.violation_rate.value;
     if (const auto served = served_.find(key_of(plan)); served != served_.end()) {
+      double least = HUGE_VAL;
       for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+        const double kept = plan::accurate(plan.tasks[t], slo.slos[t]) ? served->second[t] : 0;
         row.completed_qps += served->second[t];
-        if (plan::accurate(plan.tasks[t], slo.slos[t])) row.throughput_qps += served->second[t];
+        row.throughput_qps += kept;
+        least = std::min(least, kept);
       }
+      row.equal_qps = least * static_cast<double>(plan.tasks.size());
     }
     if (!goodputs.empty()) row.goodput_qps = goodputs[c];
     if (certified(plan)) {

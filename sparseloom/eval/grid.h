@@ -36,8 +36,9 @@ struct Row {
   run::Violations violations;
   double throughput_qps = 0;  ///< saturated; requests of tasks whose variant keeps the accuracy bound
   double completed_qps = 0;   ///< saturated; all requests
-  /// Requests/s that no plan of the system's kind exceeds which keeps the accuracy bounds and serves all tasks equally
-  /// often, late or not, by the profile; none: the system proves nothing.
+  double equal_qps = 0;       ///< of throughput_qps as many of every task as of the one that is served least
+  /// What no plan of the system's kind exceeds in equal_qps that keeps the accuracy bounds, late or not, by the
+  /// profile; none: the system proves nothing.
   std::optional<double> most_qps;
   std::optional<Mean> goodput_qps;  ///< over seeds; none: not measured in this cell
   Bytes resident;                   ///< of the plan's subgraphs, as profiled

@@ -66,6 +66,7 @@ std::vector<Summary> summarize(const std::vector<Row>& rows) {
     mean(s.violations.both, row.violations.both);
     mean(s.throughput_qps, row.throughput_qps);
     mean(s.completed_qps, row.completed_qps);
+    mean(s.equal_qps, row.equal_qps);
     if (s.cells == 1) s.most_qps = row.most_qps;
     if (!row.most_qps) s.most_qps.reset();
     if (s.most_qps) mean(*s.most_qps, *row.most_qps);
@@ -107,6 +108,7 @@ std::vector<Target> targets(const std::vector<Row>& rows, const std::string& our
       for (const Summary& s : all) {
         if (s.soc == own.soc && s.most_qps) most = std::max(most.value_or(0), *s.most_qps);
       }
+      result.back().equal_shares = ratio(own.equal_qps, other);
       if (most) result.back().limit = ratio(*most, other);
     };
     const auto violations = [](const Summary& s) { return std::optional(s.violation_rate); };
@@ -150,13 +152,13 @@ std::string csv_quoted(std::string text) {
 std::string to_csv(const std::vector<Row>& rows) {
   std::string csv =
       "soc,modelled,system,accuracy_index,latency_index,violation_rate,violation_rate_low,violation_rate_high,"
-      "late,inaccurate,both,throughput_qps,completed_qps,goodput_qps,goodput_half_width,resident_bytes\n";
+      "late,inaccurate,both,throughput_qps,completed_qps,equal_qps,goodput_qps,goodput_half_width,resident_bytes\n";
   for (const Row& r : rows) {
     csv += fmt::format(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_quoted(r.soc), r.modelled, r.system,
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_quoted(r.soc), r.modelled, r.system,
         r.cell.accuracy_index, r.cell.latency_index, r.violation_rate.value, r.violation_rate.low,
         r.violation_rate.high, r.violations.latency, r.violations.accuracy, r.violations.both, r.throughput_qps,
-        r.completed_qps, r.goodput_qps ? fmt::format("{}", r.goodput_qps->mean) : "",
+        r.completed_qps, r.equal_qps, r.goodput_qps ? fmt::format("{}", r.goodput_qps->mean) : "",
         r.goodput_qps && !std::isnan(r.goodput_qps->half_width) ? fmt::format("{}", r.goodput_qps->half_width) : "",
         r.resident.count);
   }

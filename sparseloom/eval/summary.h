@@ -16,7 +16,7 @@ struct Summary {
   std::size_t cells = 0;
   double violation_rate = 0;
   run::Violations violations;
-  double throughput_qps = 0, completed_qps = 0;
+  double throughput_qps = 0, completed_qps = 0, equal_qps = 0;
   std::optional<double> most_qps;     ///< of the cells' proofs, if each has one
   std::optional<double> goodput_qps;  ///< over the cells in which it was measured
   double resident_bytes = 0;
@@ -32,8 +32,10 @@ struct Target {
   std::string what;  ///< "violations, 1 - sparseloom / sv-lo-np"
   double asked = 0;  ///< at least
   double measured = 0;
-  /// What the planners prove that no plan exceeds which keeps the accuracy bounds and serves all tasks equally often,
-  /// by the profile (`measured` is of tasks that are served as often as it comes); none: nothing is.
+  /// Of throughputs, `measured` if of every task only as many requests count as of the one that is served least.
+  std::optional<double> equal_shares{};
+  /// What the planners prove that no plan exceeds in that which keeps the accuracy bounds, by the profile; none:
+  /// nothing.
   std::optional<double> limit{};
   bool reached() const { return measured >= asked; }
 };

@@ -172,6 +172,16 @@ TEST(Grid, TellsAPlanThatSharesAllCoresFromTheSameOneThatDoesNot) {
   EXPECT_NEAR(rows->at(1).completed_qps, 200, 1e-9);
 }
 
+// 200 requests/s of one task and 500 of the other: 200 rounds of both.
+TEST(Grid, InEqualSharesTheTaskThatIsServedLeastCounts) {
+  const auto host = two_processors();
+  GridOn on(*host, {system_of("one", plan_of(from_ms(5), from_ms(2)))});
+  const auto rows = on.grid->play({1, 1});
+  ASSERT_TRUE(rows.ok()) << rows.status().message();
+  EXPECT_NEAR(rows->at(0).throughput_qps, 700, 2);
+  EXPECT_NEAR(rows->at(0).equal_qps, 400, 2);
+}
+
 // Two tasks, at least 5 ms per round within the bounds, and 80 % of 4 ms however late requests may be.
 TEST(Grid, TheMostIsProvenForAccuracyBoundsAlone) {
   ScriptedHost host;
@@ -267,7 +277,7 @@ TEST(Row, SurvivesJsonAlsoWithGoodputOfOneStream) {
   const Json json = parse_json(to_json(one).dump(), "row").value();
   EXPECT_TRUE(json["goodput"]["half_width"].is_null());
   EXPECT_EQ(to_json(row_from_json(json, "row").value()), json);
-  EXPECT_THAT(to_csv({one}), HasSubstr(",400,400,200,,1048576\n"));
+  EXPECT_THAT(to_csv({one}), HasSubstr(",400,400,0,200,,1048576\n"));
 }
 
 const std::vector<Row> kRows{row("sparseloom", {1, 1}, 0.10, 300), row("sv-lo-np", {1, 1}, 0.50, 200),
@@ -306,9 +316,11 @@ TEST(Summary, SetsThroughputBesideWhatIsProvenToBeTheMost) {
   rows.back().most_qps = 500;
   rows.push_back(row("exact", {1, 2}, 0.1, 400));
   rows.back().most_qps = 700;
+  for (Row& row : rows) row.equal_qps = row.throughput_qps / 2;
   const std::string what = "throughput: sparseloom / the best sv";
   ASSERT_TRUE(target_named(rows, what).has_value());
   EXPECT_NEAR(target_named(rows, what)->limit.value(), 3, 1e-12);
+  EXPECT_NEAR(target_named(rows, what)->equal_shares.value(), 0.75, 1e-12);
   rows.back().most_qps.reset();
   EXPECT_FALSE(target_named(rows, what)->limit) << "one cell without a proof";
 }
