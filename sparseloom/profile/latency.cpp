@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <optional>
 #include <random>
+#include <span>
 
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
@@ -163,6 +165,12 @@ class TaskMeasurement {
     return subject;
   }
 
+  // How many subgraphs serve all tasks of the zoo.
+  std::size_t stages_of_a_plan() const {
+    return std::accumulate(zoo_.tasks.begin(), zoo_.tasks.end(), std::size_t{0},
+                           [](std::size_t sum, const zoo::Task& task) { return sum + task.stages(); });
+  }
+
   std::string where(zoo::VariantId v, zoo::StageId s) const {
     const zoo::Task& task = zoo_.task(task_);
     return fmt::format("task '{}', variant '{}', stage {}", task.name, task.variants[v.index()].name, s.index());
@@ -177,19 +185,24 @@ class TaskMeasurement {
     std::mt19937_64 random(task_.index());
     const KeepAffinity keep;
     const auto start = Clock::now();
-    for (int round = -1; round < options_.rounds; ++round) {  // round -1 warms up
+    for (int round = 0; round < options_.rounds; ++round) {
       if (round >= options_.least_rounds && Clock::now() - start > options_.task_budget) break;
       std::shuffle(order.begin(), order.end(), random);
       for (std::size_t p = 0; p < processors; ++p) {
         SL_RETURN_IF_ERROR(pin_this_thread(soc_.processor(pool[p]).cores));
-        for (const std::size_t i : order) {
-          if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
-          const auto begin = Clock::now();
-          SL_RETURN_IF_ERROR(subjects[i].session->run());
-          if (round >= 0) runs[i * processors + p].push_back(Clock::now() - begin);
+        for (std::span<const std::size_t> rest = order; !rest.empty();) {
+          const auto group = rest.first(std::min(stages_of_a_plan(), rest.size()));
+          rest = rest.subspan(group.size());
+          for (const std::size_t i : group) SL_RETURN_IF_ERROR(subjects[i].session->run());
+          for (const std::size_t i : group) {
+            if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
+            const auto begin = Clock::now();
+            SL_RETURN_IF_ERROR(subjects[i].session->run());
+            runs[i * processors + p].push_back(Clock::now() - begin);
+          }
         }
       }
-      progress.done += subjects.size() * (round >= 0 ? 1 : 0);
+      progress.done += subjects.size();
       tick(progress);
     }
     std::vector<LatencyEntry> entries;

@@ -27,10 +27,12 @@ using OnLatencies = std::function<Status(std::span<const LatencyEntry>)>;
 /// Runs every subgraph that `profile` lacks a latency of, on every processor by every backend that it offers, and hands
 /// over median, quartiles, count and bytes resident, task by task. Rounds are interleaved over processors and, in a
 /// seeded order that changes from round to round, over the task's subgraphs and their backends, so that a disturbance
-/// spreads over all of them. A subgraph in which the sparse backend replaces no layer is the same as OpenVINO's: it is
-/// run once, and handed over for both. The calling thread is pinned to the processor under measurement and gets its
-/// cores back at the end. Inputs are the tensors that the dense variant passes on for the first profile sample.
-/// Processors of a pool share a compiled executable.
+/// spreads over all of them. In that order as many as serve all tasks of the zoo together are run once, then timed one
+/// after another: caches hold what those leave in them, as in service, and not what all variants do. A subgraph in
+/// which the sparse backend replaces no layer is the same as OpenVINO's: it is run once, and handed over for both. The
+/// calling thread is pinned to the processor under measurement and gets its cores back at the end. Inputs are the
+/// tensors that the dense variant passes on for the first profile sample. Processors of a pool share a compiled
+/// executable.
 Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                          zoo::PieceStore& pieces, const Profile& profile, const LatencyOptions& options,
                          const OnLatencies& on_latencies);
