@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kScatterPoints = 257;
 // How long processors idle between two runs of a stage; more than the last hardly makes a difference any more.
-constexpr std::array kIdle{from_ms(0), from_ms(1), from_ms(3), from_ms(10), from_ms(30), from_ms(100), from_ms(300)};
+constexpr std::array kIdle{from_ms(1), from_ms(3), from_ms(10), from_ms(30), from_ms(100), from_ms(300)};
 
 // Stages of all tasks in a row.
 struct StageOf {
@@ -178,20 +178,20 @@ class ContentionMeasurement {
     return {};
   }
 
-  // What stages take after idling, on a processor of a pool: all tasks take turns, as in service, and before each the
-  // processor sleeps.
+  // What stages take after idling, on a processor of a pool, and at once again. One task after the other: what they
+  // take from each other's caches is no matter of idling.
   Status measure_cold(std::size_t pool, const std::vector<StageTable>& tables) {
     SL_ASSIGN_OR_RETURN(Lane lane, Lane::make(zoo_, tables));
-    std::vector<std::array<std::vector<double>, kIdle.size()>> runs(stages_.size());
+    std::vector<IdleRuns> runs(stages_.size());
     Status status;
     const auto& cores = soc_.processor(pools_.members[pool].front()).cores;
     std::jthread([&] { status = time_idling(lane, cores, runs); }).join();
     SL_RETURN_IF_ERROR(status);
     for (std::size_t i = 0; i < stages_.size(); ++i) {
-      const double warm = quartiles(runs[i][0]).median;
+      const double again = quartiles(runs[i].again).median;
       std::vector<Contention::Cold> points;
-      for (std::size_t k = 1; k < kIdle.size(); ++k) {
-        const double extra = quartiles(runs[i][k]).median - warm;
+      for (std::size_t k = 0; k < kIdle.size(); ++k) {
+        const double extra = quartiles(runs[i].after[k]).median - again;
         points.push_back({kIdle[k], Seconds(std::max(extra, points.empty() ? 0.0 : points.back().extra.count()))});
       }
       for (const soc::ProcessorId p : pools_.members[pool]) {
@@ -201,25 +201,28 @@ class ContentionMeasurement {
     return {};
   }
 
-  Status time_idling(Lane& lane, const std::vector<CpuIndex>& cores,
-                     std::vector<std::array<std::vector<double>, kIdle.size()>>& runs) {
+  struct IdleRuns {
+    std::array<std::vector<double>, kIdle.size()> after;
+    std::vector<double> again;
+  };
+
+  Status time_idling(Lane& lane, const std::vector<CpuIndex>& cores, std::vector<IdleRuns>& runs) {
     SL_RETURN_IF_ERROR(pin_this_thread(cores));
     std::array<std::size_t, kIdle.size()> points{};
     std::iota(points.begin(), points.end(), std::size_t{0});
-    std::vector<std::size_t> tasks(zoo_.tasks.size());
-    std::iota(tasks.begin(), tasks.end(), std::size_t{0});
     std::mt19937_64 random(1);
-    for (int round = 0; round < options_.rounds; ++round) {
-      std::shuffle(points.begin(), points.end(), random);
-      for (const std::size_t k : points) {
-        std::shuffle(tasks.begin(), tasks.end(), random);
-        for (const std::size_t t : tasks) {
+    for (int round = 0; round < options_.idle_rounds; ++round) {
+      for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
+        std::shuffle(points.begin(), points.end(), random);
+        for (const std::size_t k : points) {
           if (options_.control.stopped()) return {Code::kCancelled, "stopped"};
-          sleep(kIdle[k] / static_cast<double>(tasks.size()));
-          for (std::size_t i = 0; i < stages_.size(); ++i) {
-            if (stages_[i].task.index() != t) continue;
-            SL_ASSIGN_OR_RETURN(const Seconds run, time(lane, i));
-            runs[i][k].push_back(run.count());
+          sleep(kIdle[k]);
+          for (const bool again : {false, true}) {
+            for (std::size_t i = 0; i < stages_.size(); ++i) {
+              if (stages_[i].task.index() != t) continue;
+              SL_ASSIGN_OR_RETURN(const Seconds run, time(lane, i));
+              (again ? runs[i].again : runs[i].after[k]).push_back(run.count());
+            }
           }
         }
       }

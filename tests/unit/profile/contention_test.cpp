@@ -41,6 +41,7 @@ struct ContentionWorld : ScriptedWorld {
   Result<Contention> measure(const std::atomic<bool>* stop = nullptr) {
     return measure_contention(zoo, soc, *runtime, pieces,
                               {.rounds = 3,
+                               .idle_rounds = 3,
                                .compile_cache = {},
                                .control = {.on_progress = {}, .stop = stop},
                                .clock = [this] { return time.now(); },
