@@ -1,7 +1,6 @@
 #include "sparseloom/profile/chain_latency.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <random>
@@ -9,11 +8,11 @@
 
 #include "sparseloom/profile/latency.h"
 #include "sparseloom/profile/stage_sessions.h"
+#include "sparseloom/profile/warm_groups.h"
 
 namespace sparseloom::profile {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Stage = std::pair<std::size_t, zoo::VariantId>;
 
 // What is timed: a chain's stages, or one stage.
@@ -29,14 +28,15 @@ Status run_rounds(StageSessions& sessions, const zoo::Dataset& data, std::vector
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::mt19937_64 random(1);
   sessions.load(data, 0);
-  for (int round = -1; round < options.rounds; ++round) {
+  const auto run = [&](std::size_t i) -> Status {
+    if (options.control.stopped()) return {Code::kCancelled, "stopped"};
+    for (const auto& [s, v] : subjects[i].stages) SL_RETURN_IF_ERROR(sessions.run(s, v.index()));
+    return {};
+  };
+  const auto keep = [&](std::size_t i, Seconds time) { subjects[i].runs.push_back(time); };
+  for (int round = 0; round < options.rounds; ++round) {
     std::shuffle(order.begin(), order.end(), random);
-    for (const std::size_t i : order) {
-      if (options.control.stopped()) return {Code::kCancelled, "stopped"};
-      const auto start = Clock::now();
-      for (const auto& [s, v] : subjects[i].stages) SL_RETURN_IF_ERROR(sessions.run(s, v.index()));
-      if (round >= 0) subjects[i].runs.push_back(Clock::now() - start);
-    }
+    SL_RETURN_IF_ERROR(time_in_warm_groups(order, options.together, run, keep));
   }
   return {};
 }

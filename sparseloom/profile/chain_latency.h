@@ -12,6 +12,7 @@ namespace sparseloom::profile {
 
 struct ChainLatencyOptions {
   int rounds = 15;
+  std::size_t together = 4;  ///< chains that are run once before they are timed: one per task (time_in_warm_groups())
   std::vector<CpuIndex> cores;  ///< that it is run on
   Control control;
 };
@@ -24,7 +25,7 @@ struct ChainLatency {
 };
 
 /// Runs every σ as a chain and each of its stages by itself, in rounds over all of them in a seeded order, so that a
-/// disturbance hits both alike; the first round warms up. Stages run on what some chain left in front of them. On a
+/// disturbance hits both alike. Stages run on what some chain left in front of them. On a
 /// thread of its own. kCancelled.
 Result<std::vector<ChainLatency>> measure_chains(const StageTable& stages, const zoo::Dataset& data,
                                                  const std::vector<zoo::Sigma>& sigmas,

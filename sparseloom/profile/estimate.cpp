@@ -192,7 +192,8 @@ class TaskRun {
     for (const std::size_t i : draw(std::move(indices), options_.chains, random)) {
       sigmas.push_back(profile_.sigma_at(i));
     }
-    ChainLatencyOptions options{.cores = processor.cores, .control = options_.measuring.control};
+    ChainLatencyOptions options{
+        .together = zoo_.tasks.size(), .cores = processor.cores, .control = options_.measuring.control};
     options.control.on_progress = {};
     SL_ASSIGN_OR_RETURN(const auto chains, measure_chains(stages, data, sigmas, options));
     ChainErrors& errors = result_.chain_errors;

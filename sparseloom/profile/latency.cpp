@@ -6,12 +6,12 @@
 #include <numeric>
 #include <optional>
 #include <random>
-#include <span>
 
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
 #include "sparseloom/profile/memory.h"
 #include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/warm_groups.h"
 #include "sparseloom/zoo/chain.h"
 
 namespace sparseloom::profile {
@@ -183,24 +183,18 @@ class TaskMeasurement {
     std::vector<std::size_t> order(subjects.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::mt19937_64 random(task_.index());
-    const KeepAffinity keep;
+    const KeepAffinity affinity;
     const auto start = Clock::now();
     for (int round = 0; round < options_.rounds; ++round) {
       if (round >= options_.least_rounds && Clock::now() - start > options_.task_budget) break;
       std::shuffle(order.begin(), order.end(), random);
       for (std::size_t p = 0; p < processors; ++p) {
         SL_RETURN_IF_ERROR(pin_this_thread(soc_.processor(pool[p]).cores));
-        for (std::span<const std::size_t> rest = order; !rest.empty();) {
-          const auto group = rest.first(std::min(stages_of_a_plan(), rest.size()));
-          rest = rest.subspan(group.size());
-          for (const std::size_t i : group) SL_RETURN_IF_ERROR(subjects[i].session->run());
-          for (const std::size_t i : group) {
-            if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
-            const auto begin = Clock::now();
-            SL_RETURN_IF_ERROR(subjects[i].session->run());
-            runs[i * processors + p].push_back(Clock::now() - begin);
-          }
-        }
+        const auto run = [&](std::size_t i) -> Status {
+          return options_.control.stopped() ? Status(Code::kCancelled, "stopped") : subjects[i].session->run();
+        };
+        const auto keep = [&](std::size_t i, Seconds time) { runs[i * processors + p].push_back(time); };
+        SL_RETURN_IF_ERROR(time_in_warm_groups(order, stages_of_a_plan(), run, keep));
       }
       progress.done += subjects.size();
       tick(progress);
