@@ -118,16 +118,29 @@ class ContentionMeasurement {
       }
       SL_RETURN_IF_ERROR(measure_cold(a, tables[a]));
     }
-    std::sort(scatter_.begin(), scatter_.end());
-    std::vector<double> points;
-    for (std::size_t k = 0; k < kScatterPoints && !scatter_.empty(); ++k) {
-      points.push_back(quantile(scatter_, static_cast<double>(k) / (kScatterPoints - 1)));
-    }
-    result_.set_scatter(std::move(points));
+    result_.set_scatter(scatter_points());
     return std::move(result_);
   }
 
  private:
+  // Quantiles of the factors, evenly spaced.
+  std::vector<double> scatter_points() {
+    std::sort(scatter_.begin(), scatter_.end(),
+              [](const Scattered& a, const Scattered& b) { return a.factor < b.factor; });
+    double all = 0, below = 0;
+    for (const Scattered& one : scatter_) all += one.weight;
+    std::vector<double> points;
+    for (const Scattered& one : scatter_) {
+      below += one.weight;
+      while (points.size() + 1 < kScatterPoints &&
+             below > all * static_cast<double>(points.size()) / (kScatterPoints - 1)) {
+        points.push_back(one.factor);
+      }
+    }
+    if (!scatter_.empty()) points.push_back(scatter_.back().factor);
+    return points;
+  }
+
   // What stages on a processor of pool `a` take beside those on one of pool `b`.
   Status measure(std::size_t a, std::size_t b, const std::vector<std::vector<StageTable>>& tables) {
     const soc::ProcessorId here = pools_.members[a].front();
@@ -149,7 +162,7 @@ class ContentionMeasurement {
         if (a == b && i == n) continue;  // one subgraph for both: they take turns
         const double beside = quartiles(runs[n][i]).median;
         if (alone <= 0 || beside <= 0) continue;  // too quick for the clock
-        for (const double run : runs[n][i]) scatter_.push_back(run / beside);
+        for (const double run : runs[n][i]) scatter_.push_back({.factor = run / beside, .weight = beside});
         keep(a, b, i, n, beside / alone);
       }
     }
@@ -258,7 +271,11 @@ class ContentionMeasurement {
   const soc::Pools pools_;
   const soc::Soc& soc_;
   std::vector<StageOf> stages_;
-  std::vector<double> scatter_;  // run times over their medians
+  struct Scattered {
+    double factor = 1;  // a run's time over the median
+    double weight = 0;  // the median: a hitch of 0.1 ms says more of a short stage than it means for a long one
+  };
+  std::vector<Scattered> scatter_;
   Contention result_;
 };
 
