@@ -11,11 +11,12 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
-constexpr std::int64_t kFormatVersion = 6;
+constexpr std::int64_t kFormatVersion = 7;
 constexpr std::int64_t kWithoutSparsity = 2;  // the oldest version that is brought up to date
 constexpr std::int64_t kWithoutEstimates = 3;
 constexpr std::int64_t kWithoutContention = 4;
 constexpr std::int64_t kWithoutCold = 5;
+constexpr std::int64_t kMeasuredCold = 6;  // latencies, and what is added to them, were measured with other caches
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -109,8 +110,10 @@ Status bring_up_to_date(const Connection& db) {
   if (still <= kWithoutSparsity) SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
   if (still <= kWithoutEstimates) SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
   if (still <= kWithoutContention) SL_RETURN_IF_ERROR(db.execute(kContentionTables));
-  if (still <= kWithoutCold) {
-    SL_RETURN_IF_ERROR(db.execute(kColdTable));
+  if (still <= kWithoutCold) SL_RETURN_IF_ERROR(db.execute(kColdTable));
+  if (still <= kMeasuredCold) {
+    SL_RETURN_IF_ERROR(
+        db.execute("DELETE FROM latency; DELETE FROM contention; DELETE FROM scatter; DELETE FROM cold"));
     SL_RETURN_IF_ERROR(db.execute(fmt::format("PRAGMA user_version = {}", kFormatVersion)));
   }
   return transaction.commit();

@@ -46,7 +46,7 @@ struct EstimateEntry {
 /// Raise whenever estimates are made otherwise than before: those of another version are refused.
 inline constexpr std::int64_t kEstimatorVersion = 2;
 
-/// Measurements of one zoo on one machine, in one SQLite file (format_version 6; tables meta, latency, sparsity,
+/// Measurements of one zoo on one machine, in one SQLite file (format_version 7; tables meta, latency, sparsity,
 /// accuracy, estimate, contention, scatter, cold; names as text, durations in seconds). Every batch is one transaction
 /// and the journal is write-ahead, so a process killed at any moment leaves a file with all batches that had been
 /// written and no part of another. Several processes may use one file; one object must not be used by two threads at
@@ -54,8 +54,8 @@ inline constexpr std::int64_t kEstimatorVersion = 2;
 class Database {
  public:
   /// Opens the file, or makes it with its folders; one of format_version 2, which had no sparsities, 3, which had no
-  /// estimates, 4, which had no contention, or 5, which had no cold caches, is brought up to date and keeps what it
-  /// holds. kFailedPrecondition: made for another zoo or machine (both fingerprints are named), by another release, or
+  /// estimates, 4, which had no contention, 5, which had no cold caches, or 6, is brought up to date and keeps what it
+  /// holds, but for latencies and contention: those were measured with other caches. kFailedPrecondition: made for another zoo or machine (both fingerprints are named), by another release, or
   /// a database of another program. kDataLoss: damaged or no database. kUnavailable: cannot be read and written. `zoo`
   /// and `soc` must outlive the object.
   static Result<Database> open(const std::filesystem::path& path, const zoo::Zoo& zoo, const soc::Soc& soc);

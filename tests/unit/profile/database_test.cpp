@@ -126,12 +126,12 @@ TEST_F(DatabaseTest, ForeignDamagedAndFutureFilesAreRefusedByName) {
     execute("PRAGMA user_version = " + version);
     status = open().status();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 to 6; delete it"));
+    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 to 7; delete it"));
   }
 }
 
-TEST_F(DatabaseTest, OneWithoutSparsitiesIsBroughtUpToDateAndKeepsItsLatencies) {
-  ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
+TEST_F(DatabaseTest, OneWithoutSparsitiesIsBroughtUpToDate) {
+  ASSERT_TRUE(open().ok());
   execute(
       "DROP TABLE sparsity; DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; DROP TABLE cold; PRAGMA "
       "user_version = 2");
@@ -143,7 +143,6 @@ TEST_F(DatabaseTest, OneWithoutSparsitiesIsBroughtUpToDateAndKeepsItsLatencies) 
   }
   const Profile profile = read(open().value());
   EXPECT_EQ(profile.tasks[0].sparsity(sparsity.variant, sparsity.stage).mean, 0.5);
-  EXPECT_EQ(profile.tasks[0].latency(kLatency.variant, kLatency.stage, kLatency.processor, kLatency.backend).count, 30);
 }
 
 TEST_F(DatabaseTest, NewEstimatesReplaceThoseOfTheTask) {
@@ -218,12 +217,27 @@ TEST_F(DatabaseTest, WhatIdlingCostsIsKept) {
   EXPECT_EQ(open().value().read(profile).code(), Code::kDataLoss);
 }
 
-TEST_F(DatabaseTest, OneWithoutColdCachesIsBroughtUpToDateAndKeepsItsContention) {
+TEST_F(DatabaseTest, OneWithoutColdCachesIsBroughtUpToDate) {
+  ASSERT_TRUE(open().ok());
+  execute("DROP TABLE cold; PRAGMA user_version = 5");
+  EXPECT_FALSE(read(open().value()).contention.cold_known());
+}
+
+TEST_F(DatabaseTest, WhatWasMeasuredWithOtherCachesIsForgottenAndTheRestKept) {
+  const EstimateEntry entry{zoo::TaskId(0), sigma(0, 1, 2), {.value = 0.7, .lower = 0.6}};
   Contention contention(zoo_, soc_);
   contention.set_scatter({1.0, 2.0});
-  ASSERT_TRUE(open().value().write(contention).ok());
-  execute("DROP TABLE cold; PRAGMA user_version = 5");
-  EXPECT_EQ(read(open().value()).contention.scatter(1), 2);
+  {
+    Database database = open().value();
+    ASSERT_TRUE(database.write(std::span(&kLatency, 1)).ok());
+    ASSERT_TRUE(database.write(contention).ok());
+    ASSERT_TRUE(database.write(entry.task, std::span(&entry, 1)).ok());
+  }
+  execute("PRAGMA user_version = 6");
+  const Profile profile = read(open().value());
+  EXPECT_EQ(profile.tasks[0].latency(kLatency.variant, kLatency.stage, kLatency.processor, kLatency.backend).count, 0);
+  EXPECT_FALSE(profile.contention.known());
+  EXPECT_TRUE(profile.tasks[0].accuracy_estimate(entry.sigma).has_value());
 }
 
 TEST_F(DatabaseTest, OneOfAnotherZooStaysAsItIs) {
