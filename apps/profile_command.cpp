@@ -222,7 +222,7 @@ void print_slowdowns(const Setup& setup, const profile::Contention& contention) 
     }
     table.add(row);
   }
-  fmt::print("\n{}a stage's time over its median beside the same neighbour: p50 {:.3f}, p95 {:.3f}, p99 {:.3f}\n",
+  fmt::print("\n{}a stage's time over its mean beside the same neighbour: p50 {:.3f}, p95 {:.3f}, p99 {:.3f}\n",
              table.text(), contention.scatter(0.5), contention.scatter(0.95), contention.scatter(0.99));
 }
 

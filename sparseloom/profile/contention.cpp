@@ -123,21 +123,25 @@ class ContentionMeasurement {
   }
 
  private:
-  // Quantiles of the factors, evenly spaced.
+  // Quantiles of the factors, evenly spaced, over their mean: chance makes some runs longer and others shorter. What
+  // all take more is no chance, and under steady load they do not.
   std::vector<double> scatter_points() {
     std::sort(scatter_.begin(), scatter_.end(),
               [](const Scattered& a, const Scattered& b) { return a.factor < b.factor; });
-    double all = 0, below = 0;
-    for (const Scattered& one : scatter_) all += one.weight;
+    double all = 0, below = 0, run = 0;
+    for (const Scattered& one : scatter_) {
+      all += one.weight;
+      run += one.weight * one.factor;
+    }
     std::vector<double> points;
     for (const Scattered& one : scatter_) {
       below += one.weight;
       while (points.size() + 1 < kScatterPoints &&
              below > all * static_cast<double>(points.size()) / (kScatterPoints - 1)) {
-        points.push_back(one.factor);
+        points.push_back(one.factor * all / run);
       }
     }
-    if (!scatter_.empty()) points.push_back(scatter_.back().factor);
+    if (!scatter_.empty()) points.push_back(scatter_.back().factor * all / run);
     return points;
   }
 

@@ -125,7 +125,7 @@ class Contention {
 
   bool cold_known() const;  ///< whether it was measured what idling costs
   bool known() const;       ///< whether anything was measured
-  /// Run time over its median, `u` in 0..1 being the share of runs that take less; 1 if that is not known.
+  /// Run time over its mean, `u` in 0..1 being the share of runs that take less; 1 if that is not known.
   double scatter(double u) const;
   /// By that share, evenly spaced from 0 to 1, ascending.
   const std::vector<double>& scatter() const { return scatter_; }

@@ -85,7 +85,7 @@ TEST(MeasureContention, TimesEveryStageBesideEveryOther) {
       << "two members of a pool stand for all";
   EXPECT_EQ(contention->slowdown(place(0, 0), place(0, 1)), 1) << "one subgraph: its members take turns";
   EXPECT_EQ(contention->slowdown(place(0, 0), place(1, 0)), 1) << "one processor";
-  EXPECT_EQ(contention->scatter(0.5), 1);
+  EXPECT_DOUBLE_EQ(contention->scatter(0.5), 1);
   EXPECT_DOUBLE_EQ(contention->scatter(1), 1) << "made-up time does not scatter";
 }
 
