@@ -284,8 +284,7 @@ void print_one_config(const Stage& stage, const Played& played, const plan::Plan
   if (stage.rival) fmt::print("\nWhat {} served:\n{}", reports[1].name, run::format_report(reports[1]));
   fmt::print(
       "\nThe same requests served by every system (paper and exact stitch too, the others do not; np: each task whole "
-      "on one "
-      "processor; p: stages in turn):\n");
+      "on one processor; p: stages in turn):\n");
   print_systems(reports);
   if (played.complete) {
     print_losses(reports);
