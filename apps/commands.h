@@ -9,10 +9,7 @@
 
 namespace sparseloom::apps {
 
-/// Adds a command's options to `command` and returns what runs after parsing. What it returns decides the exit status.
-using AddCommand = std::function<Status()> (*)(CLI::App& command);
-
-// Each in its own file, <name>_command.cpp; the table in main.cpp lists them.
+// Each is a cli::AddCommand in its own file, <name>_command.cpp; the table in main.cpp lists them.
 std::function<Status()> add_bench(CLI::App& command);
 std::function<Status()> add_cut(CLI::App& command);
 std::function<Status()> add_demo(CLI::App& command);

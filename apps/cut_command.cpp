@@ -6,13 +6,13 @@
 #include <filesystem>
 
 #include "apps/commands.h"
-#include "apps/quartiles_json.h"
-#include "apps/setup.h"
-#include "apps/table.h"
+#include "cli/setup.h"
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
+#include "sparseloom/report/quartiles_json.h"
+#include "sparseloom/report/table.h"
 #include "sparseloom/zoo/chain.h"
 #include "sparseloom/zoo/cut.h"
 #include "sparseloom/zoo/cut_check.h"
@@ -201,8 +201,8 @@ Json to_json(const CutArguments& arguments, const Graph& graph, const Report& re
   json["threads"] = arguments.threads;
   if (report.latency) {
     json["latency_ms"] = {{"whole", report.latency->whole_ms}, {"chain", report.latency->chain_ms}};
-    json["latency_ratio"] = quartiles_json(report.latency->ratio);
-    if (arguments.threads == 1) json["cpu_ratio"] = quartiles_json(report.latency->cpu_ratio);
+    json["latency_ratio"] = report::quartiles_json(report.latency->ratio);
+    if (arguments.threads == 1) json["cpu_ratio"] = report::quartiles_json(report.latency->cpu_ratio);
     json["rounds"] = arguments.rounds;
   } else {
     json["latency_ratio"] = nullptr;
@@ -213,7 +213,7 @@ Json to_json(const CutArguments& arguments, const Graph& graph, const Report& re
 void print(const CutArguments& arguments, const Graph& graph, const Report& report, bool kept) {
   double total = 0;
   for (const PartRow& part : report.parts) total += part.work;
-  Table table({"part", "operators", "GMACs", "work %", "passes on KiB", "tensors passed on"});
+  report::Table table({"part", "operators", "GMACs", "work %", "passes on KiB", "tensors passed on"});
   for (std::size_t i = 0; i < report.parts.size(); ++i) {
     const PartRow& part = report.parts[i];
     const bool last = i == report.cuts.size();
@@ -282,7 +282,7 @@ Status write_and_examine(const CutArguments& arguments, const backend::Runtime& 
 }
 
 Status run_cut(const CutArguments& arguments) {
-  SL_RETURN_IF_ERROR(check_writable("--json", arguments.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", arguments.json));
   SL_RETURN_IF_ERROR(check_arguments(arguments));
   SL_ASSIGN_OR_RETURN(const auto shapes, parse_shapes(arguments.shapes));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));

@@ -7,18 +7,18 @@
 #include <memory>
 #include <optional>
 
-#include "apps/accuracy_note.h"
 #include "apps/commands.h"
-#include "apps/missed.h"
-#include "apps/setup.h"
-#include "apps/table.h"
-#include "apps/test_data.h"
+#include "cli/setup.h"
+#include "cli/test_data.h"
 #include "sparseloom/base/file.h"
+#include "sparseloom/engine/report.h"
 #include "sparseloom/eval/comparison.h"
 #include "sparseloom/plan/planner.h"
+#include "sparseloom/plan/planners/sparseloom_planner.h"
 #include "sparseloom/plan/predict.h"
-#include "sparseloom/plan/sparseloom_planner.h"
-#include "sparseloom/run/report.h"
+#include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/missed.h"
+#include "sparseloom/report/table.h"
 #include "sparseloom/sched/policy.h"
 
 namespace sparseloom::apps {
@@ -46,22 +46,22 @@ struct Backends {
 
 Result<Backends> parse_all_backends(const DemoOptions& options) {
   Backends backends;
-  SL_ASSIGN_OR_RETURN(backends.allowed, parse_backends("--backend", options.backends));
+  SL_ASSIGN_OR_RETURN(backends.allowed, cli::parse_backends("--backend", options.backends));
   if (options.compare_backend.empty()) return backends;
-  SL_ASSIGN_OR_RETURN(backends.rival, parse_backends("--compare-backend", {options.compare_backend}));
+  SL_ASSIGN_OR_RETURN(backends.rival, cli::parse_backends("--compare-backend", {options.compare_backend}));
   return backends;
 }
 
 // What all SLO configurations of one call share.
 struct Stage {
-  const Setup& setup;
+  const cli::Setup& setup;
   const profile::Profile& profile;
   const DemoOptions& options;
   soc::Soc soc;                   // with the backends that plans may use
   std::optional<soc::Soc> rival;  // the same, for a second plan by sparseloom
   std::vector<plan::GridRange> ranges;
-  const std::vector<run::TaskSamples>& samples;
-  run::Residency& residency;
+  const std::vector<engine::TaskSamples>& samples;
+  engine::Residency& residency;
   sched::TraceSink* trace;
 };
 
@@ -103,25 +103,25 @@ Result<std::vector<eval::Contender>> plan_all(const Stage& stage, const plan::Sl
 
 // One SLO configuration.
 struct Played {
-  std::vector<run::SystemReport> reports;  // by contender; none if stopped before each had its turn
-  bool complete = false;                   // every repeat was played
-  Status failures;                         // of requests so far
+  std::vector<engine::SystemReport> reports;  // by contender; none if stopped before each had its turn
+  bool complete = false;                      // every repeat was played
+  Status failures;                            // of requests so far
 };
 
 // One engine for all configurations, hence one clock for the trace, and one for plans that share all cores.
 struct Engines {
-  std::unique_ptr<run::Player> player;
+  std::unique_ptr<engine::Player> player;
   std::unique_ptr<eval::Host> host;
 };
 
 Result<Engines> start_engines(const Stage& stage, const std::vector<eval::Contender>& contenders) {
-  const Setup& setup = stage.setup;
-  const run::PlayerSetup player_setup{.zoo = setup.zoo,
-                                      .soc = setup.soc,
-                                      .residency = stage.residency,
-                                      .samples = stage.samples,
-                                      .engine = {.policy = stage.options.policy, .trace = stage.trace},
-                                      .stop = &interrupted()};
+  const cli::Setup& setup = stage.setup;
+  const engine::PlayerSetup player_setup{.zoo = setup.zoo,
+                                         .soc = setup.soc,
+                                         .residency = stage.residency,
+                                         .samples = stage.samples,
+                                         .engine = {.policy = stage.options.policy, .trace = stage.trace},
+                                         .stop = &cli::interrupted()};
   Engines engines;
   std::unique_ptr<eval::SharedCores> shared;
   for (const eval::Contender& contender : contenders) {
@@ -129,7 +129,7 @@ Result<Engines> start_engines(const Stage& stage, const std::vector<eval::Conten
     SL_ASSIGN_OR_RETURN(shared, eval::SharedCores::start(player_setup, *setup.runtime, *setup.pieces,
                                                          setup.compile_cache, *contender.plan));
   }
-  SL_ASSIGN_OR_RETURN(engines.player, run::Player::start(player_setup, contenders.front().plan));
+  SL_ASSIGN_OR_RETURN(engines.player, engine::Player::start(player_setup, contenders.front().plan));
   engines.host = eval::engine_host(*engines.player, setup.soc.processors.size(), std::move(shared));
   return engines;
 }
@@ -137,21 +137,21 @@ Result<Engines> start_engines(const Stage& stage, const std::vector<eval::Conten
 // Every planner's plan, played against each other.
 Result<Played> play_config(const Stage& stage, const plan::SloConfig& slo,
                            const std::vector<eval::Contender>& contenders, const Engines& engines) {
-  const Setup& setup = stage.setup;
+  const cli::Setup& setup = stage.setup;
   const eval::ComparisonOptions options{
       .repeats = stage.options.repeats, .saturated = Seconds(stage.options.saturated_s), .on_progress = {}};
   SL_ASSIGN_OR_RETURN(const eval::Comparison comparison, eval::compare(*engines.host, contenders, slo.slos, options));
   Played played{.reports = {}, .complete = comparison.rounds == options.repeats, .failures = engines.host->failures()};
   for (std::size_t c = 0; comparison.rounds > 0 && c < contenders.size(); ++c) {
-    played.reports.push_back(run::make_report({.name = contenders[c].name,
-                                               .zoo = setup.zoo,
-                                               .soc = setup.soc,
-                                               .profile = stage.profile,
-                                               .plan = *contenders[c].plan,
-                                               .slos = slo.slos,
-                                               .samples = stage.samples,
-                                               .records = comparison.outcomes[c].episodes,
-                                               .throughput_qps = comparison.outcomes[c].throughput_qps()}));
+    played.reports.push_back(engine::make_report({.name = contenders[c].name,
+                                                  .zoo = setup.zoo,
+                                                  .soc = setup.soc,
+                                                  .profile = stage.profile,
+                                                  .plan = *contenders[c].plan,
+                                                  .slos = slo.slos,
+                                                  .samples = stage.samples,
+                                                  .records = comparison.outcomes[c].episodes,
+                                                  .throughput_qps = comparison.outcomes[c].throughput_qps()}));
   }
   return played;
 }
@@ -168,7 +168,7 @@ void print_introduction(const Stage& stage) {
     fmt::print("  {:<10} {} ({} variants, cut into {} stages: {:.0f} stitched variants)\n", task.name, task.description,
                task.variants.size(), task.stages(), stitched);
   }
-  fmt::print("{}", accuracy_note(zoo));
+  fmt::print("{}", report::accuracy_note(zoo));
   const bool drawn = plan::episode_orders(zoo.tasks.size(), plan::kMostOrders + 1).size() > plan::kMostOrders;
   fmt::print(
       "Stages of differently compressed variants of one base model are stitched into variants that nobody trained, "
@@ -182,12 +182,12 @@ void print_introduction(const Stage& stage) {
 // Wide enough for a system's name and for figures.
 std::size_t column_of(const std::string& name) { return std::max<std::size_t>(name.size() + 2, 12); }
 
-void print_systems(const std::vector<run::SystemReport>& reports) {
+void print_systems(const std::vector<engine::SystemReport>& reports) {
   std::size_t width = 0;
-  for (const run::SystemReport& r : reports) width = std::max(width, column_of(r.name));
+  for (const engine::SystemReport& r : reports) width = std::max(width, column_of(r.name));
   fmt::print("{:<{}}{:>12}{:>20}{:>11}{:>12}{:>11}{:>14}\n", "system", width, "violations", "95 % interval", "late",
              "inaccurate", "both", "requests/s");
-  for (const run::SystemReport& r : reports) {
+  for (const engine::SystemReport& r : reports) {
     fmt::print("{:<{}}{:>14}{:>20}{:>10}{:>12}{:>8}{:>16.1f}\n", r.name, width, percent(r.violation_rate.value),
                fmt::format("{:.2f} .. {:.2f} %", r.violation_rate.low * 100, r.violation_rate.high * 100),
                percent(r.violations.latency), percent(r.violations.accuracy), percent(r.violations.both),
@@ -196,10 +196,10 @@ void print_systems(const std::vector<run::SystemReport>& reports) {
 }
 
 // What sparseloom, the first report, does not win.
-void print_losses(const std::vector<run::SystemReport>& reports) {
+void print_losses(const std::vector<engine::SystemReport>& reports) {
   std::vector<std::string> losses;
-  const run::SystemReport& ours = reports.front();
-  for (const run::SystemReport& r : reports) {
+  const engine::SystemReport& ours = reports.front();
+  for (const engine::SystemReport& r : reports) {
     if (r.violation_rate.value < ours.violation_rate.value) {
       losses.push_back(fmt::format("{} violates less ({} against {})", r.name, percent(r.violation_rate.value),
                                    percent(ours.violation_rate.value)));
@@ -214,9 +214,9 @@ void print_losses(const std::vector<run::SystemReport>& reports) {
 }
 
 // "image 0 2, speech 1": the stages that run sparse.
-std::string sparse_stages(const run::SystemReport& report) {
+std::string sparse_stages(const engine::SystemReport& report) {
   std::vector<std::string> tasks;
-  for (const run::TaskReport& t : report.tasks) {
+  for (const engine::TaskReport& t : report.tasks) {
     std::string stages;
     for (std::size_t i = 0; i < t.backend.size(); ++i) {
       if (t.backend[i] == soc::to_string(soc::Backend::kSparse)) stages += fmt::format(" {}", i);
@@ -227,10 +227,10 @@ std::string sparse_stages(const run::SystemReport& report) {
 }
 
 // "5 of 12".
-std::string sparse_count(const run::SystemReport& report) {
+std::string sparse_count(const engine::SystemReport& report) {
   std::ptrdiff_t sparse = 0;
   std::size_t all = 0;
-  for (const run::TaskReport& t : report.tasks) {
+  for (const engine::TaskReport& t : report.tasks) {
     sparse += std::count(t.backend.begin(), t.backend.end(), soc::to_string(soc::Backend::kSparse));
     all += t.backend.size();
   }
@@ -238,36 +238,36 @@ std::string sparse_count(const run::SystemReport& report) {
 }
 
 // The tasks that two systems serve by different variants, processors or backends.
-std::string served_differently(const run::SystemReport& a, const run::SystemReport& b) {
+std::string served_differently(const engine::SystemReport& a, const engine::SystemReport& b) {
   std::vector<std::string> tasks;
   for (std::size_t t = 0; t < a.tasks.size(); ++t) {
-    const run::TaskReport& x = a.tasks[t];
-    const run::TaskReport& y = b.tasks[t];
+    const engine::TaskReport& x = a.tasks[t];
+    const engine::TaskReport& y = b.tasks[t];
     if (x.variant != y.variant || x.where != y.where) tasks.push_back(x.task);
   }
   return tasks.empty() ? "none" : fmt::format("{}", fmt::join(tasks, ", "));
 }
 
 // "5.83 % (3.8 .. 8.8)", with the 95 % interval.
-std::string rate_text(const run::Rate& rate) {
+std::string rate_text(const engine::Rate& rate) {
   return fmt::format("{} ({:.1f} .. {:.1f})", percent(rate.value), 100 * rate.low, 100 * rate.high);
 }
 
 // Per configuration, how many stages run sparse and what that changes.
 void print_backends(const Stage& stage, const std::vector<std::string>& configs,
-                    const std::vector<std::vector<run::SystemReport>>& all) {
+                    const std::vector<std::vector<engine::SystemReport>>& all) {
   const std::string& ours = all.front()[0].name;
   std::vector<std::string> header{"", "sparse stages", "which", "violations"};
   if (stage.rival) {
     const std::string only = stage.options.compare_backend + " only";
     header.insert(header.end(), {only + ": violations", "requests/s", only + ": requests/s", "served differently"});
   }
-  Table table(std::move(header));
+  report::Table table(std::move(header));
   for (std::size_t c = 0; c < all.size(); ++c) {
-    const run::SystemReport& r = all[c][0];
+    const engine::SystemReport& r = all[c][0];
     std::vector<std::string> row{configs[c], sparse_count(r), sparse_stages(r), rate_text(r.violation_rate)};
     if (stage.rival) {
-      const run::SystemReport& other = all[c][1];
+      const engine::SystemReport& other = all[c][1];
       row.insert(row.end(), {rate_text(other.violation_rate), fmt::format("{:.1f}", r.throughput_qps),
                              fmt::format("{:.1f}", other.throughput_qps), served_differently(r, other)});
     }
@@ -278,10 +278,10 @@ void print_backends(const Stage& stage, const std::vector<std::string>& configs,
 }
 
 void print_one_config(const Stage& stage, const Played& played, const plan::Plan& ours) {
-  const std::vector<run::SystemReport>& reports = played.reports;
+  const std::vector<engine::SystemReport>& reports = played.reports;
   fmt::print("\nWhat {} served (accuracy of the answers given; throughput under saturation):\n{}", reports.front().name,
-             run::format_report(reports.front()));
-  if (stage.rival) fmt::print("\nWhat {} served:\n{}", reports[1].name, run::format_report(reports[1]));
+             engine::format_report(reports.front()));
+  if (stage.rival) fmt::print("\nWhat {} served:\n{}", reports[1].name, engine::format_report(reports[1]));
   fmt::print(
       "\nThe same requests served by every system (paper and exact stitch too, the others do not; np: each task whole "
       "on one processor; p: stages in turn):\n");
@@ -293,7 +293,7 @@ void print_one_config(const Stage& stage, const Played& played, const plan::Plan
   }
   fmt::print(
       "Memory: {:.1f} MiB resident for {}'s subgraphs; {:.1f} MiB peak of this process, which holds every system's.\n",
-      to_mib(plan::resident_bytes(stage.profile, ours)), reports.front().name, to_mib(run::peak_resident_bytes()));
+      to_mib(plan::resident_bytes(stage.profile, ours)), reports.front().name, to_mib(engine::peak_resident_bytes()));
 }
 
 struct Mean {
@@ -302,7 +302,7 @@ struct Mean {
   double throughput_qps = 0;
 };
 
-std::vector<Mean> means(const std::vector<std::vector<run::SystemReport>>& all) {
+std::vector<Mean> means(const std::vector<std::vector<engine::SystemReport>>& all) {
   std::vector<Mean> result;
   for (std::size_t s = 0; !all.empty() && s < all.front().size(); ++s) {
     Mean mean{all.front()[s].name};
@@ -316,9 +316,10 @@ std::vector<Mean> means(const std::vector<std::vector<run::SystemReport>>& all) 
 }
 
 // Several configurations: a table of violation rates, one row each, and the means.
-void print_row(const std::string& name, const std::vector<run::SystemReport>& reports) {
+void print_row(const std::string& name, const std::vector<engine::SystemReport>& reports) {
   fmt::print("{:<8}", name);
-  for (const run::SystemReport& r : reports) fmt::print("{:>{}}", percent(r.violation_rate.value), column_of(r.name));
+  for (const engine::SystemReport& r : reports)
+    fmt::print("{:>{}}", percent(r.violation_rate.value), column_of(r.name));
   fmt::print("\n");
   std::fflush(stdout);
 }
@@ -350,7 +351,7 @@ Result<AllPlayed> play_all(const Stage& stage) {
   const bool several = configs.size() > 1;
   AllPlayed result;
   std::vector<Json> documents;
-  std::vector<std::vector<run::SystemReport>> all;
+  std::vector<std::vector<engine::SystemReport>> all;
   std::vector<std::string> names;  // of the configurations in `all`
   Engines engines;
   for (const auto& [name, indices] : configs) {
@@ -362,7 +363,7 @@ Result<AllPlayed> play_all(const Stage& stage) {
       for (const eval::Contender& c : contenders) fmt::print("{:>{}}", c.name, column_of(c.name));
       fmt::print("\n");
     }
-    if (!several) fmt::print("{}", describe_missed(stage.setup.zoo, *contenders.front().plan, slo.slos));
+    if (!several) fmt::print("{}", report::describe_missed(stage.setup.zoo, *contenders.front().plan, slo.slos));
     if (engines.host == nullptr) {
       SL_ASSIGN_OR_RETURN(engines, start_engines(stage, contenders));
     }
@@ -371,7 +372,7 @@ Result<AllPlayed> play_all(const Stage& stage) {
     // A half-played configuration does not enter the means.
     if (played.reports.empty() || (several && !played.complete)) break;
     several ? print_row(name, played.reports) : print_one_config(stage, played, *contenders.front().plan);
-    documents.push_back(run::report_json(name, stage.setup.soc.name, played.reports, played.complete));
+    documents.push_back(engine::report_json(name, stage.setup.soc.name, played.reports, played.complete));
     all.push_back(std::move(played.reports));
     names.push_back(name);
   }
@@ -389,29 +390,29 @@ Status write_outputs(const Stage& stage, const Json& document) {
   if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   if (stage.trace == nullptr) return {};
   const soc::Soc& soc = stage.setup.soc;
-  return write_trace(options.trace, *stage.trace,
-                     sched::trace_names("sparseloom on " + soc.name, stage.setup.zoo, soc));
+  return cli::write_trace(options.trace, *stage.trace,
+                          sched::trace_names("sparseloom on " + soc.name, stage.setup.zoo, soc));
 }
 
 Status demo(const DemoOptions& options) {
-  SL_RETURN_IF_ERROR(refuse_modelled("demo", options.soc));
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
+  SL_RETURN_IF_ERROR(cli::refuse_modelled("demo", options.soc));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--trace", options.trace));
   SL_RETURN_IF_ERROR(sched::make_policy(options.policy, 1).status());
   SL_RETURN_IF_ERROR(configs_named(options.slo_config).status());
   SL_ASSIGN_OR_RETURN(const Backends backends, parse_all_backends(options));
-  interrupted();
+  cli::interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
-                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
-  SL_ASSIGN_OR_RETURN(soc::Soc soc, confined_to(setup->soc, backends.allowed));
+                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
+  SL_ASSIGN_OR_RETURN(soc::Soc soc, cli::confined_to(setup->soc, backends.allowed));
   std::optional<soc::Soc> rival;
   if (!backends.rival.empty()) {
-    SL_ASSIGN_OR_RETURN(rival, confined_to(setup->soc, backends.rival));
+    SL_ASSIGN_OR_RETURN(rival, cli::confined_to(setup->soc, backends.rival));
   }
-  SL_ASSIGN_OR_RETURN(const profile::Profile profile, read_profile(*setup));
-  SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(setup->zoo));
+  SL_ASSIGN_OR_RETURN(const profile::Profile profile, cli::read_profile(*setup));
+  SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup->zoo));
   SL_ASSIGN_OR_RETURN(auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
-  run::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
+  engine::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
   sched::TraceSink trace(setup->soc.processors.size());
   Stage stage{.setup = *setup,
               .profile = profile,
@@ -427,7 +428,7 @@ Status demo(const DemoOptions& options) {
   SL_ASSIGN_OR_RETURN(const AllPlayed played, play_all(stage));
   if (!played.document.is_null()) SL_RETURN_IF_ERROR(write_outputs(stage, played.document));
   SL_RETURN_IF_ERROR(played.failures);
-  return cancelled_if_interrupted();
+  return cli::cancelled_if_interrupted();
 }
 
 }  // namespace
@@ -452,7 +453,7 @@ std::function<Status()> add_demo(CLI::App& command) {
   command.add_flag("--late-binding,!--no-late-binding", options->late_binding,
                    "sparseloom's stages run on whichever like processor is free first (default), or stay bound as the "
                    "baselines' do");
-  command.add_option("--backend", options->backends, kBackendHelp);
+  command.add_option("--backend", options->backends, cli::kBackendHelp);
   command.add_option("--compare-backend", options->compare_backend,
                      "add a second system to the comparison: sparseloom planning with this backend alone");
   command.add_option("--json", options->json, "write the report here");

@@ -5,19 +5,19 @@
 #include <memory>
 #include <optional>
 
-#include "apps/accuracy_note.h"
 #include "apps/commands.h"
-#include "apps/eval_report.h"
-#include "apps/profiling_report.h"
-#include "apps/setup.h"
-#include "apps/test_data.h"
-#include "apps/version.h"
+#include "cli/setup.h"
+#include "cli/test_data.h"
+#include "cli/version.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/eval/journal.h"
 #include "sparseloom/eval/profile_digest.h"
 #include "sparseloom/eval/summary.h"
 #include "sparseloom/plan/costs.h"
-#include "sparseloom/plan/sparseloom_planner.h"
+#include "sparseloom/plan/planners/sparseloom_planner.h"
+#include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/eval_report.h"
+#include "sparseloom/report/profiling_report.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -47,18 +47,18 @@ struct EvalOptions {
 
 // A machine that systems are played on, with all that its hosts refer to.
 struct Machine {
-  std::unique_ptr<Setup> setup;
+  std::unique_ptr<cli::Setup> setup;
   profile::Profile profile;
   std::vector<plan::GridRange> ranges;
-  std::unique_ptr<run::Residency> residency;
-  std::unique_ptr<run::Player> player;
+  std::unique_ptr<engine::Residency> residency;
+  std::unique_ptr<engine::Player> player;
   std::unique_ptr<eval::Host> host;
 };
 
 using Machines = std::vector<std::unique_ptr<Machine>>;
 
 std::filesystem::path zoo_of(const EvalOptions& options) {
-  return options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
+  return options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo);
 }
 
 // What --system names: a planner.
@@ -90,21 +90,22 @@ Result<std::vector<NamedPlanner>> find_systems(const std::vector<std::string>& n
 }
 
 // Real engines: one whose workers have a processor each, and one that shares all cores.
-Status start_engines(Machine& machine, const TestData& data, const EvalOptions& options) {
-  const Setup& setup = *machine.setup;
-  machine.residency = std::make_unique<run::Residency>(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
-  const run::PlayerSetup player_setup{.zoo = setup.zoo,
-                                      .soc = setup.soc,
-                                      .residency = *machine.residency,
-                                      .samples = data.samples,
-                                      .engine = {.policy = options.policy},
-                                      .stop = &interrupted()};
+Status start_engines(Machine& machine, const cli::TestData& data, const EvalOptions& options) {
+  const cli::Setup& setup = *machine.setup;
+  machine.residency =
+      std::make_unique<engine::Residency>(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
+  const engine::PlayerSetup player_setup{.zoo = setup.zoo,
+                                         .soc = setup.soc,
+                                         .residency = *machine.residency,
+                                         .samples = data.samples,
+                                         .engine = {.policy = options.policy},
+                                         .stop = &cli::interrupted()};
   const plan::SloConfig slo = plan::grid_config(machine.ranges, 0, 0);
   const plan::Problem problem{setup.zoo, setup.soc, machine.profile, slo};
   SL_ASSIGN_OR_RETURN(const plan::Planner* any, plan::find_planner("sv-ao-np"));
   SL_ASSIGN_OR_RETURN(plan::Plan first, any->plan(problem));
   SL_ASSIGN_OR_RETURN(machine.player,
-                      run::Player::start(player_setup, std::make_shared<const plan::Plan>(std::move(first))));
+                      engine::Player::start(player_setup, std::make_shared<const plan::Plan>(std::move(first))));
   SL_ASSIGN_OR_RETURN(const plan::Planner* sharing, plan::find_planner(kSharing));
   SL_ASSIGN_OR_RETURN(const plan::Plan on_all_cores, sharing->plan(problem));
   SL_ASSIGN_OR_RETURN(auto shared, eval::SharedCores::start(player_setup, *setup.runtime, *setup.pieces,
@@ -114,15 +115,15 @@ Status start_engines(Machine& machine, const TestData& data, const EvalOptions& 
 }
 
 // Profiles the machine and makes its host.
-Status prepare(Machine& machine, const EvalOptions& options, const TestData& data) {
-  const Setup& setup = *machine.setup;
-  SL_ASSIGN_OR_RETURN(machine.profile, read_profile(setup));
+Status prepare(Machine& machine, const EvalOptions& options, const cli::TestData& data) {
+  const cli::Setup& setup = *machine.setup;
+  SL_ASSIGN_OR_RETURN(machine.profile, cli::read_profile(setup));
   SL_ASSIGN_OR_RETURN(machine.ranges, plan::grid_ranges(setup.zoo, setup.soc, machine.profile));
   if (setup.soc.modelled) {
     eval::VirtualMachine described;
     described.pools = soc::find_pools(setup.soc);
     described.policy = options.policy;
-    described.stop = &interrupted();
+    described.stop = &cli::interrupted();
     machine.host = eval::virtual_host(std::move(described));
     return {};
   }
@@ -142,11 +143,11 @@ Status check_distinct(const std::vector<std::string>& socs, const Machines& mach
   return {};
 }
 
-Result<Machines> make_machines(const EvalOptions& options, const TestData& data) {
+Result<Machines> make_machines(const EvalOptions& options, const cli::TestData& data) {
   Machines machines;
   for (const std::string& soc : options.socs) {
     auto machine = std::make_unique<Machine>();
-    SL_ASSIGN_OR_RETURN(machine->setup, make_setup(zoo_of(options), soc == kHost ? "" : soc));
+    SL_ASSIGN_OR_RETURN(machine->setup, cli::make_setup(zoo_of(options), soc == kHost ? "" : soc));
     machines.push_back(std::move(machine));
   }
   SL_RETURN_IF_ERROR(check_distinct(options.socs, machines));
@@ -167,12 +168,12 @@ std::vector<eval::System> systems_on(const Machine& machine, const std::vector<N
 }
 
 // Every original and every stitched variant of which the accuracy is known.
-Result<std::vector<Plane>> planes_of(const Machine& machine) {
+Result<std::vector<report::Plane>> planes_of(const Machine& machine) {
   const zoo::Zoo& zoo = machine.setup->zoo;
   SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(zoo, machine.setup->soc, machine.profile));
-  std::vector<Plane> planes;
+  std::vector<report::Plane> planes;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-    Plane& plane = planes.emplace_back();
+    report::Plane& plane = planes.emplace_back();
     plane.task = zoo.tasks[t].name;
     const profile::TaskProfile& measured = machine.profile.tasks[t];
     for (std::size_t i = 0; i < measured.stitched(); ++i) {
@@ -205,7 +206,7 @@ Result<std::vector<eval::MemoryPoint>> memory_of(const Machine& machine, const s
                              .planner = *ours,
                              .shares = std::move(shares),
                              .policy = policy,
-                             .stop = &interrupted()});
+                             .stop = &cli::interrupted()});
 }
 
 using MemoryCurves = std::vector<std::pair<std::string, std::vector<eval::MemoryPoint>>>;  // by machine
@@ -219,11 +220,11 @@ Result<MemoryCurves> memory_of_all(const Machines& machines, const std::string& 
   return curves;
 }
 
-profile::MeasureOptions trial_measuring(const Setup& setup) {
+profile::MeasureOptions trial_measuring(const cli::Setup& setup) {
   profile::MeasureOptions measuring;
   measuring.compile_cache = setup.compile_cache;
   measuring.threads = std::max<std::size_t>(allowed_cpus().size(), 1);
-  measuring.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  measuring.control = {.on_progress = cli::progress_line(), .stop = &cli::interrupted()};
   return measuring;
 }
 
@@ -241,7 +242,7 @@ std::string memory_csv(const MemoryCurves& machines) {
 // Runs the estimator on this machine if it is among them: with all variants of every task, or then with ever fewer.
 Status try_estimators(const Machines& machines, bool each, eval::Journal& journal) {
   for (const auto& machine : machines) {
-    const Setup& setup = *machine->setup;
+    const cli::Setup& setup = *machine->setup;
     if (setup.soc.modelled) continue;  // runs no models
     const eval::TrialInput input{.zoo = setup.zoo,
                                  .soc = setup.soc,
@@ -283,7 +284,7 @@ Result<Json> inputs_of(const EvalOptions& options, const Machines& machines,
   }
   // Between releases the version does not change, but what is measured may.
   SL_ASSIGN_OR_RETURN(const std::string build, sha256_file("/proc/self/exe"));
-  return Json{{"program", fmt::format("{} ({})", kVersion, build.substr(0, 12))},
+  return Json{{"program", fmt::format("{} ({})", cli::kVersion, build.substr(0, 12))},
               {"zoo", machines.front()->setup->zoo.fingerprint},
               {"socs", std::move(fingerprints)},
               {"profiles", std::move(profiles)},
@@ -294,7 +295,7 @@ Result<Json> inputs_of(const EvalOptions& options, const Machines& machines,
 // How far a run is and how long the rest will take at the pace so far.
 class Clock {
  public:
-  Clock() : line_(progress_line()) {}
+  Clock() : line_(cli::progress_line()) {}
   void expect(std::size_t steps) { total_ += steps; }
   void skip(std::size_t steps) { done_ += steps; }
   void step() {
@@ -320,12 +321,12 @@ class Clock {
 // `memory` is nothing if the run was stopped.
 Status write_all(const EvalOptions& options, const Machines& machines, const eval::Journal& journal,
                  std::optional<MemoryCurves> memory) {
-  ReportText text{.zoo = machines.front()->setup->zoo.name,
-                  .settings = settings_of(options),
-                  .accuracy = accuracy_note(machines.front()->setup->zoo),
-                  .complete = memory.has_value(),
-                  .planes = {},
-                  .memory = std::move(memory).value_or(MemoryCurves())};
+  report::ReportText text{.zoo = machines.front()->setup->zoo.name,
+                          .settings = settings_of(options),
+                          .accuracy = report::accuracy_note(machines.front()->setup->zoo),
+                          .complete = memory.has_value(),
+                          .planes = {},
+                          .memory = std::move(memory).value_or(MemoryCurves())};
   for (const auto& machine : machines) {
     SL_ASSIGN_OR_RETURN(auto planes, planes_of(*machine));
     text.planes.emplace_back(machine->setup->soc.name, std::move(planes));
@@ -333,7 +334,7 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
   std::vector<eval::ProfilingRow> profiling;
   for (const auto& machine : machines) {
     if (options.profiling == "none") break;
-    const Setup& setup = *machine->setup;
+    const cli::Setup& setup = *machine->setup;
     auto rows = eval::profiling_rows(setup.zoo, setup.soc, machine->profile,
                                      setup.soc.modelled ? std::vector<eval::EstimatorTrial>() : journal.trials());
     profiling.insert(profiling.end(), rows.begin(), rows.end());
@@ -343,10 +344,10 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
   SL_RETURN_IF_ERROR(write_file(out / "memory.csv", memory_csv(text.memory)));
   SL_RETURN_IF_ERROR(write_file(out / "profiling.csv", eval::to_csv(profiling)));
   SL_RETURN_IF_ERROR(write_file(out / "rows.csv", eval::to_csv(journal.rows())));
-  SL_RETURN_IF_ERROR(write_file(out / "report.html", eval_html(journal.rows(), text)));
-  fmt::print("{}{}\n", eval_text(journal.rows()), text.accuracy);
-  for (const auto& [name, points] : text.memory) fmt::print("Memory on {}: {}\n", name, memory_text(points));
-  for (const auto& rows : text.profiling) fmt::print("\n{}", profiling_text(rows));
+  SL_RETURN_IF_ERROR(write_file(out / "report.html", report::eval_html(journal.rows(), text)));
+  fmt::print("{}{}\n", report::eval_text(journal.rows()), text.accuracy);
+  for (const auto& [name, points] : text.memory) fmt::print("Memory on {}: {}\n", name, report::memory_text(points));
+  for (const auto& rows : text.profiling) fmt::print("\n{}", report::profiling_text(rows));
   fmt::print("Wrote {} (report.html, rows.csv, memory.csv, profiling.csv, eval.json)\n", out.string());
   return {};
 }
@@ -381,7 +382,7 @@ Result<bool> play_cells(const EvalOptions& options, const std::vector<eval::Cell
         continue;
       }
       SL_ASSIGN_OR_RETURN(const auto rows, grids[m].play(cell));
-      if (rows.empty() && interrupted()) return false;
+      if (rows.empty() && cli::interrupted()) return false;
       SL_RETURN_IF_ERROR(journal.add(rows));
     }
   }
@@ -398,12 +399,12 @@ Status evaluate(EvalOptions options) {
   std::error_code failed;
   std::filesystem::create_directories(out, failed);
   if (failed) return error(Code::kUnavailable, "--out {}: cannot be made: {}", options.out, failed.message());
-  SL_RETURN_IF_ERROR(check_writable("--out", (out / "eval.json").string()));
+  SL_RETURN_IF_ERROR(cli::check_writable("--out", (out / "eval.json").string()));
 
-  interrupted();
+  cli::interrupted();
   if (options.socs.empty()) return error(Code::kInvalidArgument, "--soc: none; host or a modelled machine is needed");
   SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(zoo_of(options)));
-  SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(zoo));
+  SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(zoo));
   SL_ASSIGN_OR_RETURN(const Machines machines, make_machines(options, data));
   SL_ASSIGN_OR_RETURN(Json inputs, inputs_of(options, machines, planners));
   SL_ASSIGN_OR_RETURN(eval::Journal journal, eval::Journal::open(out / "eval.json", std::move(inputs)));
@@ -422,7 +423,7 @@ Status evaluate(EvalOptions options) {
   }
   if (memory) SL_RETURN_IF_ERROR(journal.complete());
   SL_RETURN_IF_ERROR(write_all(options, machines, journal, std::move(memory)));
-  return cancelled_if_interrupted();
+  return cli::cancelled_if_interrupted();
 }
 
 }  // namespace

@@ -7,18 +7,18 @@
 #include <memory>
 #include <optional>
 
-#include "apps/accuracy_note.h"
 #include "apps/commands.h"
-#include "apps/latency_json.h"
-#include "apps/missed.h"
-#include "apps/setup.h"
-#include "apps/table.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/plan/explain.h"
+#include "sparseloom/plan/planners/sparseloom_planner.h"
 #include "sparseloom/plan/predict.h"
 #include "sparseloom/plan/slo_file.h"
-#include "sparseloom/plan/sparseloom_planner.h"
+#include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/latency_json.h"
+#include "sparseloom/report/missed.h"
+#include "sparseloom/report/table.h"
 #include "sparseloom/sched/standard_workloads.h"
 #include "sparseloom/simulate/rehearsal.h"
 
@@ -108,7 +108,7 @@ Result<std::optional<double>> parse_percentile(const Options& options) {
 }
 
 // Bounds by their name on the grid, or from a file.
-Result<plan::SloConfig> read_slos(const std::string& name, const Setup& setup, const profile::Profile& profile) {
+Result<plan::SloConfig> read_slos(const std::string& name, const cli::Setup& setup, const profile::Profile& profile) {
   if (const auto indices = plan::parse_grid_name(name); indices.ok()) {
     SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, profile));
     return plan::grid_config(ranges, indices->first, indices->second);
@@ -133,14 +133,14 @@ double throughput_qps(const plan::Plan& plan) {
   return static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
 }
 
-Json to_json(const Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
+Json to_json(const cli::Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
   Json tasks = Json::array();
   for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
     const plan::TaskPlan& task = outcome.plan.tasks[t];
     Json row{{"task", setup.zoo.tasks[t].name},
              {"variant", variant_names(setup.zoo.tasks[t], task.sigma)},
              {"placement", processor_names(setup.soc, task.placement)},
-             {"backend", backend_names(task.backends)},
+             {"backend", cli::backend_names(task.backends)},
              {"late_binding", task.late_binding},
              {"shared", task.shared},
              {"latency_ms", to_ms(task.latency)},
@@ -152,7 +152,7 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Options& opti
              {"meets_latency", task.meets_latency},
              {"meets_accuracy", task.meets_accuracy}};
     if (outcome.load) {
-      row["predicted_latency_ms"] = latency_json(outcome.load->tasks[t]);
+      row["predicted_latency_ms"] = report::latency_json(outcome.load->tasks[t]);
       row["predicted_violation_rate"] = outcome.load->tasks[t].violation_rate();
     }
     if (!outcome.why.empty()) row["why"] = outcome.why[t].text;
@@ -178,8 +178,8 @@ Json to_json(const Setup& setup, const plan::SloConfig& slo, const Options& opti
 }
 
 // What a task's requests take when they come as often as was asked.
-void print_load(const Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
-  Table table({"task", "p50 / p95 / p99 ms", "bound ms", "late %"});
+void print_load(const cli::Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
+  report::Table table({"task", "p50 / p95 / p99 ms", "bound ms", "late %"});
   for (std::size_t t = 0; t < outcome.load->tasks.size(); ++t) {
     const simulate::Metrics& m = outcome.load->tasks[t];
     table.add({setup.zoo.tasks[t].name,
@@ -196,19 +196,20 @@ std::string proof_text(const plan::Plan& plan) {
   return fmt::format("at best {:.1f} % less", 100 * plan.gap);
 }
 
-void print(const Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
+void print(const cli::Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
   std::vector<std::string> placements;
-  Table table({"task", "variant per stage", "placement", "latency ms", "bound ms", "accuracy %", "bound %", "met"});
+  report::Table table(
+      {"task", "variant per stage", "placement", "latency ms", "bound ms", "accuracy %", "bound %", "met"});
   for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
     const plan::TaskPlan& task = outcome.plan.tasks[t];
     placements.push_back(plan::describe_placement(setup.soc, task));
     table.add({setup.zoo.tasks[t].name, zoo::describe(setup.zoo.tasks[t], task.sigma), placements.back(),
                fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
                fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
-               task.meets_slo() ? "yes" : "no: " + missed_bounds(task)});
+               task.meets_slo() ? "yes" : "no: " + report::missed_bounds(task)});
   }
   fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n{}\n{}{}\n",
-             outcome.plan.planner, slo.name, setup.soc.name, accuracy_note(setup.zoo), table.text(),
+             outcome.plan.planner, slo.name, setup.soc.name, report::accuracy_note(setup.zoo), table.text(),
              plan::placement_legend(placements));
   const std::string proof = proof_text(outcome.plan);
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
@@ -231,7 +232,7 @@ void print(const Setup& setup, const plan::SloConfig& slo, const Options& option
   }
 }
 
-sched::Workload poisson(const Setup& setup, double rate) {
+sched::Workload poisson(const cli::Setup& setup, double rate) {
   constexpr std::size_t kRequests = 20'000;
   return sched::poisson(setup.zoo.tasks.size(), rate, kRequests, 0);
 }
@@ -243,13 +244,13 @@ Result<simulate::Rehearsal> rehearse(const plan::Problem& problem, const plan::P
                              .plan = std::make_shared<const plan::Plan>(plan),
                              .pools = soc::find_pools(problem.soc),
                              .contention = &problem.profile.contention,
-                             .stop = &interrupted()},
+                             .stop = &cli::interrupted()},
                             kPolicy);
 }
 
 Status run(const Options& options) {
   // Mistakes on the command line first: nothing is loaded or measured for them.
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   if (const auto grid = plan::parse_grid_name(options.slo); !grid.ok()) {
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(options.slo, ignored))
@@ -260,7 +261,7 @@ Status run(const Options& options) {
   SL_ASSIGN_OR_RETURN(const auto throughput, throughput_planner(options));
   if (throughput != nullptr) planner = throughput.get();
   SL_ASSIGN_OR_RETURN(const auto estimates, parse_estimates(options.estimates));
-  SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
+  SL_ASSIGN_OR_RETURN(const auto backends, cli::parse_backends("--backend", options.backends));
   SL_ASSIGN_OR_RETURN(const auto percentile, parse_percentile(options));
   if (percentile && !plans_for_load(options)) {
     return error(Code::kInvalidArgument,
@@ -273,10 +274,10 @@ Status run(const Options& options) {
                  options.percentile);
   }
 
-  const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
-  SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path, options.soc));
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup->soc, backends));
-  SL_ASSIGN_OR_RETURN(profile::Profile profile, read_profile(*setup));
+  const std::filesystem::path path = options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo);
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(path, options.soc));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, cli::confined_to(setup->soc, backends));
+  SL_ASSIGN_OR_RETURN(profile::Profile profile, cli::read_profile(*setup));
   profile.use_estimates = estimates;
   SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, read_slos(options.slo, *setup, profile));
   plan::Problem problem{setup->zoo, soc, profile, slo, memory};
@@ -313,7 +314,7 @@ Status run(const Options& options) {
 std::function<Status()> add_plan(CLI::App& command) {
   auto options = std::make_shared<Options>();
   command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
-  command.add_option("--soc", options->soc, kSocHelp);
+  command.add_option("--soc", options->soc, cli::kSocHelp);
   command.add_option("--slo,--slo-config", options->slo,
                      "C1 to C8, a<J>l<K> (accuracy and latency index, 0..8), or a file of bounds (default: C5)");
   command.add_option("--planner", options->planner, "which rule makes the plan (default: sparseloom)");
@@ -324,7 +325,7 @@ std::function<Status()> add_plan(CLI::App& command) {
       "accuracies that were not measured but estimated count by value or by their lower bound: value, lower");
   command.add_option("--memory", options->memory,
                      "budget for the plan's compiled subgraphs, in bytes or as 20MiB (default: none)");
-  command.add_option("--backend", options->backends, kBackendHelp);
+  command.add_option("--backend", options->backends, cli::kBackendHelp);
   command
       .add_option("--rate", options->rate,
                   "requests/s that are to be served, tasks equally likely: planned for (planner sparseloom, objective "

@@ -4,16 +4,16 @@
 #include <memory>
 #include <optional>
 
-#include "apps/accuracy_note.h"
 #include "apps/commands.h"
-#include "apps/estimate_report.h"
-#include "apps/setup.h"
-#include "apps/table.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
-#include "sparseloom/profile/measure.h"
-#include "sparseloom/profile/modelled.h"
+#include "sparseloom/profile/analytical/modelled.h"
+#include "sparseloom/profile/measure/measure.h"
+#include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/estimate_report.h"
+#include "sparseloom/report/table.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -44,7 +44,7 @@ Result<std::vector<profile::SplitName>> parse_split(const std::string& text) {
   return error(Code::kInvalidArgument, "--split: '{}'; profile, test and both are allowed", text);
 }
 
-Result<profile::MeasureOptions> measure_options(const Options& options, const Setup& setup) {
+Result<profile::MeasureOptions> measure_options(const Options& options, const cli::Setup& setup) {
   profile::MeasureOptions measuring;
   if (options.threads < 0) return error(Code::kInvalidArgument, "--threads: {}; at least 1", options.threads);
   for (const std::string& name : options.tasks) {
@@ -62,7 +62,7 @@ Result<profile::MeasureOptions> measure_options(const Options& options, const Se
       options.threads > 0 ? static_cast<std::size_t>(options.threads) : std::max<std::size_t>(allowed_cpus().size(), 1);
   measuring.database = options.database;
   measuring.compile_cache = setup.compile_cache;
-  measuring.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  measuring.control = {.on_progress = cli::progress_line(), .stop = &cli::interrupted()};
   return measuring;
 }
 
@@ -115,7 +115,7 @@ Counts count(const soc::Soc& soc, const profile::TaskProfile& task) {
   return counts;
 }
 
-Json task_json(const Setup& setup, const zoo::Task& task, const profile::TaskProfile& measured) {
+Json task_json(const cli::Setup& setup, const zoo::Task& task, const profile::TaskProfile& measured) {
   Json latencies = Json::array();
   for (const Entry& e : entries_of(setup.soc, measured)) {
     const profile::Latency& l = e.latency;
@@ -138,7 +138,7 @@ Json task_json(const Setup& setup, const zoo::Task& task, const profile::TaskPro
           {"subgraphs", std::move(latencies)}};
 }
 
-Json to_json(const Options& options, const Setup& setup, const profile::Measured& measured) {
+Json to_json(const Options& options, const cli::Setup& setup, const profile::Measured& measured) {
   std::size_t known = 0;
   std::size_t all = 0;
   Json tasks = Json::array();
@@ -174,8 +174,8 @@ std::string to_text(profile::Shipped shipped) {
   return "-";
 }
 
-void print(const Setup& setup, const profile::Measured& measured) {
-  Table table({"task", "subgraphs timed", "spread %", "resident MiB", "accuracy: profile", "test", "ships"});
+void print(const cli::Setup& setup, const profile::Measured& measured) {
+  report::Table table({"task", "subgraphs timed", "spread %", "resident MiB", "accuracy: profile", "test", "ships"});
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const profile::TaskProfile& task = measured.profile.tasks[t];
     const Counts counts = count(setup.soc, task);
@@ -186,18 +186,18 @@ void print(const Setup& setup, const profile::Measured& measured) {
   }
   fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n{}\n{}",
              setup.zoo.name, setup.soc.name, measured.database.string(), measured.elapsed.count(), measured.stitched,
-             measured.stage_passes, accuracy_note(setup.zoo), table.text());
+             measured.stage_passes, report::accuracy_note(setup.zoo), table.text());
 }
 
 // What all stages of a task together take more after idling, on the first processor.
-void print_cold(const Setup& setup, const profile::Contention& contention) {
+void print_cold(const cli::Setup& setup, const profile::Contention& contention) {
   const auto place = [](std::size_t t, std::size_t i) {
     return profile::Contention::Stage{zoo::TaskId(t), zoo::StageId(i), soc::ProcessorId(0)};
   };
   const auto& points = contention.cold_points(place(0, 0));
   std::vector<std::string> header{"ms more after idling"};
   for (const auto& point : points) header.push_back(fmt::format("{:g} ms", to_ms(point.idle)));
-  Table table(header);
+  report::Table table(header);
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     std::vector<std::string> row{setup.zoo.tasks[t].name};
     for (const auto& point : points) {
@@ -211,10 +211,10 @@ void print_cold(const Setup& setup, const profile::Contention& contention) {
 }
 
 // Of every task's stages beside those of every task on other processors: the mean slow-down.
-void print_slowdowns(const Setup& setup, const profile::Contention& contention) {
+void print_slowdowns(const cli::Setup& setup, const profile::Contention& contention) {
   std::vector<std::string> header{"slow-down beside"};
   for (const zoo::Task& task : setup.zoo.tasks) header.push_back(task.name);
-  Table table(header);
+  report::Table table(header);
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     std::vector<std::string> row{setup.zoo.tasks[t].name};
     for (std::size_t u = 0; u < setup.zoo.tasks.size(); ++u) {
@@ -226,12 +226,13 @@ void print_slowdowns(const Setup& setup, const profile::Contention& contention) 
              table.text(), contention.scatter(0.5), contention.scatter(0.95), contention.scatter(0.99));
 }
 
-void print_contention(const Setup& setup, const profile::Contention& contention) {
+void print_contention(const cli::Setup& setup, const profile::Contention& contention) {
   if (!contention.scatter().empty()) print_slowdowns(setup, contention);  // else there is one processor only
   print_cold(setup, contention);
 }
 
-Status export_accuracy(const Setup& setup, const profile::MeasureOptions& measuring, const profile::Profile& profile) {
+Status export_accuracy(const cli::Setup& setup, const profile::MeasureOptions& measuring,
+                       const profile::Profile& profile) {
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const zoo::TaskId task(t);
     const bool wanted = measuring.tasks.empty() ||
@@ -272,7 +273,7 @@ Status check_mode(const Options& options) {
   return {};
 }
 
-Status estimate(const Options& options, const Setup& setup) {
+Status estimate(const Options& options, const cli::Setup& setup) {
   profile::EstimateOptions estimating;
   SL_ASSIGN_OR_RETURN(estimating.measuring, measure_options(options, setup));
   estimating.budget = options.budget.value_or(estimating.budget);
@@ -294,18 +295,19 @@ Status estimate(const Options& options, const Setup& setup) {
   }
   if (!estimated.ok()) return estimated.status();
   if (!options.json.empty()) {
-    SL_RETURN_IF_ERROR(write_file(options.json, estimate_json(setup, estimating.estimator, *estimated).dump(2) + "\n"));
+    SL_RETURN_IF_ERROR(write_file(
+        options.json, report::estimate_json(setup.zoo, setup.soc, estimating.estimator, *estimated).dump(2) + "\n"));
   }
-  print_estimates(setup, *estimated);
+  report::print_estimates(setup.zoo, setup.soc, *estimated);
   return {};
 }
 
 Status run(const Options& options) {
   SL_RETURN_IF_ERROR(check_mode(options));
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_RETURN_IF_ERROR(check_writable("--export-latency", options.export_latency));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--export-latency", options.export_latency));
   SL_ASSIGN_OR_RETURN(const auto setup,
-                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
   if (options.mode == "estimate") return estimate(options, *setup);
   SL_ASSIGN_OR_RETURN(const profile::MeasureOptions measuring, measure_options(options, *setup));
   const auto measured = profile::measure(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, measuring);

@@ -5,22 +5,22 @@
 #include <memory>
 #include <optional>
 
-#include "apps/accuracy_note.h"
 #include "apps/commands.h"
-#include "apps/latency_json.h"
-#include "apps/missed.h"
-#include "apps/planned_workload.h"
-#include "apps/table.h"
-#include "apps/test_data.h"
+#include "cli/planned_workload.h"
+#include "cli/test_data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/statistics.h"
-#include "sparseloom/run/report.h"
+#include "sparseloom/engine/report.h"
+#include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/latency_json.h"
+#include "sparseloom/report/missed.h"
+#include "sparseloom/report/table.h"
 
 namespace sparseloom::apps {
 namespace {
 
 struct RunOptions {
-  WorkloadOptions workload;
+  cli::WorkloadOptions workload;
   std::string json, trace;
 };
 
@@ -49,9 +49,9 @@ struct Rehearsed final : simulate::Observer {
   Responses responses;
 };
 
-Responses measured_responses(std::size_t tasks, const std::vector<run::Record>& records) {
+Responses measured_responses(std::size_t tasks, const std::vector<engine::Record>& records) {
   Responses responses(tasks);
-  for (const run::Record& record : records) {
+  for (const engine::Record& record : records) {
     const auto time = record.served() ? std::optional(record.finished - record.arrival) : std::nullopt;
     responses[record.task.index()].push_back({record.arrival, time});
   }
@@ -82,18 +82,18 @@ struct Predicted {
   std::vector<Quartiles<Seconds>> errors;  // by task
 };
 
-Result<Predicted> predict(const PlannedWorkload& planned, const std::vector<run::Record>& records) {
+Result<Predicted> predict(const cli::PlannedWorkload& planned, const std::vector<engine::Record>& records) {
   const std::size_t tasks = planned.setup->zoo.tasks.size();
   Rehearsed rehearsed(tasks);
   SL_ASSIGN_OR_RETURN(simulate::Rehearsal rehearsal, rehearse(planned, planned.workload.policy, &rehearsed));
   return Predicted{std::move(rehearsal), errors_of(std::move(rehearsed.responses), measured_responses(tasks, records))};
 }
 
-void print_predicted(const Predicted& predicted, const run::SystemReport& measured) {
-  Table table(
+void print_predicted(const Predicted& predicted, const engine::SystemReport& measured) {
+  report::Table table(
       {"task", "predicted p50 / p95 / p99 ms", "measured", "measured - predicted, by request: q1 / median / q3"});
   for (std::size_t t = 0; t < measured.tasks.size(); ++t) {
-    const run::TaskReport& task = measured.tasks[t];
+    const engine::TaskReport& task = measured.tasks[t];
     const simulate::Metrics& m = predicted.rehearsal.tasks[t];
     const Quartiles<Seconds>& e = predicted.errors[t];
     const bool none = m.requests == 0;
@@ -103,56 +103,57 @@ void print_predicted(const Predicted& predicted, const run::SystemReport& measur
   fmt::print("{}", table.text());
 }
 
-Json document_of(const PlannedWorkload& planned, const run::SystemReport& report, const Result<Predicted>& predicted) {
-  Json document = run::report_json(planned.slo.name, planned.setup->soc.name, {report}, !interrupted().load());
+Json document_of(const cli::PlannedWorkload& planned, const engine::SystemReport& report,
+                 const Result<Predicted>& predicted) {
+  Json document = engine::report_json(planned.slo.name, planned.setup->soc.name, {report}, !cli::interrupted().load());
   if (!predicted.ok()) return document;
   Json& tasks = document["systems"][0]["tasks"];
   for (std::size_t t = 0; t < predicted->errors.size(); ++t) {
     const simulate::Metrics& m = predicted->rehearsal.tasks[t];
     const Quartiles<Seconds>& e = predicted->errors[t];
     if (m.requests == 0) continue;
-    tasks[t]["predicted_latency_ms"] = latency_json(m);
+    tasks[t]["predicted_latency_ms"] = report::latency_json(m);
     tasks[t]["prediction_error_ms"] = {{"q1", to_ms(e.q1)}, {"median", to_ms(e.median)}, {"q3", to_ms(e.q3)}};
   }
   return document;
 }
 
 Status run_workload(const RunOptions& options) {
-  SL_RETURN_IF_ERROR(refuse_modelled("run", options.workload.soc));
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_RETURN_IF_ERROR(check_writable("--trace", options.trace));
-  SL_ASSIGN_OR_RETURN(const PlannedWorkload planned, plan_workload(options.workload));
-  const Setup& setup = *planned.setup;
+  SL_RETURN_IF_ERROR(cli::refuse_modelled("run", options.workload.soc));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--trace", options.trace));
+  SL_ASSIGN_OR_RETURN(const cli::PlannedWorkload planned, cli::plan_workload(options.workload));
+  const cli::Setup& setup = *planned.setup;
   const sched::Workload& workload = planned.workload;
-  SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(setup.zoo));
+  SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup.zoo));
 
-  run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
+  engine::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
   sched::TraceSink trace(setup.soc.processors.size());
-  run::PlayerSetup player_setup{.zoo = setup.zoo,
-                                .soc = setup.soc,
-                                .residency = residency,
-                                .samples = data.samples,
-                                .engine = {.policy = workload.policy,
-                                           .slots_per_task = planned.slots,
-                                           .trace = options.trace.empty() ? nullptr : &trace},
-                                .stop = &interrupted()};
-  SL_ASSIGN_OR_RETURN(const auto player, run::Player::start(std::move(player_setup), planned.plan));
-  fmt::print("Serving {}, policy {}\n{}", planned.title(), workload.policy, accuracy_note(setup.zoo));
-  fmt::print("{}", describe_missed(setup.zoo, *planned.plan, planned.slo.slos));
+  engine::PlayerSetup player_setup{.zoo = setup.zoo,
+                                   .soc = setup.soc,
+                                   .residency = residency,
+                                   .samples = data.samples,
+                                   .engine = {.policy = workload.policy,
+                                              .slots_per_task = planned.slots,
+                                              .trace = options.trace.empty() ? nullptr : &trace},
+                                   .stop = &cli::interrupted()};
+  SL_ASSIGN_OR_RETURN(const auto player, engine::Player::start(std::move(player_setup), planned.plan));
+  fmt::print("Serving {}, policy {}\n{}", planned.title(), workload.policy, report::accuracy_note(setup.zoo));
+  fmt::print("{}", report::describe_missed(setup.zoo, *planned.plan, planned.slo.slos));
   std::fflush(stdout);
-  const std::vector<run::Record> records = player->play(workload, planned.slo.slos);
+  const std::vector<engine::Record> records = player->play(workload, planned.slo.slos);
 
-  const run::SystemReport report = run::make_report({.name = workload.planner,
-                                                     .zoo = setup.zoo,
-                                                     .soc = setup.soc,
-                                                     .profile = planned.profile,
-                                                     .plan = *planned.plan,
-                                                     .slos = planned.slo.slos,
-                                                     .samples = data.samples,
-                                                     .records = records,
-                                                     .throughput_qps = run::completed_per_second(records)});
-  fmt::print("{}Peak memory {:.1f} MiB; latest send {:.3f} ms after it was due\n", run::format_report(report),
-             to_mib(run::peak_resident_bytes()), to_ms(player->worst_lateness()));
+  const engine::SystemReport report = engine::make_report({.name = workload.planner,
+                                                           .zoo = setup.zoo,
+                                                           .soc = setup.soc,
+                                                           .profile = planned.profile,
+                                                           .plan = *planned.plan,
+                                                           .slos = planned.slo.slos,
+                                                           .samples = data.samples,
+                                                           .records = records,
+                                                           .throughput_qps = engine::completed_per_second(records)});
+  fmt::print("{}Peak memory {:.1f} MiB; latest send {:.3f} ms after it was due\n", engine::format_report(report),
+             to_mib(engine::peak_resident_bytes()), to_ms(player->worst_lateness()));
   const Result<Predicted> predicted = predict(planned, records);
   if (predicted.ok()) {
     print_predicted(*predicted, report);
@@ -169,18 +170,18 @@ Status run_workload(const RunOptions& options) {
   }
   if (!options.trace.empty()) {
     const auto names = sched::trace_names("sparseloom on " + setup.soc.name, setup.zoo, setup.soc);
-    SL_RETURN_IF_ERROR(write_trace(options.trace, trace, names));
+    SL_RETURN_IF_ERROR(cli::write_trace(options.trace, trace, names));
   }
   std::fflush(stdout);
   SL_RETURN_IF_ERROR(player->failures());
-  return cancelled_if_interrupted();
+  return cli::cancelled_if_interrupted();
 }
 
 }  // namespace
 
 std::function<Status()> add_run(CLI::App& command) {
   auto options = std::make_shared<RunOptions>();
-  add_workload_options(command, options->workload)->required();
+  cli::add_workload_options(command, options->workload)->required();
   command.add_option(
       "--policy", options->workload.policy,
       fmt::format("scheduling policy, instead of the workload's: {}", fmt::join(sched::causal_policy_names(), ", ")));

@@ -5,13 +5,13 @@
 #include <memory>
 
 #include "apps/commands.h"
-#include "apps/latency_json.h"
-#include "apps/missed.h"
-#include "apps/planned_workload.h"
-#include "apps/policies_option.h"
-#include "apps/table.h"
+#include "cli/planned_workload.h"
+#include "cli/policies_option.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/report/latency_json.h"
+#include "sparseloom/report/missed.h"
+#include "sparseloom/report/table.h"
 #include "sparseloom/simulate/benchmark.h"
 #include "sparseloom/simulate/tracer.h"
 
@@ -20,7 +20,7 @@ namespace {
 
 struct SimulateOptions {
   std::string traces, requests, finish_csv;
-  WorkloadOptions workload;
+  cli::WorkloadOptions workload;
   std::string json, trace;
   std::vector<std::string> policies;
   std::string admission;
@@ -32,14 +32,14 @@ class TraceFile {
  public:
   /// kInvalidArgument: several policies; and those of check_writable.
   static Status check(const std::string& path, const std::vector<std::string_view>& policies) {
-    if (path.empty() || policies.size() <= 1) return check_writable("--trace", path);
+    if (path.empty() || policies.size() <= 1) return cli::check_writable("--trace", path);
     return error(Code::kInvalidArgument, "--trace {}: shows one policy; got {} (give one with --policy)", path,
                  policies.size());
   }
   TraceFile(std::string path, std::size_t processors) : path_(std::move(path)), sink_(processors), tracer_(sink_) {}
   simulate::Observer* observer() { return path_.empty() ? nullptr : &tracer_; }
   Status write(const sched::TraceNames& names) const {
-    return path_.empty() ? Status() : write_trace(path_, sink_, names);
+    return path_.empty() ? Status() : cli::write_trace(path_, sink_, names);
   }
 
  private:
@@ -67,7 +67,8 @@ sched::TraceNames trace_names(const simulate::Benchmark& benchmark, std::size_t 
 }
 
 void print_results(const std::vector<std::string_view>& policies, const std::vector<simulate::Metrics>& results) {
-  Table table({"policy", "violations %", "ANTT", "STP 1/s", "p50 ms", "p95 ms", "p99 ms", "busy %", "preemptions"});
+  report::Table table(
+      {"policy", "violations %", "ANTT", "STP 1/s", "p50 ms", "p95 ms", "p99 ms", "busy %", "preemptions"});
   for (std::size_t i = 0; i < policies.size(); ++i) {
     const simulate::Metrics& m = results[i];
     std::vector<std::string> busy;
@@ -88,7 +89,7 @@ Json results_json(const std::vector<std::string_view>& policies, const std::vect
                                           {"violation_rate", m.violation_rate()},
                                           {"antt", m.antt},
                                           {"stp_inf_per_s", m.throughput},
-                                          {"latency_ms", latency_json(m)},
+                                          {"latency_ms", report::latency_json(m)},
                                           {"utilisation", m.utilisation},
                                           {"preemptions", m.preemptions},
                                           {"decisions", m.stages}};
@@ -97,13 +98,14 @@ Json results_json(const std::vector<std::string_view>& policies, const std::vect
 }
 
 Status simulate_traces(const SimulateOptions& options) {
-  SL_RETURN_IF_ERROR(check_writable("--finish-csv", options.finish_csv));
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_ASSIGN_OR_RETURN(const std::vector<std::string_view> policies,
-                      parse_policies(options.policies.empty() ? std::vector<std::string>{"all"} : options.policies));
+  SL_RETURN_IF_ERROR(cli::check_writable("--finish-csv", options.finish_csv));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  SL_ASSIGN_OR_RETURN(
+      const std::vector<std::string_view> policies,
+      cli::parse_policies(options.policies.empty() ? std::vector<std::string>{"all"} : options.policies));
   SL_RETURN_IF_ERROR(TraceFile::check(options.trace, policies));
   SL_ASSIGN_OR_RETURN(const simulate::Admission admission, parse_admission(options.admission, options.processors));
-  interrupted();
+  cli::interrupted();
   SL_ASSIGN_OR_RETURN(const auto benchmark, simulate::Benchmark::load(options.traces));
   SL_ASSIGN_OR_RETURN(simulate::RequestFile requests, simulate::RequestFile::open(options.requests, *benchmark));
   std::optional<simulate::FinishTable> finish_table;
@@ -111,14 +113,14 @@ Status simulate_traces(const SimulateOptions& options) {
     SL_ASSIGN_OR_RETURN(simulate::FinishTable table, simulate::FinishTable::create(options.finish_csv, policies));
     finish_table.emplace(std::move(table));
   }
-  simulate::Stage stage = stage_for(*benchmark, options.processors);
+  simulate::Stage stage = cli::stage_for(*benchmark, options.processors);
   stage.admission = admission;
   TraceFile trace(options.trace, options.processors);
   SL_ASSIGN_OR_RETURN(const auto results,
                       simulate::compare_policies(stage, policies, requests,
                                                  {.finish_table = finish_table ? &*finish_table : nullptr,
                                                   .observer = trace.observer(),
-                                                  .stop = &interrupted()}));
+                                                  .stop = &cli::interrupted()}));
   fmt::print("{} requests for {} models on {} simulated processor{}\n", results[0].requests, benchmark->models().size(),
              options.processors, options.processors == 1 ? "" : "s");
   print_results(policies, results);
@@ -131,7 +133,7 @@ Status simulate_traces(const SimulateOptions& options) {
 
 void print_tasks(const zoo::Zoo& zoo, const std::vector<std::string_view>& policies,
                  const std::vector<simulate::Rehearsal>& rehearsals) {
-  Table table({"task", "policy", "requests", "violations", "p50 ms", "p95 ms", "p99 ms"});
+  report::Table table({"task", "policy", "requests", "violations", "p50 ms", "p95 ms", "p99 ms"});
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
     for (std::size_t i = 0; i < policies.size(); ++i) {
       const simulate::Metrics& m = rehearsals[i].tasks[t];
@@ -144,7 +146,7 @@ void print_tasks(const zoo::Zoo& zoo, const std::vector<std::string_view>& polic
   fmt::print("{}", table.text());
 }
 
-Json rehearsals_json(const Setup& setup, const std::vector<std::string_view>& policies,
+Json rehearsals_json(const cli::Setup& setup, const std::vector<std::string_view>& policies,
                      const std::vector<simulate::Metrics>& results,
                      const std::vector<simulate::Rehearsal>& rehearsals) {
   Json document = results_json(policies, results);
@@ -156,7 +158,7 @@ Json rehearsals_json(const Setup& setup, const std::vector<std::string_view>& po
     for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
       const simulate::Metrics& m = rehearsals[i].tasks[t];
       Json task = {{"task", setup.zoo.tasks[t].name}, {"requests", m.requests}, {"violations", m.violations}};
-      if (m.requests > 0) task["latency_ms"] = latency_json(m);
+      if (m.requests > 0) task["latency_ms"] = report::latency_json(m);
       of_policy["tasks"].push_back(std::move(task));
     }
   }
@@ -171,12 +173,12 @@ std::string what_contention_adds(const profile::Contention& contention) {
 }
 
 Status simulate_workload(const SimulateOptions& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_ASSIGN_OR_RETURN(std::vector<std::string_view> policies, parse_policies(options.policies));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  SL_ASSIGN_OR_RETURN(std::vector<std::string_view> policies, cli::parse_policies(options.policies));
   SL_RETURN_IF_ERROR(TraceFile::check(options.trace, policies));
-  SL_ASSIGN_OR_RETURN(const PlannedWorkload planned, plan_workload(options.workload));
+  SL_ASSIGN_OR_RETURN(const cli::PlannedWorkload planned, cli::plan_workload(options.workload));
   if (policies.empty()) policies.emplace_back(planned.workload.policy);
-  const Setup& setup = *planned.setup;
+  const cli::Setup& setup = *planned.setup;
   TraceFile trace(options.trace, setup.soc.processors.size());
   std::vector<simulate::Rehearsal> rehearsals;
   std::vector<simulate::Metrics> results;
@@ -185,7 +187,7 @@ Status simulate_workload(const SimulateOptions& options) {
     results.push_back(rehearsals.back().all);
   }
   fmt::print("Rehearsing {}\n{}All times are predicted: every stage takes the profile's median{}\n", planned.title(),
-             describe_missed(setup.zoo, *planned.plan, planned.slo.slos),
+             report::describe_missed(setup.zoo, *planned.plan, planned.slo.slos),
              what_contention_adds(planned.profile.contention));
   print_results(policies, results);
   print_tasks(setup.zoo, policies, rehearsals);
@@ -207,7 +209,7 @@ Status simulate_what_is_given(const SimulateOptions& options) {
 
 std::function<Status()> add_simulate(CLI::App& command) {
   auto options = std::make_shared<SimulateOptions>();
-  CLI::Option* const workload = add_workload_options(command, options->workload);
+  CLI::Option* const workload = cli::add_workload_options(command, options->workload);
   CLI::Option* const traces = command.add_option(
       "--traces", options->traces, "folder of the benchmark's traces, a <model>.csv each (docs/simulate.md)");
   CLI::Option* const requests = command.add_option("--requests", options->requests, "the benchmark's request file");

@@ -5,13 +5,13 @@
 #include <array>
 #include <memory>
 
-#include "apps/setup.h"
-#include "apps/table.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
-#include "sparseloom/profile/host_rates.h"
-#include "sparseloom/profile/model_check.h"
-#include "sparseloom/profile/modelled.h"
+#include "sparseloom/profile/analytical/host_rates.h"
+#include "sparseloom/profile/analytical/model_check.h"
+#include "sparseloom/profile/analytical/modelled.h"
+#include "sparseloom/report/table.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -77,14 +77,14 @@ Json fit_json(const std::string& name, const ModelFit& fit) {
 }
 
 Status check(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  interrupted();
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  cli::interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
-                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
   profile::EnsureOptions ensure;
   ensure.compile_cache = setup->compile_cache;
   ensure.require_accuracy = false;  // nothing is planned
-  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  ensure.control = {.on_progress = cli::progress_line(), .stop = &cli::interrupted()};
   SL_ASSIGN_OR_RETURN(const profile::Profile measured,
                       profile::ensure_profile(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, ensure));
   SL_ASSIGN_OR_RETURN(const soc::SocFile file, describe_host(setup->soc));
@@ -98,7 +98,7 @@ Status check(const Options& options) {
       rates.of(backend::Precision::kFp32).operations_per_second / 1e9,
       rates.of(backend::Precision::kInt8).operations_per_second / 1e9, rates.bytes_per_second / 1e9,
       rates.launch.count() * 1e6);
-  Table table({"task", "subgraphs", "rank correlation", "modelled / measured", "mean error %"});
+  report::Table table({"task", "subgraphs", "rank correlation", "modelled / measured", "mean error %"});
   Json rows = Json::array();
   std::vector<ModelledAndMeasured> all;
   for (std::size_t t = 0; t < setup->zoo.tasks.size(); ++t) {

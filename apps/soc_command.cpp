@@ -4,11 +4,12 @@
 #include <memory>
 
 #include "apps/commands.h"
-#include "apps/setup.h"
 #include "apps/soc_check.h"
-#include "apps/table.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/report/table.h"
+#include "sparseloom/soc/discover.h"
 #include "sparseloom/soc/soc.h"
 
 namespace sparseloom::apps {
@@ -43,7 +44,7 @@ Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& 
                           {"runtime", p.runtime},
                           {"device", p.device},
                           {"cores", p.cores},
-                          {"backends", backend_names(p.backends)},
+                          {"backends", cli::backend_names(p.backends)},
                           {"memory_domain", p.memory_domain},
                           {"kind", p.kind}});
     if (i < rates.size() && rates[i]) processors.back()["rates"] = rates_json(*rates[i]);
@@ -55,10 +56,10 @@ Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& 
 }
 
 std::string processors_text(const soc::Soc& soc) {
-  Table table({"processor", "device", "cores", "backends", "kind", "memory domain"});
+  report::Table table({"processor", "device", "cores", "backends", "kind", "memory domain"});
   for (const soc::Processor& p : soc.processors) {
     table.add({p.name, p.device, fmt::format("{}", fmt::join(p.cores, ",")),
-               fmt::format("{}", fmt::join(backend_names(p.backends), ", ")), p.kind, p.memory_domain});
+               fmt::format("{}", fmt::join(cli::backend_names(p.backends), ", ")), p.kind, p.memory_domain});
   }
   return table.text();
 }
@@ -86,12 +87,12 @@ Status list_modelled(const Options& options) {
     return error(Code::kInvalidArgument, "--cores-per-processor: groups this machine's cores; --soc {} has its own",
                  options.soc);
   }
-  SL_ASSIGN_OR_RETURN(const soc::SocFile file, find_soc(options.soc));
+  SL_ASSIGN_OR_RETURN(const soc::SocFile file, cli::find_soc(options.soc));
   if (!options.json.empty()) {
     SL_RETURN_IF_ERROR(write_file(options.json, to_json(file.soc, file.rates).dump(2) + "\n"));
   }
   fmt::print("{}\nfingerprint {}\n\n{}", file.soc.name, file.soc.fingerprint, processors_text(file.soc));
-  Table table(
+  report::Table table(
       {"modelled", "fp32 TOPS", "fp16 TOPS", "int8 TOPS", "GB/s", "launch us", "operator us", "gains from zeros"});
   for (std::size_t i = 0; i < file.rates.size(); ++i) {
     if (!file.rates[i]) {
@@ -126,7 +127,7 @@ Status list_host(const Options& options) {
 }
 
 Status list(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   return options.soc.empty() ? list_host(options) : list_modelled(options);
 }
 

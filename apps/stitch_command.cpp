@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <memory>
 
-#include "apps/accuracy_note.h"
 #include "apps/commands.h"
-#include "apps/setup.h"
-#include "apps/table.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/profile/stitched.h"
+#include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/table.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -52,7 +52,7 @@ struct Evaluated {
   std::vector<profile::PlacementLatency> placements;
 };
 
-Json to_json(const Options& options, const Setup& setup, const zoo::Task& task, const Evaluated& result) {
+Json to_json(const Options& options, const cli::Setup& setup, const zoo::Task& task, const Evaluated& result) {
   const auto [low, high] = profile::interval95(result.accuracy);
   std::vector<std::string> variants;
   for (const zoo::VariantId v : result.sigma) variants.push_back(task.variants[v.index()].name);
@@ -76,13 +76,13 @@ Json to_json(const Options& options, const Setup& setup, const zoo::Task& task, 
           {"placements", std::move(placements)}};
 }
 
-void print(const Options& options, const Setup& setup, const zoo::Task& task, const Evaluated& result) {
+void print(const Options& options, const cli::Setup& setup, const zoo::Task& task, const Evaluated& result) {
   const auto [low, high] = profile::interval95(result.accuracy);
   fmt::print("task {}, {}, {}\naccuracy {:.1f} % ({}/{} {} samples; 95 % interval {:.1f}..{:.1f} %)\n{}\n", task.name,
              zoo::describe(task, result.sigma), setup.soc.name, 100 * result.accuracy.fraction(),
              result.accuracy.correct, result.accuracy.samples, options.split, 100 * low, 100 * high,
-             accuracy_note(setup.zoo));
-  Table table({"placement", "latency ms", "q1 ms", "q3 ms", "runs"});
+             report::accuracy_note(setup.zoo));
+  report::Table table({"placement", "latency ms", "q1 ms", "q3 ms", "runs"});
   for (const auto& p : result.placements) {
     table.add({fmt::format("{}", fmt::join(names_of(setup.soc, p.placement), "|")),
                fmt::format("{:.3f}", to_ms(p.latency.median)), fmt::format("{:.3f}", to_ms(p.latency.q1)),
@@ -92,13 +92,13 @@ void print(const Options& options, const Setup& setup, const zoo::Task& task, co
 }
 
 Status run(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   if (options.split != "profile" && options.split != "test") {
     return error(Code::kInvalidArgument, "--split: '{}'; profile and test are allowed", options.split);
   }
   if (options.rounds < 1) return error(Code::kInvalidArgument, "--rounds: {}; at least 1", options.rounds);
   SL_ASSIGN_OR_RETURN(const auto setup,
-                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
   SL_ASSIGN_OR_RETURN(const zoo::TaskId id, setup->zoo.find_task(options.task));
   const zoo::Task& task = setup->zoo.task(id);
   Evaluated result;
@@ -110,7 +110,7 @@ Status run(const Options& options) {
   }
   const std::int64_t samples = options.samples == 0 ? split.samples : options.samples;
   SL_ASSIGN_OR_RETURN(const zoo::Dataset data, zoo::Dataset::load(setup->zoo, task, split));
-  const profile::Control control{.on_progress = {}, .stop = &interrupted()};
+  const profile::Control control{.on_progress = {}, .stop = &cli::interrupted()};
   SL_ASSIGN_OR_RETURN(result.accuracy,
                       profile::run_accuracy(setup->zoo, *setup->runtime, *setup->pieces, id, result.sigma, data,
                                             static_cast<std::size_t>(samples), control));

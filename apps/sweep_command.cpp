@@ -6,14 +6,14 @@
 #include <cmath>
 #include <memory>
 
-#include "apps/charts.h"
 #include "apps/commands.h"
-#include "apps/policies_option.h"
-#include "apps/setup.h"
-#include "apps/table.h"
+#include "cli/policies_option.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
+#include "sparseloom/report/charts.h"
+#include "sparseloom/report/table.h"
 #include "sparseloom/simulate/generate.h"
 
 namespace sparseloom::apps {
@@ -50,7 +50,7 @@ Result<Kind> parse_kind(const std::string& name) {
 Result<Scenario> play(const SweepOptions& options, const std::vector<std::string_view>& policies, Kind kind,
                       simulate::Benchmark& benchmark, double load, double slo) {
   Scenario scenario{load, slo, std::vector<Outcome>(policies.size())};
-  const simulate::Stage stage = stage_for(benchmark, options.processors);
+  const simulate::Stage stage = cli::stage_for(benchmark, options.processors);
   for (std::size_t s = 0; s < options.seeds; ++s) {
     simulate::Generator requests(benchmark, {.kind = kind,
                                              .requests = options.requests,
@@ -59,7 +59,7 @@ Result<Scenario> play(const SweepOptions& options, const std::vector<std::string
                                              .seed = options.first_seed + s,
                                              .processors = options.processors});
     SL_ASSIGN_OR_RETURN(const auto results,
-                        simulate::compare_policies(stage, policies, requests, {.stop = &interrupted()}));
+                        simulate::compare_policies(stage, policies, requests, {.stop = &cli::interrupted()}));
     for (std::size_t i = 0; i < policies.size(); ++i) {
       scenario.outcomes[i].violation_rate.push_back(results[i].violation_rate());
       scenario.outcomes[i].antt.push_back(results[i].antt);
@@ -87,8 +87,8 @@ std::string with_interval(const Mean& m, double unit, int digits) {
 
 void print(const Scenario& scenario, const std::vector<std::string_view>& policies, std::size_t against) {
   fmt::print("\nLoad {}, SLO {} x the isolated time:\n", scenario.load, scenario.slo_multiplier);
-  Table table({"policy", "violations %", "ANTT", "STP 1/s", fmt::format("violations - {}'s", policies[against]),
-               fmt::format("ANTT - {}'s", policies[against])});
+  report::Table table({"policy", "violations %", "ANTT", "STP 1/s", fmt::format("violations - {}'s", policies[against]),
+                       fmt::format("ANTT - {}'s", policies[against])});
   const Outcome& base = scenario.outcomes[against];
   for (std::size_t i = 0; i < policies.size(); ++i) {
     const Outcome& o = scenario.outcomes[i];
@@ -125,7 +125,7 @@ Json rows_json(const std::vector<Scenario>& scenarios, const std::vector<std::st
 
 /// One chart per fixed value of the other parameter.
 template <typename Fixed, typename Moving>
-void add_charts(std::vector<Chart>& charts, const std::vector<Scenario>& scenarios,
+void add_charts(std::vector<report::Chart>& charts, const std::vector<Scenario>& scenarios,
                 const std::vector<std::string_view>& policies, const std::vector<double>& fixed_values,
                 const char* fixed_name, const char* moving_name, const Fixed& fixed, const Moving& moving) {
   struct Quantity {
@@ -139,13 +139,13 @@ void add_charts(std::vector<Chart>& charts, const std::vector<Scenario>& scenari
                                    Quantity{"STP, requests/s", &Outcome::throughput, 1, false}};
   for (const double value : fixed_values) {
     for (const Quantity& quantity : kQuantities) {
-      Chart chart{fmt::format("{} at {} {}", quantity.name, fixed_name, value),
-                  moving_name,
-                  quantity.name,
-                  {},
-                  {},
-                  false,
-                  quantity.log};
+      report::Chart chart{fmt::format("{} at {} {}", quantity.name, fixed_name, value),
+                          moving_name,
+                          quantity.name,
+                          {},
+                          {},
+                          false,
+                          quantity.log};
       for (const std::string_view policy : policies)
         chart.series.push_back({.name = std::string(policy), .y = {}, .low = {}, .high = {}});
       for (const Scenario& s : scenarios) {
@@ -165,7 +165,7 @@ void add_charts(std::vector<Chart>& charts, const std::vector<Scenario>& scenari
 
 std::string html(const SweepOptions& options, const std::vector<Scenario>& scenarios,
                  const std::vector<std::string_view>& policies) {
-  std::vector<Chart> charts;
+  std::vector<report::Chart> charts;
   const auto load = [](const Scenario& s) { return s.load; };
   const auto slo = [](const Scenario& s) { return s.slo_multiplier; };
   if (options.loads.size() > 1) {
@@ -174,26 +174,26 @@ std::string html(const SweepOptions& options, const std::vector<Scenario>& scena
   if (options.slos.size() > 1) {
     add_charts(charts, scenarios, policies, options.loads, "load", "SLO multiplier", load, slo);
   }
-  std::string body =
-      "<p>" +
-      escaped(fmt::format("Simulated: traces {}, {} arrivals, {} requests, {} processor(s), {}.", options.traces,
-                          options.arrivals, options.requests, options.processors, seeds_text(options, "with their"))) +
-      "</p>\n";
-  for (const Chart& chart : charts) body += figure(chart);
-  return page("Scheduling policies over load and SLO", body);
+  std::string body = "<p>" +
+                     report::escaped(fmt::format("Simulated: traces {}, {} arrivals, {} requests, {} processor(s), {}.",
+                                                 options.traces, options.arrivals, options.requests, options.processors,
+                                                 seeds_text(options, "with their"))) +
+                     "</p>\n";
+  for (const report::Chart& chart : charts) body += report::figure(chart);
+  return report::page("Scheduling policies over load and SLO", body);
 }
 
 Status sweep(const SweepOptions& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_RETURN_IF_ERROR(check_writable("--html", options.html));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--html", options.html));
   SL_ASSIGN_OR_RETURN(const Kind kind, parse_kind(options.arrivals));
-  SL_ASSIGN_OR_RETURN(std::vector<std::string_view> policies, parse_policies(options.policies));
-  SL_ASSIGN_OR_RETURN(const auto base, parse_policies({options.against}));
+  SL_ASSIGN_OR_RETURN(std::vector<std::string_view> policies, cli::parse_policies(options.policies));
+  SL_ASSIGN_OR_RETURN(const auto base, cli::parse_policies({options.against}));
   if (base.size() != 1) return error(Code::kInvalidArgument, "--against {}: allowed: one policy", options.against);
   auto found = std::find(policies.begin(), policies.end(), base[0]);
   if (found == policies.end()) found = policies.insert(policies.end(), base[0]);
   const auto against = static_cast<std::size_t>(found - policies.begin());
-  interrupted();
+  cli::interrupted();
   SL_ASSIGN_OR_RETURN(const auto benchmark, simulate::Benchmark::load(options.traces));
   fmt::print("{} models, {} arrivals, {} requests, {} simulated processor{}, {}\n", benchmark->models().size(),
              options.arrivals, options.requests, options.processors, options.processors == 1 ? "" : "s",

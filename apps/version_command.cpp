@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "apps/commands.h"
-#include "apps/version.h"
+#include "cli/version.h"
 #include "sparseloom/backend/runtime.h"
 
 namespace sparseloom::apps {
@@ -9,7 +9,7 @@ namespace sparseloom::apps {
 std::function<Status()> add_version(CLI::App&) {
   return []() -> Status {
     SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
-    fmt::print("sparseloom {}\n{} {}\n", kVersion, runtime->name(), runtime->version());
+    fmt::print("sparseloom {}\n{} {}\n", cli::kVersion, runtime->name(), runtime->version());
     return {};
   };
 }

@@ -4,14 +4,14 @@
 #include <algorithm>
 #include <memory>
 
-#include "apps/accuracy_note.h"
 #include "apps/commands.h"
-#include "apps/setup.h"
-#include "apps/table.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
-#include "sparseloom/profile/database.h"
-#include "sparseloom/profile/shipped.h"
+#include "sparseloom/profile/store/database.h"
+#include "sparseloom/profile/store/shipped.h"
+#include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/table.h"
 #include "sparseloom/zoo/verify.h"
 
 namespace sparseloom::apps {
@@ -51,7 +51,7 @@ std::optional<BestLatency> best_latency(const soc::Soc& soc, const profile::Task
 }
 
 // What this machine's profile knows already; nothing is measured for a list.
-Result<Latencies> known_latencies(const Setup& setup) {
+Result<Latencies> known_latencies(const cli::Setup& setup) {
   Latencies latencies;
   SL_ASSIGN_OR_RETURN(const auto path, profile::default_database(setup.zoo, setup.soc));
   std::error_code ignored;
@@ -67,7 +67,7 @@ Result<Latencies> known_latencies(const Setup& setup) {
 }
 
 // Latencies are an extra of these commands, which do without a profile that cannot be opened.
-Latencies latencies_if_any(const Setup& setup) {
+Latencies latencies_if_any(const cli::Setup& setup) {
   auto latencies = known_latencies(setup);
   if (latencies.ok()) return std::move(latencies).value();
   fmt::print(stderr, "sparseloom: no latencies: {}\n", latencies.status().message());
@@ -82,10 +82,10 @@ std::optional<BestLatency> at(const Latencies& latencies, std::size_t t, std::si
 std::string other_backends(const BestLatency& latency) {
   const bool openvino = std::all_of(latency.backends.begin(), latency.backends.end(),
                                     [](soc::Backend b) { return b == soc::Backend::kOpenVino; });
-  return openvino ? "" : fmt::format("{}", fmt::join(backend_names(latency.backends), "|"));
+  return openvino ? "" : fmt::format("{}", fmt::join(cli::backend_names(latency.backends), "|"));
 }
 
-Json list_json(const Setup& setup, const Latencies& latencies) {
+Json list_json(const cli::Setup& setup, const Latencies& latencies) {
   Json tasks = Json::array();
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const zoo::Task& task = setup.zoo.tasks[t];
@@ -102,7 +102,7 @@ Json list_json(const Setup& setup, const Latencies& latencies) {
                           {"parameters", variant.parameters},
                           {"weight_sparsity", variant.weight_sparsity},
                           {"latency_ms", latency ? Json(to_ms(latency->sum)) : Json(nullptr)},
-                          {"backend", latency ? Json(backend_names(latency->backends)) : Json(nullptr)}});
+                          {"backend", latency ? Json(cli::backend_names(latency->backends)) : Json(nullptr)}});
     }
     tasks.push_back({{"task", task.name},
                      {"parts", task.stages()},
@@ -113,15 +113,15 @@ Json list_json(const Setup& setup, const Latencies& latencies) {
 }
 
 Status list(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
-  SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  const std::filesystem::path path = options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo);
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(path));
   const Latencies latencies = latencies_if_any(*setup);
   if (!options.json.empty()) {
     SL_RETURN_IF_ERROR(write_file(options.json, list_json(*setup, latencies).dump(2) + "\n"));
   }
-  Table table({"task", "variant", "kind", "level", "accuracy %", "test %", "size KiB", "parameters", "sparsity %",
-               "latency ms", "backend per stage"});
+  report::Table table({"task", "variant", "kind", "level", "accuracy %", "test %", "size KiB", "parameters",
+                       "sparsity %", "latency ms", "backend per stage"});
   for (std::size_t t = 0; t < setup->zoo.tasks.size(); ++t) {
     const zoo::Task& task = setup->zoo.tasks[t];
     for (std::size_t v = 0; v < task.variants.size(); ++v) {
@@ -139,13 +139,13 @@ Status list(const Options& options) {
       "zoo {} ({}), {}\naccuracy: on the profile split; latency: sum of the stages, each on its best processor "
       "by its\nbest backend, named where that is not openvino{}\n{}\n{}",
       setup->zoo.name, path.string(), setup->soc.name,
-      latencies.empty() ? " (none known: sparseloom profile --latency measures them)" : "", accuracy_note(setup->zoo),
-      table.text());
+      latencies.empty() ? " (none known: sparseloom profile --latency measures them)" : "",
+      report::accuracy_note(setup->zoo), table.text());
   return {};
 }
 
 // What variant.json says of the whole models against what accuracy.csv says of their pieces.
-Status verify_accuracies(const Setup& setup, const std::function<void(const zoo::Check&)>& on_check) {
+Status verify_accuracies(const cli::Setup& setup, const std::function<void(const zoo::Check&)>& on_check) {
   Status first;
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const zoo::Task& task = setup.zoo.tasks[t];
@@ -166,9 +166,9 @@ Status verify_accuracies(const Setup& setup, const std::function<void(const zoo:
 }
 
 Status verify(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
-  SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  const std::filesystem::path path = options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo);
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(path));
   Json checks = Json::array();
   zoo::VerifyOptions verifying;
   for (const auto& task : latencies_if_any(*setup)) {

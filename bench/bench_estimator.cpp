@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <memory>
 
-#include "apps/bench_parts.h"
-#include "apps/quartiles_json.h"
-#include "apps/setup.h"
+#include "bench/bench_commands.h"
+#include "bench/estimation_time.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
-#include "sparseloom/profile/estimation_time.h"
+#include "sparseloom/report/quartiles_json.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::bench {
 namespace {
 
 struct Options {
@@ -24,8 +24,8 @@ Quartiles<double> spread_of(const std::vector<Seconds>& times, double unit_per_s
 }
 
 Status run(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
-  SL_ASSIGN_OR_RETURN(const profile::EstimationTime time, profile::measure_estimation_time(options.repetitions));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  SL_ASSIGN_OR_RETURN(const EstimationTime time, measure_estimation_time(options.repetitions));
   fmt::print(
       "Estimating the accuracies of a made-up task's {} stitched variants from 50, nothing run, one thread (median "
       "[quartiles] of {}):\n",
@@ -35,7 +35,7 @@ Status run(const Options& options) {
                           const char* unit) {
     const Quartiles<double> spread = spread_of(times, unit_per_second);
     fmt::print("  {:<58}: {:.1f} {} [{:.1f}..{:.1f}]\n", what, spread.median, unit, spread.q1, spread.q3);
-    document[key] = quartiles_json(spread);
+    document[key] = report::quartiles_json(spread);
   };
   report("the task: choosing, fitting, estimating, calibrating", "task_ms", time.task, 1e3, "ms");
   report("fitting the Gaussian process once", "fit_ms", time.fit, 1e3, "ms");
@@ -46,14 +46,13 @@ Status run(const Options& options) {
 
 }  // namespace
 
-BenchPart add_bench_estimator(CLI::App& bench) {
+std::function<Status()> add_estimator(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = bench.add_subcommand("estimator", "what estimating accuracies takes beside running models");
-  command->add_option("--repetitions", options->repetitions, "how often all of it is done")
+  command.add_option("--repetitions", options->repetitions, "how often all of it is done")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  command->add_option("--json", options->json, "write the figures here");
-  return {command, [options] { return run(*options); }};
+  command.add_option("--json", options->json, "write the figures here");
+  return [options] { return run(*options); };
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::bench

@@ -6,18 +6,18 @@
 #include <optional>
 #include <thread>
 
-#include "apps/bench_parts.h"
-#include "apps/quartiles_json.h"
-#include "apps/setup.h"
-#include "apps/table.h"
-#include "apps/test_data.h"
+#include "bench/bench_commands.h"
+#include "cli/setup.h"
+#include "cli/test_data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/statistics.h"
-#include "sparseloom/run/player.h"
-#include "sparseloom/run/replanner.h"
+#include "sparseloom/engine/player.h"
+#include "sparseloom/engine/replanner.h"
+#include "sparseloom/report/quartiles_json.h"
+#include "sparseloom/report/table.h"
 #include "sparseloom/sched/standard_workloads.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::bench {
 namespace {
 
 struct FeedbackOptions {
@@ -60,7 +60,7 @@ class Watch {
     Seconds at{0}, planning{0}, switching{0};  // `at` on the engine's clock: when the new plan serves
   };
 
-  Watch(run::Replanner& replanner, const run::Drift& drift, run::Engine& engine)
+  Watch(engine::Replanner& replanner, const engine::Drift& drift, engine::Engine& engine)
       : thread_([this, &replanner, &drift, &engine] {
           lower_priority_of_this_thread();
           for (Seconds pause = kPeriod; !over_;) {
@@ -99,11 +99,11 @@ struct Half {
   Seconds p99{0};
 };
 
-Half half_of(const std::vector<run::Record>& records) {
+Half half_of(const std::vector<engine::Record>& records) {
   if (records.empty()) return {};
   std::vector<Seconds> times;
   double late = 0;
-  for (const run::Record& r : records) {
+  for (const engine::Record& r : records) {
     times.push_back(r.finished - r.arrival);
     late += r.late() ? 1 : 0;
   }
@@ -118,24 +118,24 @@ struct Run {
 
 // What all runs share.
 struct Bench {
-  const Setup& setup;
+  const cli::Setup& setup;
   const profile::Profile& profile;
   const plan::SloConfig& slo;
   const plan::Planner& planner;
   std::shared_ptr<const plan::Plan> plan;
-  run::Player& player;
-  const run::Drift& drift;
+  engine::Player& player;
+  const engine::Drift& drift;
   const plan::Load& load;
 };
 
 // The same arrivals on the quiet machine, then beside a neighbour.
 Result<Run> play(const Bench& bench, const sched::Workload& workload, bool feedback) {
-  run::Engine& engine = bench.player.engine();
+  engine::Engine& engine = bench.player.engine();
   SL_RETURN_IF_ERROR(engine.switch_plan(bench.plan));
   Run result;
   result.quiet = half_of(bench.player.play(workload, bench.slo.slos));
-  run::Replanner replanner({bench.setup.zoo, bench.setup.soc, bench.profile, bench.slo, bench.planner, &bench.load},
-                           bench.plan);
+  engine::Replanner replanner({bench.setup.zoo, bench.setup.soc, bench.profile, bench.slo, bench.planner, &bench.load},
+                              bench.plan);
   const Seconds start = engine.now();
   const Neighbour neighbour(bench.setup.soc.processors.back().cores);
   std::optional<Watch> watch;
@@ -166,23 +166,23 @@ std::string spread(const std::vector<double>& values) {
 }
 
 Json json_of(const Summary& s) {
-  return {{"late_quiet_percent", quartiles_json(quartiles(s.quiet_late))},
-          {"late_percent", quartiles_json(quartiles(s.late))},
-          {"p99_ms", quartiles_json(quartiles(s.p99_ms))},
+  return {{"late_quiet_percent", report::quartiles_json(quartiles(s.quiet_late))},
+          {"late_percent", report::quartiles_json(quartiles(s.late))},
+          {"p99_ms", report::quartiles_json(quartiles(s.p99_ms))},
           {"switches", s.planning_ms.size()},
-          {"planning_ms", quartiles_json(quartiles(s.planning_ms))},
-          {"first_switch_after_ms", quartiles_json(quartiles(s.reaction_ms))}};
+          {"planning_ms", report::quartiles_json(quartiles(s.planning_ms))},
+          {"first_switch_after_ms", report::quartiles_json(quartiles(s.reaction_ms))}};
 }
 
 Status bench_feedback(const FeedbackOptions& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(options.slo_config));
   SL_ASSIGN_OR_RETURN(const auto setup,
-                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
   if (setup->soc.processors.size() < 2) {
     return error(Code::kFailedPrecondition, "bench feedback: one processor; at least two are needed");
   }
-  SL_ASSIGN_OR_RETURN(const profile::Profile profile, read_profile(*setup));
+  SL_ASSIGN_OR_RETURN(const profile::Profile profile, cli::read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   const plan::SloConfig slo = plan::grid_config(ranges, indices.first, indices.second);
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner("sparseloom"));
@@ -193,20 +193,20 @@ Status bench_feedback(const FeedbackOptions& options) {
   const plan::Load load = sched::load_of(sched::poisson(tasks, rate, requests, 0));
   SL_ASSIGN_OR_RETURN(plan::Plan made, planner->plan({setup->zoo, setup->soc, profile, slo, {}, &load}));
   const auto plan = std::make_shared<const plan::Plan>(std::move(made));
-  SL_ASSIGN_OR_RETURN(const TestData data, load_test_data(setup->zoo));
+  SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup->zoo));
 
-  run::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
-  run::Drift drift(setup->soc.processors.size());
-  SL_ASSIGN_OR_RETURN(const auto player, run::Player::start({.zoo = setup->zoo,
-                                                             .soc = setup->soc,
-                                                             .residency = residency,
-                                                             .samples = data.samples,
-                                                             .engine = {.drift = &drift},
-                                                             .stop = &interrupted()},
-                                                            plan));
+  engine::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
+  engine::Drift drift(setup->soc.processors.size());
+  SL_ASSIGN_OR_RETURN(const auto player, engine::Player::start({.zoo = setup->zoo,
+                                                                .soc = setup->soc,
+                                                                .residency = residency,
+                                                                .samples = data.samples,
+                                                                .engine = {.drift = &drift},
+                                                                .stop = &cli::interrupted()},
+                                                               plan));
   const Bench bench{*setup, profile, slo, *planner, plan, *player, drift, load};
   Summary without, with;
-  for (std::size_t r = 0; r < options.repeats && !interrupted(); ++r) {
+  for (std::size_t r = 0; r < options.repeats && !cli::interrupted(); ++r) {
     // None of the draws that the plans are made for.
     const auto workload = sched::poisson(tasks, rate, requests, 100 + r);
     for (const bool feedback : {false, true}) {
@@ -216,7 +216,7 @@ Status bench_feedback(const FeedbackOptions& options) {
   }
   fmt::print("{} at {:.0f} % load, {} runs of each; a neighbour spins on {} in the second half of {} s\n\n", slo.name,
              100 * options.load, without.late.size(), setup->soc.processors.back().name, options.seconds);
-  Table table(
+  report::Table table(
       {"", "late % when quiet", "late % beside it", "p99 ms beside it", "first new plan after ms", "planning ms"});
   table.add({"without feedback", spread(without.quiet_late), spread(without.late), spread(without.p99_ms), "-", "-"});
   table.add({"with feedback", spread(with.quiet_late), spread(with.late), spread(with.p99_ms), spread(with.reaction_ms),
@@ -231,28 +231,26 @@ Status bench_feedback(const FeedbackOptions& options) {
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
   SL_RETURN_IF_ERROR(player->failures());
-  return cancelled_if_interrupted();
+  return cli::cancelled_if_interrupted();
 }
 
 }  // namespace
 
-BenchPart add_bench_feedback(CLI::App& bench) {
+std::function<Status()> add_feedback(CLI::App& command) {
   auto options = std::make_shared<FeedbackOptions>();
-  CLI::App* feedback =
-      bench.add_subcommand("feedback", "a core is slowed down while requests are served: with and without a new plan");
-  feedback->add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
-  feedback->add_option("--slo-config", options->slo_config, "C1 to C8, or a<J>l<K>")->capture_default_str();
-  feedback->add_option("--seconds", options->seconds, "of each half of a run")
+  command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
+  command.add_option("--slo-config", options->slo_config, "C1 to C8, or a<J>l<K>")->capture_default_str();
+  command.add_option("--seconds", options->seconds, "of each half of a run")
       ->check(CLI::Range(0.5, 600.0))
       ->capture_default_str();
-  feedback->add_option("--load", options->load, "arrival rate over what the plan can serve at most")
+  command.add_option("--load", options->load, "arrival rate over what the plan can serve at most")
       ->check(CLI::Range(0.01, 2.0))
       ->capture_default_str();
-  feedback->add_option("--repeats", options->repeats, "runs of each way")
+  command.add_option("--repeats", options->repeats, "runs of each way")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  feedback->add_option("--json", options->json, "write the figures here");
-  return {feedback, [options] { return bench_feedback(*options); }};
+  command.add_option("--json", options->json, "write the figures here");
+  return [options] { return bench_feedback(*options); };
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::bench

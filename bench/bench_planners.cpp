@@ -4,18 +4,18 @@
 #include <chrono>
 #include <memory>
 
-#include "apps/bench_parts.h"
-#include "apps/quartiles_json.h"
-#include "apps/setup.h"
-#include "apps/table.h"
+#include "bench/bench_commands.h"
+#include "bench/synthetic/synthetic_problem.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
-#include "sparseloom/plan/joint.h"
 #include "sparseloom/plan/planner.h"
-#include "sparseloom/plan/synthetic.h"
+#include "sparseloom/plan/search/joint.h"
+#include "sparseloom/report/quartiles_json.h"
+#include "sparseloom/report/table.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::bench {
 namespace {
 
 constexpr double kMostDemoMs = 5;
@@ -48,7 +48,7 @@ Spread spread_of(const std::vector<double>& values) {
 }
 
 Json to_json(const Spread& spread) {
-  Json json = quartiles_json(spread.quartiles);
+  Json json = report::quartiles_json(spread.quartiles);
   json["max"] = spread.most;
   return json;
 }
@@ -60,9 +60,9 @@ std::string text_of(const Spread& spread, int digits) {
 
 // Every planner on every cell of the SLO grid, the planners taking turns.
 Status bench_zoo(const Options& options, Json& document) {
-  const std::filesystem::path path = options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
-  SL_ASSIGN_OR_RETURN(const auto setup, make_setup(path));
-  SL_ASSIGN_OR_RETURN(const profile::Profile profile, read_profile(*setup));
+  const std::filesystem::path path = options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo);
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(path));
+  SL_ASSIGN_OR_RETURN(const profile::Profile profile, cli::read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   std::vector<std::vector<double>> times(plan::planners().size());
   std::size_t cells = 0, proven = 0;
@@ -79,7 +79,7 @@ Status bench_zoo(const Options& options, Json& document) {
   }
   fmt::print("Planning zoo '{}' on {}, ms (median [quartiles], at most) over the {} cells of the SLO grid:\n",
              setup->zoo.name, setup->soc.name, cells);
-  Table table({"planner", "ms"});
+  report::Table table({"planner", "ms"});
   for (std::size_t p = 0; p < times.size(); ++p) {
     const Spread spread = spread_of(times[p]);
     table.add({std::string(plan::planners()[p]->name()), text_of(spread, 2)});
@@ -107,8 +107,8 @@ struct Solved {
 
 // With a budget: the given share of the way from the least memory that will do to what is used without one.
 Result<Solved> solve_synthetic(std::uint64_t seed, double memory) {
-  const plan::SyntheticOptions shape;
-  const std::vector<plan::StagewiseTask> tasks = plan::synthetic_tasks(seed, shape);
+  const SyntheticOptions shape;
+  const std::vector<plan::StagewiseTask> tasks = synthetic_tasks(seed, shape);
   plan::JointLimits limits = plan::kLargeProblem;
   Stopwatch watch;
   const std::vector<plan::StagewiseOptions> stagewise(tasks.begin(), tasks.end());
@@ -129,12 +129,12 @@ Result<Solved> solve_synthetic(std::uint64_t seed, double memory) {
 Status bench_synthetic(const Options& options, Json& document) {
   std::vector<double> times, gaps;
   for (std::uint64_t seed = 1; seed <= options.seeds; ++seed) {
-    SL_RETURN_IF_ERROR(cancelled_if_interrupted());
+    SL_RETURN_IF_ERROR(cli::cancelled_if_interrupted());
     SL_ASSIGN_OR_RETURN(const Solved solved, solve_synthetic(seed, options.memory));
     times.push_back(solved.ms);
     gaps.push_back(100 * solved.gap);
   }
-  const plan::SyntheticOptions shape;
+  const SyntheticOptions shape;
   fmt::print("Made-up problems: {} tasks, {} variants, {} stages, {} processors, accuracy additive; {} seeds{}:\n",
              shape.tasks, shape.variants, shape.stages, shape.processors, options.seeds,
              options.memory < 1
@@ -153,7 +153,7 @@ Status bench_synthetic(const Options& options, Json& document) {
 }
 
 Status run(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   Json document = Json::object();
   if (!options.synthetic_only) SL_RETURN_IF_ERROR(bench_zoo(options, document));
   SL_RETURN_IF_ERROR(bench_synthetic(options, document));
@@ -162,22 +162,20 @@ Status run(const Options& options) {
 
 }  // namespace
 
-BenchPart add_bench_planners(CLI::App& bench) {
+std::function<Status()> add_planners(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = bench.add_subcommand(
-      "planners", "what planning costs, on a zoo and on large made-up problems, and what is proven");
-  command->add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
-  command->add_flag("--synthetic", options->synthetic_only, "the made-up problems alone");
-  command->add_option("--seeds", options->seeds, "made-up problems")
+  command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
+  command.add_flag("--synthetic", options->synthetic_only, "the made-up problems alone");
+  command.add_option("--seeds", options->seeds, "made-up problems")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   command
-      ->add_option("--memory", options->memory,
-                   "their memory budget, between the least that will do (0) and what is used without one (1)")
+      .add_option("--memory", options->memory,
+                  "their memory budget, between the least that will do (0) and what is used without one (1)")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  command->add_option("--json", options->json, "write the figures here");
-  return {command, [options] { return run(*options); }};
+  command.add_option("--json", options->json, "write the figures here");
+  return [options] { return run(*options); };
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::bench

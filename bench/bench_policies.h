@@ -5,7 +5,7 @@
 
 #include "sparseloom/base/status.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::bench {
 
 struct PolicyBenchOptions {
   std::string traces, json, html;
@@ -16,4 +16,4 @@ struct PolicyBenchOptions {
 /// sparseloom bench policies: what a decision costs by how many wait, and how often the fixed-point form agrees.
 Status bench_policies(const PolicyBenchOptions& options);
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::bench

@@ -6,19 +6,19 @@
 #include <memory>
 #include <vector>
 
-#include "apps/bench_parts.h"
-#include "apps/setup.h"
-#include "apps/table.h"
-#include "apps/test_data.h"
+#include "bench/bench_commands.h"
+#include "bench/soak.h"
+#include "cli/setup.h"
+#include "cli/test_data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
+#include "sparseloom/plan/planners/resident_only.h"
 #include "sparseloom/plan/preload.h"
-#include "sparseloom/plan/resident_only.h"
-#include "sparseloom/profile/memory.h"
-#include "sparseloom/run/soak.h"
+#include "sparseloom/profile/measure/memory.h"
+#include "sparseloom/report/table.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::bench {
 namespace {
 
 struct Options {
@@ -48,20 +48,20 @@ constexpr int kDiagonal = 8;
 const char* verdict(bool reached) { return reached ? "reached" : "NOT reached"; }
 
 struct Bench {
-  std::unique_ptr<Setup> setup;
+  std::unique_ptr<cli::Setup> setup;
   profile::Profile profile;
-  std::vector<run::Scenario> scenarios;
+  std::vector<Scenario> scenarios;
   plan::PreloadProblem feasible, planned;
-  TestData data;
+  cli::TestData data;
   std::vector<std::filesystem::path> mapped;  // where files lie that the runtime maps
 };
 
 Result<Bench> prepare(const Options& options) {
   Bench bench;
   SL_ASSIGN_OR_RETURN(bench.setup,
-                      make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
-  const Setup& setup = *bench.setup;
-  SL_ASSIGN_OR_RETURN(bench.profile, read_profile(setup));
+                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
+  const cli::Setup& setup = *bench.setup;
+  SL_ASSIGN_OR_RETURN(bench.profile, cli::read_profile(setup));
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, bench.profile));
   std::vector<plan::SloConfig> grid;
@@ -77,13 +77,13 @@ Result<Bench> prepare(const Options& options) {
     bench.scenarios.push_back({slo, std::make_shared<const plan::Plan>(std::move(plan))});
   }
   bench.planned = plan::preload_problem(setup.soc, bench.profile, plans);
-  SL_ASSIGN_OR_RETURN(bench.data, load_test_data(setup.zoo));
+  SL_ASSIGN_OR_RETURN(bench.data, cli::load_test_data(setup.zoo));
   bench.mapped = {setup.zoo.root, setup.compile_cache};
   if (const auto cache = cache_folder(); cache.ok()) bench.mapped.push_back(*cache);
   return bench;
 }
 
-run::SubgraphKey key_of(const plan::PreloadProblem::Subgraph& s) {
+engine::SubgraphKey key_of(const plan::PreloadProblem::Subgraph& s) {
   return {s.task, s.variant, s.stage, s.processor, s.backend};
 }
 
@@ -102,7 +102,7 @@ Bytes share_of(Bytes whole, double share) {
 void bench_preload(const Bench& bench, Bytes full, Json& document) {
   fmt::print("\nPreloading within a budget; full preloading takes {:.1f} MiB as profiled\n", to_mib(full));
   fmt::print("attainment: share of (task, SLO configuration) with all subgraphs of a choice that keeps both bounds\n");
-  Table table({"budget %", "MiB", "hotness, grid", "knapsack, grid", "hotness, plans", "knapsack, plans"});
+  report::Table table({"budget %", "MiB", "hotness, grid", "knapsack, grid", "hotness, plans", "knapsack, plans"});
   Json rows = Json::array();
   for (int percent = 5; percent <= 100; percent += 5) {
     const Bytes budget = share_of(full, percent / 100.0);
@@ -140,7 +140,7 @@ Mean mean_ms(const std::vector<Seconds>& times) {
 }
 
 struct Played {
-  run::SoakReport report;
+  SoakReport report;
   Bytes before;  // in use when nothing was loaded
   Bytes preloaded, budget;
   std::size_t loaded = 0, evicted = 0;
@@ -154,26 +154,26 @@ struct Play {
 };
 
 Result<Played> play(const Bench& bench, const Options& options, const Play& what) {
-  const Setup& setup = *bench.setup;
+  const cli::Setup& setup = *bench.setup;
   const auto in_use = [&bench] { return profile::memory_in_use(bench.mapped); };
   const std::vector<double> heat = plan::hotness(bench.planned);
-  run::ResidencyOptions wanted{.budget = what.budget, .in_use = in_use, .sessions = kSlots};
+  engine::ResidencyOptions wanted{.budget = what.budget, .in_use = in_use, .sessions = kSlots};
   wanted.load_reserve = share_of(what.budget, kLoadReserve);
-  wanted.estimate = [&](const run::SubgraphKey& k) {
+  wanted.estimate = [&](const engine::SubgraphKey& k) {
     return bench.profile.task(k.task).latency(k.variant, k.stage, k.processor, k.backend).resident;
   };
-  wanted.hotness = [&](const run::SubgraphKey& k) {
+  wanted.hotness = [&](const engine::SubgraphKey& k) {
     for (std::size_t s = 0; s < heat.size(); ++s) {
       if (key_of(bench.planned.subgraphs[s]) == k) return heat[s];
     }
     return 0.0;
   };
-  run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache, std::move(wanted));
+  engine::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache, std::move(wanted));
   SL_ASSIGN_OR_RETURN(const plan::Planner* const quick, plan::find_planner("exact"));
-  const run::MakeBridge bridge = [&](const plan::SloConfig& slo,
-                                     const run::Resident& resident) -> Result<std::shared_ptr<const plan::Plan>> {
-    const auto profile = plan::with_loading(bench.profile, setup.soc,
-                                            [&](auto... subgraph) { return resident(run::SubgraphKey{subgraph...}); });
+  const engine::MakeBridge bridge = [&](const plan::SloConfig& slo,
+                                        const engine::Resident& resident) -> Result<std::shared_ptr<const plan::Plan>> {
+    const auto profile = plan::with_loading(
+        bench.profile, setup.soc, [&](auto... subgraph) { return resident(engine::SubgraphKey{subgraph...}); });
     SL_ASSIGN_OR_RETURN(plan::Plan plan, quick->plan({setup.zoo, setup.soc, profile, slo}));
     return std::make_shared<const plan::Plan>(std::move(plan));
   };
@@ -186,29 +186,29 @@ Result<Played> play(const Bench& bench, const Options& options, const Play& what
     SL_RETURN_IF_ERROR(loaded.status());
   }
   played.preloaded = residency.booked();
-  const run::SoakSetup soak{.zoo = setup.zoo,
-                            .soc = setup.soc,
-                            .profile = bench.profile,
-                            .residency = residency,
-                            .samples = bench.data.samples,
-                            .scenarios = bench.scenarios,
-                            .requests = what.requests,
-                            .changes = what.changes,
-                            .load = options.load,
-                            .switching = {.bridge = bridge},
-                            .engine = {.slots_per_task = kSlots},
-                            .in_use = in_use};
-  SL_ASSIGN_OR_RETURN(played.report, run::soak(soak));
+  const SoakSetup soak{.zoo = setup.zoo,
+                       .soc = setup.soc,
+                       .profile = bench.profile,
+                       .residency = residency,
+                       .samples = bench.data.samples,
+                       .scenarios = bench.scenarios,
+                       .requests = what.requests,
+                       .changes = what.changes,
+                       .load = options.load,
+                       .switching = {.bridge = bridge},
+                       .engine = {.slots_per_task = kSlots},
+                       .in_use = in_use};
+  SL_ASSIGN_OR_RETURN(played.report, bench::soak(soak));
   played.loaded = residency.counts().loaded;
   played.evicted = residency.counts().evicted;
   return played;
 }
 
 void print(const Play& what, const Options& options, const Played& played, Json& document) {
-  const run::SoakReport& r = played.report;
+  const SoakReport& r = played.report;
   std::vector<double> hot, cold, bridged;
   std::size_t refused = 0, overtaken = 0, steps = 0;
-  for (const run::SwitchRecord& s : r.switches) {
+  for (const engine::SwitchRecord& s : r.switches) {
     if (s.bridged) bridged.push_back(to_ms(*s.bridged - s.asked));
     steps += s.steps;
     if (s.status.code() == Code::kCancelled) {
@@ -221,7 +221,7 @@ void print(const Play& what, const Options& options, const Played& played, Json&
   }
   overtaken += what.changes - r.switches.size();
   const Bytes grew = profile::growth(played.before, r.most_in_use);
-  const bool limited = played.budget.count != run::ResidencyOptions{}.budget.count;
+  const bool limited = played.budget.count != engine::ResidencyOptions{}.budget.count;
   const double violations = static_cast<double>(r.violating) / static_cast<double>(r.completed);
   const Mean switching = mean_ms(r.excess_switching), between = mean_ms(r.excess_between);
   const double delay = switching.mean - between.mean;
@@ -280,7 +280,7 @@ std::vector<plan::PreloadProblem::Subgraph> chosen(const plan::PreloadProblem& p
 }
 
 Status bench_residency(const Options& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const plan::Preloader preload, plan::find_preloader(options.preload));
   SL_ASSIGN_OR_RETURN(const Bench bench, prepare(options));
   SL_ASSIGN_OR_RETURN(const auto all, plan::all_subgraphs(bench.setup->zoo, bench.setup->soc, bench.profile));
@@ -300,7 +300,7 @@ Status bench_residency(const Options& options) {
   Json document{{"machine", bench.setup->soc.name}, {"full_bytes", full.count}};
   bench_preload(bench, full, document);
   const auto kept = chosen(bench.planned, preload(bench.planned, usable));
-  const Bytes unlimited = run::ResidencyOptions{}.budget;
+  const Bytes unlimited = engine::ResidencyOptions{}.budget;
   const Play plays[] = {{"under budget", budget, kept, options.requests, options.changes},
                         {"full preloading", unlimited, all, options.requests, options.changes},
                         {"hot switches", unlimited, chosen(bench.planned, plan::preload_all(bench.planned)),
@@ -312,7 +312,7 @@ Status bench_residency(const Options& options) {
     print(plays[k], options, played, document);
     taken[k] = played.report.most_booked;
     violations[k] = static_cast<double>(played.report.violating) / static_cast<double>(played.report.completed);
-    SL_RETURN_IF_ERROR(cancelled_if_interrupted());
+    SL_RETURN_IF_ERROR(cli::cancelled_if_interrupted());
   }
   const double saving = 1 - static_cast<double>(taken[0].count) / static_cast<double>(taken[1].count);
   fmt::print(
@@ -326,32 +326,30 @@ Status bench_residency(const Options& options) {
 
 }  // namespace
 
-BenchPart add_bench_residency(CLI::App& bench) {
+std::function<Status()> add_residency(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = bench.add_subcommand(
-      "residency", "memory of compiled subgraphs: preloading within a budget, plan switches while serving");
-  command->add_option("--zoo", options->zoo, "zoo to serve (default: zoos/demo)");
-  command->add_option("--planner", options->planner, "whose plans are switched")->capture_default_str();
-  command->add_option("--preload", options->preload, "policy that fills the budget at the start: hotness, knapsack")
+  command.add_option("--zoo", options->zoo, "zoo to serve (default: zoos/demo)");
+  command.add_option("--planner", options->planner, "whose plans are switched")->capture_default_str();
+  command.add_option("--preload", options->preload, "policy that fills the budget at the start: hotness, knapsack")
       ->capture_default_str();
-  command->add_option("--budget", options->budget, "memory budget, as a share of what full preloading takes")
+  command.add_option("--budget", options->budget, "memory budget, as a share of what full preloading takes")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  command->add_option("--budget-bytes", options->budget_bytes, "the same in bytes, instead of the share");
-  command->add_option("--requests", options->requests, "requests under the budget")
+  command.add_option("--budget-bytes", options->budget_bytes, "the same in bytes, instead of the share");
+  command.add_option("--requests", options->requests, "requests under the budget")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
-  command->add_option("--changes", options->changes, "changes of SLOs among them")
+  command.add_option("--changes", options->changes, "changes of SLOs among them")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  command->add_option("--switches", options->switches, "hot switches measured")
+  command.add_option("--switches", options->switches, "hot switches measured")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  command->add_option("--load", options->load, "of the throughput bound of the plan in force")
+  command.add_option("--load", options->load, "of the throughput bound of the plan in force")
       ->check(CLI::Range(0.01, 1.0))
       ->capture_default_str();
-  command->add_option("--json", options->json, "write the figures here");
-  return {command, [options] { return bench_residency(*options); }};
+  command.add_option("--json", options->json, "write the figures here");
+  return [options] { return bench_residency(*options); };
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::bench

@@ -1,11 +1,11 @@
-#include "sparseloom/simulate/decision_cost.h"
+#include "bench/decision_cost.h"
 
 #include <chrono>
 #include <unordered_map>
 
 #include "sparseloom/simulate/generate.h"
 
-namespace sparseloom::simulate {
+namespace sparseloom::bench {
 namespace {
 
 constexpr std::size_t kDecisions = 200, kBatches = 31;
@@ -14,7 +14,7 @@ constexpr sched::QueueId kQueue(0);
 /// Keeps a number of requests waiting at a policy, on a virtual clock.
 class Crowd {
  public:
-  Crowd(const Benchmark& benchmark, sched::Policy& policy, std::size_t waiting)
+  Crowd(const simulate::Benchmark& benchmark, sched::Policy& policy, std::size_t waiting)
       : benchmark_(benchmark), policy_(policy), generator_(benchmark, {.requests = ~std::uint64_t{0}, .load = 50}) {
     const bool model = policy.knowledge() == sched::Knowledge::kModel;
     for (const plan::TaskPlan& task : benchmark.plan()->tasks) {
@@ -69,9 +69,9 @@ class Crowd {
                   .priority = inside.request.priority});
   }
 
-  const Benchmark& benchmark_;
+  const simulate::Benchmark& benchmark_;
   sched::Policy& policy_;
-  Generator generator_;
+  simulate::Generator generator_;
   std::vector<sched::StageTimes> times_;  // by model
   std::vector<Inside> in_;                // by slot
   Seconds now_{0};
@@ -111,7 +111,7 @@ class Shadowed final : public sched::Policy {
 
 }  // namespace
 
-Result<Quartiles<double>> measure_decision_cost(const Benchmark& benchmark, std::string_view policy_name,
+Result<Quartiles<double>> measure_decision_cost(const simulate::Benchmark& benchmark, std::string_view policy_name,
                                                 std::size_t waiting) {
   SL_ASSIGN_OR_RETURN(const auto policy, sched::make_policy(policy_name, 1));
   Crowd crowd(benchmark, *policy, waiting);
@@ -126,17 +126,18 @@ Result<Quartiles<double>> measure_decision_cost(const Benchmark& benchmark, std:
   return quartiles(std::move(seconds));
 }
 
-Result<double> decision_agreement(Benchmark& benchmark, std::string_view exact, std::string_view approximate,
-                                  RequestSource& requests) {
+Result<double> decision_agreement(simulate::Benchmark& benchmark, std::string_view exact, std::string_view approximate,
+                                  simulate::RequestSource& requests) {
   const soc::Pools one{{{soc::ProcessorId(0)}}, {0}};
   const std::size_t queues = sched::Dispatcher::queue_count(one);
   SL_RETURN_IF_ERROR(sched::make_policy(approximate, queues).status());
   SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(exact, queues));
   auto shadowed = std::make_unique<Shadowed>(std::move(policy), approximate, queues);
   const Shadowed& asked = *shadowed;
-  Meter meter(1);
-  SL_ASSIGN_OR_RETURN(Simulation simulation, Simulation::make(benchmark.plan(), one, std::move(shadowed),
-                                                              Admission::kBenchmark, benchmark, meter));
+  simulate::Meter meter(1);
+  SL_ASSIGN_OR_RETURN(simulate::Simulation simulation,
+                      simulate::Simulation::make(benchmark.plan(), one, std::move(shadowed),
+                                                 simulate::Admission::kBenchmark, benchmark, meter));
   for (;;) {
     SL_ASSIGN_OR_RETURN(const auto request, requests.next());
     if (!request) break;
@@ -146,4 +147,4 @@ Result<double> decision_agreement(Benchmark& benchmark, std::string_view exact, 
   return asked.agreement();
 }
 
-}  // namespace sparseloom::simulate
+}  // namespace sparseloom::bench

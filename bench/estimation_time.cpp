@@ -1,8 +1,8 @@
-#include "sparseloom/profile/estimation_time.h"
+#include "bench/estimation_time.h"
 
-#include "sparseloom/profile/synthetic_task.h"
+#include "bench/synthetic/synthetic_task.h"
 
-namespace sparseloom::profile {
+namespace sparseloom::bench {
 namespace {
 
 constexpr std::size_t kBudget = 50;
@@ -22,28 +22,30 @@ auto timed(std::vector<Seconds>& times, const Work& work) {
 Result<EstimationTime> measure_estimation_time(std::size_t repetitions) {
   const SyntheticShape shape;
   const SyntheticTask task(shape);
-  const EstimationInput input = task.input();
-  EstimationOptions options;
+  const profile::EstimationInput input = task.input();
+  profile::EstimationOptions options;
   options.level = kLevel;
-  SL_ASSIGN_OR_RETURN(options.sizes, divide_budget(kBudget, shape.variants, shape.stages, kLevel));
-  const StitchKernel kernel(task.distances());
-  const std::vector<zoo::Sigma> all = all_sigmas(shape.variants, shape.stages);
+  SL_ASSIGN_OR_RETURN(options.sizes, profile::divide_budget(kBudget, shape.variants, shape.stages, kLevel));
+  const profile::StitchKernel kernel(task.distances());
+  const std::vector<zoo::Sigma> all = profile::all_sigmas(shape.variants, shape.stages);
   EstimationTime time;
   time.stitched = all.size();
   for (std::size_t k = 0; k < repetitions; ++k) {
-    SL_ASSIGN_OR_RETURN(const Estimation made, timed(time.task, [&] { return estimate_task(input, options); }));
-    SL_ASSIGN_OR_RETURN(const GaussianProcess process, timed(time.fit, [&] {
-                          return GaussianProcess::fit(kernel, targets_of(made.observed, shape.classes));
+    SL_ASSIGN_OR_RETURN(const profile::Estimation made,
+                        timed(time.task, [&] { return profile::estimate_task(input, options); }));
+    SL_ASSIGN_OR_RETURN(const profile::GaussianProcess process, timed(time.fit, [&] {
+                          return profile::GaussianProcess::fit(kernel,
+                                                               profile::targets_of(made.observed, shape.classes));
                         }));
     SL_RETURN_IF_ERROR(timed(time.per_variant, [&] {
-                         return estimate_by_logits(process, all, task.labels(), shape.classes);
+                         return profile::estimate_by_logits(process, all, task.labels(), shape.classes);
                        }).status());
     time.per_variant.back() /= static_cast<double>(all.size());
     SL_RETURN_IF_ERROR(timed(time.trees, [&] {
-                         return estimate_by_trees({task.task(), task.distances()}, made.observed, all);
+                         return profile::estimate_by_trees({task.task(), task.distances()}, made.observed, all);
                        }).status());
   }
   return time;
 }
 
-}  // namespace sparseloom::profile
+}  // namespace sparseloom::bench

@@ -5,7 +5,7 @@
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/units.h"
 
-namespace sparseloom::profile {
+namespace sparseloom::bench {
 
 /// How long estimating takes by itself, per repetition: one made-up task of ten variants, three stages and 1,000
 /// samples of ten classes, of which 50 stitched variants are observed, which costs nothing. One thread.
@@ -20,4 +20,4 @@ struct EstimationTime {
 /// kInternal if an estimator fails. About five seconds per repetition.
 Result<EstimationTime> measure_estimation_time(std::size_t repetitions);
 
-}  // namespace sparseloom::profile
+}  // namespace sparseloom::bench

@@ -1,4 +1,4 @@
-#include "sparseloom/run/overhead.h"
+#include "bench/overhead.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -6,11 +6,11 @@
 
 #include "sparseloom/backend/scripted/scripted_runtime.h"
 #include "sparseloom/base/thread.h"
-#include "sparseloom/run/brief.h"
-#include "sparseloom/run/engine.h"
+#include "sparseloom/engine/brief.h"
+#include "sparseloom/engine/engine.h"
 #include "sparseloom/zoo/chain.h"
 
-namespace sparseloom::run {
+namespace sparseloom::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -44,7 +44,7 @@ class ZeroInputs {
 class Load {
  public:
   explicit Load(const zoo::Zoo& zoo) : inputs_(zoo) {}
-  void attach(Engine& engine) { engine_ = &engine; }
+  void attach(engine::Engine& engine) { engine_ = &engine; }
 
   /// Sends `requests` in all, `outstanding` at a time; returns when all have completed.
   Seconds serve(std::size_t requests, std::size_t outstanding) {
@@ -77,7 +77,7 @@ class Load {
     const std::size_t target = completed_ + count;
     completed_changed_.wait(lock, [&] { return completed_ >= target || inside_ == 0; });
   }
-  void on_complete(const Completion& completion) {
+  void on_complete(const engine::Completion& completion) {
     bool again = false;
     {
       const std::lock_guard lock(mutex_);
@@ -107,7 +107,7 @@ class Load {
   }
 
   ZeroInputs inputs_;
-  Engine* engine_ = nullptr;
+  engine::Engine* engine_ = nullptr;
   std::mutex mutex_;
   std::condition_variable done_, completed_changed_;
   std::size_t completed_ = 0;
@@ -185,7 +185,7 @@ struct LookTimes {
 };
 
 /// By stage, of all but the last.
-Result<std::vector<LookTimes>> time_looks(const soc::Soc& soc, Residency& residency, zoo::TaskId task,
+Result<std::vector<LookTimes>> time_looks(const soc::Soc& soc, engine::Residency& residency, zoo::TaskId task,
                                           const plan::TaskPlan& plan, std::size_t repetitions) {
   std::vector<std::shared_ptr<backend::Executable>> stages;
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
@@ -232,11 +232,11 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   const std::filesystem::path slow_file = folder / "busy.json";
   backend::ScriptedModel script{.inputs = {tensor}, .between = {}, .outputs = {result}, .spin = Seconds(0), .fail = {}};
   SL_RETURN_IF_ERROR(backend::write_scripted_model(file, script));
-  script.spin = 10 * kBrief;
+  script.spin = 10 * engine::kBrief;
   SL_RETURN_IF_ERROR(backend::write_scripted_model(slow_file, script));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("scripted"));
-  Residency residency(part, [&](const SubgraphKey&) { return runtime->load(file, {}); });
-  Residency slow(part, [&](const SubgraphKey&) { return runtime->load(slow_file, {}); });
+  engine::Residency residency(part, [&](const engine::SubgraphKey&) { return runtime->load(file, {}); });
+  engine::Residency slow(part, [&](const engine::SubgraphKey&) { return runtime->load(slow_file, {}); });
   zoo::Zoo zoo;
   zoo.tasks.push_back(task_of("nothing", kStages, {tensor}, result));
   const auto plan = plan_in_turn(zoo, part);
@@ -245,8 +245,9 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   DispatchCost cost{.processors = processors, .per_dispatch = {}, .hand_off = {}};
   {
     Load load(zoo);
-    SL_ASSIGN_OR_RETURN(const auto engine, Engine::start(zoo, part, residency, plan, {.slots_per_task = kOutstanding},
-                                                         [&](const Completion& c) { load.on_complete(c); }));
+    SL_ASSIGN_OR_RETURN(const auto engine,
+                        engine::Engine::start(zoo, part, residency, plan, {.slots_per_task = kOutstanding},
+                                              [&](const engine::Completion& c) { load.on_complete(c); }));
     load.attach(*engine);
     std::vector<Seconds> samples;
     for (std::size_t b = 0; b < batches; ++b) {
@@ -259,8 +260,9 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   sched::TraceSink trace(processors);
   {
     Load load(zoo);
-    SL_ASSIGN_OR_RETURN(const auto engine, Engine::start(zoo, part, slow, plan, {.slots_per_task = 1, .trace = &trace},
-                                                         [&](const Completion& c) { load.on_complete(c); }));
+    SL_ASSIGN_OR_RETURN(const auto engine,
+                        engine::Engine::start(zoo, part, slow, plan, {.slots_per_task = 1, .trace = &trace},
+                                              [&](const engine::Completion& c) { load.on_complete(c); }));
     load.attach(*engine);
     load.serve(batches * 5, 1);
     SL_RETURN_IF_ERROR(load.wait());
@@ -284,13 +286,14 @@ plan::Plan uniform_plan(const zoo::Zoo& zoo, const soc::Soc& soc, std::size_t va
   return plan;
 }
 
-Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
+Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc, engine::Residency& residency,
                                        const plan::Plan& first, const plan::Plan& second, std::size_t repetitions) {
   const std::vector<std::shared_ptr<const plan::Plan>> plans{std::make_shared<plan::Plan>(first),
                                                              std::make_shared<plan::Plan>(second)};
   Load load(zoo);
-  SL_ASSIGN_OR_RETURN(const auto engine, Engine::start(zoo, soc, residency, plans[0], {},
-                                                       [&](const Completion& c) { load.on_complete(c); }));
+  SL_ASSIGN_OR_RETURN(const auto engine,
+                      engine::Engine::start(zoo, soc, residency, plans[0], {},
+                                            [&](const engine::Completion& c) { load.on_complete(c); }));
   load.attach(*engine);
   SL_RETURN_IF_ERROR(engine->prepare(second));
   const auto measure = [&](std::size_t completions_between) -> Result<Spread> {
@@ -314,7 +317,7 @@ Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc,
   return cost;
 }
 
-Result<MonitorCost> measure_monitor_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
+Result<MonitorCost> measure_monitor_cost(const zoo::Zoo& zoo, const soc::Soc& soc, engine::Residency& residency,
                                          const plan::Plan& plan, std::size_t repetitions) {
   const RestoreCores restore;
   MonitorCost cost;
@@ -345,7 +348,7 @@ Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, cons
   const soc::Processor& processor = part.processors.front();
   const backend::CompileOptions compile{
       .device = processor.device, .threads = static_cast<int>(processor.cores.size()), .cache_dir = {}};
-  Residency residency(part, [&](const SubgraphKey&) { return runtime.load(model, compile); });
+  engine::Residency residency(part, [&](const engine::SubgraphKey&) { return runtime.load(model, compile); });
   SL_ASSIGN_OR_RETURN(const auto executable, residency.get({}));
   if (executable->outputs().empty()) return error(Code::kInvalidArgument, "{}: no outputs", model.string());
   SL_ASSIGN_OR_RETURN(Bare bare, bare_session(*executable));
@@ -353,8 +356,8 @@ Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, cons
   zoo.tasks.push_back(task_of("model", 1, executable->inputs(), executable->outputs().front()));
   Load load(zoo);
   SL_ASSIGN_OR_RETURN(const auto engine,
-                      Engine::start(zoo, part, residency, plan_in_turn(zoo, part), {.slots_per_task = 1},
-                                    [&](const Completion& c) { load.on_complete(c); }));
+                      engine::Engine::start(zoo, part, residency, plan_in_turn(zoo, part), {.slots_per_task = 1},
+                                            [&](const engine::Completion& c) { load.on_complete(c); }));
   load.attach(*engine);
   const RestoreCores restore;
   if (!processor.cores.empty()) SL_RETURN_IF_ERROR(pin_this_thread(processor.cores));
@@ -380,4 +383,4 @@ Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, cons
                         .ratio = quartiles(std::move(ratios))};
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::bench

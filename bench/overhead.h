@@ -7,10 +7,10 @@
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/status.h"
+#include "sparseloom/engine/residency.h"
 #include "sparseloom/plan/planner.h"
-#include "sparseloom/run/residency.h"
 
-namespace sparseloom::run {
+namespace sparseloom::bench {
 
 /// Median and quartiles of repeated measurements.
 struct Spread : Quartiles<Seconds> {
@@ -47,7 +47,7 @@ struct SwitchCost {
 };
 
 /// Alternates between two plans `repetitions` times each way of measuring. Requests carry zeros.
-Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
+Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc, engine::Residency& residency,
                                        const plan::Plan& first, const plan::Plan& second, std::size_t repetitions);
 
 /// What the sparsity monitor costs, over all stages of a plan that hand something on.
@@ -60,7 +60,7 @@ struct MonitorCost {
 
 /// Runs every task's stages in turn, `repetitions` times after a warm-up, on the processors of `plan`, each but the
 /// last followed by a look as the engine takes it. Inputs are zeros. kInvalidArgument: no task has two stages.
-Result<MonitorCost> measure_monitor_cost(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
+Result<MonitorCost> measure_monitor_cost(const zoo::Zoo& zoo, const soc::Soc& soc, engine::Residency& residency,
                                          const plan::Plan& plan, std::size_t repetitions);
 
 /// A whole model through the engine, beside the bare runtime.
@@ -75,4 +75,4 @@ struct WholeModelCost {
 Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, const soc::Soc& soc,
                                            const std::filesystem::path& model, std::size_t repetitions);
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::bench

@@ -1,4 +1,4 @@
-#include "sparseloom/run/soak.h"
+#include "bench/soak.h"
 
 #include <algorithm>
 #include <atomic>
@@ -7,7 +7,7 @@
 
 #include "sparseloom/base/thread.h"
 
-namespace sparseloom::run {
+namespace sparseloom::bench {
 namespace {
 
 // A request as it completed, with the bounds that were in force when it arrived.
@@ -26,9 +26,9 @@ class Soak {
 
   Result<SoakReport> play() {
     SL_ASSIGN_OR_RETURN(const auto engine,
-                        Engine::start(setup_.zoo, setup_.soc, setup_.residency, setup_.scenarios[0].plan, setup_.engine,
-                                      [this](const Completion& c) { completed(c); }));
-    PlanSwitcher switcher(
+                        engine::Engine::start(setup_.zoo, setup_.soc, setup_.residency, setup_.scenarios[0].plan,
+                                              setup_.engine, [this](const engine::Completion& c) { completed(c); }));
+    engine::PlanSwitcher switcher(
         *engine, setup_.residency, setup_.scenarios[0].plan,
         [this](const plan::SloConfig& slo) { return plan_for(slo); }, setup_.switching);
     switcher_ = &switcher;
@@ -60,7 +60,7 @@ class Soak {
     return error(Code::kInternal, "no scenario '{}'", slo.name);
   }
 
-  Status send(Engine& engine, PlanSwitcher& switcher) {
+  Status send(engine::Engine& engine, engine::PlanSwitcher& switcher) {
     std::exponential_distribution<double> gap(1);
     std::uniform_int_distribution<std::size_t> any_task(0, setup_.zoo.tasks.size() - 1);
     std::uniform_int_distribution<std::size_t> another(1, setup_.scenarios.size() - 1);
@@ -90,7 +90,7 @@ class Soak {
   }
 
   // One call at a time.
-  void completed(const Completion& c) {
+  void completed(const engine::Completion& c) {
     switcher_->completed(c);
     const zoo::TaskId task = c.request.task;
     const zoo::Sigma sigma(c.sigma.begin(), c.sigma.end());
@@ -119,7 +119,7 @@ class Soak {
     report_.completed = done_.size();
     std::vector<Span> switching, between;
     for (std::size_t k = 0; k + 1 < report_.switches.size(); ++k) {
-      const SwitchRecord& s = report_.switches[k];
+      const engine::SwitchRecord& s = report_.switches[k];
       const Seconds half = (report_.switches[k + 1].asked - s.asked) / 2;
       switching.push_back({s.asked, s.switched});
       between.push_back({s.asked + half, s.switched + half});
@@ -141,7 +141,7 @@ class Soak {
 
   const SoakSetup& setup_;
   std::mt19937_64 random_;
-  PlanSwitcher* switcher_ = nullptr;
+  engine::PlanSwitcher* switcher_ = nullptr;
   std::vector<std::size_t> scenario_of_;  // by request
   std::vector<Done> done_;
   SoakReport report_;
@@ -157,4 +157,4 @@ Result<SoakReport> soak(const SoakSetup& setup) {
   return Soak(setup).play();
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::bench

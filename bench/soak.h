@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "sparseloom/engine/plan_switcher.h"
+#include "sparseloom/engine/player.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/profile/profile.h"
-#include "sparseloom/run/plan_switcher.h"
-#include "sparseloom/run/player.h"
 
-namespace sparseloom::run {
+namespace sparseloom::bench {
 
 /// SLOs that may come into force, with the plan that serves them.
 struct Scenario {
@@ -24,15 +24,15 @@ struct SoakSetup {
   const zoo::Zoo& zoo;
   const soc::Soc& soc;
   const profile::Profile& profile;
-  Residency& residency;
-  const std::vector<TaskSamples>& samples;  ///< by zoo::TaskId
-  const std::vector<Scenario>& scenarios;   ///< at least two; the first is in force at the start
+  engine::Residency& residency;
+  const std::vector<engine::TaskSamples>& samples;  ///< by zoo::TaskId
+  const std::vector<Scenario>& scenarios;           ///< at least two; the first is in force at the start
   std::size_t requests = 10'000;
   std::size_t changes = 200;  ///< of SLOs, evenly spread over the requests; each to another scenario
   double load = 0.7;          ///< of the throughput bound of the plan in force
   std::uint64_t seed = 0;
-  SwitcherOptions switching{};
-  EngineOptions engine{};
+  engine::SwitcherOptions switching{};
+  engine::EngineOptions engine{};
   /// Memory in use; read twenty times a second.
   std::function<Bytes()> in_use{};
 };
@@ -44,7 +44,7 @@ struct SoakReport {
   std::size_t late = 0;        ///< completed after the latency bound that was in force when they arrived
   std::size_t inaccurate = 0;  ///< served by a σ below the accuracy bound that was in force when they arrived
   std::size_t violating = 0;   ///< failed, late, inaccurate, or several of these
-  std::vector<SwitchRecord> switches;
+  std::vector<engine::SwitchRecord> switches;
   /// By how much requests took longer than their plan predicts for one that is alone: those inside at some time from a
   /// change of SLOs to the end of its switch; and, to compare with, those inside at some time of a span as long that
   /// begins half-way to the next change. (Who is inside at a given time has on average been there for long: so must
@@ -60,4 +60,4 @@ struct SoakReport {
 /// kInvalidArgument: fewer than two scenarios, no requests, a load that is not above 0; and what Engine::start reports.
 Result<SoakReport> soak(const SoakSetup& setup);
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::bench

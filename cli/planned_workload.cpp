@@ -1,10 +1,10 @@
-#include "apps/planned_workload.h"
+#include "cli/planned_workload.h"
 
 #include <fmt/format.h>
 
 #include "sparseloom/sched/standard_workloads.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::cli {
 namespace {
 
 // What the command line says replaces what the workload file says; its mistakes are mistakes of usage.
@@ -91,4 +91,4 @@ Result<simulate::Rehearsal> rehearse(const PlannedWorkload& planned, std::string
                             policy);
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::cli

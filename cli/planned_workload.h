@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "apps/setup.h"
+#include "cli/setup.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/sched/workload.h"
 #include "sparseloom/simulate/rehearsal.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::cli {
 
 /// What the command line says of a workload to be served or rehearsed.
 struct WorkloadOptions {
@@ -48,4 +48,4 @@ Result<PlannedWorkload> plan_workload(const WorkloadOptions& options);
 Result<simulate::Rehearsal> rehearse(const PlannedWorkload& planned, std::string_view policy,
                                      simulate::Observer* observer);
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::cli

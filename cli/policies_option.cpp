@@ -1,11 +1,11 @@
-#include "apps/policies_option.h"
+#include "cli/policies_option.h"
 
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 
-namespace sparseloom::apps {
+namespace sparseloom::cli {
 namespace {
 
 // The ten of the public benchmark, in the order of its results.
@@ -45,4 +45,4 @@ simulate::Stage stage_for(simulate::Benchmark& benchmark, std::size_t processors
   return {benchmark.plan_for(processors), equal_processors(processors), admission, benchmark};
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::cli

@@ -6,7 +6,7 @@
 
 #include "sparseloom/simulate/benchmark.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::cli {
 
 /// The policies that --policy names, each once, in that order; "all" are the ten of the public benchmark in the order
 /// of its results. kInvalidArgument lists the names.
@@ -16,4 +16,4 @@ Result<std::vector<std::string_view>> parse_policies(const std::vector<std::stri
 /// benchmark does.
 simulate::Stage stage_for(simulate::Benchmark& benchmark, std::size_t processors);
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::cli

@@ -8,7 +8,7 @@
 
 #include "sparseloom/base/status.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::cli {
 
 /// A folder among the system's temporary ones that vanishes with the object.
 class ScratchFolder {
@@ -31,4 +31,4 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::cli

@@ -1,4 +1,4 @@
-#include "apps/setup.h"
+#include "cli/setup.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,9 +13,10 @@
 #include <cstring>
 
 #include "sparseloom/base/file.h"
-#include "sparseloom/profile/modelled.h"
+#include "sparseloom/profile/analytical/modelled.h"
+#include "sparseloom/soc/discover.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::cli {
 namespace {
 
 std::atomic<bool> g_interrupted{false};  // the one thing a signal handler may touch
@@ -175,4 +176,4 @@ std::vector<std::string_view> backend_names(const std::vector<soc::Backend>& bac
   return names;
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::cli

@@ -10,7 +10,7 @@
 
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/status.h"
-#include "sparseloom/profile/ensure.h"
+#include "sparseloom/profile/measure/ensure.h"
 #include "sparseloom/profile/profile.h"
 #include "sparseloom/sched/trace.h"
 #include "sparseloom/soc/soc.h"
@@ -18,7 +18,7 @@
 #include "sparseloom/zoo/pieces.h"
 #include "sparseloom/zoo/zoo.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::cli {
 
 /// What most commands stand on: a zoo, the processors of this or a modelled machine, and a runtime. Not movable: its
 /// parts refer to each other.
@@ -85,4 +85,4 @@ Status cancelled_if_interrupted();
 /// A progress line for people on standard error: redrawn in place on a terminal, else a plain line every few seconds.
 profile::OnProgress progress_line();
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::cli

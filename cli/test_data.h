@@ -3,15 +3,15 @@
 #include <memory>
 #include <vector>
 
-#include "sparseloom/run/player.h"
+#include "sparseloom/engine/player.h"
 #include "sparseloom/zoo/dataset.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::cli {
 
 /// Every task's test split, as players take it.
 struct TestData {
   std::vector<std::unique_ptr<zoo::Dataset>> splits;  ///< spans of `samples` point into these
-  std::vector<run::TaskSamples> samples;              ///< by task
+  std::vector<engine::TaskSamples> samples;           ///< by task
 };
 
 /// Errors: those of zoo::Dataset::load.
@@ -20,9 +20,9 @@ inline Result<TestData> load_test_data(const zoo::Zoo& zoo) {
   for (const zoo::Task& task : zoo.tasks) {
     SL_ASSIGN_OR_RETURN(zoo::Dataset split, zoo::Dataset::load(zoo, task, task.test));
     data.splits.push_back(std::make_unique<zoo::Dataset>(std::move(split)));
-    data.samples.push_back(run::samples_of(*data.splits.back(), task.inputs.size()));
+    data.samples.push_back(engine::samples_of(*data.splits.back(), task.inputs.size()));
   }
   return data;
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::cli

@@ -2,9 +2,9 @@
 
 #include <string_view>
 
-namespace sparseloom::apps {
+namespace sparseloom::cli {
 
 /// Of this program.
 inline constexpr std::string_view kVersion = SPARSELOOM_VERSION;
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::cli

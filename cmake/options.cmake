@@ -1,6 +1,5 @@
-# Warnings, sanitizers and the linker: one interface target that every target of ours links.
+# Warnings, sanitizers and the linker: the project's own business, so every target of ours links this PRIVATEly.
 add_library(sparseloom_options INTERFACE)
-target_include_directories(sparseloom_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(sparseloom_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
 if(NOT CMAKE_CROSSCOMPILING)  # a cross compiler looks for a mold named after its target
   target_link_options(sparseloom_options INTERFACE -fuse-ld=mold)
@@ -14,15 +13,19 @@ if(SPARSELOOM_FUZZ)
   target_compile_options(sparseloom_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# sparseloom_layer(NAME DEPENDS <layers and libraries>): every source below the layer's folder, as one static library.
+# Public headers lie in include/, all others beside their sources.
+add_library(sparseloom_headers INTERFACE)
+target_include_directories(sparseloom_headers INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR})
+
+# sparseloom_layer(NAME ROOMS <folders> DEPENDS <layers and libraries>): every source in the layer's folder and its rooms, as
+# one static library.
 function(sparseloom_layer name)
-  cmake_parse_arguments(LAYER "" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
-  if(sources)
-    add_library(sparseloom_${name} STATIC ${sources})
-    target_link_libraries(sparseloom_${name} PUBLIC sparseloom_options ${LAYER_DEPENDS})
-  else()  # a layer of headers alone
-    add_library(sparseloom_${name} INTERFACE)
-    target_link_libraries(sparseloom_${name} INTERFACE sparseloom_options ${LAYER_DEPENDS})
-  endif()
+  cmake_parse_arguments(LAYER "" "" "ROOMS;DEPENDS" ${ARGN})
+  set(patterns ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  foreach(room ${LAYER_ROOMS})
+    list(APPEND patterns ${CMAKE_CURRENT_SOURCE_DIR}/${name}/${room}/*.cpp)
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
+  add_library(sparseloom_${name} STATIC ${sources})
+  target_link_libraries(sparseloom_${name} PUBLIC sparseloom_headers ${LAYER_DEPENDS} PRIVATE sparseloom_options)
 endfunction()

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "sparseloom/sched/workload.h"
+#include "sparseloom/sched/workload_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sparseloom;

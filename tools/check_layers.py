@@ -4,9 +4,11 @@ import pathlib
 import re
 import sys
 
-LAYERS = ["base", "backend", "zoo", "soc", "profile", "plan", "sched", "simulate", "run", "eval", "serve"]
-# simulate and run are siblings: neither may include the other.
-SIBLINGS = {("run", "simulate")}
+LAYERS = ["base", "backend", "zoo", "soc", "place", "profile", "plan", "sched", "simulate", "engine", "serve", "eval", "report"]
+# Side by side: neither may include the other.
+SIBLINGS = {("engine", "simulate"), ("eval", "serve")}
+# Programs, right of every layer, and what they share.
+PROGRAMS = ["cli", "apps", "bench"]
 # Libraries that only one layer may know; a runtime's own headers never leave its folder.
 ONLY_IN = {
     "openvino/": "sparseloom/backend/openvino/",
@@ -14,30 +16,42 @@ ONLY_IN = {
     "sqlite3.h": "sparseloom/profile/",
     "nlohmann/": "sparseloom/base/",
     "openssl/": "sparseloom/base/",
-    "CLI/": "apps/",
-    "Eigen/": "apps/kernels/",
-    "xnnpack.h": "apps/kernels/",
+    "CLI/": ("apps/", "bench/", "cli/"),
+    "Eigen/": "bench/kernels/",
+    "xnnpack.h": "bench/kernels/",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')
 
 
+def room(name):
+    """Layer or program that a file, or an include, belongs to."""
+    parts = name.removeprefix("include/").split("/")
+    if parts[0] != "sparseloom":
+        return parts[0]
+    return parts[1] if len(parts) > 2 else "serve"  # sparseloom/server.h: the library's front
+
+
 def problems(root):
-    for path in sorted([*root.glob("sparseloom/**/*.h"), *root.glob("sparseloom/**/*.cpp"), *root.glob("apps/**/*.*")]):
+    sources = [p for folder in ("include", "sparseloom", *PROGRAMS) for p in root.glob(f"{folder}/**/*.*") if p.suffix in (".h", ".cpp")]
+    for path in sorted(sources):
         name = path.relative_to(root).as_posix()
-        layer = name.split("/")[1] if name.startswith("sparseloom/") else None
+        layer = room(name)
         for number, line in enumerate(path.read_text().splitlines(), 1):
             match = INCLUDE.match(line)
             if not match:
                 continue
             included = match.group(1)
-            for prefix, owner in ONLY_IN.items():
-                if included.startswith(prefix) and not name.startswith(owner):
-                    yield f"{name}:{number}: includes <{included}>, which only {owner} may"
-            if layer is None or not included.startswith(("sparseloom/", "apps/")):
+            for prefix, owners in ONLY_IN.items():
+                owners = (owners,) if isinstance(owners, str) else owners
+                if included.startswith(prefix) and not name.startswith(owners):
+                    yield f"{name}:{number}: includes <{included}>, which only {', '.join(owners)} may"
+            if layer in PROGRAMS or not included.startswith(("sparseloom/", *(f"{p}/" for p in PROGRAMS))):
                 continue
-            target = included.split("/")[1] if included.startswith("sparseloom/") else "apps"
+            target = room(included)
             if target not in LAYERS:
                 yield f"{name}:{number}: includes {included}, which is in no layer to its left ({', '.join(LAYERS)})"
+            elif name.startswith("include/") and not (root / "include" / included).exists():
+                yield f"{name}:{number}: a public header includes {included}, which is private"
             elif LAYERS.index(target) > LAYERS.index(layer) or (layer, target) in SIBLINGS:
                 yield f"{name}:{number}: layer {layer} includes {included}; allowed are {', '.join(LAYERS[:LAYERS.index(layer) + 1])}"
     for folder in sorted((root / "sparseloom").iterdir()):

@@ -19,6 +19,6 @@ if [ "${1:-}" != --tidy ]; then
 fi
 
 [ -f build/release/build.ninja ] || cmake --preset release >/dev/null
-mapfile -t units < <(printf '%s\n' "${sources[@]}" | grep -E '^(sparseloom|apps)/.*\.cpp$')
+mapfile -t units < <(printf '%s\n' "${sources[@]}" | grep -E '^(sparseloom|apps|cli|bench)/.*\.cpp$')
 printf '%s\0' "${units[@]}" | xargs -0 -n 4 -P "$(nproc)" clang-tidy-16 -p build/release --quiet 2> >(grep -v 'warnings generated' >&2)
 echo "lint: ${#sources[@]} files formatted, layers in order, ${#units[@]} sources clean under clang-tidy"

@@ -1,4 +1,4 @@
-#include "apps/kernels/bench_kernels.h"
+#include "bench/kernels/bench_kernels.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,19 +11,20 @@
 #include <numeric>
 #include <random>
 
-#include "apps/kernels/contenders.h"
-#include "apps/kernels/pinning.h"
-#include "apps/quartiles_json.h"
-#include "apps/setup.h"
-#include "apps/table.h"
+#include "bench/bench_commands.h"
+#include "bench/kernels/contenders.h"
+#include "bench/kernels/pinning.h"
+#include "cli/setup.h"
 #include "sparseloom/backend/sparse/kernels.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
+#include "sparseloom/report/quartiles_json.h"
+#include "sparseloom/report/table.h"
 #include "sparseloom/zoo/cut_check.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -212,7 +213,7 @@ void print_summary(const std::vector<Measured>& results, const Options& options,
   for (const Column& c : columns()) header.push_back(c.title);
   header.emplace_back("GFLOP/s on non-zeros");
   header.emplace_back("of peak");
-  Table table(header);
+  report::Table table(header);
   for (const double sparsity : options.sparsities) {
     std::vector<std::string> row{fmt::format("{:.0f} %", 100 * sparsity)};
     for (const Column& c : columns()) {
@@ -236,9 +237,9 @@ Json to_json(const std::vector<Measured>& results, const Options& options, doubl
   for (const Measured& r : results) {
     Json timings = Json::object();
     for (const auto& [name, timing] : r.timings) {
-      timings[std::string(name)] = {{"ms", quartiles_json(timing.ms)},
-                                    {"times_ours", quartiles_json(timing.times_ours)},
-                                    {"times_ours_int8", quartiles_json(timing.times_ours_int8)}};
+      timings[std::string(name)] = {{"ms", report::quartiles_json(timing.ms)},
+                                    {"times_ours", report::quartiles_json(timing.times_ours)},
+                                    {"times_ours_int8", report::quartiles_json(timing.times_ours_int8)}};
     }
     layers.push_back({{"network", r.layer->network},
                       {"layer", r.layer->name},
@@ -253,7 +254,8 @@ Json to_json(const std::vector<Measured>& results, const Options& options, doubl
   for (const int threads : options.threads) {
     for (const double sparsity : options.sparsities) {
       Json row{{"sparsity", sparsity}, {"threads", threads}};
-      for (const Column& c : columns()) row[c.key] = quartiles_json(over_layers(results, {sparsity, threads}, c));
+      for (const Column& c : columns())
+        row[c.key] = report::quartiles_json(over_layers(results, {sparsity, threads}, c));
       medians.push_back(std::move(row));
     }
   }
@@ -297,7 +299,7 @@ Result<std::vector<Measured>> time_layers(const std::vector<Layer>& layers, int 
   for (const Layer& layer : layers) {
     std::vector<Measured> results;
     for (const double sparsity : options.sparsities) {
-      if (interrupted()) return all;
+      if (cli::interrupted()) return all;
       SL_ASSIGN_OR_RETURN(Measured result, time_layer(layer, sparsity, threads, options));
       results.push_back(std::move(result));
     }
@@ -310,11 +312,11 @@ Result<std::vector<Measured>> time_layers(const std::vector<Layer>& layers, int 
 }  // namespace
 
 Status bench_kernels(const Options& asked) {
-  SL_RETURN_IF_ERROR(check_writable("--json", asked.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", asked.json));
   SL_ASSIGN_OR_RETURN(const std::vector<Layer> layers, chosen_layers(asked));
   Options options = asked;
   options.threads = chosen_threads(asked.threads);
-  interrupted();
+  cli::interrupted();
   std::vector<Measured> all;
   double peak = 0;
   std::sort(options.threads.begin(), options.threads.end(), std::greater<>());  // see pin_threads()
@@ -336,7 +338,24 @@ Status bench_kernels(const Options& asked) {
     const bool complete = all.size() == layers.size() * options.sparsities.size() * options.threads.size();
     SL_RETURN_IF_ERROR(write_file(options.json, to_json(all, options, peak, complete).dump(2) + "\n"));
   }
-  return cancelled_if_interrupted();
+  return cli::cancelled_if_interrupted();
 }
 
-}  // namespace sparseloom::apps::kernels
+std::function<Status()> add_kernels(CLI::App& command) {
+  auto options = std::make_shared<Options>();
+  command.add_option("--network", options->networks, "only this network (may be repeated)");
+  command.add_option("--sparsity", options->sparsities, "shares of weights that are zero")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command
+      .add_option("--threads", options->threads, "threads of one layer (default: 1, and 2 where there are two CPUs)")
+      ->check(CLI::Range(1, 1024));
+  command.add_flag("--blocks", options->blocks, "prune four neighbouring inputs of an output together");
+  command.add_option("--rounds", options->rounds, "timed runs of each")
+      ->check(CLI::Range(3, 10'000))
+      ->capture_default_str();
+  command.add_option("--json", options->json, "write the figures here");
+  return [options] { return bench_kernels(*options); };
+}
+
+}  // namespace sparseloom::bench::kernels

@@ -5,7 +5,7 @@
 
 #include "sparseloom/base/status.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 
 struct Options {
   std::vector<std::string> networks;  ///< empty: all
@@ -20,4 +20,4 @@ struct Options {
 /// allowed, interleaved; checks that ours agree with the dense ones; prints tables.
 Status bench_kernels(const Options& options);
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

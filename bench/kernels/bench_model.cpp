@@ -1,4 +1,4 @@
-#include "apps/kernels/bench_model.h"
+#include "bench/kernels/bench_model.h"
 
 #include <fmt/format.h>
 
@@ -6,18 +6,19 @@
 #include <chrono>
 #include <optional>
 
-#include "apps/kernels/load_cost.h"
-#include "apps/kernels/pinning.h"
-#include "apps/quartiles_json.h"
-#include "apps/scratch_folder.h"
-#include "apps/setup.h"
+#include "bench/bench_commands.h"
+#include "bench/kernels/load_cost.h"
+#include "bench/kernels/pinning.h"
+#include "cli/scratch_folder.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
+#include "sparseloom/report/quartiles_json.h"
 #include "sparseloom/zoo/cut_check.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -60,7 +61,7 @@ Result<Loading> measure_loading(const Both<backend::CompileOptions>& compile, co
   SL_ASSIGN_OR_RETURN(loading.first.dense, measure_load(options.model, compile.dense));
   SL_ASSIGN_OR_RETURN(loading.first.sparse, measure_load(options.model, compile.sparse));
   std::vector<double> dense_s, sparse_s;
-  for (int k = 0; k < kLoads && !interrupted(); ++k) {
+  for (int k = 0; k < kLoads && !cli::interrupted(); ++k) {
     SL_ASSIGN_OR_RETURN(const LoadCost dense, measure_load(options.model, compile.dense));
     SL_ASSIGN_OR_RETURN(const LoadCost sparse, measure_load(options.model, compile.sparse));
     dense_s.push_back(dense.time.count());
@@ -96,7 +97,7 @@ struct Times {
 // Both take turns at going first.
 Result<Times> measure(zoo::Chain& dense, zoo::Chain& sparse, int rounds) {
   std::vector<double> dense_ms, sparse_ms, ratio;
-  for (int round = -2; round < rounds && !interrupted(); ++round) {
+  for (int round = -2; round < rounds && !cli::interrupted(); ++round) {
     const bool dense_first = round % 2 == 0;
     SL_ASSIGN_OR_RETURN(const double first, run_ms(dense_first ? dense : sparse));
     SL_ASSIGN_OR_RETURN(const double second, run_ms(dense_first ? sparse : dense));
@@ -121,13 +122,13 @@ void print_way(std::string_view name, const Quartiles<double>& ms, const LoadCos
 }  // namespace
 
 Status bench_model(const ModelOptions& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   const std::size_t cpus = allowed_cpus().size();
   if (static_cast<std::size_t>(options.threads) > cpus) {
     return error(Code::kInvalidArgument, "--threads {}: this process may use {} CPUs", options.threads, cpus);
   }
-  interrupted();
-  SL_ASSIGN_OR_RETURN(const ScratchFolder cache, ScratchFolder::make());
+  cli::interrupted();
+  SL_ASSIGN_OR_RETURN(const cli::ScratchFolder cache, cli::ScratchFolder::make());
   const Both<backend::CompileOptions> compile{
       compile_options(options, backend::SparseLayers::kNone, cache.path()),
       compile_options(options, backend::SparseLayers::kWhereFaster, cache.path())};
@@ -172,19 +173,35 @@ Status bench_model(const ModelOptions& options) {
         {"threads", options.threads},
         {"sparse_layers", sparse.executable->sparse_layers()},
         {"max_rel_diff", check.difference.max_rel},
-        {"dense_ms", quartiles_json(times.dense_ms)},
-        {"sparse_ms", quartiles_json(times.sparse_ms)},
-        {"speed_up", quartiles_json(times.ratio)},
+        {"dense_ms", report::quartiles_json(times.dense_ms)},
+        {"sparse_ms", report::quartiles_json(times.sparse_ms)},
+        {"speed_up", report::quartiles_json(times.ratio)},
         {"first_load_s", {{"dense", loading.first.dense.time.count()}, {"sparse", loading.first.sparse.time.count()}}},
         {"load_s",
-         {{"dense", quartiles_json(loading.again_s.dense)}, {"sparse", quartiles_json(loading.again_s.sparse)}}},
+         {{"dense", report::quartiles_json(loading.again_s.dense)},
+          {"sparse", report::quartiles_json(loading.again_s.sparse)}}},
         {"resident_bytes", {{"dense", loading.resident.dense.count}, {"sparse", loading.resident.sparse.count}}}};
     if (from_reference) {
       document["max_rel_diff_from_reference"] = {{"dense", from_reference->first}, {"sparse", from_reference->second}};
     }
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
-  return cancelled_if_interrupted();
+  return cli::cancelled_if_interrupted();
 }
 
-}  // namespace sparseloom::apps::kernels
+std::function<Status()> add_model(CLI::App& command) {
+  auto options = std::make_shared<ModelOptions>();
+  command.add_option("model", options->model, "model file")->required();
+  command.add_option("--reference", options->reference,
+                     "model that answers exactly as this one should: both ways are compared with it too");
+  command.add_option("--threads", options->threads, "threads of one inference")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command.add_option("--rounds", options->rounds, "timed runs of each")
+      ->check(CLI::Range(3, 10'000))
+      ->capture_default_str();
+  command.add_option("--json", options->json, "write the figures here");
+  return [options] { return bench_model(*options); };
+}
+
+}  // namespace sparseloom::bench::kernels

@@ -4,7 +4,7 @@
 
 #include "sparseloom/base/status.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 
 struct ModelOptions {
   std::string model;
@@ -18,4 +18,4 @@ struct ModelOptions {
 /// run on the first cores allowed; checks that both answer the same; prints what came out.
 Status bench_model(const ModelOptions& options);
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

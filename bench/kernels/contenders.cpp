@@ -1,4 +1,4 @@
-#include "apps/kernels/contenders.h"
+#include "bench/kernels/contenders.h"
 
 #include <tbb/task_arena.h>
 
@@ -9,7 +9,7 @@
 
 #include "sparseloom/backend/sparse/layers.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 namespace {
 
 namespace sparse = backend::sparse;
@@ -149,4 +149,4 @@ bool is_product(const backend::LayerShape& shape) {
   return c == nullptr || (c->kernel_height == 1 && c->kernel_width == 1 && c->stride == 1);
 }
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "apps/kernels/layers.h"
+#include "bench/kernels/layers.h"
 #include "sparseloom/base/status.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 
 /// One layer with its numbers, which outlive whoever runs it; 64-byte aligned.
 struct LayerData {
@@ -51,4 +51,4 @@ Result<std::unique_ptr<Prepared>> prepare_xnnpack(const LayerData& data);
 /// Whether the layer is a product of the weights with a matrix as it lies in memory: linear, or a 1x1 convolution.
 bool is_product(const backend::LayerShape& shape);
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

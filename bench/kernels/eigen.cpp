@@ -1,8 +1,8 @@
 #include <Eigen/SparseCore>
 
-#include "apps/kernels/contenders.h"
+#include "bench/kernels/contenders.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 namespace {
 
 // Rows of positions, Eigen's fastest way to multiply by a sparse matrix: what a linear layer would pay to transpose its
@@ -41,4 +41,4 @@ Result<std::unique_ptr<Prepared>> prepare_eigen(const LayerData& data) {
   return std::unique_ptr<Prepared>(std::make_unique<EigenProduct>(data));
 }
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

@@ -1,8 +1,8 @@
-#include "apps/kernels/layers.h"
+#include "bench/kernels/layers.h"
 
 #include <fmt/format.h>
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 namespace {
 
 using backend::LayerShape;
@@ -71,4 +71,4 @@ std::vector<Layer> published_layers() {
   return layers;
 }
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

@@ -5,7 +5,7 @@
 
 #include "sparseloom/backend/layer_model.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 
 /// A layer of a published network.
 struct Layer {
@@ -20,4 +20,4 @@ struct Layer {
 /// prunes, and grouped ones.
 std::vector<Layer> published_layers();
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

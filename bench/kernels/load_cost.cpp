@@ -1,4 +1,4 @@
-#include "apps/kernels/load_cost.h"
+#include "bench/kernels/load_cost.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,10 +11,10 @@
 #include <type_traits>
 
 #include "sparseloom/base/thread.h"
-#include "sparseloom/profile/memory.h"
+#include "sparseloom/profile/measure/memory.h"
 #include "sparseloom/zoo/chain.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 namespace {
 
 Result<LoadCost> load(const std::filesystem::path& model, const backend::CompileOptions& options) {
@@ -88,4 +88,4 @@ Result<LoadCost> measure_load(const std::filesystem::path& model, const backend:
   return cost;
 }
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

@@ -4,7 +4,7 @@
 
 #include "sparseloom/backend/runtime.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 
 /// What loading a model once costs a fresh process.
 struct LoadCost {
@@ -16,4 +16,4 @@ struct LoadCost {
 /// Loads `model` in a child process, on the first CPUs allowed. Call it while this process has one thread.
 Result<LoadCost> measure_load(const std::filesystem::path& model, const backend::CompileOptions& options);
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

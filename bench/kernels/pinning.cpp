@@ -1,11 +1,11 @@
-#include "apps/kernels/pinning.h"
+#include "bench/kernels/pinning.h"
 
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
 #include "sparseloom/base/thread.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 namespace {
 
 // Before anything was pinned.
@@ -39,4 +39,4 @@ Status pin_threads(int threads) {
   return places.status();
 }
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

@@ -6,7 +6,7 @@
 
 #include "sparseloom/base/status.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 
 /// A CPU for each thread of a team, the first of those allowed. A team of threads that sleep between short layers must
 /// be told where to run: they are otherwise woken on the CPU of the thread that wakes them, and nothing runs side by
@@ -31,4 +31,4 @@ class Places {
 /// kInvalidArgument: more threads than CPUs.
 Status pin_threads(int threads);
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

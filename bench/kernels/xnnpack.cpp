@@ -3,10 +3,10 @@
 
 #include <limits>
 
-#include "apps/kernels/contenders.h"
-#include "apps/kernels/pinning.h"
+#include "bench/kernels/contenders.h"
+#include "bench/kernels/pinning.h"
 
-namespace sparseloom::apps::kernels {
+namespace sparseloom::bench::kernels {
 namespace {
 
 struct Delete {
@@ -74,4 +74,4 @@ Result<std::unique_ptr<Prepared>> prepare_xnnpack(const LayerData& data) {
   return std::unique_ptr<Prepared>(std::make_unique<XnnpackProduct>(std::move(op), std::move(y), std::move(threads)));
 }
 
-}  // namespace sparseloom::apps::kernels
+}  // namespace sparseloom::bench::kernels

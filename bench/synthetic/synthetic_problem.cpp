@@ -1,9 +1,9 @@
-#include "sparseloom/plan/synthetic.h"
+#include "bench/synthetic/synthetic_problem.h"
 
 #include <algorithm>
 #include <random>
 
-namespace sparseloom::plan {
+namespace sparseloom::bench {
 
 namespace {
 
@@ -17,7 +17,7 @@ class Draw {
   std::mt19937_64 random_;
 };
 
-void draw_stage(Draw& draw, std::size_t i, const std::vector<double>& speeds, StagewiseTask& task) {
+void draw_stage(Draw& draw, std::size_t i, const std::vector<double>& speeds, plan::StagewiseTask& task) {
   const double dense_seconds = draw(0.5e-3, 2e-3);
   const double dense_bytes = draw(1e6, 20e6);
   std::vector<double> here;
@@ -33,7 +33,7 @@ void draw_stage(Draw& draw, std::size_t i, const std::vector<double>& speeds, St
   }
 }
 
-double most_loss(const StagewiseTask& task) {
+double most_loss(const plan::StagewiseTask& task) {
   double sum = 0;
   for (std::size_t i = 0; i < task.stages; ++i) {
     double most = 0;
@@ -45,13 +45,13 @@ double most_loss(const StagewiseTask& task) {
 
 }  // namespace
 
-std::vector<StagewiseTask> synthetic_tasks(std::uint64_t seed, const SyntheticOptions& options) {
+std::vector<plan::StagewiseTask> synthetic_tasks(std::uint64_t seed, const SyntheticOptions& options) {
   Draw draw(seed);
   std::vector<double> speeds;
   for (std::size_t p = 0; p < options.processors; ++p) speeds.push_back(draw(0.5, 2));
-  std::vector<StagewiseTask> tasks;
+  std::vector<plan::StagewiseTask> tasks;
   for (std::size_t t = 0; t < options.tasks; ++t) {
-    StagewiseTask task;
+    plan::StagewiseTask task;
     task.variants = options.variants;
     task.stages = options.stages;
     task.processors = options.processors;
@@ -68,11 +68,11 @@ std::vector<StagewiseTask> synthetic_tasks(std::uint64_t seed, const SyntheticOp
     }
     task.loss_bound = draw(0.15, 0.6) * most_loss(task);
     task.latency_bound = 1;  // none, to begin with
-    const Prices latency{std::vector<double>(task.processors, 1.0), 0};
-    task.latency_bound = draw(1.05, 1.6) * StagewiseOptions(task).cheapest(latency, {}).options.front().tie;
+    const plan::Prices latency{std::vector<double>(task.processors, 1.0), 0};
+    task.latency_bound = draw(1.05, 1.6) * plan::StagewiseOptions(task).cheapest(latency, {}).options.front().tie;
     tasks.push_back(std::move(task));
   }
   return tasks;
 }
 
-}  // namespace sparseloom::plan
+}  // namespace sparseloom::bench

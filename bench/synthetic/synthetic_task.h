@@ -1,9 +1,9 @@
 // Private to profile: a made-up task whose truth is known, to try and to time estimators without models.
 #pragma once
 
-#include "sparseloom/profile/estimate_task.h"
+#include "sparseloom/profile/estimate/estimate_task.h"
 
-namespace sparseloom::profile {
+namespace sparseloom::bench {
 
 struct SyntheticShape {
   std::size_t variants = 10, stages = 3, samples = 1000, classes = 10;
@@ -17,21 +17,21 @@ class SyntheticTask {
 
   /// 0.6 v/V: as a distance from dense, and as what a margin loses.
   double level(zoo::VariantId v) const;
-  Observation observe(const zoo::Sigma& sigma) const;
+  profile::Observation observe(const zoo::Sigma& sigma) const;
 
   /// For estimate_task(), `observe` being ours. This object must outlive it.
-  EstimationInput input() const;
+  profile::EstimationInput input() const;
   const zoo::Task& task() const { return task_; }
-  const OutputDistances& distances() const { return distances_; }
+  const profile::OutputDistances& distances() const { return distances_; }
   const std::vector<std::int32_t>& labels() const { return labels_; }
 
  private:
-  void fill(OutputDistances::Part& part) const;
+  void fill(profile::OutputDistances::Part& part) const;
 
   SyntheticShape shape_;
   zoo::Task task_;
-  OutputDistances distances_;
+  profile::OutputDistances distances_;
   std::vector<std::int32_t> labels_;
 };
 
-}  // namespace sparseloom::profile
+}  // namespace sparseloom::bench

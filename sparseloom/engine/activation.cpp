@@ -1,4 +1,4 @@
-#include "sparseloom/run/activation.h"
+#include "sparseloom/engine/activation.h"
 
 #include <fmt/ranges.h>
 
@@ -7,7 +7,7 @@
 
 #include "sparseloom/base/sparsity.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 std::string describe(const zoo::Zoo& zoo, const SubgraphKey& key) {
@@ -212,4 +212,4 @@ double Activator::sparsity(zoo::TaskId task, std::size_t slot, zoo::StageId stag
   return sparseloom::sparsity(after.tensors, after.by_slot[slot]);
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -5,10 +5,10 @@
 #include <mutex>
 #include <vector>
 
+#include "sparseloom/engine/residency.h"
 #include "sparseloom/plan/planner.h"
-#include "sparseloom/run/residency.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// Sessions of one compiled subgraph, one per slot of its task, bound to that slot's buffers.
 struct SlotSessions {
@@ -78,4 +78,4 @@ class Activator final : public Residency::Keeper {
   std::map<SubgraphKey, std::shared_ptr<const SlotSessions>> sessions_;
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <mutex>
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// How long a thread looks before it sleeps. About what sleeping and being woken costs, so that looking first wastes at
 /// most as much as it could save.
@@ -39,4 +39,4 @@ inline std::unique_lock<std::mutex> lock_briefly(std::mutex& mutex) {
   return lock;
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,8 +1,8 @@
-#include "sparseloom/run/drift.h"
+#include "sparseloom/engine/drift.h"
 
 #include <algorithm>
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 // One stage that was taken off its core for long says little about the next: beyond this, how long does not matter.
@@ -31,4 +31,4 @@ std::vector<double> Drift::slowdowns() const {
   return all;
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

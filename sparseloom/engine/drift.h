@@ -7,7 +7,7 @@
 #include "sparseloom/base/units.h"
 #include "sparseloom/soc/soc.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// How much longer each processor's stages take than estimated: frequency scaling, heat, a noisy neighbour, or just
 /// that they share memory with each other. Each processor's worker writes its own part, any thread reads; wait-free.
@@ -36,4 +36,4 @@ class Drift {
   std::vector<Processor> processors_;
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

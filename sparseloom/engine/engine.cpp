@@ -1,4 +1,4 @@
-#include "sparseloom/run/engine.h"
+#include "sparseloom/engine/engine.h"
 
 #include <fmt/ranges.h>
 
@@ -9,12 +9,12 @@
 #include <mutex>
 #include <thread>
 
-#include "sparseloom/run/activation.h"
-#include "sparseloom/run/brief.h"
-#include "sparseloom/run/mailbox.h"
+#include "sparseloom/engine/activation.h"
+#include "sparseloom/engine/brief.h"
+#include "sparseloom/engine/mailbox.h"
 #include "sparseloom/sched/dispatcher.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 constexpr std::size_t kMostSlots = 65'536;
@@ -441,4 +441,4 @@ std::size_t Engine::plan_version() const { return impl_->plan_version(); }
 std::size_t Engine::running() const { return impl_->running(); }
 void Engine::drain() { impl_->drain(); }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,5 +1,5 @@
-// run: the real engine. One pinned worker per processor, residency of compiled subgraphs, tracing. Has no policy of its
-// own: the Dispatcher decides.
+// engine: the real host. One pinned worker per processor, residency of compiled subgraphs, tracing. Has no policy of
+// its own: the Dispatcher decides.
 #pragma once
 
 #include <chrono>
@@ -11,15 +11,15 @@
 
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/status.h"
+#include "sparseloom/engine/drift.h"
+#include "sparseloom/engine/residency.h"
 #include "sparseloom/plan/planner.h"
-#include "sparseloom/run/drift.h"
-#include "sparseloom/run/residency.h"
 #include "sparseloom/sched/policy.h"
 #include "sparseloom/sched/request.h"
 #include "sparseloom/sched/trace.h"
 #include "sparseloom/soc/soc.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// What became of one request.
 struct Completion {
@@ -99,4 +99,4 @@ class Engine {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,10 +1,10 @@
-#include "sparseloom/run/loader_thread.h"
+#include "sparseloom/engine/loader_thread.h"
 
 #include <utility>
 
 #include "sparseloom/base/thread.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 LoaderThread::LoaderThread() : thread_([this] { loop(); }) {}
 
@@ -42,4 +42,4 @@ void LoaderThread::loop() {
   }
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

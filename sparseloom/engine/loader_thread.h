@@ -8,7 +8,7 @@
 
 #include "sparseloom/base/status.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// One thread of low priority that does what takes long (loading subgraphs), so that it takes from the processors what
 /// serving requests leaves over. Threads that a runtime starts while it works inherit the priority. Thread-safe.
@@ -34,4 +34,4 @@ class LoaderThread {
   std::thread thread_;  // last: it uses the rest
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <optional>
 
-#include "sparseloom/run/brief.h"
+#include "sparseloom/engine/brief.h"
 #include "sparseloom/sched/request.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// Where one worker waits for its next stage. One taker; posters take turns (the engine's mutex sees to it) and post
 /// only when the last letter was taken. Neither side takes a lock: a post is a store and, if the worker sleeps, a wake.
@@ -44,4 +44,4 @@ class Mailbox {
   sched::Dispatch letter_;
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,11 +1,11 @@
-#include "sparseloom/run/plan_switcher.h"
+#include "sparseloom/engine/plan_switcher.h"
 
 #include <algorithm>
 
 #include "sparseloom/base/thread.h"
-#include "sparseloom/run/activation.h"
+#include "sparseloom/engine/activation.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 bool alike(const plan::TaskPlan& a, const plan::TaskPlan& b) {
@@ -305,4 +305,4 @@ std::vector<SwitchRecord> PlanSwitcher::records() const {
   return records_;
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -8,11 +8,11 @@
 #include <thread>
 #include <vector>
 
+#include "sparseloom/engine/engine.h"
+#include "sparseloom/engine/loader_thread.h"
 #include "sparseloom/plan/planner.h"
-#include "sparseloom/run/engine.h"
-#include "sparseloom/run/loader_thread.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// Makes the plan for an SLO configuration; called by one thread at a time.
 using MakePlan = std::function<Result<std::shared_ptr<const plan::Plan>>(const plan::SloConfig&)>;
@@ -134,4 +134,4 @@ class PlanSwitcher {
   std::thread thread_;
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,11 +1,11 @@
-#include "sparseloom/run/player.h"
+#include "sparseloom/engine/player.h"
 
 #include <sys/prctl.h>
 #include <time.h>
 
 #include <algorithm>
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 // A signal may be delivered to another thread, so a sleeper looks up this often for the stop flag.
@@ -203,4 +203,4 @@ void Player::send_all(Seconds start, const std::vector<Due>& due) {
   }
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -9,12 +9,12 @@
 #include <span>
 #include <vector>
 
+#include "sparseloom/engine/engine.h"
 #include "sparseloom/plan/slo.h"
-#include "sparseloom/run/engine.h"
 #include "sparseloom/sched/workload.h"
 #include "sparseloom/zoo/dataset.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// What the requests of one task carry: every sample's input bytes (not owned) and label.
 struct TaskSamples {
@@ -120,4 +120,4 @@ class Player {
   std::unique_ptr<Engine> engine_;  // last: its destructor drains, and completions use the rest
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,4 +1,4 @@
-#include "sparseloom/run/replanner.h"
+#include "sparseloom/engine/replanner.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include "sparseloom/plan/predict.h"
 #include "sparseloom/profile/change_latencies.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 profile::Profile slowed(const profile::Profile& profile, const std::vector<double>& slowdowns) {
   return profile::change_latencies(profile, [&](zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId p,
@@ -50,4 +50,4 @@ Result<std::shared_ptr<const plan::Plan>> Replanner::consider(const std::vector<
   return active_;
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

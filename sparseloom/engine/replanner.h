@@ -5,10 +5,10 @@
 #include <optional>
 #include <vector>
 
+#include "sparseloom/engine/drift.h"
 #include "sparseloom/plan/planner.h"
-#include "sparseloom/run/drift.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// `profile` with every latency of a processor as many times as long as `slowdowns` (by processor) says.
 profile::Profile slowed(const profile::Profile& profile, const std::vector<double>& slowdowns);
@@ -56,4 +56,4 @@ class Replanner {
   std::vector<double> considered_;  // the slow-downs that the active plan was last judged by
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,4 +1,4 @@
-#include "sparseloom/run/report.h"
+#include "sparseloom/engine/report.h"
 
 #include <fmt/ranges.h>
 #include <sys/resource.h>
@@ -11,7 +11,7 @@
 #include "sparseloom/plan/costs.h"
 #include "sparseloom/plan/explain.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 struct Group {
@@ -252,4 +252,4 @@ std::string format_report(const SystemReport& report) {
   return text;
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

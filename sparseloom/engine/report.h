@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "sparseloom/base/json.h"
+#include "sparseloom/engine/player.h"
 #include "sparseloom/plan/planner.h"
-#include "sparseloom/run/player.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// A share with its 95 % interval.
 struct Rate {
@@ -99,4 +99,4 @@ Bytes peak_resident_bytes();
 /// The table people read: one row per task, then the totals. Aligned; several lines, each ended by a newline.
 std::string format_report(const SystemReport& report);
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,4 +1,4 @@
-#include "sparseloom/run/residency.h"
+#include "sparseloom/engine/residency.h"
 
 #include <algorithm>
 #include <set>
@@ -6,10 +6,10 @@
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/mapped_file.h"
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/memory.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/memory.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 // The first inference of a compiled subgraph takes several times the later ones (the runtime finishes its set-up then),
@@ -256,4 +256,4 @@ ResidencyCounts Residency::counts() const {
   return counts_;
 }
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -17,7 +17,7 @@
 #include "sparseloom/soc/soc.h"
 #include "sparseloom/zoo/pieces.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 
 /// One compiled subgraph: variant v of stage i of task t, for processor p by one of its backends.
 struct SubgraphKey {
@@ -142,4 +142,4 @@ class Residency {
   ResidencyCounts counts_;
 };
 
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

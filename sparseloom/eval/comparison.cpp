@@ -14,7 +14,7 @@ constexpr Seconds kSaturatedBound{1};
 
 // One contender's part of a round.
 struct Share {
-  std::vector<run::Record> episodes;
+  std::vector<engine::Record> episodes;
   std::vector<double> served_qps;
 };
 
@@ -23,7 +23,7 @@ Result<Share> play_share(Host& host, const std::vector<std::vector<zoo::TaskId>>
   Share share{.episodes = {}, .served_qps = std::vector<double>(slos.size(), 0)};
   for (std::size_t o = 0; o < orders.size(); ++o) {
     SL_ASSIGN_OR_RETURN(auto records, host.play(sched::episode(orders[o], slos, host.processors()), slos));
-    for (run::Record& record : records) record.episode = first_episode + o;
+    for (engine::Record& record : records) record.episode = first_episode + o;
     share.episodes.insert(share.episodes.end(), records.begin(), records.end());
   }
   if (slice > Seconds(0)) {
@@ -48,9 +48,9 @@ Result<std::vector<double>> saturate(Host& host, std::size_t tasks, Seconds dura
   const std::vector<plan::Slo> alike(tasks, {.accuracy = 0, .latency = kSaturatedBound});
   SL_ASSIGN_OR_RETURN(const auto records, host.play(sched::saturation(tasks, duration), alike));
   Seconds start = Seconds::max();
-  for (const run::Record& r : records) start = std::min(start, r.arrival);
+  for (const engine::Record& r : records) start = std::min(start, r.arrival);
   std::vector<double> served(tasks, 0);
-  for (const run::Record& r : records) {
+  for (const engine::Record& r : records) {
     if (r.served() && r.finished - start <= duration) served[r.task.index()] += 1 / duration.count();
   }
   return served;

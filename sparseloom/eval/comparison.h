@@ -24,9 +24,9 @@ struct ComparisonOptions {
 
 /// What one contender did.
 struct Outcome {
-  std::vector<run::Record> episodes;  ///< Record::episode tells them apart
-  std::vector<double> served_qps;     ///< by task: requests completed per second under saturation; 0 if not measured
-  double throughput_qps() const;      ///< their sum
+  std::vector<engine::Record> episodes;  ///< Record::episode tells them apart
+  std::vector<double> served_qps;        ///< by task: requests completed per second under saturation; 0 if not measured
+  double throughput_qps() const;         ///< their sum
 };
 
 /// Full rounds only, so that every contender has served the same requests.

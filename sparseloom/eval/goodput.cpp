@@ -24,7 +24,7 @@ Result<bool> keeps(double rate, Host& host, const PlanAt& plan_at, const std::ve
   for (std::size_t part = 0; part < kParts && lost <= allowed; ++part) {
     const auto workload = sched::poisson(slos.size(), rate, options.requests / kParts, seed * kParts + part);
     SL_ASSIGN_OR_RETURN(const auto records, host.play(workload, slos));
-    lost += static_cast<double>(std::count_if(records.begin(), records.end(), [&](const run::Record& r) {
+    lost += static_cast<double>(std::count_if(records.begin(), records.end(), [&](const engine::Record& r) {
       return r.late() || !plan::accurate(plan->tasks[r.task.index()], slos[r.task.index()]);
     }));
   }

@@ -55,7 +55,7 @@ Result<std::vector<Cell>> parse_cells(const std::string& text) {
 }
 
 Json to_json(const Row& row) {
-  const run::Rate& rate = row.violation_rate;
+  const engine::Rate& rate = row.violation_rate;
   return {{"soc", row.soc},
           {"modelled", row.modelled},
           {"system", row.system},
@@ -196,7 +196,7 @@ Result<std::vector<Row>> Grid::measure(Cell cell) {
   std::vector<Row> rows;
   for (std::size_t c = 0; c < contenders.size(); ++c) {
     const plan::Plan& plan = *contenders[c].plan;
-    const run::Violated violated = run::count_violations(compared->outcomes[c].episodes, plan, slo.slos);
+    const engine::Violated violated = engine::count_violations(compared->outcomes[c].episodes, plan, slo.slos);
     Row row;
     row.soc = in_.soc;
     row.modelled = in_.modelled;

@@ -8,9 +8,9 @@
 
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/statistics.h"
+#include "sparseloom/engine/report.h"
 #include "sparseloom/eval/comparison.h"
 #include "sparseloom/eval/goodput.h"
-#include "sparseloom/run/report.h"
 
 namespace sparseloom::eval {
 
@@ -32,8 +32,8 @@ struct Row {
   bool modelled = false;
   std::string system;
   Cell cell;
-  run::Rate violation_rate;
-  run::Violations violations;
+  engine::Rate violation_rate;
+  engine::Violations violations;
   double throughput_qps = 0;  ///< saturated; requests of tasks whose variant keeps the accuracy bound
   double completed_qps = 0;   ///< saturated; all requests
   double equal_qps = 0;       ///< of throughput_qps as many of every task as of the one that is served least

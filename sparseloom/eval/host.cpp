@@ -13,7 +13,7 @@ bool shares(const plan::Plan& plan) {
 
 class EngineHost final : public Host {
  public:
-  EngineHost(run::Player& player, std::size_t processors, std::unique_ptr<SharedCores> shared)
+  EngineHost(engine::Player& player, std::size_t processors, std::unique_ptr<SharedCores> shared)
       : own_(player), shared_(std::move(shared)), playing_(&player), processors_(processors) {}
   Status adopt(std::shared_ptr<const plan::Plan> plan) override {
     SL_ASSIGN_OR_RETURN(playing_, player_for(*plan));
@@ -21,11 +21,12 @@ class EngineHost final : public Host {
     return playing_->engine().switch_plan(std::move(plan));
   }
   Status prepare(const plan::Plan& plan) override {
-    SL_ASSIGN_OR_RETURN(run::Player * player, player_for(plan));
+    SL_ASSIGN_OR_RETURN(engine::Player * player, player_for(plan));
     return player->engine().prepare(shares(plan) ? on_shared_cores(plan) : plan);
   }
   void seek(std::size_t sample) override { playing_->seek(sample); }
-  Result<std::vector<run::Record>> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) override {
+  Result<std::vector<engine::Record>> play(const sched::Workload& workload,
+                                           const std::vector<plan::Slo>& slos) override {
     return playing_->play(workload, slos);
   }
   bool stopped() const override { return own_.stopped(); }
@@ -38,16 +39,16 @@ class EngineHost final : public Host {
   bool deterministic() const override { return false; }
 
  private:
-  Result<run::Player*> player_for(const plan::Plan& plan) {
+  Result<engine::Player*> player_for(const plan::Plan& plan) {
     if (!shares(plan)) return &own_;
     if (shared_ != nullptr) return &shared_->player();
     return error(Code::kFailedPrecondition, "plan '{}': shares all cores; no engine for that was started",
                  plan.planner);
   }
 
-  run::Player& own_;
+  engine::Player& own_;
   std::unique_ptr<SharedCores> shared_;
-  run::Player* playing_;
+  engine::Player* playing_;
   std::size_t processors_;
 };
 
@@ -57,7 +58,7 @@ struct Records final : simulate::Observer {
   void finished(const sched::Request& request, Seconds at) override {
     records.push_back({.task = request.task, .arrival = request.arrival, .deadline = request.deadline, .finished = at});
   }
-  std::vector<run::Record> records;
+  std::vector<engine::Record> records;
 };
 
 class VirtualHost final : public Host {
@@ -74,7 +75,8 @@ class VirtualHost final : public Host {
                  "plan '{}': shares all cores; how the operating system shares them is not modelled", plan.planner);
   }
   void seek(std::size_t) override {}
-  Result<std::vector<run::Record>> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) override {
+  Result<std::vector<engine::Record>> play(const sched::Workload& workload,
+                                           const std::vector<plan::Slo>& slos) override {
     Records records;
     SL_RETURN_IF_ERROR(simulate::rehearse({.workload = workload,
                                            .slos = slos,
@@ -99,7 +101,7 @@ class VirtualHost final : public Host {
 
 }  // namespace
 
-std::unique_ptr<Host> engine_host(run::Player& player, std::size_t processors, std::unique_ptr<SharedCores> shared) {
+std::unique_ptr<Host> engine_host(engine::Player& player, std::size_t processors, std::unique_ptr<SharedCores> shared) {
   return std::make_unique<EngineHost>(player, processors, std::move(shared));
 }
 

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "sparseloom/engine/player.h"
 #include "sparseloom/eval/shared_cores.h"
 #include "sparseloom/plan/planner.h"
-#include "sparseloom/run/player.h"
 #include "sparseloom/sched/workload.h"
 
 namespace sparseloom::eval {
@@ -24,8 +24,8 @@ class Host {
   virtual void seek(std::size_t sample) = 0;
   /// Plays a workload from idle and returns what became of its requests once all have finished. Errors: those of a
   /// rehearsal. A request that failed is a record that says so.
-  virtual Result<std::vector<run::Record>> play(const sched::Workload& workload,
-                                                const std::vector<plan::Slo>& slos) = 0;
+  virtual Result<std::vector<engine::Record>> play(const sched::Workload& workload,
+                                                   const std::vector<plan::Slo>& slos) = 0;
   /// Somebody wants it to end: what play() returns may be incomplete.
   virtual bool stopped() const = 0;
   /// Not ok if requests failed so far: how many, and why the first did. Their records count as late, so what was
@@ -39,7 +39,7 @@ class Host {
 
 /// On the real engine of `player`, which must outlive it. Plans that share all cores (TaskPlan::shared) are served by
 /// `shared`; without it they are kFailedPrecondition. `processors` is the P of episodes, whoever serves.
-std::unique_ptr<Host> engine_host(run::Player& player, std::size_t processors,
+std::unique_ptr<Host> engine_host(engine::Player& player, std::size_t processors,
                                   std::unique_ptr<SharedCores> shared = nullptr);
 
 /// What a simulated machine is.

@@ -4,9 +4,9 @@
 #include <set>
 #include <tuple>
 
+#include "sparseloom/engine/report.h"
 #include "sparseloom/eval/comparison.h"
-#include "sparseloom/plan/resident_only.h"
-#include "sparseloom/run/report.h"
+#include "sparseloom/plan/planners/resident_only.h"
 
 namespace sparseloom::eval {
 namespace {
@@ -29,7 +29,7 @@ Result<double> violations(const MemoryInput& in, const profile::Profile& profile
     SL_ASSIGN_OR_RETURN(const Comparison played, compare(*host, {{made->planner, made}}, slo.slos,
                                                          {.repeats = 1, .saturated = Seconds(0), .on_progress = {}}));
     if (played.rounds == 0) return error(Code::kCancelled, "stopped");
-    sum += run::count_violations(played.outcomes[0].episodes, *made, slo.slos).rate.value;
+    sum += engine::count_violations(played.outcomes[0].episodes, *made, slo.slos).rate.value;
   }
   return sum / static_cast<double>(in.configurations.size());
 }

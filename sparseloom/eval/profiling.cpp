@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "sparseloom/eval/summary.h"
-#include "sparseloom/profile/first_variants.h"
+#include "sparseloom/profile/estimate/first_variants.h"
 
 namespace sparseloom::eval {
 namespace {

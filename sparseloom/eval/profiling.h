@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "sparseloom/profile/estimate.h"
+#include "sparseloom/profile/estimate/estimate.h"
 
 namespace sparseloom::eval {
 

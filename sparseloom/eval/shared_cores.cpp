@@ -34,23 +34,23 @@ plan::Plan on_shared_cores(plan::Plan plan) {
   return plan;
 }
 
-Result<std::unique_ptr<SharedCores>> SharedCores::start(const run::PlayerSetup& setup, const backend::Runtime& runtime,
-                                                        zoo::PieceStore& pieces,
+Result<std::unique_ptr<SharedCores>> SharedCores::start(const engine::PlayerSetup& setup,
+                                                        const backend::Runtime& runtime, zoo::PieceStore& pieces,
                                                         const std::filesystem::path& compile_cache,
                                                         const plan::Plan& plan) {
   std::unique_ptr<SharedCores> made(new SharedCores());
   SL_ASSIGN_OR_RETURN(made->soc_, shared_cores(setup.soc, setup.zoo.tasks.size()));
-  run::EngineOptions engine = setup.engine;
+  engine::EngineOptions engine = setup.engine;
   engine.trace = nullptr;  // their processors are others
   engine.drift = nullptr;
-  made->residency_ = std::make_unique<run::Residency>(runtime, made->soc_, pieces, compile_cache);
-  SL_ASSIGN_OR_RETURN(made->player_, run::Player::start({.zoo = setup.zoo,
-                                                         .soc = made->soc_,
-                                                         .residency = *made->residency_,
-                                                         .samples = setup.samples,
-                                                         .engine = std::move(engine),
-                                                         .stop = setup.stop},
-                                                        std::make_shared<const plan::Plan>(on_shared_cores(plan))));
+  made->residency_ = std::make_unique<engine::Residency>(runtime, made->soc_, pieces, compile_cache);
+  SL_ASSIGN_OR_RETURN(made->player_, engine::Player::start({.zoo = setup.zoo,
+                                                            .soc = made->soc_,
+                                                            .residency = *made->residency_,
+                                                            .samples = setup.samples,
+                                                            .engine = std::move(engine),
+                                                            .stop = setup.stop},
+                                                           std::make_shared<const plan::Plan>(on_shared_cores(plan))));
   return made;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "sparseloom/engine/player.h"
 #include "sparseloom/plan/planner.h"
-#include "sparseloom/run/player.h"
 
 namespace sparseloom::eval {
 
@@ -17,17 +17,17 @@ plan::Plan on_shared_cores(plan::Plan plan);
 /// refers to but its SoC and its residency is used; all must outlive it.
 class SharedCores {
  public:
-  /// `plan` by planner `shared` is what it starts with. Errors: those of shared_cores() and run::Player::start().
-  static Result<std::unique_ptr<SharedCores>> start(const run::PlayerSetup& setup, const backend::Runtime& runtime,
+  /// `plan` by planner `shared` is what it starts with. Errors: those of shared_cores() and engine::Player::start().
+  static Result<std::unique_ptr<SharedCores>> start(const engine::PlayerSetup& setup, const backend::Runtime& runtime,
                                                     zoo::PieceStore& pieces, const std::filesystem::path& compile_cache,
                                                     const plan::Plan& plan);
-  run::Player& player() { return *player_; }
+  engine::Player& player() { return *player_; }
 
  private:
   SharedCores() = default;
   soc::Soc soc_;
-  std::unique_ptr<run::Residency> residency_;
-  std::unique_ptr<run::Player> player_;
+  std::unique_ptr<engine::Residency> residency_;
+  std::unique_ptr<engine::Player> player_;
 };
 
 }  // namespace sparseloom::eval

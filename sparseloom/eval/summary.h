@@ -15,7 +15,7 @@ struct Summary {
   std::string system;
   std::size_t cells = 0;
   double violation_rate = 0;
-  run::Violations violations;
+  engine::Violations violations;
   double throughput_qps = 0, completed_qps = 0, equal_qps = 0;
   std::optional<double> most_qps;     ///< of the cells' proofs, if each has one
   std::optional<double> goodput_qps;  ///< over the cells in which it was measured

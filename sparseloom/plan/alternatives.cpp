@@ -4,7 +4,7 @@
 #include <tuple>
 #include <utility>
 
-#include "sparseloom/plan/stitched_options.h"
+#include "sparseloom/plan/search/stitched_options.h"
 
 namespace sparseloom::plan {
 

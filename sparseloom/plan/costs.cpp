@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "sparseloom/plan/infinity.h"
+#include "sparseloom/plan/search/infinity.h"
 
 namespace sparseloom::plan {
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "sparseloom/plan/costs.h"
-#include "sparseloom/plan/infinity.h"
+#include "sparseloom/plan/search/infinity.h"
 
 namespace sparseloom::plan {
 

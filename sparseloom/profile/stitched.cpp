@@ -8,8 +8,8 @@
 
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/stages.h"
 #include "sparseloom/zoo/chain.h"
 
 namespace sparseloom::profile {

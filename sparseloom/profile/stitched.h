@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/profile/measure/progress.h"
 #include "sparseloom/profile/profile.h"
-#include "sparseloom/profile/progress.h"
 #include "sparseloom/zoo/dataset.h"
 #include "sparseloom/zoo/pieces.h"
 

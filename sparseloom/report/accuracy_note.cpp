@@ -1,4 +1,4 @@
-#include "apps/accuracy_note.h"
+#include "sparseloom/report/accuracy_note.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 
 std::string accuracy_note(const zoo::Zoo& zoo) {
   std::vector<std::string_view> names;
@@ -19,4 +19,4 @@ std::string accuracy_note(const zoo::Zoo& zoo) {
       "accuracy is fidelity{}: how often the dense model's answer is given, not how often the right one\n", where);
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

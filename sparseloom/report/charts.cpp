@@ -1,4 +1,4 @@
-#include "apps/charts.h"
+#include "sparseloom/report/charts.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <optional>
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 namespace {
 
 constexpr double kWidth = 640, kHeight = 400, kLeft = 70, kRight = 150, kTop = 36, kBottom = 50;
@@ -211,4 +211,4 @@ std::string page(const std::string& heading, const std::string& body) {
          escaped(heading) + "</h1>\n" + body + "</body></html>\n";
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 
 /// A line of a chart, with an interval around every point.
 struct Series {
@@ -45,4 +45,4 @@ std::string escaped(const std::string& text);
 /// A page that needs no other file; `body` is HTML.
 std::string page(const std::string& heading, const std::string& body);
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

@@ -1,11 +1,11 @@
-#include "apps/estimate_report.h"
+#include "sparseloom/report/estimate_report.h"
 
 #include <fmt/format.h>
 
-#include "apps/accuracy_note.h"
-#include "apps/table.h"
+#include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/table.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 
 const std::vector<std::string>& estimator_header() {
   static const std::vector<std::string> header{
@@ -29,15 +29,16 @@ std::vector<std::string> estimator_cells(const profile::EstimatorReport& r) {
           r.chain_errors.chains > 0 ? fmt::format("{:.1f}", 100 * r.chain_errors.of_profile) : "-"};
 }
 
-Json estimate_json(const Setup& setup, profile::EstimatorKind estimator, const profile::Estimated& estimated) {
+Json estimate_json(const zoo::Zoo& zoo, const soc::Soc& soc, profile::EstimatorKind estimator,
+                   const profile::Estimated& estimated) {
   Json tasks = Json::array();
   for (const profile::TaskEstimate& task : estimated.tasks) {
-    Json& row = tasks.emplace_back(Json{{"task", setup.zoo.task(task.task).name}});
+    Json& row = tasks.emplace_back(Json{{"task", zoo.task(task.task).name}});
     row.update(profile::to_json(task.report));
   }
   Json json{{"mode", "estimate"},
             {"estimator", profile::to_string(estimator)},
-            {"machine", setup.soc.name},
+            {"machine", soc.name},
             {"database", estimated.measured.database.string()},
             {"exhaustive_seconds_are", "projected"},
             {"latency_seconds", estimated.measured.elapsed.count()}};
@@ -46,19 +47,19 @@ Json estimate_json(const Setup& setup, profile::EstimatorKind estimator, const p
   return json;
 }
 
-void print_estimates(const Setup& setup, const profile::Estimated& estimated) {
+void print_estimates(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Estimated& estimated) {
   std::vector<std::string> header = estimator_header();
   header.insert(header.begin(), "task");
   Table table(header);
   for (const profile::TaskEstimate& task : estimated.tasks) {
     std::vector<std::string> cells = estimator_cells(task.report);
-    cells.insert(cells.begin(), setup.zoo.task(task.task).name);
+    cells.insert(cells.begin(), zoo.task(task.task).name);
     table.add(std::move(cells));
   }
   const profile::EstimatorReport total = estimated.total();
   const auto saved = [](double part, double whole) { return 100 * (1 - part / whole); };
-  fmt::print("{}, {}\ndatabase {}\n{}\n{}\n", setup.zoo.name, setup.soc.name, estimated.measured.database.string(),
-             accuracy_note(setup.zoo), table.text());
+  fmt::print("{}, {}\ndatabase {}\n{}\n{}\n", zoo.name, soc.name, estimated.measured.database.string(),
+             accuracy_note(zoo), table.text());
   fmt::print(
       "accuracies: {} stitched variants run of {} ({:.1f} % fewer); {:.0f} s, exhaustively {:.0f} s as projected "
       "from it ({:.1f} % less)\n",
@@ -83,4 +84,4 @@ void print_estimates(const Setup& setup, const profile::Estimated& estimated) {
       total.chain_errors.chains, 100 * total.chain_errors.of_profile, 100 * total.chain_errors.of_rounds);
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

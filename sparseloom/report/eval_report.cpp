@@ -1,15 +1,15 @@
-#include "apps/eval_report.h"
+#include "sparseloom/report/eval_report.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "apps/charts.h"
-#include "apps/profiling_report.h"
-#include "apps/table.h"
 #include "sparseloom/eval/summary.h"
+#include "sparseloom/report/charts.h"
+#include "sparseloom/report/profiling_report.h"
+#include "sparseloom/report/table.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 namespace {
 
 std::string percent(double share) { return fmt::format("{:.2f}", 100 * share); }
@@ -258,4 +258,4 @@ std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text
   return page("sparseloom: evaluation", body);
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

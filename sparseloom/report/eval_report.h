@@ -7,7 +7,7 @@
 #include "sparseloom/eval/memory.h"
 #include "sparseloom/eval/profiling.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 
 /// A task's variants in the plane of accuracy and latency, run alone at their best placements.
 struct Plane {
@@ -36,4 +36,4 @@ std::string memory_text(const std::vector<eval::MemoryPoint>& points);
 /// The same and all cells as a page that needs no other file.
 std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text);
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

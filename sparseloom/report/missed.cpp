@@ -1,9 +1,9 @@
-#include "apps/missed.h"
+#include "sparseloom/report/missed.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 
 std::string missed_bounds(const plan::TaskPlan& chosen) {
   std::vector<std::string> missed;
@@ -30,4 +30,4 @@ std::string describe_missed(const zoo::Zoo& zoo, const plan::Plan& plan, const s
   return lines;
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

@@ -6,7 +6,7 @@
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/zoo/zoo.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 
 /// Which of its bounds a task's plan misses: "accuracy", "latency", "accuracy and latency" or nothing.
 std::string missed_bounds(const plan::TaskPlan& chosen);
@@ -15,4 +15,4 @@ std::string missed_bounds(const plan::TaskPlan& chosen);
 /// one. Empty if every bound is met.
 std::string describe_missed(const zoo::Zoo& zoo, const plan::Plan& plan, const std::vector<plan::Slo>& slos);
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

@@ -1,14 +1,14 @@
-#include "apps/profiling_report.h"
+#include "sparseloom/report/profiling_report.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "apps/charts.h"
-#include "apps/estimate_report.h"
-#include "apps/table.h"
+#include "sparseloom/report/charts.h"
+#include "sparseloom/report/estimate_report.h"
+#include "sparseloom/report/table.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 namespace {
 
 using Cells = std::vector<std::string>;
@@ -125,4 +125,4 @@ std::string profiling_html(const std::vector<eval::ProfilingRow>& rows) {
   return out;
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

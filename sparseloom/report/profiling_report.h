@@ -5,7 +5,7 @@
 
 #include "sparseloom/eval/profiling.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 
 /// What profiling costs on one machine by the number of variants, exhaustively and with the estimator, and what its
 /// estimates are worth where it was run, for a terminal. `rows` by variants and task, as eval::profiling_rows().
@@ -14,4 +14,4 @@ std::string profiling_text(const std::vector<eval::ProfilingRow>& rows);
 /// The same with charts, for a page.
 std::string profiling_html(const std::vector<eval::ProfilingRow>& rows);
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

@@ -1,10 +1,10 @@
-#include "apps/table.h"
+#include "sparseloom/report/table.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 namespace {
 
 bool numeric(const std::string& cell) {
@@ -35,4 +35,4 @@ std::string Table::text() const {
   return text;
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-namespace sparseloom::apps {
+namespace sparseloom::report {
 
 /// A table for people: columns aligned, the ones whose cells all look like numbers to the right. Plain text.
 class Table {
@@ -17,4 +17,4 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::report

@@ -9,6 +9,7 @@
 #include "sparseloom/base/csv.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/sched/policy.h"
+#include "sparseloom/sched/workload_file.h"
 
 namespace sparseloom::sched {
 namespace {

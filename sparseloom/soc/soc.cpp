@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "sparseloom/base/file.h"
+#include "sparseloom/soc/discover.h"
 #include "sparseloom/soc/topology.h"
 
 namespace sparseloom::soc {

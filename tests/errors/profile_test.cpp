@@ -1,5 +1,5 @@
 // sparseloom profile and soc: mistakes on the command line, databases that do not belong here.
-#include "sparseloom/profile/database.h"
+#include "sparseloom/profile/store/database.h"
 #include "tests/errors/cli.h"
 
 namespace sparseloom::testing {

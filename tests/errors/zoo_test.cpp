@@ -1,5 +1,6 @@
 // sparseloom zoo: what it says about zoos that are not right.
-#include "sparseloom/profile/ensure.h"
+#include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/soc/discover.h"
 #include "tests/errors/cli.h"
 #include "tests/support/tiny_ir.h"
 

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "sparseloom/backend/openvino/openvino_runtime.h"
-#include "sparseloom/profile/memory.h"
+#include "sparseloom/profile/measure/memory.h"
 #include "tests/support/made_up_zoo.h"
 #include "tests/support/tiny_ir.h"
 

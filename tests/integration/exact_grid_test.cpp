@@ -8,7 +8,7 @@
 
 #include "sparseloom/base/csv.h"
 #include "sparseloom/plan/costs.h"
-#include "sparseloom/profile/shipped.h"
+#include "sparseloom/profile/store/shipped.h"
 #include "tests/errors/cli.h"
 
 namespace sparseloom::plan {

@@ -6,12 +6,13 @@
 #include <csignal>
 #include <cstring>
 
-#include "sparseloom/profile/accuracy.h"
-#include "sparseloom/profile/ensure.h"
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/measure.h"
-#include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/measure/accuracy.h"
+#include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/measure.h"
+#include "sparseloom/profile/measure/stages.h"
 #include "sparseloom/profile/stitched.h"
+#include "sparseloom/soc/discover.h"
 #include "sparseloom/zoo/chain.h"
 #include "tests/errors/cli.h"
 #include "tests/support/tiny_ir_zoo.h"

@@ -1,14 +1,15 @@
 // A memory budget with real subgraphs: kept by the book and by the process, while answers stay right.
-#include "sparseloom/run/residency.h"
+#include "sparseloom/engine/residency.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "sparseloom/base/json.h"
-#include "sparseloom/profile/memory.h"
+#include "sparseloom/profile/measure/memory.h"
+#include "sparseloom/soc/discover.h"
 #include "tests/errors/cli.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 TEST(ResidencyWithRealModels, KeepsItsBudgetByTheBookAndByTheProcess) {
@@ -44,7 +45,7 @@ TEST(ResidencyWithRealModels, KeepsItsBudgetByTheBookAndByTheProcess) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine
 
 namespace sparseloom::testing {
 namespace {

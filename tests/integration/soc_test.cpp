@@ -6,7 +6,7 @@
 
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/plan/slo.h"
-#include "sparseloom/profile/modelled.h"
+#include "sparseloom/profile/analytical/modelled.h"
 #include "tests/errors/cli.h"
 
 namespace sparseloom {

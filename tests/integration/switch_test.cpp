@@ -7,11 +7,12 @@
 #include <map>
 #include <thread>
 
-#include "sparseloom/run/engine.h"
-#include "sparseloom/run/player.h"
+#include "sparseloom/engine/engine.h"
+#include "sparseloom/engine/player.h"
+#include "sparseloom/soc/discover.h"
 #include "tests/support/made_up_zoo.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 using Bytes_ = std::vector<std::byte>;
@@ -147,4 +148,4 @@ TEST(EngineWithRealModels, PlayedSamplesAreAnsweredAboutAsWellAsTheZooSays) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

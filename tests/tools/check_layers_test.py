@@ -32,7 +32,7 @@ class CheckLayers(unittest.TestCase):
         self.refused("sparseloom/zoo/a.h", '#include "sparseloom/plan/planner.h"', "zoo/a.h:2: layer zoo includes")
 
     def test_a_library_includes_the_command_line(self):
-        self.refused("sparseloom/run/a.cpp", '#include "apps/commands.h"', "in no layer to its left")
+        self.refused("sparseloom/engine/a.cpp", '#include "apps/commands.h"', "in no layer to its left")
 
     def test_a_runtime_leaks(self):
         self.refused("sparseloom/backend/runtime.h", "#include <openvino/openvino.hpp>", "only sparseloom/backend/openvino/ may")

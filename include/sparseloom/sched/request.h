@@ -1,4 +1,4 @@
-// sched: requests, workloads, and the online policies and book-keeping that both hosts (simulate and run) share.
+// sched: requests, workloads, and the online policies and book-keeping that both hosts (simulate and engine) share.
 // Deterministic: a policy keeps state fed by events alone. No clocks, locks, threads or I/O.
 #pragma once
 

@@ -2,12 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "sparseloom/base/json.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/sched/request.h"
 
@@ -41,15 +39,6 @@ struct Workload {
 
 /// Most requests that one workload may schedule; more is an error rather than a machine out of memory.
 constexpr std::size_t kMostRequests = 10'000'000;
-
-/// Gives the times of a recording by the name that a workload calls its file; in order, at least one.
-using ReadRecording = std::function<Result<std::vector<Seconds>>(const std::string& file)>;
-
-/// Format: docs/workload-format.md. Errors give file, path inside it, what arrived, what is allowed: unknown task,
-/// planner, policy or key, zero requests, no end (neither requests nor duration), negative rate. kMalformed; and what
-/// `read` says.
-Result<Workload> parse_workload(const Json& json, const zoo::Zoo& zoo, const std::string& where,
-                                const ReadRecording& read);
 
 /// Reads a CSV file with the one column arrival_s: seconds, 0 or more, never falling. Errors: those of CsvReader, and
 /// kMalformed with file, line and column.

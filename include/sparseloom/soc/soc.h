@@ -2,14 +2,11 @@
 #pragma once
 
 #include <array>
-#include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/ids.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/thread.h"
@@ -69,21 +66,5 @@ struct Pools {
   std::vector<std::size_t> of;                    ///< by processor: its pool
 };
 Pools find_pools(const Soc& soc);
-
-/// How to group CPU cores into processors.
-struct DiscoverOptions {
-  /// Cores per CPU processor. Unset: one, up to 8 physical cores; above, one processor per cluster of cores that share
-  /// their last-level cache and maximum frequency.
-  std::optional<int> cores_per_processor;
-  /// Where the machine describes itself; tests give made-up trees.
-  std::filesystem::path sysfs = "/sys";
-  std::filesystem::path cpuinfo = "/proc/cpuinfo";
-  /// CPUs to use; empty: those this process may run on.
-  std::vector<CpuIndex> allowed;
-};
-
-/// The host's processors: the CPUs this process may use (one logical CPU per physical core), then the GPU and NPU
-/// devices that `runtime` offers. Deterministic order. Of OpenVINO's, a CPU also offers the sparse backend.
-Result<Soc> discover(const backend::Runtime& runtime, const DiscoverOptions& options = {});
 
 }  // namespace sparseloom::soc

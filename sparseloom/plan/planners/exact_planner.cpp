@@ -1,8 +1,8 @@
-#include "sparseloom/plan/exact_planner.h"
+#include "sparseloom/plan/planners/exact_planner.h"
 
 #include <utility>
 
-#include "sparseloom/plan/stitched_options.h"
+#include "sparseloom/plan/search/stitched_options.h"
 
 namespace sparseloom::plan {
 

@@ -1,11 +1,11 @@
-#include "sparseloom/plan/paper_planner.h"
+#include "sparseloom/plan/planners/paper_planner.h"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
 #include "sparseloom/plan/costs.h"
-#include "sparseloom/plan/infinity.h"
+#include "sparseloom/plan/search/infinity.h"
 
 namespace sparseloom::plan {
 

@@ -1,4 +1,4 @@
-#include "sparseloom/plan/baseline.h"
+#include "sparseloom/plan/planners/baseline.h"
 
 namespace sparseloom::plan {
 

@@ -1,5 +1,5 @@
-#include "sparseloom/plan/baseline.h"
-#include "sparseloom/plan/bottleneck.h"
+#include "sparseloom/plan/planners/baseline.h"
+#include "sparseloom/plan/search/bottleneck.h"
 
 namespace sparseloom::plan {
 

@@ -2,11 +2,11 @@
 
 #include <array>
 
-#include "sparseloom/plan/baseline.h"
-#include "sparseloom/plan/exact_planner.h"
-#include "sparseloom/plan/paper_planner.h"
-#include "sparseloom/plan/shared_planner.h"
-#include "sparseloom/plan/sparseloom_planner.h"
+#include "sparseloom/plan/planners/baseline.h"
+#include "sparseloom/plan/planners/exact_planner.h"
+#include "sparseloom/plan/planners/paper_planner.h"
+#include "sparseloom/plan/planners/shared_planner.h"
+#include "sparseloom/plan/planners/sparseloom_planner.h"
 
 namespace sparseloom::plan {
 

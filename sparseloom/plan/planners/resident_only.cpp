@@ -1,4 +1,4 @@
-#include "sparseloom/plan/resident_only.h"
+#include "sparseloom/plan/planners/resident_only.h"
 
 #include "sparseloom/profile/change_latencies.h"
 

@@ -1,8 +1,8 @@
-#include "sparseloom/plan/shared_planner.h"
+#include "sparseloom/plan/planners/shared_planner.h"
 
 #include <utility>
 
-#include "sparseloom/plan/baseline.h"
+#include "sparseloom/plan/planners/baseline.h"
 
 namespace sparseloom::plan {
 

@@ -1,10 +1,10 @@
-#include "sparseloom/plan/sparseloom_planner.h"
+#include "sparseloom/plan/planners/sparseloom_planner.h"
 
 #include <limits>
 #include <utility>
 
-#include "sparseloom/plan/response_search.h"
-#include "sparseloom/plan/stitched_options.h"
+#include "sparseloom/plan/search/response_search.h"
+#include "sparseloom/plan/search/stitched_options.h"
 
 namespace sparseloom::plan {
 

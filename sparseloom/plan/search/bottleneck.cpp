@@ -1,4 +1,4 @@
-#include "sparseloom/plan/bottleneck.h"
+#include "sparseloom/plan/search/bottleneck.h"
 
 #include <algorithm>
 #include <functional>
@@ -7,8 +7,8 @@
 #include <span>
 #include <utility>
 
-#include "sparseloom/plan/infinity.h"
-#include "sparseloom/plan/non_dominated.h"
+#include "sparseloom/plan/search/infinity.h"
+#include "sparseloom/plan/search/non_dominated.h"
 
 namespace sparseloom::plan {
 

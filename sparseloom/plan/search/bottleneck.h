@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "sparseloom/plan/option_source.h"
+#include "sparseloom/plan/search/option_source.h"
 
 namespace sparseloom::plan {
 

@@ -1,4 +1,4 @@
-#include "sparseloom/plan/column_lp.h"
+#include "sparseloom/plan/search/column_lp.h"
 
 #include <utility>
 

@@ -1,12 +1,12 @@
-#include "sparseloom/plan/joint.h"
+#include "sparseloom/plan/search/joint.h"
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <utility>
 
-#include "sparseloom/plan/column_lp.h"
-#include "sparseloom/plan/infinity.h"
+#include "sparseloom/plan/search/column_lp.h"
+#include "sparseloom/plan/search/infinity.h"
 
 namespace sparseloom::plan {
 

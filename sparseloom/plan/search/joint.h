@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "sparseloom/base/status.h"
-#include "sparseloom/plan/bottleneck.h"
-#include "sparseloom/plan/option_source.h"
+#include "sparseloom/plan/search/bottleneck.h"
+#include "sparseloom/plan/search/option_source.h"
 
 namespace sparseloom::plan {
 

@@ -1,4 +1,4 @@
-#include "sparseloom/plan/non_dominated.h"
+#include "sparseloom/plan/search/non_dominated.h"
 
 #include <algorithm>
 #include <iterator>

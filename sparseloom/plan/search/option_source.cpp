@@ -1,4 +1,4 @@
-#include "sparseloom/plan/option_source.h"
+#include "sparseloom/plan/search/option_source.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,10 +1,10 @@
-#include "sparseloom/plan/response_search.h"
+#include "sparseloom/plan/search/response_search.h"
 
 #include <algorithm>
 #include <random>
 #include <utility>
 
-#include "sparseloom/plan/infinity.h"
+#include "sparseloom/plan/search/infinity.h"
 
 namespace sparseloom::plan {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "sparseloom/plan/predict.h"
-#include "sparseloom/plan/stitched_options.h"
+#include "sparseloom/plan/search/stitched_options.h"
 
 namespace sparseloom::plan {
 

@@ -1,12 +1,12 @@
-#include "sparseloom/plan/stagewise.h"
+#include "sparseloom/plan/search/stagewise.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <utility>
 
-#include "sparseloom/plan/column_lp.h"
-#include "sparseloom/plan/infinity.h"
+#include "sparseloom/plan/search/column_lp.h"
+#include "sparseloom/plan/search/infinity.h"
 
 namespace sparseloom::plan {
 

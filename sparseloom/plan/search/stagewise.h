@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "sparseloom/plan/option_source.h"
+#include "sparseloom/plan/search/option_source.h"
 
 namespace sparseloom::plan {
 

@@ -5,8 +5,8 @@
 #include <tuple>
 #include <utility>
 
-#include "sparseloom/plan/non_dominated.h"
-#include "sparseloom/plan/stagewise.h"
+#include "sparseloom/plan/search/non_dominated.h"
+#include "sparseloom/plan/search/stagewise.h"
 
 namespace sparseloom::plan {
 

@@ -1,4 +1,4 @@
-#include "sparseloom/plan/stitched_options.h"
+#include "sparseloom/plan/search/stitched_options.h"
 
 #include <algorithm>
 #include <iterator>
@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "sparseloom/base/statistics.h"
-#include "sparseloom/plan/infinity.h"
-#include "sparseloom/plan/joint.h"
+#include "sparseloom/plan/search/infinity.h"
+#include "sparseloom/plan/search/joint.h"
 
 namespace sparseloom::plan {
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "sparseloom/plan/bottleneck.h"
 #include "sparseloom/plan/costs.h"
+#include "sparseloom/plan/search/bottleneck.h"
 
 namespace sparseloom::plan {
 

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/host_rates.h"
+#include "sparseloom/profile/analytical/host_rates.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/model_check.h"
+#include "sparseloom/profile/analytical/model_check.h"
 
 #include <cmath>
 

@@ -1,11 +1,11 @@
-#include "sparseloom/profile/modelled.h"
+#include "sparseloom/profile/analytical/modelled.h"
 
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "sparseloom/profile/roofline.h"
-#include "sparseloom/profile/shipped.h"
+#include "sparseloom/profile/analytical/roofline.h"
+#include "sparseloom/profile/store/shipped.h"
 
 namespace sparseloom::profile {
 namespace {

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/roofline.h"
+#include "sparseloom/profile/analytical/roofline.h"
 
 #include <algorithm>
 #include <cmath>

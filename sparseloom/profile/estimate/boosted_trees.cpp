@@ -1,4 +1,4 @@
-#include "sparseloom/profile/boosted_trees.h"
+#include "sparseloom/profile/estimate/boosted_trees.h"
 
 #include <xgboost/c_api.h>
 

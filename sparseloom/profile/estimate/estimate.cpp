@@ -1,15 +1,15 @@
-#include "sparseloom/profile/estimate.h"
+#include "sparseloom/profile/estimate/estimate.h"
 
 #include <algorithm>
 #include <limits>
 #include <numeric>
 #include <set>
 
-#include "sparseloom/profile/chain_latency.h"
-#include "sparseloom/profile/ensure.h"
-#include "sparseloom/profile/estimate_task.h"
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/estimate/estimate_task.h"
+#include "sparseloom/profile/measure/chain_latency.h"
+#include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/stages.h"
 
 namespace sparseloom::profile {
 namespace {

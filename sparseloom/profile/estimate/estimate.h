@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "sparseloom/profile/estimator.h"
-#include "sparseloom/profile/estimator_report.h"
-#include "sparseloom/profile/measure.h"
+#include "sparseloom/profile/estimate/estimator.h"
+#include "sparseloom/profile/estimate/estimator_report.h"
+#include "sparseloom/profile/measure/measure.h"
 
 namespace sparseloom::profile {
 

@@ -1,11 +1,11 @@
-#include "sparseloom/profile/estimate_task.h"
+#include "sparseloom/profile/estimate/estimate_task.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-#include "sparseloom/profile/sample_choice.h"
+#include "sparseloom/profile/estimate/sample_choice.h"
 
 namespace sparseloom::profile {
 namespace {

@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
-#include "sparseloom/profile/accuracy.h"
-#include "sparseloom/profile/conformal.h"
-#include "sparseloom/profile/estimator.h"
+#include "sparseloom/profile/estimate/conformal.h"
+#include "sparseloom/profile/estimate/estimator.h"
+#include "sparseloom/profile/measure/accuracy.h"
 
 namespace sparseloom::profile {
 

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/estimator.h"
+#include "sparseloom/profile/estimate/estimator.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "sparseloom/profile/gaussian_process.h"
-#include "sparseloom/profile/output_distances.h"
+#include "sparseloom/profile/estimate/gaussian_process.h"
+#include "sparseloom/profile/estimate/output_distances.h"
 #include "sparseloom/profile/profile.h"
 
 namespace sparseloom::profile {

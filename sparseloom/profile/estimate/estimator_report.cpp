@@ -1,4 +1,4 @@
-#include "sparseloom/profile/estimator_report.h"
+#include "sparseloom/profile/estimate/estimator_report.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "sparseloom/base/json.h"
-#include "sparseloom/profile/conformal.h"
-#include "sparseloom/profile/profiling_cost.h"
-#include "sparseloom/profile/quality.h"
+#include "sparseloom/profile/estimate/conformal.h"
+#include "sparseloom/profile/estimate/profiling_cost.h"
+#include "sparseloom/profile/estimate/quality.h"
 
 namespace sparseloom::profile {
 

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/first_variants.h"
+#include "sparseloom/profile/estimate/first_variants.h"
 
 namespace sparseloom::profile {
 

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/gaussian_process.h"
+#include "sparseloom/profile/estimate/gaussian_process.h"
 
 #include <algorithm>
 #include <cmath>

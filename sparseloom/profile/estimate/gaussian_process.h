@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "sparseloom/profile/cholesky.h"
-#include "sparseloom/profile/stitch_kernel.h"
+#include "sparseloom/profile/estimate/cholesky.h"
+#include "sparseloom/profile/estimate/stitch_kernel.h"
 
 namespace sparseloom::profile {
 

@@ -1,10 +1,10 @@
-#include "sparseloom/profile/output_distances.h"
+#include "sparseloom/profile/estimate/output_distances.h"
 
 #include <algorithm>
 #include <cstring>
 #include <numeric>
 
-#include "sparseloom/profile/stage_sessions.h"
+#include "sparseloom/profile/measure/stage_sessions.h"
 
 namespace sparseloom::profile {
 namespace {

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "sparseloom/profile/progress.h"
-#include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/measure/progress.h"
+#include "sparseloom/profile/measure/stages.h"
 #include "sparseloom/zoo/dataset.h"
 
 namespace sparseloom::profile {

@@ -1,11 +1,11 @@
-#include "sparseloom/profile/profiling_cost.h"
+#include "sparseloom/profile/estimate/profiling_cost.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
 
-#include "sparseloom/profile/estimate_task.h"
+#include "sparseloom/profile/estimate/estimate_task.h"
 
 namespace sparseloom::profile {
 namespace {

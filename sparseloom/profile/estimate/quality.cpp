@@ -1,4 +1,4 @@
-#include "sparseloom/profile/quality.h"
+#include "sparseloom/profile/estimate/quality.h"
 
 #include <algorithm>
 #include <cmath>

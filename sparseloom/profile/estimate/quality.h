@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "sparseloom/profile/conformal.h"
+#include "sparseloom/profile/estimate/conformal.h"
 
 namespace sparseloom::profile {
 

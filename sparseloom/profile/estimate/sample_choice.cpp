@@ -1,4 +1,4 @@
-#include "sparseloom/profile/sample_choice.h"
+#include "sparseloom/profile/estimate/sample_choice.h"
 
 #include <algorithm>
 #include <set>

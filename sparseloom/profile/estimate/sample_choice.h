@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "sparseloom/profile/stitch_kernel.h"
+#include "sparseloom/profile/estimate/stitch_kernel.h"
 
 namespace sparseloom::profile {
 

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/stitch_kernel.h"
+#include "sparseloom/profile/estimate/stitch_kernel.h"
 
 #include <algorithm>
 #include <cmath>

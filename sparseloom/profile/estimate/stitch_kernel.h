@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "sparseloom/profile/output_distances.h"
+#include "sparseloom/profile/estimate/output_distances.h"
 
 namespace sparseloom::profile {
 

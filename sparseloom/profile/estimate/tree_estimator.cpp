@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sparseloom/profile/boosted_trees.h"
-#include "sparseloom/profile/estimator.h"
+#include "sparseloom/profile/estimate/boosted_trees.h"
+#include "sparseloom/profile/estimate/estimator.h"
 
 namespace sparseloom::profile {
 namespace {

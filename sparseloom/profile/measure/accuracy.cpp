@@ -1,4 +1,4 @@
-#include "sparseloom/profile/accuracy.h"
+#include "sparseloom/profile/measure/accuracy.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "sparseloom/base/thread.h"
-#include "sparseloom/profile/stage_sessions.h"
+#include "sparseloom/profile/measure/stage_sessions.h"
 
 namespace sparseloom::profile {
 namespace {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
-#include "sparseloom/profile/database.h"
-#include "sparseloom/profile/progress.h"
+#include "sparseloom/profile/measure/progress.h"
+#include "sparseloom/profile/store/database.h"
 #include "sparseloom/zoo/dataset.h"
 
 namespace sparseloom::profile {

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/chain_latency.h"
+#include "sparseloom/profile/measure/chain_latency.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,9 +6,9 @@
 #include <random>
 #include <thread>
 
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/stage_sessions.h"
-#include "sparseloom/profile/warm_groups.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/stage_sessions.h"
+#include "sparseloom/profile/measure/warm_groups.h"
 
 namespace sparseloom::profile {
 namespace {

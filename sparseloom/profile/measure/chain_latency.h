@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "sparseloom/base/thread.h"
+#include "sparseloom/profile/measure/progress.h"
+#include "sparseloom/profile/measure/stages.h"
 #include "sparseloom/profile/profile.h"
-#include "sparseloom/profile/progress.h"
-#include "sparseloom/profile/stages.h"
 #include "sparseloom/zoo/dataset.h"
 
 namespace sparseloom::profile {

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/contention.h"
+#include "sparseloom/profile/measure/contention.h"
 
 #include <algorithm>
 #include <array>
@@ -11,8 +11,8 @@
 
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/stage_sessions.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/stage_sessions.h"
 
 namespace sparseloom::profile {
 namespace {

@@ -4,8 +4,8 @@
 #include <functional>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/profile/measure/progress.h"
 #include "sparseloom/profile/profile.h"
-#include "sparseloom/profile/progress.h"
 #include "sparseloom/zoo/pieces.h"
 
 namespace sparseloom::profile {

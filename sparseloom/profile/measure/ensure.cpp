@@ -1,7 +1,7 @@
-#include "sparseloom/profile/ensure.h"
+#include "sparseloom/profile/measure/ensure.h"
 
 #include "sparseloom/base/file.h"
-#include "sparseloom/profile/measure.h"
+#include "sparseloom/profile/measure/measure.h"
 
 namespace sparseloom::profile {
 namespace {

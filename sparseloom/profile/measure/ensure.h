@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/profile/measure/progress.h"
 #include "sparseloom/profile/profile.h"
-#include "sparseloom/profile/progress.h"
 #include "sparseloom/zoo/pieces.h"
 
 namespace sparseloom::profile {

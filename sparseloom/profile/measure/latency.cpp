@@ -1,4 +1,4 @@
-#include "sparseloom/profile/latency.h"
+#include "sparseloom/profile/measure/latency.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,9 +9,9 @@
 
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
-#include "sparseloom/profile/memory.h"
-#include "sparseloom/profile/stages.h"
-#include "sparseloom/profile/warm_groups.h"
+#include "sparseloom/profile/measure/memory.h"
+#include "sparseloom/profile/measure/stages.h"
+#include "sparseloom/profile/measure/warm_groups.h"
 #include "sparseloom/zoo/chain.h"
 
 namespace sparseloom::profile {

@@ -1,14 +1,14 @@
-#include "sparseloom/profile/measure.h"
+#include "sparseloom/profile/measure/measure.h"
 
 #include <algorithm>
 
 #include "sparseloom/base/file.h"
-#include "sparseloom/profile/accuracy.h"
-#include "sparseloom/profile/contention.h"
-#include "sparseloom/profile/ensure.h"
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/sparsity.h"
-#include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/measure/accuracy.h"
+#include "sparseloom/profile/measure/contention.h"
+#include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/sparsity.h"
+#include "sparseloom/profile/measure/stages.h"
 
 namespace sparseloom::profile {
 namespace {

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
-#include "sparseloom/profile/database.h"
-#include "sparseloom/profile/progress.h"
-#include "sparseloom/profile/shipped.h"
+#include "sparseloom/profile/measure/progress.h"
+#include "sparseloom/profile/store/database.h"
+#include "sparseloom/profile/store/shipped.h"
 #include "sparseloom/zoo/pieces.h"
 
 namespace sparseloom::profile {

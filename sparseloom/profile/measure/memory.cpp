@@ -1,4 +1,4 @@
-#include "sparseloom/profile/memory.h"
+#include "sparseloom/profile/measure/memory.h"
 
 #include <malloc.h>
 

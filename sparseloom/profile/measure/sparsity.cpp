@@ -1,10 +1,10 @@
-#include "sparseloom/profile/sparsity.h"
+#include "sparseloom/profile/measure/sparsity.h"
 
 #include <algorithm>
 #include <chrono>
 
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/stages.h"
 #include "sparseloom/zoo/chain.h"
 
 namespace sparseloom::profile {

@@ -4,8 +4,8 @@
 #include <span>
 
 #include "sparseloom/backend/runtime.h"
-#include "sparseloom/profile/database.h"
-#include "sparseloom/profile/progress.h"
+#include "sparseloom/profile/measure/progress.h"
+#include "sparseloom/profile/store/database.h"
 #include "sparseloom/zoo/pieces.h"
 
 namespace sparseloom::profile {

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/stage_sessions.h"
+#include "sparseloom/profile/measure/stage_sessions.h"
 
 #include <cstring>
 

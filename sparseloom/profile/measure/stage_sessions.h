@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/measure/stages.h"
 #include "sparseloom/zoo/dataset.h"
 
 namespace sparseloom::profile {

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/measure/stages.h"
 
 namespace sparseloom::profile {
 

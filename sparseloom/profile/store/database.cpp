@@ -1,10 +1,10 @@
-#include "sparseloom/profile/database.h"
+#include "sparseloom/profile/store/database.h"
 
 #include <cmath>
 #include <optional>
 #include <system_error>
 
-#include "sparseloom/profile/sqlite.h"
+#include "sparseloom/profile/store/sqlite.h"
 
 namespace sparseloom::profile {
 namespace fs = std::filesystem;

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/shipped.h"
+#include "sparseloom/profile/store/shipped.h"
 
 #include <fmt/ranges.h>
 

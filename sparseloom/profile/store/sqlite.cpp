@@ -1,4 +1,4 @@
-#include "sparseloom/profile/sqlite.h"
+#include "sparseloom/profile/store/sqlite.h"
 
 #include <utility>
 

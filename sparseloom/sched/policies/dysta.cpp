@@ -1,7 +1,7 @@
 // Sparse-DySta (arXiv 2310.11096, Alg. 3): least remaining time first, with a share of the slack that is left and of
 // the waiting so far. Its forms differ in what the times are made from: dysta_naive knows the model's averages (the
 // static level alone), dysta the variant's and the sparsity seen (both levels), dysta_oracle the future.
-#include "sparseloom/sched/score_index.h"
+#include "sparseloom/sched/policies/score_index.h"
 
 namespace sparseloom::sched {
 namespace {

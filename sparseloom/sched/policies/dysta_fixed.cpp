@@ -4,7 +4,7 @@
 // saturate. How often it decides as the exact form does: `sparseloom bench policies`.
 #include <cmath>
 
-#include "sparseloom/sched/score_index.h"
+#include "sparseloom/sched/policies/score_index.h"
 
 namespace sparseloom::sched {
 namespace {

@@ -2,7 +2,7 @@
 // Requests already late keep their place; nothing is dropped.
 #include <tuple>
 
-#include "sparseloom/sched/heap_policy.h"
+#include "sparseloom/sched/policies/heap_policy.h"
 
 namespace sparseloom::sched {
 namespace {

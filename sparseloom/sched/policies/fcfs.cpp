@@ -1,7 +1,7 @@
 // First come, first served: the request that arrived first runs first, whichever stage it has reached.
 #include <tuple>
 
-#include "sparseloom/sched/heap_policy.h"
+#include "sparseloom/sched/policies/heap_policy.h"
 
 namespace sparseloom::sched {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "sparseloom/sched/policies.h"
+#include "sparseloom/sched/policies/policies.h"
 
 namespace sparseloom::sched {
 

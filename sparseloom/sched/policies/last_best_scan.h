@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sparseloom/sched/score_index.h"
+#include "sparseloom/sched/policies/score_index.h"
 
 namespace sparseloom::sched {
 

@@ -1,5 +1,5 @@
 // Planaria's scheduling (MICRO'20, as the Sparse-DySta benchmark defines it): the largest ratio of priority to slack.
-#include "sparseloom/sched/last_best_scan.h"
+#include "sparseloom/sched/policies/last_best_scan.h"
 
 namespace sparseloom::sched {
 namespace {

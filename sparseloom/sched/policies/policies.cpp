@@ -1,4 +1,4 @@
-#include "sparseloom/sched/policies.h"
+#include "sparseloom/sched/policies/policies.h"
 
 #include <fmt/ranges.h>
 

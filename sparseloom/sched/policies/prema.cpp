@@ -7,7 +7,7 @@
 // elders wait in a heap.
 #include <algorithm>
 
-#include "sparseloom/sched/policies.h"
+#include "sparseloom/sched/policies/policies.h"
 
 namespace sparseloom::sched {
 namespace {

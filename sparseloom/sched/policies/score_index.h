@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "sparseloom/sched/policies.h"
+#include "sparseloom/sched/policies/policies.h"
 
 namespace sparseloom::sched {
 

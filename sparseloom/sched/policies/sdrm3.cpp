@@ -1,6 +1,6 @@
 // SDRM3, today Dream (ASPLOS'23, as the Sparse-DySta benchmark defines it): urgency, the remaining time over the slack,
 // plus fairness, the time waited over the time that the next stage takes.
-#include "sparseloom/sched/last_best_scan.h"
+#include "sparseloom/sched/policies/last_best_scan.h"
 
 namespace sparseloom::sched {
 namespace {

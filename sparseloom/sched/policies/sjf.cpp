@@ -2,7 +2,7 @@
 // variant's own latencies and the sparsity seen so far.
 #include <tuple>
 
-#include "sparseloom/sched/heap_policy.h"
+#include "sparseloom/sched/policies/heap_policy.h"
 
 namespace sparseloom::sched {
 namespace {

@@ -11,7 +11,7 @@
 //    score = remaining · isolated · 1.5                                            if spare < 0
 //            remaining · isolated / (1 + 1 / (n · (1 + spare / (3 · isolated))))    else
 //    spare = deadline - now - remaining, n = requests in flight; the least score wins.
-#include "sparseloom/sched/score_index.h"
+#include "sparseloom/sched/policies/score_index.h"
 
 namespace sparseloom::sched {
 namespace {

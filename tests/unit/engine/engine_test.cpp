@@ -1,4 +1,4 @@
-#include "sparseloom/run/engine.h"
+#include "sparseloom/engine/engine.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include "fake_world.h"
 #include "sparseloom/base/thread.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 using ::testing::ElementsAre;
@@ -395,4 +395,4 @@ TEST(Engine, SurvivesManySubmittersAndSwitchers) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "fake_world.h"
-#include "sparseloom/run/player.h"
+#include "sparseloom/engine/player.h"
 
-namespace sparseloom::run::testing {
+namespace sparseloom::engine::testing {
 
 struct Stage {
   explicit Stage(std::size_t tasks = 2, std::size_t samples = 5) : world(tasks), inputs(samples) {
@@ -29,4 +29,4 @@ struct Stage {
   std::vector<plan::Slo> slos;
 };
 
-}  // namespace sparseloom::run::testing
+}  // namespace sparseloom::engine::testing

@@ -12,9 +12,9 @@
 #include <mutex>
 #include <vector>
 
-#include "sparseloom/run/engine.h"
+#include "sparseloom/engine/engine.h"
 
-namespace sparseloom::run::testing {
+namespace sparseloom::engine::testing {
 
 /// What a test may do, or observe, while a fake subgraph runs; a failure becomes the run's.
 using OnRun = std::function<Status(const SubgraphKey&, std::span<const float> in, std::span<float> out)>;
@@ -229,4 +229,4 @@ class Gate {
   int waiting_ = 0;
 };
 
-}  // namespace sparseloom::run::testing
+}  // namespace sparseloom::engine::testing

@@ -1,12 +1,12 @@
-#include "sparseloom/run/plan_switcher.h"
+#include "sparseloom/engine/plan_switcher.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "fake_world.h"
-#include "sparseloom/run/activation.h"
+#include "sparseloom/engine/activation.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 using ::testing::HasSubstr;
@@ -321,4 +321,4 @@ TEST_F(Switcher, OnItsOwnThreadLosesNoRequestAndKeepsTheBudget) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,4 +1,4 @@
-#include "sparseloom/run/player.h"
+#include "sparseloom/engine/player.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include "fake_stage.h"
 #include "sparseloom/sched/standard_workloads.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 using sched::Arrivals;
@@ -162,4 +162,4 @@ TEST(Player, RefusesATaskWithoutSamples) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

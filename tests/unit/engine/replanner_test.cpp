@@ -1,11 +1,11 @@
-#include "sparseloom/run/replanner.h"
+#include "sparseloom/engine/replanner.h"
 
 #include <gtest/gtest.h>
 
 #include "fake_world.h"
 #include "tests/unit/plan/small_world.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 using plan::testing::add_task;
@@ -121,4 +121,4 @@ TEST(EngineDrift, EveryStageIsComparedWithItsEstimate) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

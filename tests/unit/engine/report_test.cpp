@@ -1,11 +1,11 @@
-#include "sparseloom/run/report.h"
+#include "sparseloom/engine/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "fake_world.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 Record record(std::size_t task, double latency_ms, std::size_t episode = 0, std::int32_t predicted = 0) {
@@ -182,4 +182,4 @@ TEST(Report, CountsServedPerSecond) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -1,4 +1,4 @@
-#include "sparseloom/run/residency.h"
+#include "sparseloom/engine/residency.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "fake_world.h"
 
-namespace sparseloom::run {
+namespace sparseloom::engine {
 namespace {
 
 SubgraphKey key(std::size_t variant, std::size_t processor) {
@@ -216,4 +216,4 @@ TEST(ResidencyBudget, HoldsWhateverManyThreadsDo) {
 }
 
 }  // namespace
-}  // namespace sparseloom::run
+}  // namespace sparseloom::engine

@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/run/fake_stage.h"
+#include "tests/unit/engine/fake_stage.h"
 
 namespace sparseloom::eval {
 namespace {
 
-using run::SubgraphKey;
-using run::testing::Stage;
+using engine::SubgraphKey;
+using engine::testing::Stage;
 using ::testing::EndsWith;
 using ::testing::StartsWith;
 

@@ -95,8 +95,9 @@ class ScriptedHost final : public Host {
   }
   Status prepare(const plan::Plan&) override { return {}; }
   void seek(std::size_t) override {}
-  Result<std::vector<run::Record>> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) override {
-    std::vector<run::Record> records;
+  Result<std::vector<engine::Record>> play(const sched::Workload& workload,
+                                           const std::vector<plan::Slo>& slos) override {
+    std::vector<engine::Record> records;
     for (const sched::Arrivals& arrivals : workload.arrivals) {
       const bool saturated = arrivals.kind == sched::Arrivals::Kind::kClosedLoop;
       const int served = !saturated ? 1 : plan_->tasks[arrivals.task.index()].shared ? 100 : 200;

@@ -5,6 +5,7 @@
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/eval/journal.h"
+#include "sparseloom/soc/discover.h"
 #include "tests/support/made_up_zoo.h"
 
 namespace sparseloom::eval {

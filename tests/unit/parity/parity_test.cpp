@@ -10,12 +10,12 @@
 #include <thread>
 
 #include "sparseloom/simulate/simulation.h"
-#include "tests/unit/run/fake_world.h"
+#include "tests/unit/engine/fake_world.h"
 
 namespace sparseloom {
 namespace {
 
-using run::testing::FakeWorld;
+using engine::testing::FakeWorld;
 
 constexpr std::size_t kTasks = 3, kStages = 3, kRequests = 30;
 constexpr std::size_t kWidth = 16;  // elements of every tensor
@@ -183,14 +183,14 @@ class ScriptedTime {
 Trace real(const Script& script, std::string_view policy, std::size_t processors, bool late_binding) {
   FakeWorld world(kTasks, processors, kStages, kWidth);
   ScriptedTime time;
-  world.on_run = [&](const run::SubgraphKey& key, std::span<const float> in, std::span<float> out) {
+  world.on_run = [&](const engine::SubgraphKey& key, std::span<const float> in, std::span<float> out) {
     const ScriptedStage& stage = script.of(static_cast<std::size_t>(in[0]), key.stage);
     std::fill(out.begin() + 1, out.end(), 1.0F);
     std::fill(out.end() - static_cast<std::ptrdiff_t>(stage.zeros), out.end(), 0.0F);
     time.run(stage);
     return Status();
   };
-  const run::testing::Inputs inputs(kRequests + 1, kWidth);
+  const engine::testing::Inputs inputs(kRequests + 1, kWidth);
   sched::TraceSink sink(processors);
   {
     const auto engine = world.start(make_plan(world, late_binding), nullptr,

@@ -1,4 +1,4 @@
-#include "sparseloom/plan/joint.h"
+#include "sparseloom/plan/search/joint.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,10 +8,10 @@
 #include <memory>
 #include <random>
 
-#include "sparseloom/plan/column_lp.h"
-#include "sparseloom/plan/non_dominated.h"
-#include "sparseloom/plan/stagewise.h"
-#include "sparseloom/plan/synthetic.h"
+#include "bench/synthetic/synthetic_problem.h"
+#include "sparseloom/plan/search/column_lp.h"
+#include "sparseloom/plan/search/non_dominated.h"
+#include "sparseloom/plan/search/stagewise.h"
 
 namespace sparseloom::plan {
 namespace {
@@ -173,12 +173,12 @@ std::vector<BusyOption> all_options(const StagewiseTask& task) {
   return all;
 }
 
-constexpr SyntheticOptions kSmall{.tasks = 2, .variants = 3, .stages = 4, .processors = 2};
+constexpr bench::SyntheticOptions kSmall{.tasks = 2, .variants = 3, .stages = 4, .processors = 2};
 
 TEST(Stagewise, TheCheapestAreThoseOfEnumeration) {
   Draw draw{std::mt19937_64(7)};
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    for (const StagewiseTask& task : synthetic_tasks(seed, kSmall)) {
+    for (const StagewiseTask& task : bench::synthetic_tasks(seed, kSmall)) {
       const Prices prices{{draw(0, 1), draw(0, 1)}, draw(0, 1e-10)};
       std::vector<double> costs;
       for (const BusyOption& option : all_options(task)) costs.push_back(prices.of(option));
@@ -197,7 +197,7 @@ TEST(Stagewise, TheCheapestAreThoseOfEnumeration) {
 
 TEST(Stagewise, TheRestCostsNoLessHoweverLittleIsLookedAt) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const StagewiseTask task = synthetic_tasks(seed, kSmall).front();
+    const StagewiseTask task = bench::synthetic_tasks(seed, kSmall).front();
     const Prices prices{{0.3, 0.7}, 0};
     double truth = kInfinity;
     for (const BusyOption& option : all_options(task)) truth = std::min(truth, prices.of(option));
@@ -209,7 +209,7 @@ TEST(Stagewise, TheRestCostsNoLessHoweverLittleIsLookedAt) {
 }
 
 TEST(Stagewise, WithoutAnyOptionThereIsNoRest) {
-  StagewiseTask task = synthetic_tasks(1, kSmall).front();
+  StagewiseTask task = bench::synthetic_tasks(1, kSmall).front();
   task.loss_bound = -1;
   const PricedOptions found = StagewiseOptions(task).cheapest({{1, 1}, 0}, {});
   EXPECT_TRUE(found.options.empty());
@@ -219,7 +219,7 @@ TEST(Stagewise, WithoutAnyOptionThereIsNoRest) {
 TEST(Joint, OfStagewiseTasksEqualsEnumeration) {
   int compared = 0;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const auto tasks = synthetic_tasks(seed, kSmall);
+    const auto tasks = bench::synthetic_tasks(seed, kSmall);
     std::vector<std::vector<BusyOption>> all;
     std::vector<StagewiseOptions> stagewise(tasks.begin(), tasks.end());
     for (const StagewiseTask& task : tasks) all.push_back(all_options(task));
@@ -240,7 +240,7 @@ TEST(Joint, OfStagewiseTasksEqualsEnumeration) {
 }
 
 TEST(Joint, OfTenToTheTwelveStitchedVariantsProvesASmallGap) {
-  const auto tasks = synthetic_tasks(1);
+  const auto tasks = bench::synthetic_tasks(1);
   const std::vector<StagewiseOptions> stagewise(tasks.begin(), tasks.end());
   std::vector<const OptionSource*> sources;
   for (const StagewiseOptions& task : stagewise) sources.push_back(&task);

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "small_world.h"
-#include "sparseloom/plan/bottleneck.h"
+#include "sparseloom/plan/search/bottleneck.h"
 
 namespace sparseloom::plan {
 namespace {

@@ -1,4 +1,4 @@
-#include "sparseloom/plan/sparseloom_planner.h"
+#include "sparseloom/plan/planners/sparseloom_planner.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "small_world.h"
-#include "sparseloom/plan/stitched_options.h"
+#include "sparseloom/plan/search/stitched_options.h"
 
 namespace sparseloom::plan {
 namespace {

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/accuracy.h"
+#include "sparseloom/profile/measure/accuracy.h"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "sparseloom/profile/conformal.h"
+#include "sparseloom/profile/estimate/conformal.h"
 
 #include <gmock/gmock.h>
 

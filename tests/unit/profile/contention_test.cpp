@@ -1,4 +1,4 @@
-#include "sparseloom/profile/contention.h"
+#include "sparseloom/profile/measure/contention.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

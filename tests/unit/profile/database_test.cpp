@@ -1,4 +1,4 @@
-#include "sparseloom/profile/database.h"
+#include "sparseloom/profile/store/database.h"
 
 #include <gmock/gmock.h>
 #include <sqlite3.h>

@@ -1,11 +1,11 @@
 // What is told of an estimator's run: over tasks, and to a file and back.
-#include "sparseloom/profile/estimator_report.h"
+#include "sparseloom/profile/estimate/estimator_report.h"
 
 #include <gmock/gmock.h>
 
 #include <array>
 
-#include "sparseloom/profile/estimate.h"
+#include "sparseloom/profile/estimate/estimate.h"
 
 namespace sparseloom::profile {
 namespace {

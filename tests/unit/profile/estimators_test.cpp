@@ -3,13 +3,13 @@
 
 #include <set>
 
+#include "bench/synthetic/synthetic_task.h"
 #include "scripted_world.h"
 #include "sparseloom/base/rank_correlation.h"
-#include "sparseloom/profile/boosted_trees.h"
-#include "sparseloom/profile/estimate.h"
-#include "sparseloom/profile/quality.h"
-#include "sparseloom/profile/sample_choice.h"
-#include "sparseloom/profile/synthetic_task.h"
+#include "sparseloom/profile/estimate/boosted_trees.h"
+#include "sparseloom/profile/estimate/estimate.h"
+#include "sparseloom/profile/estimate/quality.h"
+#include "sparseloom/profile/estimate/sample_choice.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -20,13 +20,13 @@ using ::testing::Not;
 
 constexpr std::size_t kVariants = 6, kStages = 3, kSamples = 200;
 
-constexpr SyntheticShape kShape{kVariants, kStages, kSamples, 2};
+constexpr bench::SyntheticShape kShape{kVariants, kStages, kSamples, 2};
 
 // A task whose truth is known (synthetic_task.h), and what was asked of it.
 class AdditiveTask {
  public:
   static double accuracy(const zoo::Sigma& sigma) { return observe(sigma).accuracy.fraction(); }
-  static Observation observe(const zoo::Sigma& sigma) { return SyntheticTask(kShape).observe(sigma); }
+  static Observation observe(const zoo::Sigma& sigma) { return bench::SyntheticTask(kShape).observe(sigma); }
 
   EstimationInput input() {
     EstimationInput input = made_.input();
@@ -41,7 +41,7 @@ class AdditiveTask {
   const std::vector<zoo::Sigma>& asked() const { return asked_; }
 
  private:
-  SyntheticTask made_{kShape};
+  bench::SyntheticTask made_{kShape};
   std::vector<zoo::Sigma> asked_;
 };
 

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "sparseloom/backend/runtime.h"
-#include "sparseloom/profile/stages.h"
+#include "sparseloom/profile/measure/stages.h"
 
 namespace sparseloom::profile {
 

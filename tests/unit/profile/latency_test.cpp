@@ -1,4 +1,4 @@
-#include "sparseloom/profile/latency.h"
+#include "sparseloom/profile/measure/latency.h"
 
 #include <gmock/gmock.h>
 
@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "sparseloom/soc/discover.h"
 #include "tests/support/made_up_zoo.h"
 
 namespace sparseloom::profile {

@@ -1,10 +1,10 @@
-#include "sparseloom/profile/model_check.h"
+#include "sparseloom/profile/analytical/model_check.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "sparseloom/profile/host_rates.h"
+#include "sparseloom/profile/analytical/host_rates.h"
 
 namespace sparseloom::profile {
 namespace {

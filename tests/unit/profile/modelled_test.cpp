@@ -1,5 +1,5 @@
 // Profiles of machines that are described: what is taken from their tables, and what is refused.
-#include "sparseloom/profile/modelled.h"
+#include "sparseloom/profile/analytical/modelled.h"
 
 #include <gmock/gmock.h>
 

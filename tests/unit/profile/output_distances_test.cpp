@@ -1,4 +1,4 @@
-#include "sparseloom/profile/output_distances.h"
+#include "sparseloom/profile/estimate/output_distances.h"
 
 #include <gmock/gmock.h>
 

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "sparseloom/profile/latency.h"
-#include "sparseloom/profile/memory.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/memory.h"
 #include "sparseloom/profile/stitched.h"
 
 namespace sparseloom::profile {

@@ -1,11 +1,11 @@
 // What profiling a task takes, exhaustively and with an estimator, before anything is run.
-#include "sparseloom/profile/profiling_cost.h"
+#include "sparseloom/profile/estimate/profiling_cost.h"
 
 #include <gmock/gmock.h>
 
-#include "sparseloom/profile/estimate_task.h"
-#include "sparseloom/profile/first_variants.h"
-#include "sparseloom/profile/output_distances.h"
+#include "sparseloom/profile/estimate/estimate_task.h"
+#include "sparseloom/profile/estimate/first_variants.h"
+#include "sparseloom/profile/estimate/output_distances.h"
 
 namespace sparseloom::profile {
 namespace {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "sparseloom/soc/discover.h"
 #include "sparseloom/soc/soc.h"
 #include "sparseloom/zoo/pieces.h"
 #include "tests/support/made_up_zoo.h"

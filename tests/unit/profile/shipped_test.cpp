@@ -1,9 +1,9 @@
-#include "sparseloom/profile/shipped.h"
+#include "sparseloom/profile/store/shipped.h"
 
 #include <gmock/gmock.h>
 
 #include "scripted_world.h"
-#include "sparseloom/profile/measure.h"
+#include "sparseloom/profile/measure/measure.h"
 
 namespace sparseloom::profile {
 namespace {

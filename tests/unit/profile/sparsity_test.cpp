@@ -1,4 +1,4 @@
-#include "sparseloom/profile/sparsity.h"
+#include "sparseloom/profile/measure/sparsity.h"
 
 #include <gmock/gmock.h>
 

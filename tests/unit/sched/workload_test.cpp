@@ -6,6 +6,7 @@
 
 #include "script.h"
 #include "sparseloom/base/file.h"
+#include "sparseloom/sched/workload_file.h"
 #include "tests/support/temporary_folder.h"
 
 namespace sparseloom::sched {

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "sparseloom/soc/discover.h"
 #include "sparseloom/soc/topology.h"
 #include "tests/support/made_up_zoo.h"
 

@@ -6,19 +6,16 @@
 #include <optional>
 #include <vector>
 
-#include "apps/bench_parts.h"
-#include "apps/bench_policies.h"
-#include "apps/commands.h"
-#include "apps/kernels/bench_kernels.h"
-#include "apps/kernels/bench_model.h"
-#include "apps/quartiles_json.h"
-#include "apps/scratch_folder.h"
-#include "apps/setup.h"
+#include "bench/bench_commands.h"
+#include "bench/overhead.h"
+#include "cli/scratch_folder.h"
+#include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
-#include "sparseloom/run/overhead.h"
+#include "sparseloom/report/quartiles_json.h"
+#include "sparseloom/soc/discover.h"
 
-namespace sparseloom::apps {
+namespace sparseloom::bench {
 namespace {
 
 // What the engine may cost; each is printed beside what was measured.
@@ -38,7 +35,7 @@ struct BenchOptions {
 double to_us(Seconds t) { return t.count() * 1e6; }
 const char* verdict(bool reached) { return reached ? "reached" : "NOT reached"; }
 
-Json spread_json(const run::Spread& s, double unit_per_second) {
+Json spread_json(const Spread& s, double unit_per_second) {
   return {{"median", s.median.count() * unit_per_second},
           {"q1", s.q1.count() * unit_per_second},
           {"q3", s.q3.count() * unit_per_second},
@@ -46,14 +43,14 @@ Json spread_json(const run::Spread& s, double unit_per_second) {
 }
 
 Status bench_dispatch(const soc::Soc& soc, Json& document) {
-  SL_ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::make());
+  SL_ASSIGN_OR_RETURN(const cli::ScratchFolder scratch, cli::ScratchFolder::make());
   constexpr std::size_t kBatches = 200;
   fmt::print("\nEngine cost with a backend that does nothing (one task, three stages; median [quartiles]):\n");
   Json rows = Json::array();
   for (std::size_t p = 1; p <= std::min<std::size_t>(2, soc.processors.size()); ++p) {
-    SL_ASSIGN_OR_RETURN(const run::DispatchCost cost, run::measure_dispatch_cost(soc, p, kBatches, scratch.path()));
-    const run::Spread& d = cost.per_dispatch;
-    const run::Spread& h = cost.hand_off;
+    SL_ASSIGN_OR_RETURN(const DispatchCost cost, measure_dispatch_cost(soc, p, kBatches, scratch.path()));
+    const Spread& d = cost.per_dispatch;
+    const Spread& h = cost.hand_off;
     fmt::print("  {} processor(s): {:6.2f} us per dispatch [{:.2f}..{:.2f}], {} batches of 1500: target <= {} us {}\n",
                p, to_us(d.median), to_us(d.q1), to_us(d.q3), d.count, kMostDispatchUs,
                verdict(to_us(d.median) <= kMostDispatchUs));
@@ -66,12 +63,11 @@ Status bench_dispatch(const soc::Soc& soc, Json& document) {
   return {};
 }
 
-Status bench_switch(const Setup& setup, std::size_t repetitions, Json& document) {
-  run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
-  SL_ASSIGN_OR_RETURN(
-      const run::SwitchCost cost,
-      run::measure_switch_cost(setup.zoo, setup.soc, residency, run::uniform_plan(setup.zoo, setup.soc, 0, 0),
-                               run::uniform_plan(setup.zoo, setup.soc, 2, 1), repetitions));
+Status bench_switch(const cli::Setup& setup, std::size_t repetitions, Json& document) {
+  engine::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
+  SL_ASSIGN_OR_RETURN(const SwitchCost cost,
+                      measure_switch_cost(setup.zoo, setup.soc, residency, uniform_plan(setup.zoo, setup.soc, 0, 0),
+                                          uniform_plan(setup.zoo, setup.soc, 2, 1), repetitions));
   fmt::print("\nHot plan switch, {} tasks of zoo '{}', all subgraphs of both plans other ones (median [quartiles]):\n",
              setup.zoo.tasks.size(), setup.zoo.name);
   for (const auto& [what, s] : {std::pair("idle", cost.idle), std::pair("serving, saturated", cost.loaded)}) {
@@ -83,14 +79,14 @@ Status bench_switch(const Setup& setup, std::size_t repetitions, Json& document)
 }
 
 // Of the dense variants, whose stages take long, and of each task's last, which are the most compressed.
-Status bench_monitor(const Setup& setup, std::size_t repetitions, Json& document) {
-  run::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
+Status bench_monitor(const cli::Setup& setup, std::size_t repetitions, Json& document) {
+  engine::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
   fmt::print(
       "\nSparsity monitor: one look at what a stage hands on, beside the stage's own run (median [quartiles]):\n");
   for (const auto& [what, variant] : {std::pair("dense", std::size_t{0}), std::pair("last variants", kLastVariant)}) {
-    SL_ASSIGN_OR_RETURN(const run::MonitorCost cost,
-                        run::measure_monitor_cost(setup.zoo, setup.soc, residency,
-                                                  run::uniform_plan(setup.zoo, setup.soc, variant, 0), repetitions));
+    SL_ASSIGN_OR_RETURN(const MonitorCost cost,
+                        measure_monitor_cost(setup.zoo, setup.soc, residency,
+                                             uniform_plan(setup.zoo, setup.soc, variant, 0), repetitions));
     fmt::print(
         "  {:<13}: {:.2f} us [{:.2f}..{:.2f}], {} looks: {:.3f} % of the run [{:.3f}..{:.3f}]: target <= {} % {}\n",
         what, to_us(cost.look.median), to_us(cost.look.q1), to_us(cost.look.q3), cost.look.count,
@@ -99,7 +95,7 @@ Status bench_monitor(const Setup& setup, std::size_t repetitions, Json& document
     fmt::print("                 at most {:.3f} %, {}\n", 100 * cost.worst_share, cost.worst);
     document["monitor"].push_back({{"variants", what},
                                    {"look_us", spread_json(cost.look, 1e6)},
-                                   {"share_of_run", quartiles_json(cost.share)},
+                                   {"share_of_run", report::quartiles_json(cost.share)},
                                    {"worst_stage", cost.worst},
                                    {"worst_share_of_run", cost.worst_share}});
   }
@@ -107,13 +103,13 @@ Status bench_monitor(const Setup& setup, std::size_t repetitions, Json& document
 }
 
 // The dense model that takes longest, by a quick look.
-Result<std::filesystem::path> slowest_dense(const Setup& setup) {
+Result<std::filesystem::path> slowest_dense(const cli::Setup& setup) {
   std::filesystem::path slowest;
   Seconds longest{-1};
   constexpr std::size_t kQuick = 5;
   for (const zoo::Task& task : setup.zoo.tasks) {
     const std::filesystem::path& model = task.variants.front().model;
-    SL_ASSIGN_OR_RETURN(const auto cost, run::measure_whole_model(*setup.runtime, setup.soc, model, kQuick));
+    SL_ASSIGN_OR_RETURN(const auto cost, measure_whole_model(*setup.runtime, setup.soc, model, kQuick));
     if (cost.bare.median > longest) longest = cost.bare.median, slowest = model;
   }
   return slowest;
@@ -121,7 +117,7 @@ Result<std::filesystem::path> slowest_dense(const Setup& setup) {
 
 Status bench_model(const backend::Runtime& runtime, const soc::Soc& soc, const std::filesystem::path& model,
                    std::size_t repetitions, Json& document) {
-  SL_ASSIGN_OR_RETURN(const run::WholeModelCost cost, run::measure_whole_model(runtime, soc, model, repetitions));
+  SL_ASSIGN_OR_RETURN(const WholeModelCost cost, measure_whole_model(runtime, soc, model, repetitions));
   fmt::print("\nWhole model through the engine beside the bare runtime, taking turns on one core ({} pairs):\n  {}\n",
              repetitions, model.string());
   fmt::print("  bare {:.3f} ms [{:.3f}..{:.3f}], engine {:.3f} ms [{:.3f}..{:.3f}]\n", to_ms(cost.bare.median),
@@ -133,22 +129,23 @@ Status bench_model(const backend::Runtime& runtime, const soc::Soc& soc, const s
   document["whole_model"] = {{"model", model.string()},
                              {"bare_ms", spread_json(cost.bare, 1e3)},
                              {"engine_ms", spread_json(cost.engine, 1e3)},
-                             {"ratio", quartiles_json(cost.ratio)},
+                             {"ratio", report::quartiles_json(cost.ratio)},
                              {"repetitions", repetitions}};
   return {};
 }
 
 Status bench_engine(const BenchOptions& options) {
-  SL_RETURN_IF_ERROR(check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   std::error_code ignored;
   if (!options.model.empty() && !std::filesystem::exists(options.model, ignored)) {
     return error(Code::kNotFound, "--model {}: no such file", options.model);
   }
   const bool need_zoo = options.model.empty() || !options.zoo.empty();
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
-  std::unique_ptr<Setup> setup;
+  std::unique_ptr<cli::Setup> setup;
   if (need_zoo) {
-    SL_ASSIGN_OR_RETURN(setup, make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo)));
+    SL_ASSIGN_OR_RETURN(setup,
+                        cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
   }
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::discover(*runtime));
   std::string processors;
@@ -170,72 +167,18 @@ Status bench_engine(const BenchOptions& options) {
 
 }  // namespace
 
-std::function<Status()> add_bench(CLI::App& command) {
+std::function<Status()> add_engine(CLI::App& command) {
   auto options = std::make_shared<BenchOptions>();
-  command.require_subcommand(1);
-  CLI::App* engine = command.add_subcommand(
-      "engine", "what the engine costs: per dispatch, per plan switch, per look of the sparsity monitor, per model");
-  engine->add_option(
+  command.add_option(
       "--zoo", options->zoo,
       "zoo whose plans are switched and whose stages are looked at (default: zoos/demo, unless --model is given)");
-  engine->add_option("--model", options->model, "any model file, run whole (default: the zoo's slowest dense model)");
-  engine
-      ->add_option("--repetitions", options->repetitions,
-                   "switches, runs of every stage, and pairs of whole-model runs")
+  command.add_option("--model", options->model, "any model file, run whole (default: the zoo's slowest dense model)");
+  command
+      .add_option("--repetitions", options->repetitions, "switches, runs of every stage, and pairs of whole-model runs")
       ->check(CLI::Range(10, 100'000))
       ->capture_default_str();
-  engine->add_option("--json", options->json, "write the figures here");
-  auto layers = std::make_shared<kernels::Options>();
-  CLI::App* sparse = command.add_subcommand(
-      "kernels", "sparse layers of published networks, beside dense ones and other sparse libraries");
-  sparse->add_option("--network", layers->networks, "only this network (may be repeated)");
-  sparse->add_option("--sparsity", layers->sparsities, "shares of weights that are zero")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  sparse->add_option("--threads", layers->threads, "threads of one layer (default: 1, and 2 where there are two CPUs)")
-      ->check(CLI::Range(1, 1024));
-  sparse->add_flag("--blocks", layers->blocks, "prune four neighbouring inputs of an output together");
-  sparse->add_option("--rounds", layers->rounds, "timed runs of each")
-      ->check(CLI::Range(3, 10'000))
-      ->capture_default_str();
-  sparse->add_option("--json", layers->json, "write the figures here");
-  auto whole = std::make_shared<kernels::ModelOptions>();
-  CLI::App* model =
-      command.add_subcommand("model", "a whole model with its pruned layers sparse, beside OpenVINO alone");
-  model->add_option("model", whole->model, "model file")->required();
-  model->add_option("--reference", whole->reference,
-                    "model that answers exactly as this one should: both ways are compared with it too");
-  model->add_option("--threads", whole->threads, "threads of one inference")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  model->add_option("--rounds", whole->rounds, "timed runs of each")
-      ->check(CLI::Range(3, 10'000))
-      ->capture_default_str();
-  model->add_option("--json", whole->json, "write the figures here");
-  auto decisions = std::make_shared<PolicyBenchOptions>();
-  decisions->policies = {"all", "edf", "dysta_fixed", "stretch"};
-  CLI::App* policies = command.add_subcommand("policies", "what a decision of each scheduling policy costs");
-  policies->add_option("--traces", decisions->traces, "folder of traces to make requests over (docs/simulate.md)")
-      ->required();
-  policies->add_option("--policy", decisions->policies, "policies; all: the ten of the public benchmark")
-      ->delimiter(',')
-      ->capture_default_str();
-  policies->add_option("--waiting", decisions->waiting, "how many stages wait")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
-  policies->add_option("--json", decisions->json, "write the figures here");
-  policies->add_option("--html", decisions->html, "write a page with a chart here");
-  const std::vector<BenchPart> parts{add_bench_feedback(command), add_bench_planners(command),
-                                     add_bench_residency(command), add_bench_estimator(command)};
-  return [=] {
-    for (const BenchPart& part : parts) {
-      if (part.command->parsed()) return part.run();
-    }
-    if (policies->parsed()) return bench_policies(*decisions);
-    if (sparse->parsed()) return kernels::bench_kernels(*layers);
-    return model->parsed() ? kernels::bench_model(*whole) : bench_engine(*options);
-  };
+  command.add_option("--json", options->json, "write the figures here");
+  return [options] { return bench_engine(*options); };
 }
 
-}  // namespace sparseloom::apps
+}  // namespace sparseloom::bench
