@@ -121,7 +121,7 @@ Status prepare(Machine& machine, const EvalOptions& options, const cli::TestData
   SL_ASSIGN_OR_RETURN(machine.ranges, plan::grid_ranges(setup.zoo, setup.soc, machine.profile));
   if (setup.soc.modelled) {
     eval::VirtualMachine described;
-    described.pools = soc::find_pools(setup.soc);
+    described.pools = setup.soc.pools();
     described.policy = options.policy;
     described.stop = &cli::interrupted();
     machine.host = eval::virtual_host(std::move(described));

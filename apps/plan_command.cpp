@@ -242,7 +242,7 @@ Result<simulate::Rehearsal> rehearse(const plan::Problem& problem, const plan::P
   return simulate::rehearse({.workload = workload,
                              .slos = problem.slo.slos,
                              .plan = std::make_shared<const plan::Plan>(plan),
-                             .pools = soc::find_pools(problem.soc),
+                             .pools = problem.soc.pools(),
                              .contention = &problem.profile.contention,
                              .stop = &cli::interrupted()},
                             kPolicy);

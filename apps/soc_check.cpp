@@ -34,9 +34,8 @@ Result<soc::SocFile> describe_host(const soc::Soc& host) {
     return error(Code::kFailedPrecondition, "soc check: {} has no CPU processor; only a CPU's rates can be measured",
                  host.name);
   }
-  const soc::Pools pools = soc::find_pools(file.soc);
   for (std::size_t i = 0; i < file.soc.processors.size(); ++i) {
-    const std::size_t first = pools.members[pools.of[i]].front().index();
+    const std::size_t first = file.soc.pools().pool(soc::ProcessorId(i)).front().index();
     if (first < i) {
       file.rates.push_back(file.rates[first]);
       continue;

@@ -20,7 +20,8 @@ constexpr std::size_t kStages = 3;
 /// The first `count` processors of a system.
 soc::Soc first_processors(const soc::Soc& soc, std::size_t count) {
   soc::Soc part = soc;
-  part.processors.resize(count);
+  part.processors = {};
+  for (std::size_t p = 0; p < count; ++p) part.processors.push_back(soc.processors[p]);
   return part;
 }
 

@@ -82,7 +82,7 @@ Result<simulate::Rehearsal> rehearse(const PlannedWorkload& planned, std::string
   return simulate::rehearse({.workload = planned.workload,
                              .slos = planned.slo.slos,
                              .plan = planned.plan,
-                             .pools = soc::find_pools(planned.setup->soc),
+                             .pools = planned.setup->soc.pools(),
                              .slots_per_task = planned.slots,
                              .contention = &planned.profile.contention,
                              .seed = planned.workload.seed,

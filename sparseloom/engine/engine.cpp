@@ -148,15 +148,14 @@ Status Engine::Impl::start(std::shared_ptr<const plan::Plan> plan) {
   if (options_.slots_per_task < 1 || options_.slots_per_task > kMostSlots) {
     return error(Code::kInvalidArgument, "slots per task: got {}; allowed: 1..{}", options_.slots_per_task, kMostSlots);
   }
-  soc::Pools pools = soc::find_pools(soc_);
-  SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(options_.policy, sched::Dispatcher::queue_count(pools)));
+  SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(options_.policy, sched::Dispatcher::queue_count(soc_.pools())));
   if (policy->knowledge() == sched::Knowledge::kTruth) {
     return error(Code::kInvalidArgument, "policy '{}' knows the future, which only a simulation does; allowed: {}",
                  options_.policy, fmt::join(sched::causal_policy_names(), ", "));
   }
   SL_ASSIGN_OR_RETURN(active_, activator_.activate(plan));
   monitored_ = policy->knowledge() == sched::Knowledge::kMonitored;
-  dispatcher_.emplace(std::move(plan), std::move(pools), std::move(policy));
+  dispatcher_.emplace(std::move(plan), soc_.pools(), std::move(policy));
   doors_.resize(zoo_.tasks.size());
   for (Door& door : doors_) {
     for (std::size_t k = options_.slots_per_task; k-- > 0;) door.free_slots.push_back(slots_.size() + k);

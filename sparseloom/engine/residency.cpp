@@ -30,10 +30,10 @@ Status warm_up(backend::Executable& executable) {
 
 CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
                                std::filesystem::path cache) {
-  return [&runtime, &soc, &pieces, cache = std::move(cache),
-          pools = soc::find_pools(soc)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
+  return [&runtime, &soc, &pieces,
+          cache = std::move(cache)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
     SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, pieces.piece(key.task, key.variant, key.stage));
-    const auto& pool = pools.members[pools.of[key.processor.index()]];
+    const auto& pool = soc.pools().pool(key.processor);
     SL_ASSIGN_OR_RETURN(auto executable, runtime.load(piece, profile::compile_options(soc, pool, key.backend, cache)));
     SL_RETURN_IF_ERROR(warm_up(*executable));
     return executable;
@@ -67,7 +67,7 @@ struct Booking {
 }  // namespace
 
 Residency::Residency(const soc::Soc& soc, CompileSubgraph compile, ResidencyOptions options)
-    : soc_(soc), pools_(soc::find_pools(soc)), compile_(std::move(compile)), options_(std::move(options)) {}
+    : soc_(soc), compile_(std::move(compile)), options_(std::move(options)) {}
 
 Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
                      std::filesystem::path compile_cache, ResidencyOptions options)
@@ -75,7 +75,7 @@ Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::
                 with_digest(std::move(options), pieces)) {}
 
 SubgraphKey Residency::shared_by(SubgraphKey key) const {
-  key.processor = pools_.members[pools_.of[key.processor.index()]].front();
+  key.processor = soc_.pools().pool(key.processor).front();
   const auto same = same_as_.find(key);
   return same == same_as_.end() ? key : same->second;
 }

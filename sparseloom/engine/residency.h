@@ -60,7 +60,7 @@ struct ResidencyCounts {
 
 /// Which compiled subgraphs are in memory, within a budget that the book never exceeds: before a subgraph is loaded,
 /// room for it is made by evicting idle ones, and what was admitted stays booked until its last user has let go of it.
-/// Thread-safe. The processors of a pool (soc::find_pools) share one compiled subgraph per backend.
+/// Thread-safe. The processors of a pool (soc::Pools) share one compiled subgraph per backend.
 class Residency {
  public:
   /// Keeps what was made of a compiled subgraph (sessions) for later use.
@@ -125,7 +125,6 @@ class Residency {
   SubgraphKey shared_by(SubgraphKey key) const;     // mutex_ held
 
   const soc::Soc& soc_;
-  const soc::Pools pools_;
   const CompileSubgraph compile_;
   const ResidencyOptions options_;
   const std::shared_ptr<Book> book_ = std::make_shared<Book>(0);

@@ -16,7 +16,7 @@ using Key = std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::Processor
 // Mean violation rate over the configurations, every order once.
 Result<double> violations(const MemoryInput& in, const profile::Profile& profile) {
   VirtualMachine machine;
-  machine.pools = soc::find_pools(in.soc);
+  machine.pools = in.soc.pools();
   machine.policy = in.policy;
   machine.stop = in.stop;
   const auto host = virtual_host(std::move(machine));

@@ -16,7 +16,7 @@ Result<soc::Soc> shared_cores(const soc::Soc& soc, std::size_t tasks) {
   }
   all.backends = {soc::Backend::kOpenVino};
   soc::Soc shared = soc;
-  shared.processors.clear();
+  shared.processors = {};
   for (std::size_t t = 0; t < tasks; ++t) {
     all.name = all.kind = fmt::format("all cores, for task {}", t);
     shared.processors.push_back(all);

@@ -16,7 +16,7 @@ Result<Costs> costs_of(const Problem& problem, const Plan& plan) {
     return read_all_costs(problem);
   }
   Costs costs;
-  costs.pools = soc::find_pools(problem.soc);
+  costs.pools = problem.soc.pools();
   SL_ASSIGN_OR_RETURN(costs.bound, read_costs(problem.zoo, problem.soc, problem.profile));
   return costs;
 }

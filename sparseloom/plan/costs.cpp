@@ -63,7 +63,7 @@ Status TaskCosts::choose_backends(const zoo::Task& task, const soc::Soc& soc, co
   run_.resize(variants_ * stages_ * processors_);
   backend_.resize(run_.size());
   bytes_.resize(run_.size());
-  for (const auto& members : soc::find_pools(soc).members) {
+  for (const auto& members : soc.pools().members) {
     const Offer offer{members, soc.processor(members.front()).backends};
     for (std::size_t v = 0; v < variants_; ++v) {
       for (std::size_t i = 0; i < stages_; ++i) {

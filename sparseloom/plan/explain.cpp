@@ -77,9 +77,9 @@ std::string describe_choices(const TaskExplanation& e, const Slo& slo, const Tas
 }
 
 /// What a stage takes by a backend: the mean over the pool that it is placed in, as planners see it.
-Seconds stage_latency(const Problem& problem, const soc::Pools& pools, zoo::TaskId task, const TaskPlan& plan,
-                      std::size_t i, soc::Backend backend) {
-  const auto& members = pools.members[pools.of[plan.placement[i].index()]];
+Seconds stage_latency(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, std::size_t i,
+                      soc::Backend backend) {
+  const auto& members = problem.soc.pools().pool(plan.placement[i]);
   Seconds sum{0};
   for (const soc::ProcessorId p : members) {
     sum += problem.profile.task(task).latency(plan.sigma[i], zoo::StageId(i), p, backend).median;
@@ -88,15 +88,15 @@ Seconds stage_latency(const Problem& problem, const soc::Pools& pools, zoo::Task
 }
 
 /// The stages that do not run by what their processor offers first.
-std::string describe_backends(const Problem& problem, const soc::Pools& pools, zoo::TaskId task, const TaskPlan& plan) {
+std::string describe_backends(const Problem& problem, zoo::TaskId task, const TaskPlan& plan) {
   std::vector<std::string> stages;
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
     const soc::Backend first = problem.soc.processor(plan.placement[i]).backends.front();
     const soc::Backend chosen = plan.backends[i];
     if (chosen == first) continue;
     stages.push_back(fmt::format("stage {} is {} ({:.2f} ms; {}: {:.2f} ms)", i, soc::to_string(chosen),
-                                 to_ms(stage_latency(problem, pools, task, plan, i, chosen)), soc::to_string(first),
-                                 to_ms(stage_latency(problem, pools, task, plan, i, first))));
+                                 to_ms(stage_latency(problem, task, plan, i, chosen)), soc::to_string(first),
+                                 to_ms(stage_latency(problem, task, plan, i, first))));
   }
   return stages.empty() ? "" : fmt::format(" Where another backend is faster: {}.", fmt::join(stages, ", "));
 }
@@ -159,7 +159,6 @@ std::string placement_legend(const std::vector<std::string>& placements) {
 Result<std::vector<TaskExplanation>> explain(const Problem& problem, const Plan& plan) {
   SL_RETURN_IF_ERROR(check_slos(problem));
   SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
-  const soc::Pools pools = soc::find_pools(problem.soc);
   const bool shared = std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const TaskPlan& t) { return t.shared; });
   std::vector<Alternatives> alternatives(plan.tasks.size());
   if (!shared) {
@@ -169,7 +168,7 @@ Result<std::vector<TaskExplanation>> explain(const Problem& problem, const Plan&
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
     SL_ASSIGN_OR_RETURN(TaskExplanation e, count_choices(problem, costs[t], zoo::TaskId(t)));
     e.text = describe_choices(e, problem.slo.slos[t], plan.tasks[t]) +
-             describe_backends(problem, pools, zoo::TaskId(t), plan.tasks[t]);
+             describe_backends(problem, zoo::TaskId(t), plan.tasks[t]);
     if (!shared) e.text += describe_alternatives(problem, zoo::TaskId(t), alternatives[t]);
     e.alternatives = std::move(alternatives[t]);
     all.push_back(std::move(e));

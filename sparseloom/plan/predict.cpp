@@ -63,7 +63,7 @@ struct ResponseModel::Scratch {
   std::size_t processor_for(const Request& request, const soc::Pools& pools) const {
     const soc::ProcessorId placed = request.stages->processor[request.stage];
     if (!request.stages->late_binding || free_at[placed.index()] <= request.ready) return placed.index();
-    const auto& members = pools.members[pools.of[placed.index()]];
+    const auto& members = pools.pool(placed);
     const auto first = std::min_element(members.begin(), members.end(), [&](soc::ProcessorId a, soc::ProcessorId b) {
       return free_at[a.index()] < free_at[b.index()];
     });
@@ -222,9 +222,9 @@ double seconds_of(const Problem& problem, zoo::TaskId task, const TaskPlan& plan
 }
 
 /// By stage and processor: what the stage takes there if only it were moved there. `idle`: by pool.
-std::vector<std::vector<double>> seconds_on_processors(const Problem& problem, const soc::Pools& pools,
-                                                       zoo::TaskId task, const TaskPlan& plan,
+std::vector<std::vector<double>> seconds_on_processors(const Problem& problem, zoo::TaskId task, const TaskPlan& plan,
                                                        const std::vector<Seconds>& idle) {
+  const soc::Pools& pools = problem.soc.pools();
   std::vector<std::vector<double>> seconds(plan.sigma.size());
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
     const std::size_t pool = pools.of[plan.placement[i].index()];
@@ -243,7 +243,7 @@ Prediction predict_responses(const Problem& problem, const Plan& plan, const Pre
   const std::vector<TaskPlan>& tasks = plan.tasks;
   std::vector<ResponseModel::Stages> stages(tasks.size());
   std::vector<const ResponseModel::Stages*> pointers;
-  const soc::Pools pools = soc::find_pools(problem.soc);
+  const soc::Pools& pools = problem.soc.pools();
   TimesByPool busy(tasks.size(), std::vector<Seconds>(pools.members.size()));
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
@@ -259,7 +259,7 @@ Prediction predict_responses(const Problem& problem, const Plan& plan, const Pre
     }
     stages[t].processor = tasks[t].placement;
     if (tasks[t].late_binding) {
-      stages[t].on_processor = seconds_on_processors(problem, pools, zoo::TaskId(t), tasks[t], idle[t]);
+      stages[t].on_processor = seconds_on_processors(problem, zoo::TaskId(t), tasks[t], idle[t]);
     }
     stages[t].late_binding = tasks[t].late_binding;
     stages[t].accurate = tasks[t].meets_accuracy;

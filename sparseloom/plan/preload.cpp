@@ -16,7 +16,7 @@ class ProblemReader {
  public:
   ProblemReader(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
                 const std::vector<SloConfig>& configurations)
-      : zoo_(zoo), profile_(profile), configurations_(configurations), pools_(soc::find_pools(soc)) {}
+      : zoo_(zoo), profile_(profile), configurations_(configurations), pools_(soc.pools()) {}
 
   Status read(const TaskCosts& costs, zoo::TaskId task, PreloadProblem& problem) {
     std::vector<PreloadChoice>& choices = problem.tasks.emplace_back();
@@ -27,7 +27,7 @@ class ProblemReader {
       SL_ASSIGN_OR_RETURN(PreloadChoice choice, meets(costs, task, sigma, placement));
       if (choice.configurations.empty()) continue;
       for (std::size_t i = 0; i < sigma.size(); ++i) {
-        const soc::ProcessorId first = pools_.members[pools_.of[placement[i].index()]].front();
+        const soc::ProcessorId first = pools_.pool(placement[i]).front();
         const soc::Backend backend = costs.backend(sigma[i].index(), i, first.index());
         const auto [entry, fresh] =
             index_.try_emplace({task, sigma[i], zoo::StageId(i), first}, problem.subgraphs.size());
@@ -58,7 +58,7 @@ class ProblemReader {
   const zoo::Zoo& zoo_;
   const profile::Profile& profile_;
   const std::vector<SloConfig>& configurations_;
-  const soc::Pools pools_;
+  const soc::Pools& pools_;
   std::map<std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId>, std::size_t> index_;
 };
 
@@ -200,7 +200,6 @@ Result<PreloadProblem> preload_problem(const zoo::Zoo& zoo, const soc::Soc& soc,
 }
 
 PreloadProblem preload_problem(const soc::Soc& soc, const profile::Profile& profile, const std::vector<Plan>& plans) {
-  const soc::Pools pools = soc::find_pools(soc);
   PreloadProblem problem;
   problem.configurations = plans.size();
   problem.tasks.resize(profile.tasks.size());
@@ -211,7 +210,7 @@ PreloadProblem preload_problem(const soc::Soc& soc, const profile::Profile& prof
       PreloadChoice& choice = problem.tasks[t].emplace_back();
       choice.configurations = {c};
       for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
-        const soc::ProcessorId first = pools.members[pools.of[plan.placement[i].index()]].front();
+        const soc::ProcessorId first = soc.pools().pool(plan.placement[i]).front();
         const PreloadProblem::Subgraph subgraph{
             zoo::TaskId(t),
             plan.sigma[i],
@@ -256,12 +255,11 @@ Preload preload_all(const PreloadProblem& problem) {
 Result<std::vector<PreloadProblem::Subgraph>> all_subgraphs(const zoo::Zoo& zoo, const soc::Soc& soc,
                                                             const profile::Profile& profile) {
   SL_ASSIGN_OR_RETURN(const auto costs, read_costs(zoo, soc, profile));
-  const soc::Pools pools = soc::find_pools(soc);
   std::vector<PreloadProblem::Subgraph> all;
   for (std::size_t t = 0; t < costs.size(); ++t) {
     for (std::size_t v = 0; v < costs[t].variants(); ++v) {
       for (std::size_t i = 0; i < costs[t].stages(); ++i) {
-        for (const auto& pool : pools.members) {
+        for (const auto& pool : soc.pools().members) {
           const zoo::VariantId variant(v);
           const zoo::StageId stage(i);
           const soc::Backend backend = costs[t].backend(v, i, pool.front().index());

@@ -119,7 +119,7 @@ class Chains {
 
   Result<zoo::Chain*> get(const Placement& placement, const zoo::Dataset& data) {
     std::vector<std::size_t> pools;
-    for (const soc::ProcessorId p : placement) pools.push_back(pools_.of[p.index()]);
+    for (const soc::ProcessorId p : placement) pools.push_back(soc_.pools().of[p.index()]);
     if (const auto found = chains_.find(pools); found != chains_.end()) return found->second.get();
     std::vector<std::shared_ptr<backend::Executable>> stages;
     for (std::size_t s = 0; s < placement.size(); ++s) {
@@ -133,19 +133,17 @@ class Chains {
 
  private:
   Result<std::shared_ptr<backend::Executable>> stage(std::size_t s, soc::ProcessorId p) {
-    const std::size_t pool = pools_.of[p.index()];
-    auto& known = executables_[{s, pool}];
+    auto& known = executables_[{s, soc_.pools().of[p.index()]}];
     if (known == nullptr) {
       SL_ASSIGN_OR_RETURN(known,
                           load_stage(runtime_, pieces_, task_, sigma_[s], zoo::StageId(s),
-                                     compile_options(soc_, pools_.members[pool], soc_.processor(p).backends.front(),
+                                     compile_options(soc_, soc_.pools().pool(p), soc_.processor(p).backends.front(),
                                                      options_.compile_cache)));
     }
     return known;
   }
 
   const soc::Soc& soc_;
-  const soc::Pools pools_ = soc::find_pools(soc_);
   const backend::Runtime& runtime_;
   zoo::PieceStore& pieces_;
   zoo::TaskId task_;

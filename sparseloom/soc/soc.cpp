@@ -68,6 +68,13 @@ std::string fingerprint_of(const Soc& soc, const CpuIdentity& identity, const ba
   return sha256(text).substr(0, 16);
 }
 
+bool interchangeable(const Processor& a, const Processor& b) {
+  const auto traits = [](const Processor& p) {
+    return std::tie(p.runtime, p.device, p.kind, p.memory_domain, p.backends);
+  };
+  return traits(a) == traits(b) && a.cores.size() == b.cores.size();
+}
+
 }  // namespace
 
 std::string_view to_string(Backend backend) {
@@ -86,6 +93,24 @@ Result<Backend> find_backend(std::string_view name) {
   return error(Code::kInvalidArgument, "backend '{}': not known; there are: {}", name, names_of(kBackends));
 }
 
+Processors::Processors(std::initializer_list<Processor> list) {
+  for (const Processor& processor : list) push_back(processor);
+}
+
+void Processors::push_back(Processor processor) {
+  const auto pool = std::find_if(pools_.members.begin(), pools_.members.end(), [&](const auto& members) {
+    return interchangeable(list_[members.front().index()], processor);
+  });
+  pools_.of.push_back(static_cast<std::size_t>(pool - pools_.members.begin()));
+  const ProcessorId id(list_.size());
+  if (pool == pools_.members.end()) {
+    pools_.members.push_back({id});
+  } else {
+    pool->push_back(id);
+  }
+  list_.push_back(std::move(processor));
+}
+
 Result<ProcessorId> Soc::find(std::string_view processor_name) const {
   std::vector<std::string_view> names;
   for (std::size_t i = 0; i < processors.size(); ++i) {
@@ -98,41 +123,27 @@ Result<ProcessorId> Soc::find(std::string_view processor_name) const {
 
 Result<Soc> confined(const Soc& soc, std::span<const Backend> backends) {
   Soc result = soc;
-  for (Processor& p : result.processors) {
+  result.processors = {};
+  for (Processor p : soc.processors) {
     const std::string offered = names_of(p.backends);
     std::erase_if(p.backends,
                   [&](Backend b) { return std::find(backends.begin(), backends.end(), b) == backends.end(); });
-    if (!p.backends.empty()) continue;
-    return error(Code::kInvalidArgument, "processor '{}': cannot be confined to {}; it offers: {}", p.name,
-                 names_of(backends), offered);
+    if (p.backends.empty()) {
+      return error(Code::kInvalidArgument, "processor '{}': cannot be confined to {}; it offers: {}", p.name,
+                   names_of(backends), offered);
+    }
+    result.processors.push_back(std::move(p));
   }
   return result;
 }
 
 Soc cpus_of(const Soc& soc) {
   Soc result = soc;
-  std::erase_if(result.processors, [](const Processor& p) { return p.device != "CPU"; });
-  return result;
-}
-
-Pools find_pools(const Soc& soc) {
-  const auto traits = [&](ProcessorId id) {
-    const Processor& p = soc.processor(id);
-    return std::tuple(p.runtime, p.device, p.kind, p.cores.size(), p.memory_domain, p.backends);
-  };
-  Pools pools;
-  for (std::size_t i = 0; i < soc.processors.size(); ++i) {
-    const ProcessorId id(i);
-    const auto pool = std::find_if(pools.members.begin(), pools.members.end(),
-                                   [&](const auto& members) { return traits(members.front()) == traits(id); });
-    pools.of.push_back(static_cast<std::size_t>(pool - pools.members.begin()));
-    if (pool == pools.members.end()) {
-      pools.members.push_back({id});
-    } else {
-      pool->push_back(id);
-    }
+  result.processors = {};
+  for (const Processor& p : soc.processors) {
+    if (p.device == "CPU") result.processors.push_back(p);
   }
-  return pools;
+  return result;
 }
 
 Result<Soc> discover(const backend::Runtime& runtime, const DiscoverOptions& options) {

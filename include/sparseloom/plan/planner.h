@@ -27,7 +27,7 @@ struct TaskPlan {
   zoo::Sigma sigma;
   Placement placement;
   std::vector<soc::Backend> backends;  ///< one per stage, offered by every processor of the placed one's pool
-  /// A stage runs on whichever processor of its placed one's pool (soc::find_pools) is free first: the placed one if
+  /// A stage runs on whichever processor of its placed one's pool (soc::Pools) is free first: the placed one if
   /// it is, else the one that ran the stage before if that is. Costs no memory: processors of a pool share their
   /// compiled subgraphs.
   bool late_binding = false;

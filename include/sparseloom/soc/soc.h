@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,23 +33,57 @@ Result<Backend> find_backend(std::string_view name);
 
 /// Runs one subgraph at a time.
 struct Processor {
-  std::string name;             ///< "cpu0", "gpu0"
-  std::string runtime;          ///< "openvino"
-  std::string device;           ///< the runtime's device name, e.g. "CPU"
-  std::vector<CpuIndex> cores;  ///< cores of a CPU processor, and those the driving thread of another device may use
-  std::string memory_domain;    ///< processors of one domain exchange tensors without a transfer
-  std::string kind;             ///< processors of one kind are interchangeable by design, e.g. "cpu x1"
+  std::string name{};             ///< "cpu0", "gpu0"
+  std::string runtime{};          ///< "openvino"
+  std::string device{};           ///< the runtime's device name, e.g. "CPU"
+  std::vector<CpuIndex> cores{};  ///< cores of a CPU processor, and those the driving thread of another device may use
+  std::string memory_domain{};    ///< processors of one domain exchange tensors without a transfer
+  std::string kind{};             ///< processors of one kind are interchangeable by design, e.g. "cpu x1"
   std::vector<Backend> backends{Backend::kOpenVino};  ///< those it offers; of equally fast ones the earlier is used
+};
+
+/// Processors sorted into pools of interchangeable ones: same runtime, device, kind, number of cores, memory domain and
+/// backends.
+struct Pools {
+  std::vector<std::vector<ProcessorId>> members;  ///< by pool; pools in the order of their first members
+  std::vector<std::size_t> of;                    ///< by processor: its pool
+
+  /// All members of the processor's pool, itself among them; the first stands for all where they share something.
+  const std::vector<ProcessorId>& pool(ProcessorId id) const { return members[of[id.index()]]; }
+};
+
+/// The processors of a machine, by ProcessorId, and the pools they form. A value; it grows, but what is in it does not
+/// change: to change a processor, put together a new list.
+class Processors {
+ public:
+  Processors() = default;
+  Processors(std::initializer_list<Processor> list);
+  /// O(pools).
+  void push_back(Processor processor);
+
+  const Pools& pools() const { return pools_; }
+  std::size_t size() const { return list_.size(); }
+  bool empty() const { return list_.empty(); }
+  const Processor& operator[](std::size_t index) const { return list_[index]; }
+  const Processor& front() const { return list_.front(); }
+  const Processor& back() const { return list_.back(); }
+  auto begin() const { return list_.begin(); }
+  auto end() const { return list_.end(); }
+
+ private:
+  std::vector<Processor> list_;
+  Pools pools_;
 };
 
 struct Soc {
   std::string name;  ///< for people: CPU model and what else there is
-  std::vector<Processor> processors;
+  Processors processors;
   bool modelled = false;  ///< described in a file, not discovered
   /// Identifies machine, backends and runtime version: a profile of another one is refused.
   std::string fingerprint;
 
   const Processor& processor(ProcessorId id) const { return processors[id.index()]; }
+  const Pools& pools() const { return processors.pools(); }
   Result<ProcessorId> find(std::string_view processor_name) const;
 };
 
@@ -58,13 +94,5 @@ Result<Soc> confined(const Soc& soc, std::span<const Backend> backends);
 /// The same machine (and fingerprint) with its CPU processors alone, which may be none. What discover() finds has them
 /// first, so their ids stay.
 Soc cpus_of(const Soc& soc);
-
-/// Processors sorted into pools of interchangeable ones: same runtime, device, kind, number of cores, memory domain and
-/// backends.
-struct Pools {
-  std::vector<std::vector<ProcessorId>> members;  ///< by pool; pools in the order of their first members
-  std::vector<std::size_t> of;                    ///< by processor: its pool
-};
-Pools find_pools(const Soc& soc);
 
 }  // namespace sparseloom::soc

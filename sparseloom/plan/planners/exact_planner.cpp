@@ -15,7 +15,7 @@ Result<Plan> ExactPlanner::plan(const Problem& problem) const {
     tasks.push_back(std::move(options));
   }
   SL_ASSIGN_OR_RETURN(const BottleneckResult least,
-                      least_bottleneck(soc::find_pools(problem.soc), tasks, problem.memory_budget));
+                      least_bottleneck(problem.soc.pools(), tasks, problem.memory_budget));
   Plan plan;
   plan.planner = name();
   for (std::size_t t = 0; t < tasks.size(); ++t) {

@@ -26,8 +26,10 @@ Result<Plan> SharedPlanner::plan(const Problem& given) const {
   SL_RETURN_IF_ERROR(check_slos(given));
   // The sparse kernels run on one core: what is served by all of them is the runtime's own, whatever others may use.
   soc::Soc runtime_only = given.soc;
-  for (soc::Processor& p : runtime_only.processors) {
+  runtime_only.processors = {};
+  for (soc::Processor p : given.soc.processors) {
     if (p.device == kCpu) p.backends = {soc::Backend::kOpenVino};
+    runtime_only.processors.push_back(std::move(p));
   }
   const Problem problem{given.zoo, runtime_only, given.profile, given.slo, given.memory_budget, given.load};
   SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));

@@ -261,7 +261,7 @@ double Costs::stage(std::size_t task, const StitchedOption& option, std::size_t 
 Result<Costs> read_all_costs(const Problem& problem) {
   Costs costs;
   SL_ASSIGN_OR_RETURN(costs.bound, read_costs(problem.zoo, problem.soc, problem.profile));
-  const soc::Pools served = soc::find_pools(problem.soc);
+  const soc::Pools& served = problem.soc.pools();
   costs.pools = measured_alike(served, costs.bound);
   costs.may_bind_late = largest(served) > 1 && costs.pools.members.size() == served.members.size();
   for (TaskCosts& task : costs.bound) {

@@ -43,11 +43,11 @@ constexpr double kAlike = 1.2;
 /// What planning knows of every task: its costs when stages are bound to processors, and when they are left to pools.
 /// What the measurements of interchangeable processors differ in is taken for noise and averaged.
 struct Costs {
-  soc::Pools pools;              ///< soc::find_pools, those with unlike members dissolved
+  soc::Pools pools;              ///< the SoC's, those with unlike members dissolved
   std::vector<TaskCosts> bound;  ///< by task
   std::vector<TaskCosts> late;   ///< by task; pools in the place of processors
   /// Whether any stage may be left to a pool. Not where a pool is dissolved: what serves a plan knows only
-  /// soc::find_pools, and would run stages on members that were measured to be slower than planned.
+  /// the SoC's pools, and would run stages on members that were measured to be slower than planned.
   bool may_bind_late = false;
 
   /// Seconds of stage i of an option for `task`.

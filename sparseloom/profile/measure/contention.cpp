@@ -90,7 +90,7 @@ class BusyNeighbour {
 class ContentionMeasurement {
  public:
   ContentionMeasurement(const zoo::Zoo& zoo, const soc::Soc& soc, const ContentionOptions& options)
-      : zoo_(zoo), options_(options), pools_(soc::find_pools(soc)), soc_(soc), result_(zoo, soc) {
+      : zoo_(zoo), options_(options), pools_(soc.pools()), soc_(soc), result_(zoo, soc) {
     for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
       for (std::size_t s = 0; s < zoo.tasks[t].stages(); ++s) stages_.push_back({zoo::TaskId(t), zoo::StageId(s)});
     }
@@ -272,7 +272,7 @@ class ContentionMeasurement {
 
   const zoo::Zoo& zoo_;
   const ContentionOptions& options_;
-  const soc::Pools pools_;
+  const soc::Pools& pools_;
   const soc::Soc& soc_;
   std::vector<StageOf> stages_;
   struct Scattered {

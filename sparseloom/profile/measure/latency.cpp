@@ -75,7 +75,7 @@ class TaskMeasurement {
   Status run(const backend::Runtime& runtime, zoo::PieceStore& pieces, const TaskProfile& known,
              const OnLatencies& on_latencies, Progress& progress, const OnProgress& tick) {
     SL_RETURN_IF_ERROR(fill_inputs(runtime, pieces));
-    for (const Pool& pool : soc::find_pools(soc_).members) {
+    for (const Pool& pool : soc_.pools().members) {
       SL_ASSIGN_OR_RETURN(std::vector<Subject> subjects, prepare(runtime, pieces, known, pool, progress, tick));
       if (subjects.empty()) continue;
       SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries, time(subjects, pool, progress, tick));
@@ -224,7 +224,7 @@ class TaskMeasurement {
 // Subgraphs to compile, each once per pool and backend.
 std::size_t missing_work(const TaskProfile& known, const soc::Soc& soc) {
   std::size_t work = 0;
-  for (const Pool& pool : soc::find_pools(soc).members) {
+  for (const Pool& pool : soc.pools().members) {
     work += missing_subgraphs(known, soc, pool).size() * soc.processor(pool.front()).backends.size();
   }
   return work;

@@ -13,6 +13,7 @@
 namespace sparseloom::engine {
 namespace {
 
+using testing::change_processor;
 using ::testing::ElementsAre;
 using testing::FakeWorld;
 using testing::Gate;
@@ -312,7 +313,9 @@ TEST(Engine, RefusesWhatDoesNotFit) {
 TEST(Engine, WorkersStayOnTheirProcessorsCores) {
   FakeWorld world(1, 2, 2);
   const std::vector<CpuIndex> cpus = allowed_cpus();
-  for (std::size_t p = 0; p < 2; ++p) world.soc.processors[p].cores = {cpus[p % cpus.size()]};
+  for (std::size_t p = 0; p < 2; ++p) {
+    change_processor(world.soc, p, [&](soc::Processor& processor) { processor.cores = {cpus[p % cpus.size()]}; });
+  }
   std::vector<std::vector<CpuIndex>> seen(2);
   world.on_run = [&](const SubgraphKey& key, std::span<const float>, std::span<float>) {
     seen[key.stage.index()] = allowed_cpus();
@@ -324,7 +327,7 @@ TEST(Engine, WorkersStayOnTheirProcessorsCores) {
   engine->drain();
   EXPECT_EQ(seen[0], world.soc.processors[0].cores);
   EXPECT_EQ(seen[1], world.soc.processors[1].cores);
-  world.soc.processors[1].cores = {1'000'000};
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.cores = {1'000'000}; });
   EXPECT_FALSE(Engine::start(world.zoo, world.soc, world.residency, world.plan_of(0), {}, nullptr).ok());
 }
 

@@ -13,8 +13,11 @@
 #include <vector>
 
 #include "sparseloom/engine/engine.h"
+#include "tests/support/change_processor.h"
 
 namespace sparseloom::engine::testing {
+
+using sparseloom::testing::change_processor;
 
 /// What a test may do, or observe, while a fake subgraph runs; a failure becomes the run's.
 using OnRun = std::function<Status(const SubgraphKey&, std::span<const float> in, std::span<float> out)>;
@@ -92,11 +95,10 @@ struct FakeWorld {
   static soc::Soc like_processors(std::size_t count) {
     soc::Soc soc;
     for (std::size_t p = 0; p < count; ++p) {
-      soc::Processor& processor = soc.processors.emplace_back();
-      processor.name = "cpu" + std::to_string(p);
-      processor.runtime = "fake";
-      processor.device = "CPU";  // without cores: its worker is not pinned
-      processor.backends = {soc::Backend::kOpenVino, soc::Backend::kSparse};
+      soc.processors.push_back({.name = "cpu" + std::to_string(p),
+                                .runtime = "fake",
+                                .device = "CPU",  // without cores: its worker is not pinned
+                                .backends = {soc::Backend::kOpenVino, soc::Backend::kSparse}});
     }
     return soc;
   }

@@ -9,6 +9,7 @@ namespace sparseloom::engine {
 namespace {
 
 using plan::testing::add_task;
+using plan::testing::change_processor;
 using plan::testing::World;
 using plan::testing::world_of;
 
@@ -40,7 +41,7 @@ TEST(Drift, OneStageThatLostItsCoreForLongIsNoTenfoldSlowdown) {
 /// Two unlike processors, the second a little slower, and one task that is served on either.
 World two_processors() {
   World world = world_of(2);
-  world.soc.processors[1].kind = "gpu";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.kind = "gpu"; });
   add_task(world, "t", 1, {{"dense", 4, 0.9}, {"pruned", 2, 0.7}}, {0.8, from_ms(5)});
   plan::testing::set_ms(world, 0, 0, 0, 1, 4.4);
   return world;

@@ -11,13 +11,15 @@
 namespace sparseloom::engine {
 namespace {
 
+using testing::change_processor;
+
 SubgraphKey key(std::size_t variant, std::size_t processor) {
   return {zoo::TaskId(0), zoo::VariantId(variant), zoo::StageId(0), soc::ProcessorId(processor)};
 }
 
 TEST(Residency, AlikeProcessorsShareOneCompiledSubgraph) {
   testing::FakeWorld world(1, 3);
-  world.soc.processors[2].device = "GPU";
+  change_processor(world.soc, 2, [](soc::Processor& p) { p.device = "GPU"; });
   Residency residency(world.soc, [&](const SubgraphKey& k) { return world.compile(k); });
   EXPECT_EQ(residency.get(key(0, 0)).value(), residency.get(key(0, 1)).value());
   EXPECT_NE(residency.get(key(0, 0)).value(), residency.get(key(0, 2)).value());

@@ -18,7 +18,7 @@ profile::Profile small_profile() {
   task.cuts.resize(1);
   task.variants.resize(2);
   soc::Soc soc;
-  soc.processors.resize(2);
+  soc.processors = {{.name = "cpu0"}, {.name = "cpu1"}};
   profile::Profile profile = profile::empty_profile(zoo, soc);
   profile.contention = profile::Contention(zoo, soc);
   profile.contention.set_scatter({1, 1});

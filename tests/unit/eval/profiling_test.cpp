@@ -27,8 +27,7 @@ profile::Latency a_millisecond() {
 struct Tasks {
   Tasks() {
     soc.name = "made up";
-    soc.processors.resize(1);
-    soc.processors[0].backends = {soc::Backend::kOpenVino};
+    soc.processors = {{.backends = {soc::Backend::kOpenVino}}};
   }
   void add(const std::string& name, std::size_t variants) {
     zoo::Task& task = zoo.tasks.emplace_back();

@@ -117,7 +117,7 @@ Trace simulated(const Script& script, std::string_view policy_name, std::size_t 
     Recorder recorder;
   };
   const FakeWorld fake(kTasks, processors, kStages, kWidth);
-  const soc::Pools pools = soc::find_pools(fake.soc);
+  const soc::Pools& pools = fake.soc.pools();
   ScriptedWorld world(script);
   Observer observer;
   auto policy = sched::make_policy(policy_name, sched::Dispatcher::queue_count(pools));

@@ -13,6 +13,7 @@ namespace {
 
 using soc::Backend;
 using testing::add_task;
+using testing::change_processor;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -24,7 +25,11 @@ using testing::world_of;
 // backend in stage 0 (in stage 1 there is nothing that it could replace).
 World pruned_world(std::size_t processors) {
   World world = world_of(processors);
-  for (soc::Processor& p : world.soc.processors) p.backends = {Backend::kOpenVino, Backend::kSparse};
+  for (std::size_t p = 0; p < processors; ++p) {
+    change_processor(world.soc, p, [](auto& processor) {
+      processor.backends = {Backend::kOpenVino, Backend::kSparse};
+    });
+  }
   add_task(world, "image", 2, {{"dense", 2, 0.9}, {"pruned", 2, 0.85}}, {0.8, from_ms(3.5)});
   for (std::size_t p = 0; p < processors; ++p) {
     for (const std::size_t v : {0u, 1u}) {
@@ -90,7 +95,7 @@ TEST(Backends, AreChosenOnceForAPool) {
 
 TEST(Backends, ProcessorsOfDifferentPoolsChooseForThemselves) {
   World world = pruned_world(2);
-  world.soc.processors[1].kind = "another";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.kind = "another"; });
   set_ms(world, 0, 1, 0, 1, 2.5, Backend::kSparse);
   const auto costs = read_costs(world.zoo, world.soc, world.profile);
   ASSERT_TRUE(costs.ok());

@@ -10,6 +10,7 @@ namespace sparseloom::plan {
 namespace {
 
 using testing::add_task;
+using testing::change_processor;
 using testing::chosen;
 using ::testing::HasSubstr;
 using testing::placement;
@@ -109,7 +110,7 @@ TEST(Pipelined, PutsStageIOnProcessorIModP) {
 
 TEST(Transfer, CostsBetweenMemoryDomainsAndTheReceiverPays) {
   World world = world_of(2);
-  world.soc.processors[1].memory_domain = "npu";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.memory_domain = "npu"; });
   add_task(world, "a", 2, {{"dense", 2, 0.9}}, kAnySlo);
   world.profile.transfer_latency = from_ms(0.25);
   world.profile.transfer_seconds_per_byte = 1e-6;
@@ -148,7 +149,7 @@ TEST_P(MissingMeasurement, OfAnAccuracyIsNamed) {
 
 TEST_P(MissingMeasurement, OfATransferSizeIsNamed) {
   World world = world_of(2);
-  world.soc.processors[1].memory_domain = "npu";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.memory_domain = "npu"; });
   add_task(world, "image", 2, {{"dense", 2, 0.9}}, kAnySlo);
   world.profile.transfer_seconds_per_byte = 1e-6;
   const auto plan = GetParam()->plan(world.problem());

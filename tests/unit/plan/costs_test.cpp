@@ -8,6 +8,7 @@
 namespace sparseloom::plan {
 namespace {
 
+using testing::change_processor;
 using testing::World;
 
 TaskPlan plan_of(const World& world, const zoo::Sigma& sigma) {
@@ -73,7 +74,7 @@ TEST(ReadAccuracy, OfAnEstimateIsItsValueOrItsLowerBound) {
 
 TEST(TaskCosts, TransfersOfUnknownSizeAreRefusedWithoutAdviceThatDoesNotHelp) {
   World world = testing::world_of(2);
-  world.soc.processors[1].memory_domain = "npu";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.memory_domain = "npu"; });
   testing::add_task(world, "image", 2, {{"dense", 2, 0.9}}, {0.8, from_ms(10)});
   world.profile.transfer_seconds_per_byte = 1e-9;
   const Status status = TaskCosts::read(world.zoo, world.soc, world.profile, zoo::TaskId(0)).status();

@@ -9,6 +9,7 @@ namespace sparseloom::plan {
 namespace {
 
 using testing::add_task;
+using testing::change_processor;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::World;
@@ -62,7 +63,7 @@ TEST(Explain, SaysWhichAlternativeWasNext) {
 TEST(Explain, SaysThatTheBottleneckBinds) {
   // `a` would be faster where `b` has to run.
   World world = world_of(2);
-  world.soc.processors[1].kind = "little";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.kind = "little"; });
   add_task(world, "a", 1, {{"dense", 1, 0.9}}, {0.8, from_ms(9)});
   add_task(world, "b", 1, {{"dense", 4, 0.9}}, {0.8, from_ms(9)});
   testing::set_ms(world, 0, 0, 0, 1, 3);

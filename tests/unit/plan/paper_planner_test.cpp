@@ -7,6 +7,7 @@ namespace sparseloom::plan {
 namespace {
 
 using testing::add_task;
+using testing::change_processor;
 using testing::chosen;
 using testing::placement;
 using testing::set_ms;
@@ -81,11 +82,11 @@ TEST(Shared, ServesWhatAvChoosesWholeOnAllCores) {
 
 TEST(Shared, OnlyACpusProcessorsShare) {
   World world = world_of(2);
-  world.soc.processors[1].device = "GPU";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.device = "GPU"; });
   add_task(world, "a", 1, {{"dense", 4, 0.9}}, {0.75, from_ms(9)});
   set_ms(world, 0, 0, 0, 1, 1);
   EXPECT_DOUBLE_EQ(to_ms(paper_with("shared", world).bottleneck), 4);
-  world.soc.processors[0].device = "NPU";
+  change_processor(world.soc, 0, [](soc::Processor& p) { p.device = "NPU"; });
   EXPECT_EQ((*find_planner("shared"))->plan(world.problem()).status().code(), Code::kFailedPrecondition);
 }
 

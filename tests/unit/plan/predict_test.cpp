@@ -15,8 +15,8 @@ using Stages = ResponseModel::Stages;
 Slo bound_ms(double ms) { return {0.0, from_ms(ms)}; }
 Stages whole(double ms, std::size_t processor) { return {{ms / 1e3}, testing::placement({processor}), false, true}; }
 Stages open(double ms, std::size_t processor) { return {{ms / 1e3}, testing::placement({processor}), true, true}; }
-soc::Pools unlike(std::size_t processors) { return soc::find_pools(testing::random_world(1, 0, 1, 1, processors).soc); }
-soc::Pools alike(std::size_t processors) { return soc::find_pools(testing::world_of(processors).soc); }
+soc::Pools unlike(std::size_t processors) { return testing::random_world(1, 0, 1, 1, processors).soc.pools(); }
+soc::Pools alike(std::size_t processors) { return testing::world_of(processors).soc.pools(); }
 
 ResponseModel on_episodes(const std::vector<Slo>& slos, const soc::Pools& pools, const PredictOptions& options = {}) {
   return {slos, pools, {.together = episodes(slos, pools.of.size())}, options};

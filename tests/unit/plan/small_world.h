@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "sparseloom/plan/planner.h"
+#include "tests/support/change_processor.h"
 
 namespace sparseloom::plan::testing {
+
+using sparseloom::testing::change_processor;
 
 /// What a Problem refers to.
 struct World {
@@ -85,7 +88,9 @@ inline World random_world(unsigned seed, std::size_t tasks, std::size_t variants
     return lo + (hi - lo) * static_cast<double>(random() % 100'000) / 100'000.0;
   };
   World world = world_of(processors);
-  for (soc::Processor& p : world.soc.processors) p.kind = p.name;
+  for (std::size_t p = 0; p < processors; ++p) {
+    change_processor(world.soc, p, [](soc::Processor& processor) { processor.kind = processor.name; });
+  }
   for (std::size_t t = 0; t < tasks; ++t) {
     std::vector<VariantSpec> specs;
     for (std::size_t v = 0; v < variants; ++v) specs.push_back({fmt::format("v{}", v), 1, 0.5});

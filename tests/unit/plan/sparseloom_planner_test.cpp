@@ -12,6 +12,7 @@ namespace sparseloom::plan {
 namespace {
 
 using testing::add_task;
+using testing::change_processor;
 using testing::chosen;
 using testing::random_world;
 using testing::set_ms;
@@ -173,7 +174,7 @@ TEST(Responses, KeepsAccuracyWhereItCanAndStatesTheGapTruly) {
 // ones that come after it are late.
 TEST(Responses, GivesATaskUpWhereItWouldOnlyMakeTheOthersLate) {
   World world = world_of(2);
-  world.soc.processors[1].kind = "cpu x1, slow";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.kind = "cpu x1, slow"; });
   add_task(world, "long", 1, {{"dense", 5, 0.9}}, {0.9, from_ms(5.5)});
   for (const char* name : {"b", "c", "d"}) add_task(world, name, 1, {{"dense", 1, 0.9}}, {0.9, from_ms(2)});
   for (std::size_t t = 0; t < 4; ++t) set_ms(world, t, 0, 0, 1, 20);
@@ -196,7 +197,7 @@ Plan plan_under(const World& world, const Load& load) {
 // there; when they come in pairs, one of them does not.
 TEST(UnderLoad, PlansForTheArrivalsThatAreExpected) {
   World world = world_of(2);
-  world.soc.processors[1].kind = "cpu x1, slow";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.kind = "cpu x1, slow"; });
   for (const char* name : {"a", "b"}) {
     add_task(world, name, 1, {{"dense", 2, 0.9}}, {0.9, from_ms(4.5)});
     set_ms(world, world.zoo.tasks.size() - 1, 0, 0, 1, 4.1);
@@ -216,7 +217,7 @@ TEST(UnderLoad, PlansForTheArrivalsThatAreExpected) {
 // Processor 0 is faster, but its caches are cold when requests come seldom.
 TEST(UnderLoad, CountsWithCachesThatAreColdAfterIdling) {
   World world = world_of(2);
-  world.soc.processors[1].kind = "cpu x1, slow";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.kind = "cpu x1, slow"; });
   add_task(world, "a", 1, {{"dense", 2, 0.9}}, {0.9, from_ms(4)});
   set_ms(world, 0, 0, 0, 1, 3);
   const Load seldom{{{{from_ms(0), zoo::TaskId(0)}, {from_ms(30), zoo::TaskId(0)}}}};
@@ -231,7 +232,7 @@ TEST(UnderLoad, CountsWithCachesThatAreColdAfterIdling) {
 // late itself. Fewest late requests: out of the way with it. At least three in four of every task's: it must be served.
 TEST(UnderLoad, APercentileIsKeptForEveryTask) {
   World world = world_of(2);
-  world.soc.processors[1].kind = "cpu x1, slow";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.kind = "cpu x1, slow"; });
   add_task(world, "rare", 1, {{"dense", 4, 0.9}}, {0.9, from_ms(10)});
   add_task(world, "often", 1, {{"dense", 1, 0.9}}, {0.9, from_ms(3.2)});
   set_ms(world, 0, 0, 0, 1, 20);
@@ -339,7 +340,9 @@ TEST(LateBinding, NeedsProcessorsThatWereMeasuredAlike) {
 TEST(LateBinding, IsOfNoPoolWhereAnyHasUnlikeMembers) {
   for (const double slower : {1.0, 1.5}) {
     World world = world_of(4);
-    for (const std::size_t little : {2U, 3U}) world.soc.processors[little].kind = "cpu x1, little";
+    for (const std::size_t little : {2U, 3U}) {
+      change_processor(world.soc, little, [](soc::Processor& p) { p.kind = "cpu x1, little"; });
+    }
     for (const char* name : {"a", "b", "c"}) {
       add_task(world, name, 1, {{"dense", 2, 0.9}}, {0.8, from_ms(20)});
       const std::size_t t = world.zoo.tasks.size() - 1;
@@ -370,7 +373,7 @@ TEST(LateBinding, TakesProcessorsOfOneKindForOne) {
 
 TEST(Transfer, MakesSplittingAcrossMemoryDomainsNotWorthIt) {
   World world = world_of(2);
-  world.soc.processors[1].memory_domain = "npu";
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.memory_domain = "npu"; });
   add_task(world, "image", 2, {{"dense", 2, 0.9}}, {0.8, from_ms(100)});
   testing::set_ms(world, 0, 0, 1, 1, 1.5);  // half a millisecond faster over there
   EXPECT_EQ(throughput_plan(world).tasks[0].placement, testing::placement({0, 1}));

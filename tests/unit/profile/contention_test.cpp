@@ -33,11 +33,9 @@ class MadeUpTime {
 
 struct ContentionWorld : ScriptedWorld {
   explicit ContentionWorld(std::size_t processors) {
-    while (soc.processors.size() < processors) {
-      soc.processors.push_back(soc.processors.front());
-      soc.processors.back().name = fmt::format("cpu{}", soc.processors.size());
-    }
-    soc.processors.resize(processors);
+    const soc::Processor first = soc.processors.front();
+    soc.processors = {};
+    while (soc.processors.size() < processors) soc.processors.push_back(first);
   }
   Result<Contention> measure(const std::atomic<bool>* stop = nullptr) {
     return measure_contention(zoo, soc, *runtime, pieces,

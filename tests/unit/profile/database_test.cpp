@@ -23,10 +23,8 @@ class DatabaseTest : public ::testing::Test {
  protected:
   DatabaseTest() : zoo_(made_.load()) {
     soc_.fingerprint = "feed";
-    soc_.processors.resize(2);
-    soc_.processors[0].name = "cpu0";
-    soc_.processors[1].name = "cpu1";
-    soc_.processors[1].backends = {soc::Backend::kOpenVino, soc::Backend::kSparse};
+    soc_.processors = {{.name = "cpu0"},
+                       {.name = "cpu1", .backends = {soc::Backend::kOpenVino, soc::Backend::kSparse}}};
   }
   std::filesystem::path path() const { return folder_.path() / "profiles" / "p.sqlite"; }
   Result<Database> open() const { return Database::open(path(), zoo_, soc_); }
@@ -279,7 +277,7 @@ TEST_F(DatabaseTest, SparsitiesThatAreNoSharesAreDataLoss) {
 
 TEST_F(DatabaseTest, RowsOfABackendThatTheProcessorDoesNotOfferAreDataLoss) {
   ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
-  soc_.processors[1].backends = {soc::Backend::kOpenVino};
+  soc_.processors = {{.name = "cpu0"}, {.name = "cpu1"}};
   Profile profile = empty_profile(zoo_, soc_);
   const Status status = open().value().read(profile);
   EXPECT_EQ(status.code(), Code::kDataLoss);

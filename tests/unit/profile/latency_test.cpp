@@ -8,12 +8,14 @@
 #include <utility>
 
 #include "sparseloom/soc/discover.h"
+#include "tests/support/change_processor.h"
 #include "tests/support/made_up_zoo.h"
 
 namespace sparseloom::profile {
 namespace {
 
 using soc::Backend;
+using sparseloom::testing::change_processor;
 using sparseloom::testing::MadeUpZoo;
 using sparseloom::testing::TemporaryFolder;
 using ::testing::IsEmpty;
@@ -61,7 +63,9 @@ class PrunedRuntime final : public backend::Runtime {
 
 struct World {
   World() {
-    for (soc::Processor& p : soc.processors) p.backends = {Backend::kOpenVino, Backend::kSparse};
+    for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+      change_processor(soc, p, [](auto& processor) { processor.backends = {Backend::kOpenVino, Backend::kSparse}; });
+    }
   }
   std::vector<LatencyEntry> measure(const Profile& known) {
     std::vector<LatencyEntry> all;

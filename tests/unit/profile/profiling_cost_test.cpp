@@ -71,9 +71,8 @@ TEST(MostEstimationCost, RefusesABudgetThatCannotBe) {
 
 TEST(LatencyMeasurements, AreOfEverySubgraphByEveryBackendOfEveryProcessor) {
   soc::Soc soc;
-  soc.processors.resize(2);
-  soc.processors[0].backends = {soc::Backend::kOpenVino, soc::Backend::kSparse};
-  soc.processors[1].backends = {soc::Backend::kOpenVino};
+  soc.processors = {{.backends = {soc::Backend::kOpenVino, soc::Backend::kSparse}},
+                    {.backends = {soc::Backend::kOpenVino}}};
   EXPECT_EQ(latency_measurements(soc, 10, 3), 10U * 3 * 3);
 }
 
@@ -86,8 +85,7 @@ Latency latency_of(double ms) {
 
 TEST(FastestStageTimes, AreTheLeastMedians) {
   soc::Soc soc;
-  soc.processors.resize(2);
-  for (soc::Processor& processor : soc.processors) processor.backends = {soc::Backend::kOpenVino};
+  for (int p = 0; p < 2; ++p) soc.processors.push_back({.backends = {soc::Backend::kOpenVino}});
   TaskProfile profile(1, 1, 2);
   const auto set = [&](std::size_t p, double ms) {
     profile.set_latency(zoo::VariantId(0), zoo::StageId(0), soc::ProcessorId(p), soc::Backend::kOpenVino,

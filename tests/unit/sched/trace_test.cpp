@@ -20,9 +20,7 @@ Span span(std::size_t request, std::size_t stage, std::size_t processor, double 
 
 TEST(Trace, HasOneNamedTrackPerProcessorAndOneEventPerStage) {
   soc::Soc soc;
-  soc.processors.resize(2);
-  soc.processors[0].name = "cpu0";
-  soc.processors[1].name = "cpu1";
+  soc.processors = {{.name = "cpu0"}, {.name = "cpu1"}};
   TraceSink trace(2);
   trace.record(span(5, 0, 0, 10, 30));
   trace.record(span(5, 1, 1, 30, 45));

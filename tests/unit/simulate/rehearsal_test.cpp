@@ -57,7 +57,7 @@ struct Rehearsed {
   }
   profile::Contention nothing_slows() const {
     soc::Soc soc;
-    soc.processors.resize(pools.of.size());
+    while (soc.processors.size() < pools.of.size()) soc.processors.push_back({});
     profile::Contention measured(sched::testing::made_up_zoo(2, 2, 1), soc);
     measured.set_scatter({1.0});
     return measured;

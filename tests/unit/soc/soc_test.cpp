@@ -169,7 +169,7 @@ TEST(Pools, HoldProcessorsThatDifferInTheirCoresAlone) {
                     {"cpu2", "openvino", "CPU", {2}, "host", "big x1"},
                     {"gpu0", "openvino", "GPU.0", {0, 1}, "gpu0", "Arc"},
                     {"gpu1", "openvino", "GPU.1", {0, 1}, "gpu1", "Arc"}};
-  const Pools pools = find_pools(soc);
+  const Pools& pools = soc.pools();
   EXPECT_THAT(pools.of, ElementsAre(0, 1, 0, 2, 3));
   ASSERT_THAT(pools.members, SizeIs(4));
   EXPECT_THAT(pools.members[0], ElementsAre(ProcessorId(0), ProcessorId(2)));
@@ -180,7 +180,7 @@ TEST(Pools, ShareCompiledSubgraphsSoTheirMembersOfferTheSameBackends) {
   soc.processors = {{"cpu0", "openvino", "CPU", {0}, "host", "cpu x1", {Backend::kOpenVino, Backend::kSparse}},
                     {"cpu1", "openvino", "CPU", {1}, "host", "cpu x1", {Backend::kOpenVino, Backend::kSparse}},
                     {"cpu2", "openvino", "CPU", {2}, "host", "cpu x1"}};
-  EXPECT_THAT(find_pools(soc).of, ElementsAre(0, 0, 1));
+  EXPECT_THAT(soc.pools().of, ElementsAre(0, 0, 1));
 }
 
 TEST(Backends, AreKnownByName) {
