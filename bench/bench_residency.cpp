@@ -83,10 +83,6 @@ Result<Bench> prepare(const Options& options) {
   return bench;
 }
 
-engine::SubgraphKey key_of(const plan::PreloadProblem::Subgraph& s) {
-  return {s.task, s.variant, s.stage, s.processor, s.backend};
-}
-
 Bytes sum(const std::vector<plan::PreloadProblem::Subgraph>& subgraphs) {
   Bytes total;
   for (const auto& s : subgraphs) total += s.bytes;
@@ -159,21 +155,18 @@ Result<Played> play(const Bench& bench, const Options& options, const Play& what
   const std::vector<double> heat = plan::hotness(bench.planned);
   engine::ResidencyOptions wanted{.budget = what.budget, .in_use = in_use, .sessions = kSlots};
   wanted.load_reserve = share_of(what.budget, kLoadReserve);
-  wanted.estimate = [&](const engine::SubgraphKey& k) {
-    return bench.profile.task(k.task).latency(k.variant, k.stage, k.processor, k.backend).resident;
-  };
-  wanted.hotness = [&](const engine::SubgraphKey& k) {
+  wanted.estimate = [&](const soc::SubgraphKey& k) { return bench.profile.latency(k).resident; };
+  wanted.hotness = [&](const soc::SubgraphKey& k) {
     for (std::size_t s = 0; s < heat.size(); ++s) {
-      if (key_of(bench.planned.subgraphs[s]) == k) return heat[s];
+      if (bench.planned.subgraphs[s].key == k) return heat[s];
     }
     return 0.0;
   };
   engine::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache, std::move(wanted));
   SL_ASSIGN_OR_RETURN(const plan::Planner* const quick, plan::find_planner("exact"));
   const engine::MakeBridge bridge = [&](const plan::SloConfig& slo,
-                                        const engine::Resident& resident) -> Result<std::shared_ptr<const plan::Plan>> {
-    const auto profile = plan::with_loading(
-        bench.profile, setup.soc, [&](auto... subgraph) { return resident(engine::SubgraphKey{subgraph...}); });
+                                        const plan::IsResident& resident) -> Result<std::shared_ptr<const plan::Plan>> {
+    const auto profile = plan::with_loading(bench.profile, setup.soc, resident);
     SL_ASSIGN_OR_RETURN(plan::Plan plan, quick->plan({setup.zoo, setup.soc, profile, slo}));
     return std::make_shared<const plan::Plan>(std::move(plan));
   };
@@ -181,7 +174,7 @@ Result<Played> play(const Bench& bench, const Options& options, const Play& what
   played.budget = what.budget;
   played.before = in_use();
   for (const auto& s : what.preload) {
-    const auto loaded = residency.get(key_of(s));
+    const auto loaded = residency.get(s.key);
     if (loaded.status().code() == Code::kResourceExhausted) break;  // larger than the profile said
     SL_RETURN_IF_ERROR(loaded.status());
   }

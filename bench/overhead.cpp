@@ -236,8 +236,8 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   script.spin = 10 * engine::kBrief;
   SL_RETURN_IF_ERROR(backend::write_scripted_model(slow_file, script));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("scripted"));
-  engine::Residency residency(part, [&](const engine::SubgraphKey&) { return runtime->load(file, {}); });
-  engine::Residency slow(part, [&](const engine::SubgraphKey&) { return runtime->load(slow_file, {}); });
+  engine::Residency residency(part, [&](const soc::SubgraphKey&) { return runtime->load(file, {}); });
+  engine::Residency slow(part, [&](const soc::SubgraphKey&) { return runtime->load(slow_file, {}); });
   zoo::Zoo zoo;
   zoo.tasks.push_back(task_of("nothing", kStages, {tensor}, result));
   const auto plan = plan_in_turn(zoo, part);
@@ -349,7 +349,7 @@ Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, cons
   const soc::Processor& processor = part.processors.front();
   const backend::CompileOptions compile{
       .device = processor.device, .threads = static_cast<int>(processor.cores.size()), .cache_dir = {}};
-  engine::Residency residency(part, [&](const engine::SubgraphKey&) { return runtime.load(model, compile); });
+  engine::Residency residency(part, [&](const soc::SubgraphKey&) { return runtime.load(model, compile); });
   SL_ASSIGN_OR_RETURN(const auto executable, residency.get({}));
   if (executable->outputs().empty()) return error(Code::kInvalidArgument, "{}: no outputs", model.string());
   SL_ASSIGN_OR_RETURN(Bare bare, bare_session(*executable));

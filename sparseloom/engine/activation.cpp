@@ -28,17 +28,6 @@ bool same_layouts(const std::vector<TensorSpec>& a, const std::vector<TensorSpec
 
 }  // namespace
 
-std::vector<SubgraphKey> subgraphs_of(const plan::Plan& plan) {
-  std::vector<SubgraphKey> keys;
-  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-    const plan::TaskPlan& chosen = plan.tasks[t];
-    for (std::size_t i = 0; i < chosen.sigma.size(); ++i) {
-      keys.push_back({zoo::TaskId(t), chosen.sigma[i], zoo::StageId(i), chosen.placement[i], chosen.backends[i]});
-    }
-  }
-  return keys;
-}
-
 Activator::Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t slots_per_task)
     : zoo_(zoo), soc_(soc), residency_(residency), slots_per_task_(slots_per_task) {
   for (const zoo::Task& task : zoo.tasks) boundaries_.emplace_back(task.stages() + 1);

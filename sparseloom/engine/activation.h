@@ -22,9 +22,6 @@ struct ActivePlan {
   std::vector<std::vector<std::shared_ptr<const SlotSessions>>> stages;  ///< [task][stage]
 };
 
-/// Every compiled subgraph that a plan needs, by task and stage.
-std::vector<SubgraphKey> subgraphs_of(const plan::Plan& plan);
-
 /// Owns every slot's buffers and the sessions bound to them. Buffers belong to (task, slot), not to a plan: cut tensors
 /// have the same shape in all variants, so any stitched variant passes through the same buffers, and a session once
 /// bound serves every plan that contains its subgraph. Thread-safe.

@@ -170,7 +170,7 @@ Result<bool> PlanSwitcher::switch_to_resident(Change& change) {
 
 // Tasks whose part of the bridge is resident follow it; the others stay as they are until their subgraphs are loaded.
 Status PlanSwitcher::bridge(Change& change) {
-  const Resident resident = [this](const SubgraphKey& key) { return residency_.resident(key); };
+  const plan::IsResident resident = [this](const SubgraphKey& key) { return residency_.resident(key); };
   SL_ASSIGN_OR_RETURN(const auto made, options_.bridge(change.slo, resident));
   auto mixed = std::make_shared<plan::Plan>(*active_);
   bool whole = true;

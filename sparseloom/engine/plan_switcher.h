@@ -11,17 +11,16 @@
 #include "sparseloom/engine/engine.h"
 #include "sparseloom/engine/loader_thread.h"
 #include "sparseloom/plan/planner.h"
+#include "sparseloom/plan/planners/resident_only.h"
 
 namespace sparseloom::engine {
 
 /// Makes the plan for an SLO configuration; called by one thread at a time.
 using MakePlan = std::function<Result<std::shared_ptr<const plan::Plan>>(const plan::SloConfig&)>;
 
-/// Whether a subgraph is in memory.
-using Resident = std::function<bool(const SubgraphKey&)>;
 /// Makes a plan for an SLO configuration out of what is resident as far as that goes; called by one thread at a time.
 using MakeBridge =
-    std::function<Result<std::shared_ptr<const plan::Plan>>(const plan::SloConfig&, const Resident& resident)>;
+    std::function<Result<std::shared_ptr<const plan::Plan>>(const plan::SloConfig&, const plan::IsResident& resident)>;
 
 struct SwitcherOptions {
   /// A plan stays at least this long: SLOs that change to and fro do not make answers flap. Changes meanwhile wait, and

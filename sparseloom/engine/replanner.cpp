@@ -9,11 +9,11 @@
 namespace sparseloom::engine {
 
 profile::Profile slowed(const profile::Profile& profile, const std::vector<double>& slowdowns) {
-  return profile::change_latencies(profile, [&](zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId p,
-                                                soc::Backend, profile::Latency& latency) {
-    latency.median *= slowdowns[p.index()];
-    latency.q1 *= slowdowns[p.index()];
-    latency.q3 *= slowdowns[p.index()];
+  return profile::change_latencies(profile, [&](const soc::SubgraphKey& subgraph, profile::Latency& latency) {
+    const double slowdown = slowdowns[subgraph.processor.index()];
+    latency.median *= slowdown;
+    latency.q1 *= slowdown;
+    latency.q3 *= slowdown;
   });
 }
 

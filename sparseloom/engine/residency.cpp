@@ -33,8 +33,8 @@ CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& 
   return [&runtime, &soc, &pieces,
           cache = std::move(cache)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
     SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, pieces.piece(key.task, key.variant, key.stage));
-    const auto& pool = soc.pools().pool(key.processor);
-    SL_ASSIGN_OR_RETURN(auto executable, runtime.load(piece, profile::compile_options(soc, pool, key.backend, cache)));
+    SL_ASSIGN_OR_RETURN(auto executable,
+                        runtime.load(piece, profile::compile_options(soc, key.processor, key.backend, cache)));
     SL_RETURN_IF_ERROR(warm_up(*executable));
     return executable;
   };

@@ -14,20 +14,12 @@
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/units.h"
-#include "sparseloom/soc/soc.h"
+#include "sparseloom/soc/subgraph.h"
 #include "sparseloom/zoo/pieces.h"
 
 namespace sparseloom::engine {
 
-/// One compiled subgraph: variant v of stage i of task t, for processor p by one of its backends.
-struct SubgraphKey {
-  zoo::TaskId task;
-  zoo::VariantId variant;
-  zoo::StageId stage;
-  soc::ProcessorId processor;
-  soc::Backend backend = soc::Backend::kOpenVino;
-  friend auto operator<=>(const SubgraphKey&, const SubgraphKey&) = default;
-};
+using soc::SubgraphKey;
 
 /// Compiles one subgraph; called from any thread, one call at a time.
 using CompileSubgraph = std::function<Result<std::unique_ptr<backend::Executable>>(const SubgraphKey&)>;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include "sparseloom/engine/report.h"
 #include "sparseloom/eval/comparison.h"
@@ -10,8 +9,6 @@
 
 namespace sparseloom::eval {
 namespace {
-
-using Key = std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId, soc::Backend>;
 
 // Mean violation rate over the configurations, every order once.
 Result<double> violations(const MemoryInput& in, const profile::Profile& profile) {
@@ -54,12 +51,9 @@ Result<std::vector<MemoryPoint>> memory_curve(const MemoryInput& in) {
     SL_ASSIGN_OR_RETURN(const plan::Preloader preload, plan::find_preloader(name));
     const Bytes budget{static_cast<std::uint64_t>(share * static_cast<double>(full.count))};
     const plan::Preload made = preload(problem, budget);
-    std::set<Key> kept;
-    for (const std::size_t index : made.subgraphs) {
-      const auto& s = problem.subgraphs[index];
-      kept.insert({s.task, s.variant, s.stage, s.processor, s.backend});
-    }
-    const plan::IsResident resident = [&](auto... subgraph) { return kept.contains({subgraph...}); };
+    std::set<soc::SubgraphKey> kept;
+    for (const std::size_t index : made.subgraphs) kept.insert(problem.subgraphs[index].key);
+    const plan::IsResident resident = [&](const soc::SubgraphKey& subgraph) { return kept.contains(subgraph); };
     SL_ASSIGN_OR_RETURN(const double rate, violations(in, plan::with_loading(in.profile, in.soc, resident)));
     points.push_back({name, share, budget, made.bytes, made.attainment, rate});
     return {};

@@ -337,8 +337,7 @@ Seconds plan_latency(const Problem& problem, zoo::TaskId task, const TaskPlan& p
 
 Seconds stage_time(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, zoo::StageId stage) {
   const std::size_t i = stage.index();
-  const auto& measured = problem.profile.task(task);
-  const Seconds run = measured.latency(plan.sigma[i], stage, plan.placement[i], plan.backends[i]).median;
+  const Seconds run = problem.profile.latency(subgraph_of(task, plan, stage)).median;
   if (i == 0) return run;
   const double moved =
       transfer_seconds(problem.soc, problem.profile, task, i, plan.placement[i - 1], plan.placement[i]);
@@ -355,16 +354,24 @@ std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPl
   return busy;
 }
 
-Bytes resident_bytes(const profile::Profile& profile, const Plan& plan) {
-  Bytes sum;
+soc::SubgraphKey subgraph_of(zoo::TaskId task, const TaskPlan& plan, zoo::StageId stage) {
+  const std::size_t i = stage.index();
+  return {task, plan.sigma[i], stage, plan.placement[i], plan.backends[i]};
+}
+
+std::vector<soc::SubgraphKey> subgraphs_of(const Plan& plan) {
+  std::vector<soc::SubgraphKey> all;
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-    const TaskPlan& task = plan.tasks[t];
-    for (std::size_t i = 0; i < task.sigma.size(); ++i) {
-      sum += profile.task(zoo::TaskId(t))
-                 .latency(task.sigma[i], zoo::StageId(i), task.placement[i], task.backends[i])
-                 .resident;
+    for (std::size_t i = 0; i < plan.tasks[t].sigma.size(); ++i) {
+      all.push_back(subgraph_of(zoo::TaskId(t), plan.tasks[t], zoo::StageId(i)));
     }
   }
+  return all;
+}
+
+Bytes resident_bytes(const profile::Profile& profile, const Plan& plan) {
+  Bytes sum;
+  for (const soc::SubgraphKey& subgraph : subgraphs_of(plan)) sum += profile.latency(subgraph).resident;
   return sum;
 }
 

@@ -11,7 +11,20 @@ namespace {
 
 using PreloadChoice = PreloadProblem::Choice;
 
-// Reads one task's choices; gives each subgraph an index when it is first used.
+// Gives each subgraph an index when it is first used.
+class SubgraphIndex {
+ public:
+  std::size_t of(const soc::SubgraphKey& key, const profile::Profile& profile, PreloadProblem& problem) {
+    const auto [entry, fresh] = index_.try_emplace(key, problem.subgraphs.size());
+    if (fresh) problem.subgraphs.push_back({key, profile.latency(key).resident});
+    return entry->second;
+  }
+
+ private:
+  std::map<soc::SubgraphKey, std::size_t> index_;
+};
+
+// Reads one task's choices.
 class ProblemReader {
  public:
   ProblemReader(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
@@ -29,13 +42,7 @@ class ProblemReader {
       for (std::size_t i = 0; i < sigma.size(); ++i) {
         const soc::ProcessorId first = pools_.pool(placement[i]).front();
         const soc::Backend backend = costs.backend(sigma[i].index(), i, first.index());
-        const auto [entry, fresh] =
-            index_.try_emplace({task, sigma[i], zoo::StageId(i), first}, problem.subgraphs.size());
-        if (fresh) {
-          problem.subgraphs.push_back({task, sigma[i], zoo::StageId(i), first, backend,
-                                       measured.latency(sigma[i], zoo::StageId(i), first, backend).resident});
-        }
-        choice.subgraphs.push_back(entry->second);
+        choice.subgraphs.push_back(index_.of({task, sigma[i], zoo::StageId(i), first, backend}, profile_, problem));
       }
       choices.push_back(std::move(choice));
     }
@@ -59,7 +66,7 @@ class ProblemReader {
   const profile::Profile& profile_;
   const std::vector<SloConfig>& configurations_;
   const soc::Pools& pools_;
-  std::map<std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId>, std::size_t> index_;
+  SubgraphIndex index_;
 };
 
 // A set of kept subgraphs under a budget, and the pairs of task and configuration that it serves.
@@ -89,7 +96,7 @@ class Kept {
     result.forbidden_ = forbidden_;
     result.forbid(subgraph);
     for (const std::size_t s : order_) {
-      const bool other_task = problem_->subgraphs[s].task != problem_->subgraphs[subgraph].task;
+      const bool other_task = problem_->subgraphs[s].key.task != problem_->subgraphs[subgraph].key.task;
       if (other_task || (s != subgraph && useful_without(s, subgraph))) result.add(s);
     }
     result.update();
@@ -115,7 +122,7 @@ class Kept {
   }
 
   bool useful_without(std::size_t subgraph, std::size_t gone) const {
-    const auto& choices = problem_->tasks[problem_->subgraphs[subgraph].task.index()];
+    const auto& choices = problem_->tasks[problem_->subgraphs[subgraph].key.task.index()];
     return std::any_of(choices.begin(), choices.end(), [&](const PreloadChoice& choice) {
       const auto contains = [&](std::size_t s) {
         return std::find(choice.subgraphs.begin(), choice.subgraphs.end(), s) != choice.subgraphs.end();
@@ -203,25 +210,16 @@ PreloadProblem preload_problem(const soc::Soc& soc, const profile::Profile& prof
   PreloadProblem problem;
   problem.configurations = plans.size();
   problem.tasks.resize(profile.tasks.size());
-  std::map<std::tuple<zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId, soc::Backend>, std::size_t> index;
+  SubgraphIndex index;
   for (std::size_t c = 0; c < plans.size(); ++c) {
     for (std::size_t t = 0; t < plans[c].tasks.size(); ++t) {
       const TaskPlan& plan = plans[c].tasks[t];
       PreloadChoice& choice = problem.tasks[t].emplace_back();
       choice.configurations = {c};
       for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
-        const soc::ProcessorId first = soc.pools().pool(plan.placement[i]).front();
-        const PreloadProblem::Subgraph subgraph{
-            zoo::TaskId(t),
-            plan.sigma[i],
-            zoo::StageId(i),
-            first,
-            plan.backends[i],
-            profile.tasks[t].latency(plan.sigma[i], zoo::StageId(i), first, plan.backends[i]).resident};
-        const auto [entry, fresh] = index.try_emplace(
-            {subgraph.task, subgraph.variant, subgraph.stage, first, subgraph.backend}, problem.subgraphs.size());
-        if (fresh) problem.subgraphs.push_back(subgraph);
-        choice.subgraphs.push_back(entry->second);
+        soc::SubgraphKey key = subgraph_of(zoo::TaskId(t), plan, zoo::StageId(i));
+        key.processor = soc.pools().pool(key.processor).front();
+        choice.subgraphs.push_back(index.of(key, profile, problem));
       }
     }
   }
@@ -260,11 +258,9 @@ Result<std::vector<PreloadProblem::Subgraph>> all_subgraphs(const zoo::Zoo& zoo,
     for (std::size_t v = 0; v < costs[t].variants(); ++v) {
       for (std::size_t i = 0; i < costs[t].stages(); ++i) {
         for (const auto& pool : soc.pools().members) {
-          const zoo::VariantId variant(v);
-          const zoo::StageId stage(i);
           const soc::Backend backend = costs[t].backend(v, i, pool.front().index());
-          const Bytes bytes = profile.tasks[t].latency(variant, stage, pool.front(), backend).resident;
-          all.push_back({zoo::TaskId(t), variant, stage, pool.front(), backend, bytes});
+          const soc::SubgraphKey key{zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), pool.front(), backend};
+          all.push_back({key, profile.latency(key).resident});
         }
       }
     }
@@ -284,12 +280,12 @@ std::vector<double> hotness(const PreloadProblem& problem) {
         ++feasible;
         for (const std::size_t s : choice.subgraphs) {
           ++occurs[s];
-          offer[problem.subgraphs[s].stage].insert(problem.subgraphs[s].variant);
+          offer[problem.subgraphs[s].key.stage].insert(problem.subgraphs[s].key.variant);
         }
       }
       for (const auto& [s, times] : occurs) {
         const double frequency = static_cast<double>(times) / static_cast<double>(feasible);
-        hotness[s] += frequency + 1.0 / static_cast<double>(offer[problem.subgraphs[s].stage].size());
+        hotness[s] += frequency + 1.0 / static_cast<double>(offer[problem.subgraphs[s].key.stage].size());
       }
     }
   }

@@ -12,12 +12,8 @@ namespace sparseloom::plan {
 /// What a preloader chooses from: the subgraphs that can be kept in memory, and what each set of them is good for.
 struct PreloadProblem {
   struct Subgraph {
-    zoo::TaskId task;
-    zoo::VariantId variant;
-    zoo::StageId stage;
-    soc::ProcessorId processor;  ///< the first of the pool that shares it
-    soc::Backend backend = soc::Backend::kOpenVino;
-    Bytes bytes;  ///< resident, as profiled
+    soc::SubgraphKey key;  ///< for the first processor of the pool that shares it
+    Bytes bytes;           ///< resident, as profiled
   };
   /// A stitched variant at its fastest placement, and the SLO configurations whose bounds for the task it keeps.
   struct Choice {

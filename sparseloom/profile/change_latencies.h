@@ -6,9 +6,8 @@
 
 namespace sparseloom::profile {
 
-/// Given where a latency was measured, changes it.
-using ChangeLatency =
-    std::function<void(zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId, soc::Backend, Latency&)>;
+/// Given what a latency was measured of, changes it.
+using ChangeLatency = std::function<void(const soc::SubgraphKey&, Latency&)>;
 
 /// `profile` with every measured latency as `change` leaves it. O(latencies).
 Profile change_latencies(Profile profile, const ChangeLatency& change);

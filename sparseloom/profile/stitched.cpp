@@ -135,10 +135,9 @@ class Chains {
   Result<std::shared_ptr<backend::Executable>> stage(std::size_t s, soc::ProcessorId p) {
     auto& known = executables_[{s, soc_.pools().of[p.index()]}];
     if (known == nullptr) {
-      SL_ASSIGN_OR_RETURN(known,
-                          load_stage(runtime_, pieces_, task_, sigma_[s], zoo::StageId(s),
-                                     compile_options(soc_, soc_.pools().pool(p), soc_.processor(p).backends.front(),
-                                                     options_.compile_cache)));
+      SL_ASSIGN_OR_RETURN(
+          known, load_stage(runtime_, pieces_, task_, sigma_[s], zoo::StageId(s),
+                            compile_options(soc_, p, soc_.processor(p).backends.front(), options_.compile_cache)));
     }
     return known;
   }

@@ -104,6 +104,10 @@ Seconds plan_latency(const Problem& problem, zoo::TaskId task, const TaskPlan& p
 /// By processor: time per round of one request for each task, when every stage runs where it is placed.
 std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPlan>& tasks);
 
+/// What a plan runs at one stage of a task, and all that it runs, by task and stage.
+soc::SubgraphKey subgraph_of(zoo::TaskId task, const TaskPlan& plan, zoo::StageId stage);
+std::vector<soc::SubgraphKey> subgraphs_of(const Plan& plan);
+
 /// Memory that the plan's compiled subgraphs take, as the profile measured it.
 Bytes resident_bytes(const profile::Profile& profile, const Plan& plan);
 

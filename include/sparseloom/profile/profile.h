@@ -11,6 +11,7 @@
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/units.h"
 #include "sparseloom/soc/soc.h"
+#include "sparseloom/soc/subgraph.h"
 #include "sparseloom/zoo/zoo.h"
 
 namespace sparseloom::profile {
@@ -159,6 +160,13 @@ struct Profile {
   std::vector<std::vector<Bytes>> boundary;
 
   const TaskProfile& task(zoo::TaskId id) const { return tasks[id.index()]; }
+  /// Of the one batch that is measured, 1.
+  const Latency& latency(const soc::SubgraphKey& s) const {
+    return task(s.task).latency(s.variant, s.stage, s.processor, s.backend);
+  }
+  void set_latency(const soc::SubgraphKey& s, const Latency& latency) {
+    tasks[s.task.index()].set_latency(s.variant, s.stage, s.processor, s.backend, latency);
+  }
 };
 
 /// A profile of the right sizes in which nothing is measured yet.

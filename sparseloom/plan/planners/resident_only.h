@@ -7,7 +7,7 @@
 namespace sparseloom::plan {
 
 /// Whether a subgraph is in memory; asked for the first member of each pool, whose subgraph all of them share.
-using IsResident = std::function<bool(zoo::TaskId, zoo::VariantId, zoo::StageId, soc::ProcessorId, soc::Backend)>;
+using IsResident = std::function<bool(const soc::SubgraphKey&)>;
 
 /// The profile as it is for who cannot wait: every subgraph that is not resident takes `loading` longer. With a time
 /// that no bound allows, planners take what is resident wherever that keeps the bounds. O(subgraphs).

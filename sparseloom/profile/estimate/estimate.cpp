@@ -183,7 +183,7 @@ class TaskRun {
     const soc::Processor& processor = soc_.processors.front();
     SL_ASSIGN_OR_RETURN(const StageTable stages,
                         load_stages(zoo_, runtime, pieces, id_,
-                                    compile_options(soc_, {soc::ProcessorId(0)}, processor.backends.front(), cache)));
+                                    compile_options(soc_, soc::ProcessorId(0), processor.backends.front(), cache)));
     std::vector<std::size_t> indices(profile_.stitched());
     std::iota(indices.begin(), indices.end(), std::size_t{0});
     std::erase_if(indices, [&](std::size_t i) { return made.measured[i]; });

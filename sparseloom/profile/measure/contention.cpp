@@ -21,11 +21,12 @@ constexpr std::size_t kScatterPoints = 257;
 // How long processors idle between two runs of a stage; more than the last hardly makes a difference any more.
 constexpr std::array kIdle{from_ms(1), from_ms(3), from_ms(10), from_ms(30), from_ms(100), from_ms(300)};
 
-// Stages of all tasks in a row.
-struct StageOf {
-  zoo::TaskId task;
-  zoo::StageId stage;
-};
+using Stage = Contention::Stage;
+
+Stage on(soc::ProcessorId processor, Stage stage) {
+  stage.processor = processor;
+  return stage;
+}
 
 // All tasks' dense variants on one processor.
 class Lane {
@@ -42,7 +43,7 @@ class Lane {
     }
     return lane;
   }
-  Status run(const StageOf& stage) { return tasks_[stage.task.index()].run(stage.stage.index(), 0); }
+  Status run(const Stage& stage) { return tasks_[stage.task.index()].run(stage.stage.index(), 0); }
 
  private:
   std::vector<StageSessions> tasks_;
@@ -51,7 +52,7 @@ class Lane {
 // A thread that runs one stage over and over on its cores, or nothing.
 class BusyNeighbour {
  public:
-  BusyNeighbour(Lane& lane, const std::vector<StageOf>& stages, std::vector<CpuIndex> cores)
+  BusyNeighbour(Lane& lane, const std::vector<Stage>& stages, std::vector<CpuIndex> cores)
       : thread_([this, &lane, &stages, cores = std::move(cores)] {
           static_cast<void>(pin_this_thread(cores));
           for (int now = 0; (now = wanted_.load()) != kOver;) {
@@ -92,7 +93,7 @@ class ContentionMeasurement {
   ContentionMeasurement(const zoo::Zoo& zoo, const soc::Soc& soc, const ContentionOptions& options)
       : zoo_(zoo), options_(options), pools_(soc.pools()), soc_(soc), result_(zoo, soc) {
     for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-      for (std::size_t s = 0; s < zoo.tasks[t].stages(); ++s) stages_.push_back({zoo::TaskId(t), zoo::StageId(s)});
+      for (std::size_t s = 0; s < zoo.tasks[t].stages(); ++s) stages_.push_back({zoo::TaskId(t), zoo::StageId(s), {}});
     }
   }
 
@@ -101,7 +102,7 @@ class ContentionMeasurement {
     for (const auto& pool : pools_.members) {
       auto& of_pool = tables.emplace_back();
       const auto compile =
-          compile_options(soc_, pool, soc_.processor(pool.front()).backends.front(), options_.compile_cache);
+          compile_options(soc_, pool.front(), soc_.processor(pool.front()).backends.front(), options_.compile_cache);
       for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
         auto& table = of_pool.emplace_back(1);
         for (std::size_t s = 0; s < zoo_.tasks[t].stages(); ++s) {
@@ -212,7 +213,7 @@ class ContentionMeasurement {
         points.push_back({kIdle[k], Seconds(std::max(extra, points.empty() ? 0.0 : points.back().extra.count()))});
       }
       for (const soc::ProcessorId p : pools_.members[pool]) {
-        result_.set_cold({stages_[i].task, stages_[i].stage, p}, points);
+        result_.set_cold(on(p, stages_[i]), points);
       }
     }
     return {};
@@ -264,8 +265,7 @@ class ContentionMeasurement {
     for (const soc::ProcessorId p : pools_.members[a]) {
       for (const soc::ProcessorId q : pools_.members[b]) {
         if (p == q) continue;
-        result_.set_slowdown({stages_[stage].task, stages_[stage].stage, p},
-                             {stages_[neighbour].task, stages_[neighbour].stage, q}, slowdown);
+        result_.set_slowdown(on(p, stages_[stage]), on(q, stages_[neighbour]), slowdown);
       }
     }
   }
@@ -274,7 +274,7 @@ class ContentionMeasurement {
   const ContentionOptions& options_;
   const soc::Pools& pools_;
   const soc::Soc& soc_;
-  std::vector<StageOf> stages_;
+  std::vector<Stage> stages_;  // of all tasks in a row
   struct Scattered {
     double factor = 1;  // a run's time over the median
     double weight = 0;  // the median: a hitch of 0.1 ms says more of a short stage than it means for a long one

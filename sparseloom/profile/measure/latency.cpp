@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
-#include <optional>
 #include <random>
 
 #include "sparseloom/base/statistics.h"
@@ -35,32 +34,30 @@ using Pool = std::vector<soc::ProcessorId>;
 
 // One subgraph, compiled for one pool of processors and bound to its task's buffers.
 struct Subject {
-  zoo::VariantId variant;
-  zoo::StageId stage;
+  soc::SubgraphKey subgraph;           // of the pool's first processor
   std::vector<soc::Backend> backends;  // more than one: they compile it to the same
   std::shared_ptr<backend::Executable> executable;
   std::unique_ptr<backend::Session> session;
   Bytes resident;
 };
 
-// The subgraphs of a task that lack a latency on some processor of a pool by some backend. All that a pool offers for
-// one is measured at once: backends are compared, so their rounds must be interleaved.
-struct Subgraph {
-  zoo::VariantId variant;
-  zoo::StageId stage;
-};
-
-std::vector<Subgraph> missing_subgraphs(const TaskProfile& known, const soc::Soc& soc, const Pool& pool) {
-  std::vector<Subgraph> missing;
+// The subgraphs of a task that lack a latency on some processor of a pool by some backend, each as every backend that
+// the pool offers compiles it for its first processor: backends are compared, so their rounds must be interleaved.
+std::vector<soc::SubgraphKey> missing_subgraphs(zoo::TaskId task, const TaskProfile& known, const soc::Soc& soc,
+                                                const Pool& pool) {
+  std::vector<soc::SubgraphKey> missing;
+  const std::vector<soc::Backend>& offered = soc.processor(pool.front()).backends;
   for (std::size_t v = 0; v < known.variants(); ++v) {
     for (std::size_t s = 0; s < known.stages(); ++s) {
       const bool any = std::any_of(pool.begin(), pool.end(), [&](soc::ProcessorId p) {
-        const auto& offered = soc.processor(p).backends;
         return std::any_of(offered.begin(), offered.end(), [&](soc::Backend b) {
           return known.latency(zoo::VariantId(v), zoo::StageId(s), p, b).count == 0;
         });
       });
-      if (any) missing.push_back({zoo::VariantId(v), zoo::StageId(s)});
+      if (!any) continue;
+      for (const soc::Backend b : offered) {
+        missing.push_back({task, zoo::VariantId(v), zoo::StageId(s), pool.front(), b});
+      }
     }
   }
   return missing;
@@ -129,37 +126,44 @@ class TaskMeasurement {
                                        const TaskProfile& known, const Pool& pool, Progress& progress,
                                        const OnProgress& tick) {
     std::vector<Subject> subjects;
-    for (const auto& [v, s] : missing_subgraphs(known, soc_, pool)) {
-      std::optional<std::size_t> openvino;
-      for (const soc::Backend backend : soc_.processor(pool.front()).backends) {
-        if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
-        SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, pool, v, s, backend));
-        if (backend == soc::Backend::kOpenVino) openvino = subjects.size();
-        const bool same = backend == soc::Backend::kSparse && openvino && subject.executable->sparse_layers() == 0;
-        if (same) {
-          subjects[*openvino].backends.push_back(backend);
-        } else {
-          subjects.push_back(std::move(subject));
-        }
-        progress.done += same ? 1 + static_cast<std::size_t>(options_.rounds) : 1;  // its rounds need not be run
-        tick(progress);
+    for (const soc::SubgraphKey& subgraph : missing_subgraphs(task_, known, soc_, pool)) {
+      if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
+      SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, subgraph));
+      Subject* const openvino = of_openvino(subjects, subgraph);
+      const bool same =
+          subgraph.backend == soc::Backend::kSparse && openvino != nullptr && subject.executable->sparse_layers() == 0;
+      if (same) {
+        openvino->backends.push_back(subgraph.backend);
+      } else {
+        subjects.push_back(std::move(subject));
       }
+      progress.done += same ? 1 + static_cast<std::size_t>(options_.rounds) : 1;  // its rounds need not be run
+      tick(progress);
     }
     return subjects;
   }
 
-  Result<Subject> load(const backend::Runtime& runtime, zoo::PieceStore& pieces, const Pool& pool, zoo::VariantId v,
-                       zoo::StageId s, soc::Backend backend) {
-    SL_RETURN_IF_ERROR(pieces.piece(task_, v, s).status());  // cutting must not count as memory of the subgraph
+  // The same subgraph by OpenVINO's kernels alone, or null.
+  static Subject* of_openvino(std::vector<Subject>& subjects, soc::SubgraphKey subgraph) {
+    subgraph.backend = soc::Backend::kOpenVino;
+    const auto found = std::find_if(subjects.begin(), subjects.end(),
+                                    [&](const Subject& subject) { return subject.subgraph == subgraph; });
+    return found == subjects.end() ? nullptr : &*found;
+  }
+
+  Result<Subject> load(const backend::Runtime& runtime, zoo::PieceStore& pieces, const soc::SubgraphKey& s) {
+    // Cutting must not count as memory of the subgraph.
+    SL_RETURN_IF_ERROR(pieces.piece(s.task, s.variant, s.stage).status());
     const Bytes before = memory_in_use(options_.mapped_folders);
-    Subject subject{.variant = v, .stage = s, .backends = {backend}, .executable = {}, .session = {}, .resident = {}};
-    SL_ASSIGN_OR_RETURN(subject.executable, load_stage(runtime, pieces, task_, v, s,
-                                                       compile_options(soc_, pool, backend, options_.compile_cache)));
+    Subject subject{.subgraph = s, .backends = {s.backend}, .executable = {}, .session = {}, .resident = {}};
+    SL_ASSIGN_OR_RETURN(subject.executable,
+                        load_stage(runtime, pieces, s.task, s.variant, s.stage,
+                                   compile_options(soc_, s.processor, s.backend, options_.compile_cache)));
     SL_ASSIGN_OR_RETURN(subject.session, subject.executable->new_session());
-    const Status bound = bind(*subject.session, s.index());
-    if (!bound.ok()) return bound.with_context(where(v, s));
+    const Status bound = bind(*subject.session, s.stage.index());
+    if (!bound.ok()) return bound.with_context(where(s));
     const Status ran = subject.session->run();  // the first run allocates what it keeps
-    if (!ran.ok()) return ran.with_context(where(v, s));
+    if (!ran.ok()) return ran.with_context(where(s));
     subject.executable->trim();
     subject.resident = growth(before, memory_in_use(options_.mapped_folders));
     return subject;
@@ -171,9 +175,10 @@ class TaskMeasurement {
                            [](std::size_t sum, const zoo::Task& task) { return sum + task.stages(); });
   }
 
-  std::string where(zoo::VariantId v, zoo::StageId s) const {
-    const zoo::Task& task = zoo_.task(task_);
-    return fmt::format("task '{}', variant '{}', stage {}", task.name, task.variants[v.index()].name, s.index());
+  std::string where(const soc::SubgraphKey& s) const {
+    const zoo::Task& task = zoo_.task(s.task);
+    return fmt::format("task '{}', variant '{}', stage {}", task.name, task.variants[s.variant.index()].name,
+                       s.stage.index());
   }
 
   Result<std::vector<LatencyEntry>> time(std::vector<Subject>& subjects, const Pool& pool, Progress& progress,
@@ -205,7 +210,10 @@ class TaskMeasurement {
         Latency latency = summarize(std::move(runs[i * processors + p]));
         latency.resident = subjects[i].resident;
         for (const soc::Backend backend : subjects[i].backends) {
-          entries.push_back({task_, subjects[i].variant, subjects[i].stage, pool[p], backend, latency});
+          soc::SubgraphKey subgraph = subjects[i].subgraph;
+          subgraph.processor = pool[p];
+          subgraph.backend = backend;
+          entries.push_back({subgraph, latency});
         }
       }
     }
@@ -222,19 +230,17 @@ class TaskMeasurement {
 };
 
 // Subgraphs to compile, each once per pool and backend.
-std::size_t missing_work(const TaskProfile& known, const soc::Soc& soc) {
+std::size_t missing_work(zoo::TaskId task, const TaskProfile& known, const soc::Soc& soc) {
   std::size_t work = 0;
-  for (const Pool& pool : soc.pools().members) {
-    work += missing_subgraphs(known, soc, pool).size() * soc.processor(pool.front()).backends.size();
-  }
+  for (const Pool& pool : soc.pools().members) work += missing_subgraphs(task, known, soc, pool).size();
   return work;
 }
 
 }  // namespace
 
-backend::CompileOptions compile_options(const soc::Soc& soc, const std::vector<soc::ProcessorId>& pool,
-                                        soc::Backend backend, const std::filesystem::path& cache) {
-  const soc::Processor& processor = soc.processor(pool.front());
+backend::CompileOptions compile_options(const soc::Soc& soc, soc::ProcessorId id, soc::Backend backend,
+                                        const std::filesystem::path& cache) {
+  const soc::Processor& processor = soc.processor(id);
   return {.device = processor.device,
           .threads = static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)),
           .sparse_layers =
@@ -260,7 +266,7 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
     const bool wanted = options.tasks.empty() ||
                         std::find(options.tasks.begin(), options.tasks.end(), zoo::TaskId(t)) != options.tasks.end();
-    const std::size_t missing = missing_work(profile.tasks[t], soc);
+    const std::size_t missing = missing_work(zoo::TaskId(t), profile.tasks[t], soc);
     if (!wanted || missing == 0) continue;
     tasks.emplace_back(t);
     progress.total += missing * static_cast<std::size_t>(options.rounds + 1);  // loading counts as one

@@ -40,8 +40,8 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
 /// Median and quartiles of `runs`, which must not be empty; `resident` is left 0.
 Latency summarize(std::vector<Seconds> runs);
 
-/// The options that a subgraph is compiled with for a pool's processors, once for all members, to be run by `backend`.
-backend::CompileOptions compile_options(const soc::Soc& soc, const std::vector<soc::ProcessorId>& pool,
-                                        soc::Backend backend, const std::filesystem::path& cache);
+/// The options that a subgraph is compiled with for a processor, and so for all of its pool, to be run by `backend`.
+backend::CompileOptions compile_options(const soc::Soc& soc, soc::ProcessorId processor, soc::Backend backend,
+                                        const std::filesystem::path& cache);
 
 }  // namespace sparseloom::profile

@@ -50,7 +50,7 @@ Status measure_sparsities(const zoo::Zoo& zoo, const soc::Soc& soc, const backen
                           const OnSparsities& on_sparsities) {
   const auto start = std::chrono::steady_clock::now();
   const backend::CompileOptions compile =
-      compile_options(soc, {soc::ProcessorId(0)}, soc.processors.front().backends.front(), options.compile_cache);
+      compile_options(soc, soc::ProcessorId(0), soc.processors.front().backends.front(), options.compile_cache);
   std::vector<zoo::TaskId> tasks;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
     const bool wanted = options.tasks.empty() ||

@@ -385,14 +385,14 @@ class Database::Impl {
   }
 
   Status write_row(Statement& insert, const LatencyEntry& entry) const {
-    const zoo::Task& task = zoo_.task(entry.task);
-    const Latency& l = entry.latency;
+    const auto& [subgraph, l] = entry;
+    const zoo::Task& task = zoo_.task(subgraph.task);
     SL_RETURN_IF_ERROR(insert.reset());
     SL_RETURN_IF_ERROR(insert.bind(1, task.name));
-    SL_RETURN_IF_ERROR(insert.bind(2, task.variants[entry.variant.index()].name));
-    SL_RETURN_IF_ERROR(insert.bind(3, static_cast<std::int64_t>(entry.stage.index())));
-    SL_RETURN_IF_ERROR(insert.bind(4, soc_.processor(entry.processor).name));
-    SL_RETURN_IF_ERROR(insert.bind(5, soc::to_string(entry.backend)));
+    SL_RETURN_IF_ERROR(insert.bind(2, task.variants[subgraph.variant.index()].name));
+    SL_RETURN_IF_ERROR(insert.bind(3, static_cast<std::int64_t>(subgraph.stage.index())));
+    SL_RETURN_IF_ERROR(insert.bind(4, soc_.processor(subgraph.processor).name));
+    SL_RETURN_IF_ERROR(insert.bind(5, soc::to_string(subgraph.backend)));
     SL_RETURN_IF_ERROR(insert.bind(6, l.median.count()));
     SL_RETURN_IF_ERROR(insert.bind(7, l.q1.count()));
     SL_RETURN_IF_ERROR(insert.bind(8, l.q3.count()));

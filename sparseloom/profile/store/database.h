@@ -15,11 +15,7 @@ enum class SplitName { kProfile, kTest };
 std::string_view to_string(SplitName split);
 
 struct LatencyEntry {
-  zoo::TaskId task;
-  zoo::VariantId variant;
-  zoo::StageId stage;
-  soc::ProcessorId processor;
-  soc::Backend backend = soc::Backend::kOpenVino;
+  soc::SubgraphKey subgraph;
   Latency latency;
 };
 

@@ -225,7 +225,7 @@ TEST_F(Switcher, TheDwellHoldsThereAndThenToo) {
 
 TEST_F(Switcher, ABridgeServesUntilThePlanIsLoaded) {
   // Of SLO "v2" nothing is resident, but variant 1 would do.
-  const MakeBridge bridge = [this](const plan::SloConfig& slo, const Resident& resident) {
+  const MakeBridge bridge = [this](const plan::SloConfig& slo, const plan::IsResident& resident) {
     if (slo.name != "v2") return world_.plan_of(0);
     EXPECT_TRUE(resident(subgraphs_of(*world_.plan_of(1))[0]));
     EXPECT_FALSE(resident(subgraphs_of(*world_.plan_of(2))[0]));
@@ -260,7 +260,7 @@ TEST_F(Switcher, ABridgeStaysForTheDwellAsWell) {
 }
 
 TEST_F(Switcher, TasksThatTheBridgeCannotServeStayAsTheyAre) {
-  const MakeBridge bridge = [this](const plan::SloConfig&, const Resident&) {
+  const MakeBridge bridge = [this](const plan::SloConfig&, const plan::IsResident&) {
     auto mixed = std::make_shared<plan::Plan>(*world_.plan_of(1));
     mixed->tasks[1] = world_.plan_of(3)->tasks[1];  // not resident
     return std::shared_ptr<const plan::Plan>(std::move(mixed));

@@ -8,8 +8,8 @@
 namespace sparseloom::eval {
 namespace {
 
-using engine::SubgraphKey;
 using engine::testing::Stage;
+using soc::SubgraphKey;
 using ::testing::EndsWith;
 using ::testing::StartsWith;
 

@@ -183,7 +183,7 @@ class ScriptedTime {
 Trace real(const Script& script, std::string_view policy, std::size_t processors, bool late_binding) {
   FakeWorld world(kTasks, processors, kStages, kWidth);
   ScriptedTime time;
-  world.on_run = [&](const engine::SubgraphKey& key, std::span<const float> in, std::span<float> out) {
+  world.on_run = [&](const soc::SubgraphKey& key, std::span<const float> in, std::span<float> out) {
     const ScriptedStage& stage = script.of(static_cast<std::size_t>(in[0]), key.stage);
     std::fill(out.begin() + 1, out.end(), 1.0F);
     std::fill(out.end() - static_cast<std::ptrdiff_t>(stage.zeros), out.end(), 0.0F);

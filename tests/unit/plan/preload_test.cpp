@@ -18,7 +18,7 @@ PreloadProblem one_task(const std::vector<std::uint64_t>& bytes, std::vector<Pre
                         std::size_t configurations) {
   PreloadProblem problem;
   for (std::size_t s = 0; s < bytes.size(); ++s) {
-    problem.subgraphs.push_back({zoo::TaskId(0), zoo::VariantId(s), zoo::StageId(0), kCpu, {}, Bytes{bytes[s]}});
+    problem.subgraphs.push_back({{zoo::TaskId(0), zoo::VariantId(s), zoo::StageId(0), kCpu, {}}, Bytes{bytes[s]}});
   }
   problem.tasks = {std::move(choices)};
   problem.configurations = configurations;
@@ -68,7 +68,7 @@ std::uint64_t total_bytes(const PreloadProblem& problem) { return preload_all(pr
 TEST(Preload, HotIsWhatIsUsedOftenAndHasFewAlternatives) {
   // Configuration 0 has two choices, which share subgraph 0 at stage 0; configuration 1 only the second.
   PreloadProblem problem = one_task({10, 10, 10}, {{{0, 1}, {0}}, {{0, 2}, {0, 1}}}, 2);
-  problem.subgraphs[1].stage = problem.subgraphs[2].stage = zoo::StageId(1);
+  problem.subgraphs[1].key.stage = problem.subgraphs[2].key.stage = zoo::StageId(1);
   // Subgraph 0: in every choice of both, no alternative: (1 + 1) + (1 + 1). Subgraph 1: in half of those of 0, where
   // its stage has two variants: 0.5 + 0.5. Subgraph 2: the same, and all alone in 1: 1 + 2.
   EXPECT_THAT(hotness(problem), ElementsAre(4.0, 1.0, 3.0));
@@ -78,7 +78,7 @@ TEST(Preload, HotIsWhatIsUsedOftenAndHasFewAlternatives) {
 TEST(Preload, HotnessMayKeepHalvesThatServeNobodyWhereTheKnapsackDoesNot) {
   // The hot subgraph 0 fits but neither of its partners does; the other choice is whole.
   PreloadProblem problem = one_task({60, 90, 90, 40, 40}, {{{0, 1}, {0, 1}}, {{0, 2}, {0, 1}}, {{3, 4}, {0}}}, 2);
-  for (const std::size_t s : {1, 2, 4}) problem.subgraphs[s].stage = zoo::StageId(1);
+  for (const std::size_t s : {1, 2, 4}) problem.subgraphs[s].key.stage = zoo::StageId(1);
   EXPECT_EQ(preload_hotness(problem, {100}).attainment, 0.0);
   EXPECT_THAT(preload_knapsack(problem, {100}).subgraphs, ElementsAre(3, 4));
   EXPECT_EQ(preload_knapsack(problem, {100}).attainment, 0.5);

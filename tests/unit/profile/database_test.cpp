@@ -52,11 +52,7 @@ class DatabaseTest : public ::testing::Test {
 };
 
 const LatencyEntry kLatency{
-    zoo::TaskId(0),
-    zoo::VariantId(1),
-    zoo::StageId(2),
-    soc::ProcessorId(1),
-    soc::Backend::kSparse,
+    {zoo::TaskId(0), zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(1), soc::Backend::kSparse},
     {.median = Seconds(1.25e-3), .q1 = Seconds(1e-3), .q3 = Seconds(1.5e-3), .count = 30, .resident = {4096}}};
 
 TEST_F(DatabaseTest, GivesBackWhatWasWritten) {

@@ -98,7 +98,7 @@ TEST(MeasureLatencies, RunsEveryBackendAndWhatIsTheSameOnce) {
   EXPECT_EQ(entries.size(), 2 * kSubgraphs * world.soc.processors.size());
   Profile profile = empty_profile(world.zoo, world.soc);
   for (const LatencyEntry& e : entries) {
-    profile.tasks[0].set_latency(e.variant, e.stage, e.processor, e.backend, e.latency);
+    profile.set_latency(e.subgraph, e.latency);
   }
   const auto median = [&](zoo::VariantId v, Backend b) {
     return profile.tasks[0].latency(v, zoo::StageId(1), soc::ProcessorId(0), b).median;
@@ -113,9 +113,10 @@ TEST(MeasureLatencies, RunsEveryBackendAndWhatIsTheSameOnce) {
 TEST(MeasureLatencies, MeasuresABackendThatIsMissingBesideTheOthers) {
   World world;
   Profile known = empty_profile(world.zoo, world.soc);
-  for (const LatencyEntry& e : world.measure(known)) {
-    const bool forgotten = e.variant == kPruned && e.stage == zoo::StageId(0) && e.backend == Backend::kSparse;
-    if (!forgotten) known.tasks[0].set_latency(e.variant, e.stage, e.processor, e.backend, e.latency);
+  for (const auto& [subgraph, latency] : world.measure(known)) {
+    const bool forgotten =
+        subgraph.variant == kPruned && subgraph.stage == zoo::StageId(0) && subgraph.backend == Backend::kSparse;
+    if (!forgotten) known.set_latency(subgraph, latency);
   }
   world.compiled.clear();
   const std::vector<LatencyEntry> entries = world.measure(known);
@@ -125,11 +126,11 @@ TEST(MeasureLatencies, MeasuresABackendThatIsMissingBesideTheOthers) {
 
 TEST(CompileOptions, SayWhichLayersAreSparse) {
   const World world;
-  const std::vector<soc::ProcessorId> pool{soc::ProcessorId(0)};
-  EXPECT_EQ(compile_options(world.soc, pool, Backend::kSparse, "cache").sparse_layers,
+  const soc::ProcessorId any(0);
+  EXPECT_EQ(compile_options(world.soc, any, Backend::kSparse, "cache").sparse_layers,
             backend::SparseLayers::kWhereFaster);
   for (const Backend dense : {Backend::kOpenVino, Backend::kScripted}) {
-    EXPECT_EQ(compile_options(world.soc, pool, dense, "cache").sparse_layers, backend::SparseLayers::kNone);
+    EXPECT_EQ(compile_options(world.soc, any, dense, "cache").sparse_layers, backend::SparseLayers::kNone);
   }
 }
 
