@@ -78,12 +78,10 @@ bool Player::sleep_until(Seconds time) {
   return false;
 }
 
-void Player::begin(const std::vector<plan::Slo>& slos, std::vector<ClosedLoop> loops, std::size_t expected,
-                   std::optional<Seconds> end) {
+void Player::begin(const std::vector<plan::Slo>& slos, sched::ClosedLoops loops, std::size_t expected) {
   const std::lock_guard lock(mutex_);
   slos_ = slos;
   loops_ = std::move(loops);
-  end_ = end;
   first_request_ = sent_;
   loop_of_.clear();
   loop_of_.reserve(expected);
@@ -94,10 +92,7 @@ void Player::begin(const std::vector<plan::Slo>& slos, std::vector<ClosedLoop> l
 std::vector<Record> Player::finish() {
   {
     std::unique_lock lock(mutex_);
-    const auto over = [this] {
-      return std::all_of(loops_.begin(), loops_.end(), [](auto& l) { return l.inside == 0; });
-    };
-    while (!over() && !stopped()) changed_.wait_for(lock, kLookUp);
+    while (!loops_.over() && !stopped()) changed_.wait_for(lock, kLookUp);
   }
   engine_->drain();
   const std::lock_guard lock(mutex_);
@@ -122,7 +117,7 @@ void Player::send(zoo::TaskId task, Seconds arrival, double priority, std::size_
   const Status status = engine_->submit(request, samples.inputs[request.sample]);
   if (status.ok()) return;
   const std::lock_guard lock(mutex_);  // samples that do not fit the model: a request that was not served
-  if (loop != kOpenLoop) --loops_[loop].inside;
+  if (loop != kOpenLoop) loops_.dropped(loop);
   keep({.task = task, .sample = request.sample, .arrival = arrival, .deadline = request.deadline, .finished = arrival},
        status);
 }
@@ -146,12 +141,9 @@ std::size_t Player::log(Record record, const Status& status, sched::RequestId id
   keep(record, status);
   const std::size_t index = loop_of_[id.index() - first_request_];
   if (index == kOpenLoop) return kOpenLoop;
-  ClosedLoop& loop = loops_[index];
-  if (loop.left > 0 && !stopped() && !(end_ && record.finished >= *end_)) {
-    --loop.left;
-    return index;
-  }
-  if (--loop.inside == 0) changed_.notify_all();
+  if (stopped()) loops_.stop();
+  if (loops_.completed(index, record.finished)) return index;
+  if (loops_.over()) changed_.notify_all();
   return kOpenLoop;
 }
 
@@ -173,22 +165,16 @@ Status Player::failures() const {
 std::vector<Record> Player::play(const sched::Workload& workload, const std::vector<plan::Slo>& slos) {
   constexpr std::size_t kGuess = 100'000;  // records of a closed loop, to start with
   std::vector<Due> due;
-  std::vector<ClosedLoop> loops;
-  std::size_t expected = 0;
-  for (const sched::Arrivals& a : workload.arrivals) {
-    loops.push_back({.left = sched::follow_ups(a)});
-    expected += std::min(loops.back().left, kGuess);
-  }
-  for (const sched::Arrival& arrival : sched::first_arrivals(workload)) {
+  const std::vector<sched::Arrival> first = sched::first_arrivals(workload);
+  for (const sched::Arrival& arrival : first) {
     const sched::Arrivals& entry = workload.arrivals[arrival.entry];
     const bool closed = entry.kind == sched::Arrivals::Kind::kClosedLoop;
     due.push_back({arrival.at, arrival.task, entry.priority, closed ? arrival.entry : kOpenLoop});
-    if (closed) ++loops[arrival.entry].inside;
   }
-  expected += due.size();
+  std::size_t expected = due.size();
+  for (const sched::Arrivals& a : workload.arrivals) expected += std::min(sched::follow_ups(a), kGuess);
   const Seconds start = engine_->now();
-  const auto end = workload.duration ? std::optional(start + *workload.duration) : std::nullopt;
-  begin(slos, std::move(loops), expected, end);
+  begin(slos, sched::ClosedLoops(workload, first, start), expected);
   send_all(start, due);
   return finish();
 }

@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "sparseloom/engine/engine.h"
 #include "sparseloom/plan/slo.h"
+#include "sparseloom/sched/closed_loops.h"
 #include "sparseloom/sched/workload.h"
 #include "sparseloom/zoo/dataset.h"
 
@@ -79,10 +79,6 @@ class Player {
 
  private:
   static constexpr std::uint32_t kOpenLoop = 0xFFFF'FFFF;
-  struct ClosedLoop {
-    std::size_t left = 0;    // requests still to send
-    std::size_t inside = 0;  // requests that will be followed by another one, or be the last
-  };
   struct Due {
     Seconds at{0};  // since the start of the play
     zoo::TaskId task;
@@ -91,8 +87,7 @@ class Player {
   };
 
   explicit Player(PlayerSetup setup);
-  void begin(const std::vector<plan::Slo>& slos, std::vector<ClosedLoop> loops, std::size_t expected,
-             std::optional<Seconds> end);
+  void begin(const std::vector<plan::Slo>& slos, sched::ClosedLoops loops, std::size_t expected);
   void send_all(Seconds start, const std::vector<Due>& due);
   void send(zoo::TaskId task, Seconds arrival, double priority, std::size_t loop);
   void on_complete(const Completion& completion);
@@ -108,8 +103,7 @@ class Player {
   std::condition_variable changed_;
   std::vector<std::size_t> next_sample_;  // by task
   std::vector<plan::Slo> slos_;
-  std::vector<ClosedLoop> loops_;  // by entry of the workload; an open-loop one sends nothing
-  std::optional<Seconds> end_;     // closed loops send nothing after it
+  sched::ClosedLoops loops_;
   std::size_t sent_ = 0;
   std::size_t first_request_ = 0;       // of this play
   std::vector<std::uint32_t> loop_of_;  // by request of this play

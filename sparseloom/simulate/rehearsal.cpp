@@ -7,6 +7,7 @@
 #include <random>
 
 #include "sparseloom/base/uniform.h"
+#include "sparseloom/sched/closed_loops.h"
 
 namespace sparseloom::simulate {
 namespace {
@@ -37,7 +38,6 @@ class Host final : public World, public Observer {
       made.times = planned_times(task);
       made.last_run.resize(task.sigma.size());
     }
-    for (const sched::Arrivals& entry : in_.workload.arrivals) left_.push_back(sched::follow_ups(entry));
   }
 
   Status check() const {
@@ -54,7 +54,9 @@ class Host final : public World, public Observer {
     SL_ASSIGN_OR_RETURN(Simulation simulation,
                         Simulation::make(in_.plan, in_.pools, std::move(policy), Admission::kStandard, *this, *this));
     simulation_ = &simulation;
-    for (const sched::Arrival& arrival : sched::first_arrivals(in_.workload)) {
+    const std::vector<sched::Arrival> first = sched::first_arrivals(in_.workload);
+    loops_ = sched::ClosedLoops(in_.workload, first, Seconds(0));
+    for (const sched::Arrival& arrival : first) {
       simulation.advance(arrival.at);
       if (stopped()) break;
       send(arrival.entry, arrival.at, arrival.at);
@@ -148,10 +150,8 @@ class Host final : public World, public Observer {
   bool stopped() const { return in_.stop != nullptr && in_.stop->load(std::memory_order_relaxed); }
 
   void follow_up(std::size_t entry, Seconds now) {
-    const bool over = stopped() || (in_.workload.duration && now >= *in_.workload.duration);
-    if (left_[entry] == 0 || over) return;
-    --left_[entry];
-    send(entry, now, now);
+    if (stopped()) loops_.stop();
+    if (loops_.completed(entry, now)) send(entry, now, now);
   }
 
   void send(std::size_t entry, Seconds arrival, Seconds now) {
@@ -190,7 +190,7 @@ class Host final : public World, public Observer {
   const bool contention_known_;
   Meter meter_;
   std::vector<Task> tasks_;
-  std::vector<std::size_t> left_;  // by entry of the workload: requests of a closed loop still to send
+  sched::ClosedLoops loops_;
   struct Running {
     profile::Contention::Stage stage;
     Seconds start{0}, end{0};
