@@ -159,26 +159,6 @@ class RestoreCores {
   std::vector<CpuIndex> cores_;
 };
 
-/// One session of a model with its own buffers.
-struct Bare {
-  std::unique_ptr<backend::Session> session;
-  std::vector<HostBuffer> buffers;
-};
-
-Result<Bare> bare_session(backend::Executable& executable) {
-  Bare bare;
-  SL_ASSIGN_OR_RETURN(bare.session, executable.new_session());
-  for (std::size_t k = 0; k < executable.inputs().size(); ++k) {
-    HostBuffer& buffer = bare.buffers.emplace_back(executable.inputs()[k].bytes());
-    SL_RETURN_IF_ERROR(bare.session->bind_input(k, buffer.span()));
-  }
-  for (std::size_t k = 0; k < executable.outputs().size(); ++k) {
-    HostBuffer& buffer = bare.buffers.emplace_back(executable.outputs()[k].bytes());
-    SL_RETURN_IF_ERROR(bare.session->bind_output(k, buffer.span()));
-  }
-  return bare;
-}
-
 /// Of one stage that hands something on.
 struct LookTimes {
   std::vector<Seconds> looks;
@@ -190,8 +170,7 @@ Result<std::vector<LookTimes>> time_looks(const soc::Soc& soc, engine::Residency
                                           const plan::TaskPlan& plan, std::size_t repetitions) {
   std::vector<std::shared_ptr<backend::Executable>> stages;
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
-    SL_ASSIGN_OR_RETURN(auto executable,
-                        residency.get({task, plan.sigma[i], zoo::StageId(i), plan.placement[i], plan.backends[i]}));
+    SL_ASSIGN_OR_RETURN(auto executable, residency.get(plan::subgraph_of(task, plan, zoo::StageId(i))));
     stages.push_back(std::move(executable));
   }
   SL_ASSIGN_OR_RETURN(zoo::Chain chain, zoo::Chain::bind(std::move(stages)));
@@ -352,7 +331,7 @@ Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, cons
   engine::Residency residency(part, [&](const soc::SubgraphKey&) { return runtime.load(model, compile); });
   SL_ASSIGN_OR_RETURN(const auto executable, residency.get({}));
   if (executable->outputs().empty()) return error(Code::kInvalidArgument, "{}: no outputs", model.string());
-  SL_ASSIGN_OR_RETURN(Bare bare, bare_session(*executable));
+  SL_ASSIGN_OR_RETURN(zoo::Chain bare, zoo::Chain::bind({executable}));
   zoo::Zoo zoo;
   zoo.tasks.push_back(task_of("model", 1, executable->inputs(), executable->outputs().front()));
   Load load(zoo);
@@ -368,7 +347,7 @@ Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, cons
   std::vector<double> ratios;
   for (std::size_t i = 0; i < kWarmUp + repetitions; ++i) {
     const auto start = Clock::now();
-    SL_RETURN_IF_ERROR(bare.session->run());
+    SL_RETURN_IF_ERROR(bare.run());
     const Seconds bare_time = Clock::now() - start;
     const Seconds submitted = engine->now();
     load.begin(0, 1, 1);

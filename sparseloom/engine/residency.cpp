@@ -8,6 +8,7 @@
 #include "sparseloom/base/mapped_file.h"
 #include "sparseloom/profile/measure/latency.h"
 #include "sparseloom/profile/measure/memory.h"
+#include "sparseloom/zoo/boundaries.h"
 
 namespace sparseloom::engine {
 namespace {
@@ -15,14 +16,8 @@ namespace {
 // The first inference of a compiled subgraph takes several times the later ones (the runtime finishes its set-up then),
 // so loading includes one, on zeros and in memory of its own.
 Status warm_up(backend::Executable& executable) {
-  SL_ASSIGN_OR_RETURN(const auto session, executable.new_session());
-  std::vector<HostBuffer> buffers;
-  for (std::size_t k = 0; k < executable.inputs().size(); ++k) {
-    SL_RETURN_IF_ERROR(session->bind_input(k, buffers.emplace_back(executable.inputs()[k].bytes()).span()));
-  }
-  for (std::size_t k = 0; k < executable.outputs().size(); ++k) {
-    SL_RETURN_IF_ERROR(session->bind_output(k, buffers.emplace_back(executable.outputs()[k].bytes()).span()));
-  }
+  zoo::Boundaries zeros(1);
+  SL_ASSIGN_OR_RETURN(const auto session, zeros.bind(executable, 0));
   SL_RETURN_IF_ERROR(session->run());
   executable.trim();
   return {};

@@ -7,7 +7,7 @@
 
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/status.h"
-#include "sparseloom/zoo/dataset.h"
+#include "sparseloom/zoo/boundaries.h"
 
 namespace sparseloom::zoo {
 
@@ -21,28 +21,25 @@ class Chain {
 
   std::size_t stages() const { return sessions_.size(); }
   /// Where the model's input `index` is read from: write it before run().
-  std::span<std::byte> input(std::size_t index) { return buffers_.front()[index].span(); }
-  std::size_t inputs() const { return buffers_.front().size(); }
+  std::span<std::byte> input(std::size_t index) { return boundaries_.at(0)[index].span(); }
+  std::size_t inputs() const { return boundaries_.at(0).size(); }
   /// The model's outputs after run(); valid until the next.
-  std::span<const std::byte> output(std::size_t index) const { return buffers_.back()[index].span(); }
+  std::span<const std::byte> output(std::size_t index) const { return boundaries_.at(stages())[index].span(); }
 
   /// Share of zeros in what stage `stage` has written.
-  double sparsity(std::size_t stage) const;
+  double sparsity(std::size_t stage) const { return boundaries_.sparsity(stage + 1); }
 
   /// Copies one sample into the inputs.
-  void load(const Dataset& data, std::size_t sample);
+  void load(const Dataset& data, std::size_t sample) { boundaries_.load(data, sample); }
   /// Runs stage `stage` alone, on the calling thread; run() runs all of them in order.
   Status run_stage(std::size_t stage) { return sessions_[stage]->run(); }
   Status run();
 
  private:
-  Chain() = default;
+  explicit Chain(std::size_t stages) : boundaries_(stages) {}
   std::vector<std::shared_ptr<backend::Executable>> executables_;
-  std::vector<std::vector<HostBuffer>> buffers_;             ///< [s] in front of stage s; the last holds the outputs
+  Boundaries boundaries_;
   std::vector<std::unique_ptr<backend::Session>> sessions_;  ///< destroyed before the buffers they are bound to
 };
-
-/// The same check as bind's, of two neighbouring stages.
-Status check_boundary(const std::vector<TensorSpec>& outputs, const std::vector<TensorSpec>& inputs, std::size_t stage);
 
 }  // namespace sparseloom::zoo

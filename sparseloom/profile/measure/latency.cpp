@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 #include <random>
 
@@ -11,7 +10,7 @@
 #include "sparseloom/profile/measure/memory.h"
 #include "sparseloom/profile/measure/stages.h"
 #include "sparseloom/profile/measure/warm_groups.h"
-#include "sparseloom/zoo/chain.h"
+#include "sparseloom/zoo/boundaries.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -67,7 +66,11 @@ std::vector<soc::SubgraphKey> missing_subgraphs(zoo::TaskId task, const TaskProf
 class TaskMeasurement {
  public:
   TaskMeasurement(const zoo::Zoo& zoo, const soc::Soc& soc, zoo::TaskId task, const LatencyOptions& options)
-      : zoo_(zoo), soc_(soc), task_(task), options_(options) {}
+      : zoo_(zoo),
+        soc_(soc),
+        task_(task),
+        options_(options),
+        boundaries_(zoo.task(task).stages(), zoo.task(task).inputs) {}
 
   Status run(const backend::Runtime& runtime, zoo::PieceStore& pieces, const TaskProfile& known,
              const OnLatencies& on_latencies, Progress& progress, const OnProgress& tick) {
@@ -86,38 +89,12 @@ class TaskMeasurement {
   Status fill_inputs(const backend::Runtime& runtime, zoo::PieceStore& pieces) {
     const zoo::Task& task = zoo_.task(task_);
     SL_ASSIGN_OR_RETURN(const zoo::Dataset data, zoo::Dataset::load(zoo_, task, task.profile));
-    const backend::CompileOptions compile;
+    boundaries_.load(data, 0);
     for (std::size_t s = 0; s < task.stages(); ++s) {
-      SL_ASSIGN_OR_RETURN(auto executable,
-                          load_stage(runtime, pieces, task_, zoo::VariantId(0), zoo::StageId(s), compile));
-      if (s == 0) add_buffers(executable->inputs());
-      add_buffers(executable->outputs());
-      if (s == 0) {
-        for (std::size_t i = 0; i < at_[0].size(); ++i) {
-          const auto bytes = data.input(0, i);
-          if (bytes.size() != at_[0][i].size()) {
-            return error(Code::kFailedPrecondition, "task '{}': dense stage 0 takes {}, but the data hold {} bytes",
-                         task.name, executable->inputs()[i].describe(), bytes.size());
-          }
-          std::memcpy(at_[0][i].data(), bytes.data(), bytes.size());
-        }
-      }
-      SL_ASSIGN_OR_RETURN(auto session, executable->new_session());
-      SL_RETURN_IF_ERROR(bind(*session, s));
+      SL_ASSIGN_OR_RETURN(const auto executable,
+                          load_stage(runtime, pieces, task_, zoo::VariantId(0), zoo::StageId(s), {}));
+      SL_ASSIGN_OR_RETURN(const auto session, boundaries_.bind(*executable, s));
       SL_RETURN_IF_ERROR(session->run());
-    }
-    return {};
-  }
-
-  void add_buffers(const std::vector<TensorSpec>& specs) {
-    auto& buffers = at_.emplace_back();
-    for (const TensorSpec& spec : specs) buffers.emplace_back(spec.bytes());
-  }
-
-  Status bind(backend::Session& session, std::size_t s) {
-    for (std::size_t i = 0; i < at_[s].size(); ++i) SL_RETURN_IF_ERROR(session.bind_input(i, at_[s][i].span()));
-    for (std::size_t i = 0; i < at_[s + 1].size(); ++i) {
-      SL_RETURN_IF_ERROR(session.bind_output(i, at_[s + 1][i].span()));
     }
     return {};
   }
@@ -159,9 +136,9 @@ class TaskMeasurement {
     SL_ASSIGN_OR_RETURN(subject.executable,
                         load_stage(runtime, pieces, s.task, s.variant, s.stage,
                                    compile_options(soc_, s.processor, s.backend, options_.compile_cache)));
-    SL_ASSIGN_OR_RETURN(subject.session, subject.executable->new_session());
-    const Status bound = bind(*subject.session, s.stage.index());
-    if (!bound.ok()) return bound.with_context(where(s));
+    auto bound = boundaries_.bind(*subject.executable, s.stage.index());
+    if (!bound.ok()) return bound.status().with_context(where(s));
+    subject.session = std::move(bound).value();
     const Status ran = subject.session->run();  // the first run allocates what it keeps
     if (!ran.ok()) return ran.with_context(where(s));
     subject.executable->trim();
@@ -224,9 +201,9 @@ class TaskMeasurement {
   const soc::Soc& soc_;
   zoo::TaskId task_;
   const LatencyOptions& options_;
-  // [s]: tensors in front of stage s, all subjects share them. Timed runs overwrite them with what other variants pass
-  // on for the same sample: still real data.
-  std::vector<std::vector<HostBuffer>> at_;
+  // All subjects share them. Timed runs overwrite them with what other variants pass on for the same sample: still real
+  // data.
+  zoo::Boundaries boundaries_;
 };
 
 // Subgraphs to compile, each once per pool and backend.

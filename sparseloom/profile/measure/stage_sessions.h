@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "sparseloom/profile/measure/stages.h"
-#include "sparseloom/zoo/dataset.h"
+#include "sparseloom/zoo/boundaries.h"
 
 namespace sparseloom::profile {
 
@@ -22,12 +22,12 @@ class StageSessions {
   std::size_t variants() const { return sessions_.front().size(); }
   std::size_t stages() const { return sessions_.size(); }
   /// The tensors in front of stage s; s = S: the model's outputs.
-  std::vector<HostBuffer>& at(std::size_t s) { return at_[s]; }
+  std::vector<HostBuffer>& at(std::size_t s) { return boundaries_.at(s); }
   /// Bytes in front of stage s.
   std::size_t bytes(std::size_t s) const;
 
   /// Copies one sample into the buffers in front of the first stage.
-  void load(const zoo::Dataset& data, std::size_t sample);
+  void load(const zoo::Dataset& data, std::size_t sample) { boundaries_.load(data, sample); }
   /// Copies bytes(s) bytes into the buffers in front of stage s, or out of them.
   void put(std::size_t s, const std::byte* from);
   void take(std::size_t s, std::byte* to) const;
@@ -35,11 +35,9 @@ class StageSessions {
   Status run(std::size_t s, std::size_t v) { return sessions_[s][v]->run(); }
 
  private:
-  StageSessions() = default;
-  void add_buffers(const std::vector<TensorSpec>& specs);
-  Status add_session(const StageTable& stages, std::size_t s, std::size_t v);
+  explicit StageSessions(std::size_t stages) : boundaries_(stages), sessions_(stages) {}
 
-  std::vector<std::vector<HostBuffer>> at_;                               // [s]
+  zoo::Boundaries boundaries_;
   std::vector<std::vector<std::unique_ptr<backend::Session>>> sessions_;  // [s][v]; destroyed before the buffers
 };
 
