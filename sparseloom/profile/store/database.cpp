@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
 constexpr std::int64_t kFormatVersion = 7;
-constexpr std::int64_t kWithoutSparsity = 2;  // the oldest version that is brought up to date
-constexpr std::int64_t kWithoutEstimates = 3;
-constexpr std::int64_t kWithoutContention = 4;
-constexpr std::int64_t kWithoutCold = 5;
-constexpr std::int64_t kMeasuredCold = 6;  // latencies, and what is added to them, were measured with other caches
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -27,29 +22,17 @@ CREATE TABLE latency (
 CREATE TABLE accuracy (
   task TEXT NOT NULL, split TEXT NOT NULL, sigma TEXT NOT NULL, correct INTEGER NOT NULL, samples INTEGER NOT NULL,
   PRIMARY KEY (task, split, sigma)) WITHOUT ROWID;
-)";
-
-constexpr const char* kSparsityTable = R"(
 CREATE TABLE sparsity (
   task TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, mean REAL NOT NULL, samples INTEGER NOT NULL,
   PRIMARY KEY (task, variant, stage)) WITHOUT ROWID;
-)";
-
-constexpr const char* kEstimateTable = R"(
 CREATE TABLE estimate (
   task TEXT NOT NULL, sigma TEXT NOT NULL, value REAL NOT NULL, lower REAL NOT NULL, estimator_version INTEGER NOT NULL,
   PRIMARY KEY (task, sigma)) WITHOUT ROWID;
-)";
-
-constexpr const char* kContentionTables = R"(
 CREATE TABLE contention (
   task TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL,
   beside_task TEXT NOT NULL, beside_stage INTEGER NOT NULL, beside_processor TEXT NOT NULL, slowdown REAL NOT NULL,
   PRIMARY KEY (task, stage, processor, beside_task, beside_stage, beside_processor)) WITHOUT ROWID;
 CREATE TABLE scatter (point INTEGER PRIMARY KEY, ratio REAL NOT NULL);
-)";
-
-constexpr const char* kColdTable = R"(
 CREATE TABLE cold (
   task TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL, idle_s REAL NOT NULL, extra_s REAL NOT NULL,
   PRIMARY KEY (task, stage, processor, idle_s)) WITHOUT ROWID;
@@ -60,10 +43,6 @@ std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(v
 // Recorded by the creator; every later opener must bring the same.
 Status create(const Connection& db, const zoo::Zoo& zoo, const soc::Soc& soc) {
   SL_RETURN_IF_ERROR(db.execute(kSchema));
-  SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
-  SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
-  SL_RETURN_IF_ERROR(db.execute(kContentionTables));
-  SL_RETURN_IF_ERROR(db.execute(kColdTable));
   SL_RETURN_IF_ERROR(
       db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kFormatVersion)));
   SL_ASSIGN_OR_RETURN(Statement insert, db.prepare("INSERT INTO meta VALUES (?, ?)"));
@@ -95,28 +74,11 @@ Status check_owner(const Connection& db) {
                  "{}: a database of another program (application id {}); give another file with --database", path, id);
   }
   SL_ASSIGN_OR_RETURN(const std::int64_t version, db.integer("PRAGMA user_version"));
-  if (version >= kWithoutSparsity && version <= kFormatVersion) return {};
-  return error(Code::kFailedPrecondition,
-               "{}: profile database of format_version {}, this release reads {} to {}; delete it or give another "
-               "file with --database",
-               path, version, kWithoutSparsity, kFormatVersion);
-}
-
-Status bring_up_to_date(const Connection& db) {
-  SL_ASSIGN_OR_RETURN(const std::int64_t version, db.integer("PRAGMA user_version"));
   if (version == kFormatVersion) return {};
-  SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db));
-  SL_ASSIGN_OR_RETURN(const std::int64_t still, db.integer("PRAGMA user_version"));  // as in prepare()
-  if (still <= kWithoutSparsity) SL_RETURN_IF_ERROR(db.execute(kSparsityTable));
-  if (still <= kWithoutEstimates) SL_RETURN_IF_ERROR(db.execute(kEstimateTable));
-  if (still <= kWithoutContention) SL_RETURN_IF_ERROR(db.execute(kContentionTables));
-  if (still <= kWithoutCold) SL_RETURN_IF_ERROR(db.execute(kColdTable));
-  if (still <= kMeasuredCold) {
-    SL_RETURN_IF_ERROR(
-        db.execute("DELETE FROM latency; DELETE FROM contention; DELETE FROM scatter; DELETE FROM cold"));
-    SL_RETURN_IF_ERROR(db.execute(fmt::format("PRAGMA user_version = {}", kFormatVersion)));
-  }
-  return transaction.commit();
+  return error(Code::kFailedPrecondition,
+               "{}: profile database of format_version {}, this release reads {}; delete it or give another file with "
+               "--database",
+               path, version, kFormatVersion);
 }
 
 Status check_fingerprint(const Connection& db, std::string_view key, std::string_view what, const std::string& ours) {
@@ -186,7 +148,6 @@ class Database::Impl {
     }
     SL_RETURN_IF_ERROR(check_fingerprint(db_, "zoo_fingerprint", "zoo", zoo_.fingerprint));
     SL_RETURN_IF_ERROR(check_fingerprint(db_, "soc_fingerprint", "machine", soc_.fingerprint));
-    SL_RETURN_IF_ERROR(bring_up_to_date(db_));
     return db_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
   }
 

@@ -49,12 +49,9 @@ inline constexpr std::int64_t kEstimatorVersion = 2;
 /// the same time.
 class Database {
  public:
-  /// Opens the file, or makes it with its folders; one of format_version 2, which had no sparsities, 3, which had no
-  /// estimates, 4, which had no contention, 5, which had no cold caches, or 6, is brought up to date and keeps what it
-  /// holds, but for latencies and contention: those were measured with other caches. kFailedPrecondition: made for
-  /// another zoo or machine (both fingerprints are named), by another release, or a database of another program.
-  /// kDataLoss: damaged or no database. kUnavailable: cannot be read and written. `zoo` and `soc` must outlive the
-  /// object.
+  /// Opens the file, or makes it with its folders. kFailedPrecondition: made for another zoo or machine (both
+  /// fingerprints are named), of another format_version, or a database of another program. kDataLoss: damaged or no
+  /// database. kUnavailable: cannot be read and written. `zoo` and `soc` must outlive the object.
   static Result<Database> open(const std::filesystem::path& path, const zoo::Zoo& zoo, const soc::Soc& soc);
 
   Database(Database&&) noexcept;

@@ -101,7 +101,7 @@ TEST_F(DatabaseTest, AnotherMachineOrZooIsRefusedWithBothFingerprints) {
   }
 }
 
-TEST_F(DatabaseTest, ForeignDamagedAndFutureFilesAreRefusedByName) {
+TEST_F(DatabaseTest, ForeignDamagedAndOtherReleasesFilesAreRefusedByName) {
   put("this is no database, however long it may be, and it must stay as it is");
   Status status = open().status();
   EXPECT_EQ(status.code(), Code::kDataLoss);
@@ -116,27 +116,12 @@ TEST_F(DatabaseTest, ForeignDamagedAndFutureFilesAreRefusedByName) {
 
   std::filesystem::remove(path());
   ASSERT_TRUE(open().ok());
-  for (const std::string version : {"1", "8"}) {
+  for (const std::string version : {"6", "8"}) {
     execute("PRAGMA user_version = " + version);
     status = open().status();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 2 to 7; delete it"));
+    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 7; delete it"));
   }
-}
-
-TEST_F(DatabaseTest, OneWithoutSparsitiesIsBroughtUpToDate) {
-  ASSERT_TRUE(open().ok());
-  execute(
-      "DROP TABLE sparsity; DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; DROP TABLE cold; PRAGMA "
-      "user_version = 2");
-  const SparsityEntry sparsity{zoo::TaskId(0), zoo::VariantId(0), zoo::StageId(0), {.mean = 0.5, .samples = 8}};
-  {
-    Database database = open().value();
-    EXPECT_EQ(read(database).tasks[0].sparsity(sparsity.variant, sparsity.stage).samples, 0);
-    ASSERT_TRUE(database.write(std::span(&sparsity, 1)).ok());
-  }
-  const Profile profile = read(open().value());
-  EXPECT_EQ(profile.tasks[0].sparsity(sparsity.variant, sparsity.stage).mean, 0.5);
 }
 
 TEST_F(DatabaseTest, NewEstimatesReplaceThoseOfTheTask) {
@@ -166,13 +151,6 @@ TEST_F(DatabaseTest, EstimatesOfAnotherEstimatorAreRefusedUntilForgotten) {
   EXPECT_TRUE(database.read(profile).ok());
 }
 
-TEST_F(DatabaseTest, OneWithoutEstimatesIsBroughtUpToDate) {
-  ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
-  execute("DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; DROP TABLE cold; PRAGMA user_version = 3");
-  const EstimateEntry entry{zoo::TaskId(0), sigma(0, 1, 2), {.value = 0.7, .lower = 0.6}};
-  EXPECT_TRUE(open().value().write(entry.task, std::span(&entry, 1)).ok());
-}
-
 TEST_F(DatabaseTest, ContentionIsKeptAndReplacedAsAWhole) {
   const Contention::Stage stage{zoo::TaskId(0), zoo::StageId(1), soc::ProcessorId(0)};
   const Contention::Stage beside{zoo::TaskId(0), zoo::StageId(2), soc::ProcessorId(1)};
@@ -193,12 +171,6 @@ TEST_F(DatabaseTest, ContentionIsKeptAndReplacedAsAWhole) {
   EXPECT_EQ(open().value().read(profile).code(), Code::kDataLoss);
 }
 
-TEST_F(DatabaseTest, OneWithoutContentionIsBroughtUpToDate) {
-  ASSERT_TRUE(open().ok());
-  execute("DROP TABLE contention; DROP TABLE scatter; DROP TABLE cold; PRAGMA user_version = 4");
-  EXPECT_EQ(read(open().value()).contention.scatter(0.5), 1) << "nothing is known";
-}
-
 TEST_F(DatabaseTest, WhatIdlingCostsIsKept) {
   const Contention::Stage stage{zoo::TaskId(0), zoo::StageId(1), soc::ProcessorId(0)};
   Contention contention(zoo_, soc_);
@@ -211,34 +183,8 @@ TEST_F(DatabaseTest, WhatIdlingCostsIsKept) {
   EXPECT_EQ(open().value().read(profile).code(), Code::kDataLoss);
 }
 
-TEST_F(DatabaseTest, OneWithoutColdCachesIsBroughtUpToDate) {
-  ASSERT_TRUE(open().ok());
-  execute("DROP TABLE cold; PRAGMA user_version = 5");
-  EXPECT_FALSE(read(open().value()).contention.cold_known());
-}
-
-TEST_F(DatabaseTest, WhatWasMeasuredWithOtherCachesIsForgottenAndTheRestKept) {
-  const EstimateEntry entry{zoo::TaskId(0), sigma(0, 1, 2), {.value = 0.7, .lower = 0.6}};
-  Contention contention(zoo_, soc_);
-  contention.set_scatter({1.0, 2.0});
-  {
-    Database database = open().value();
-    ASSERT_TRUE(database.write(std::span(&kLatency, 1)).ok());
-    ASSERT_TRUE(database.write(contention).ok());
-    ASSERT_TRUE(database.write(entry.task, std::span(&entry, 1)).ok());
-  }
-  execute("PRAGMA user_version = 6");
-  const Profile profile = read(open().value());
-  EXPECT_EQ(profile.tasks[0].latency(kLatency.variant, kLatency.stage, kLatency.processor, kLatency.backend).count, 0);
-  EXPECT_FALSE(profile.contention.known());
-  EXPECT_TRUE(profile.tasks[0].accuracy_estimate(entry.sigma).has_value());
-}
-
 TEST_F(DatabaseTest, OneOfAnotherZooStaysAsItIs) {
   ASSERT_TRUE(open().ok());
-  execute(
-      "DROP TABLE sparsity; DROP TABLE estimate; DROP TABLE contention; DROP TABLE scatter; DROP TABLE cold; PRAGMA "
-      "user_version = 2");
   const std::string before = read_file(path()).value();
   zoo_.fingerprint = "0123";
   EXPECT_EQ(open().status().code(), Code::kFailedPrecondition);
