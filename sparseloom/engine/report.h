@@ -55,7 +55,7 @@ struct TaskReport {
   std::optional<Seconds> p50, p95, p99;  ///< from arrival to completion, of the requests served; nearest rank
 };
 
-/// One system (design: Systems) under one workload.
+/// One system, a planner and a policy, under one workload.
 struct SystemReport {
   std::string name;
   std::size_t requests = 0;
@@ -88,7 +88,7 @@ double completed_per_second(const std::vector<Record>& records);
 /// plan predicts for one that is alone; 0 for none, or if the plan predicts no time.
 double normalised_turnaround(const std::vector<Record>& records, const plan::Plan& plan);
 
-/// The document of `demo --json` and `run --json` (design: Machine-readable output). `machine` is soc.name; `complete`:
+/// The document of `demo --json` and `run --json`. `machine` is soc.name; `complete`:
 /// everything that was asked for was played.
 Json report_json(const std::string& slo_config, const std::string& machine, const std::vector<SystemReport>& systems,
                  bool complete);

@@ -9,7 +9,7 @@
 
 namespace sparseloom::eval {
 
-/// One system under comparison (design: Systems).
+/// One system under comparison: its name, and what it plans.
 struct Contender {
   std::string name;
   std::shared_ptr<const plan::Plan> plan;

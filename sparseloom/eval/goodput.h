@@ -20,7 +20,7 @@ struct GoodputOptions {
 /// The plan of a system that is told how many requests come per second.
 using PlanAt = std::function<Result<std::shared_ptr<const plan::Plan>>(double rate_per_s)>;
 
-/// Goodput (design: Systems): the highest rate of Poisson arrivals, tasks equally likely, at which the share
+/// Goodput: the highest rate of Poisson arrivals, tasks equally likely, at which the share
 /// `options.kept` of requests keep both bounds. The system plans for every rate that is tried, and the host adopts that
 /// plan. 0 if not even highest / range is reached, or if a task's variant is not accurate enough. The same seed draws
 /// the same arrivals for every system. Bisection over the rate's logarithm: about log2(log(range) / precision) probes.

@@ -9,7 +9,7 @@
 
 namespace sparseloom::eval {
 
-/// The rows of an evaluation and its trials of the estimator in a file (design: `eval --json`), so that one that was
+/// The rows of an evaluation and its trials of the estimator in a file (docs/evaluation.md), so that one that was
 /// stopped goes on where it was. The file always holds whole cells and whole trials: it is written beside and renamed
 /// after each. Not thread-safe.
 class Journal {

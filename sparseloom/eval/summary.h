@@ -40,7 +40,7 @@ struct Target {
   bool reached() const { return measured >= asked; }
 };
 
-/// The targets of design.md (headline results), for `ours` against the baselines that are among the rows; what needs a
+/// The papers' headline results, which `ours` is held to, against the baselines that are among the rows; what needs a
 /// system or a measurement that is not there is left out. A cell is lost if ours violates more than a baseline beyond
 /// both 95 % intervals; none may be.
 std::vector<Target> targets(const std::vector<Row>& rows, const std::string& ours = "sparseloom");

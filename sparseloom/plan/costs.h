@@ -8,7 +8,7 @@
 
 namespace sparseloom::plan {
 
-/// Latencies closer than this share are ties (design: SLO grid).
+/// Latencies closer than this share are ties: what lies between them is noise.
 constexpr double kTie = 0.02;
 
 /// True if `value` keeps the upper bound `bound`; rounding is forgiven, ties are not.

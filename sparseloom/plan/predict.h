@@ -14,7 +14,7 @@ constexpr std::size_t kMostOrders = 24;
 /// more than `limit`; else `limit` shuffles that are the same on every machine.
 std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks, std::size_t limit = kMostOrders);
 
-/// These as arrivals (design: Episode): one request per task, each B/P after its predecessor; B is the predecessor's
+/// These as arrivals: an episode has one request per task, each B/P after its predecessor; B is the predecessor's
 /// latency bound, P = `processors`, at least 1.
 std::vector<ArrivalSequence> episodes(const std::vector<Slo>& slos, std::size_t processors,
                                       std::size_t limit = kMostOrders);

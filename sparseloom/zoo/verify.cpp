@@ -11,7 +11,7 @@
 namespace sparseloom::zoo {
 namespace {
 
-// Points of accuracy, design of the zoo: a variant further below dense is of no use; if the fastest is as good as dense
+// Points of accuracy. A variant further below dense is of no use; if the fastest is as good as dense
 // nothing is left to decide.
 constexpr double kMostLoss = 8.0;
 constexpr double kLeastLossOfFastest = 3.0;

@@ -75,7 +75,8 @@ struct Problem {
   const SloConfig& slo;
   /// Memory that the plan's compiled subgraphs may take together (TaskCosts::bytes). None: all there is.
   std::optional<Bytes> memory_budget{};
-  /// Requests that are to be expected. None: episodes (design: Episode). Only `sparseloom` makes use of it.
+  /// Requests that are to be expected. None: episodes, one request per task (docs/planning.md). Only `sparseloom` makes
+  /// use of it.
   const Load* load = nullptr;
 };
 

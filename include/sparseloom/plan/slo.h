@@ -34,8 +34,8 @@ struct GridRange {
 /// Accuracy index j, latency index k in 0..8: bound j = a_min + (j/9)(a_max - a_min), k = l_max - (k/9)(l_max - l_min).
 SloConfig grid_config(const std::vector<GridRange>& ranges, int accuracy_index, int latency_index);
 
-/// Ranges of every task from its original variants' profile (design: SLO grid). kFailedPrecondition names what is not
-/// profiled.
+/// Ranges of every task from its original variants' profile, each at its fastest placement. kFailedPrecondition names
+/// what is not profiled.
 Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile);
 
 /// "C1".."C8" (the diagonal j = k), "a<j>l<k>". kInvalidArgument says what is allowed.

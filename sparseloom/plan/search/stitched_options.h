@@ -66,7 +66,7 @@ StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::s
 double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOption*>& chosen);
 
 /// Allowed are σ that keep both bounds. If no σ is accurate enough, the most accurate ones; if no accurate one is fast
-/// enough, those within 2 % of the least latency (design: keep accuracy, least latency).
+/// enough, those within 2 % of the least latency: accuracy is kept before time.
 /// With `late_binding`, and if the costs allow it, also those that leave their stages to pools, once for every member
 /// that a task may prefer.
 /// O(V^S · S·V) to filter σ, then O(P^S) times those that are left. kFailedPrecondition if an accuracy is missing.
