@@ -5,7 +5,7 @@
 #include <mutex>
 
 #include "sparseloom/backend/scripted/scripted_runtime.h"
-#include "sparseloom/base/thread.h"
+#include "sparseloom/base/restore_cores.h"
 #include "sparseloom/engine/brief.h"
 #include "sparseloom/engine/engine.h"
 #include "sparseloom/zoo/chain.h"
@@ -146,18 +146,6 @@ std::vector<Seconds> hand_offs(const sched::TraceSink& trace, std::size_t proces
   }
   return gaps;
 }
-
-/// Restores the calling thread's cores.
-class RestoreCores {
- public:
-  RestoreCores() : cores_(allowed_cpus()) {}
-  ~RestoreCores() { static_cast<void>(pin_this_thread(cores_)); }
-  RestoreCores(const RestoreCores&) = delete;
-  RestoreCores& operator=(const RestoreCores&) = delete;
-
- private:
-  std::vector<CpuIndex> cores_;
-};
 
 /// Of one stage that hands something on.
 struct LookTimes {

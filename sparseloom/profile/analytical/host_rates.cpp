@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "sparseloom/backend/layer_model.h"
-#include "sparseloom/base/thread.h"
+#include "sparseloom/base/restore_cores.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -81,11 +81,9 @@ Result<soc::Rates> measure_rates(const soc::Processor& processor) {
     return error(Code::kInvalidArgument, "processor '{}': its rates cannot be measured, only a CPU's; it is a {}",
                  processor.name, processor.device);
   }
-  const std::vector<CpuIndex> before = allowed_cpus();
+  const RestoreCores restore;
   SL_RETURN_IF_ERROR(pin_this_thread(processor.cores));
-  auto rates = measure(static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)));
-  SL_RETURN_IF_ERROR(pin_this_thread(before));
-  return rates;
+  return measure(static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)));
 }
 
 }  // namespace sparseloom::profile

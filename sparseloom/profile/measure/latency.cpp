@@ -5,8 +5,8 @@
 #include <numeric>
 #include <random>
 
+#include "sparseloom/base/restore_cores.h"
 #include "sparseloom/base/statistics.h"
-#include "sparseloom/base/thread.h"
 #include "sparseloom/profile/measure/memory.h"
 #include "sparseloom/profile/measure/stages.h"
 #include "sparseloom/profile/measure/warm_groups.h"
@@ -16,18 +16,6 @@ namespace sparseloom::profile {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Gives the calling thread its cores back.
-class KeepAffinity {
- public:
-  KeepAffinity() : cpus_(allowed_cpus()) {}
-  KeepAffinity(const KeepAffinity&) = delete;
-  KeepAffinity& operator=(const KeepAffinity&) = delete;
-  ~KeepAffinity() { (void)pin_this_thread(cpus_); }
-
- private:
-  std::vector<CpuIndex> cpus_;
-};
 
 using Pool = std::vector<soc::ProcessorId>;
 
@@ -165,7 +153,7 @@ class TaskMeasurement {
     std::vector<std::size_t> order(subjects.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::mt19937_64 random(task_.index());
-    const KeepAffinity affinity;
+    const RestoreCores restore;
     const auto start = Clock::now();
     for (int round = 0; round < options_.rounds; ++round) {
       if (round >= options_.least_rounds && Clock::now() - start > options_.task_budget) break;
