@@ -43,7 +43,8 @@ using Responses = std::vector<std::vector<Response>>;
 struct Rehearsed final : simulate::Observer {
   explicit Rehearsed(std::size_t tasks) : responses(tasks) {}
   void ran(const sched::Request&, const sched::Dispatch&, Seconds, Seconds, bool) override {}
-  void finished(const sched::Request& request, Seconds at) override {
+  void finished(const simulate::Query& query, Seconds at) override {
+    const sched::Request& request = query.request;
     responses[request.task.index()].push_back({request.arrival, at - request.arrival});
   }
   Responses responses;

@@ -29,7 +29,7 @@ class Crowd {
   void decide() {
     const auto slot = policy_.next(std::span(&kQueue, 1), {now_, in_.size()});
     Inside& inside = in_[*slot];
-    const sched::StageTimes& truth = benchmark_.truth(inside.request.task, inside.request.sample);
+    const sched::StageTimes& truth = *inside.truth;
     now_ += truth.next[inside.stage];
     if (++inside.stage == truth.next.size()) {
       admit(*slot);
@@ -41,11 +41,13 @@ class Crowd {
  private:
   struct Inside {
     sched::Request request;
+    const sched::StageTimes* truth = nullptr;
     std::size_t stage = 0;
   };
 
   void admit(sched::SlotIndex slot) {
-    in_[slot] = {**generator_.next(), 0};
+    const simulate::Query query = **generator_.next();
+    in_[slot] = {query.request, query.truth, 0};
     const Seconds late = std::max(Seconds(0), now_ - in_[slot].request.arrival);
     in_[slot].request.arrival += late;
     in_[slot].request.deadline += late;

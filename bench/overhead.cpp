@@ -121,7 +121,7 @@ zoo::Task task_of(std::string name, std::size_t stages, std::vector<TensorSpec> 
   zoo::Task task;
   task.name = std::move(name);
   task.inputs = std::move(inputs);
-  task.output = std::move(output);
+  task.outputs = {std::move(output)};
   task.cuts.resize(stages - 1);
   task.variants.resize(1);
   return task;

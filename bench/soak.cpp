@@ -82,9 +82,9 @@ class Soak {
       request.task = zoo::TaskId(task);
       request.arrival = due;
       request.deadline = due + setup_.scenarios[scenario].slo.slos[task].latency;
-      request.sample = id % setup_.samples[task].inputs.size();
+      const std::size_t sample = id % setup_.samples[task].inputs.size();
       scenario_of_[id] = scenario;
-      SL_RETURN_IF_ERROR(engine.submit(request, setup_.samples[task].inputs[request.sample]));
+      SL_RETURN_IF_ERROR(engine.submit(request, setup_.samples[task].inputs[sample]));
     }
     return {};
   }
@@ -93,7 +93,7 @@ class Soak {
   void completed(const engine::Completion& c) {
     switcher_->completed(c);
     const zoo::TaskId task = c.request.task;
-    const zoo::Sigma sigma(c.sigma.begin(), c.sigma.end());
+    const zoo::Sigma sigma(c.plan->sigma.begin(), c.plan->sigma.end());
     const Scenario& scenario = setup_.scenarios[scenario_of_[c.request.id.index()]];
     done_.push_back({.arrival = c.request.arrival,
                      .finished = c.finished,

@@ -28,57 +28,72 @@ bool same_layouts(const std::vector<TensorSpec>& a, const std::vector<TensorSpec
 
 }  // namespace
 
-Activator::Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t slots_per_task)
-    : zoo_(zoo), soc_(soc), residency_(residency), slots_per_task_(slots_per_task) {
-  for (const zoo::Task& task : zoo.tasks) boundaries_.emplace_back(task.stages() + 1);
+Activator::Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t task_capacity,
+                     std::size_t slots_per_task)
+    : soc_(soc), residency_(residency), slots_per_task_(slots_per_task), boundaries_(task_capacity) {
+  extend(zoo);
   residency_.add(*this);
+}
+
+void Activator::extend(const zoo::Zoo& zoo) {
+  const std::lock_guard lock(mutex_);
+  zoo_ = &zoo;
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) boundaries_[t].resize(zoo.tasks[t].stages() + 1);
+}
+
+const zoo::Zoo& Activator::zoo() const {
+  const std::lock_guard lock(mutex_);
+  return *zoo_;
 }
 
 Activator::~Activator() { residency_.remove(*this); }
 
-Status Activator::check_fits(const plan::Plan& plan) const {
-  if (plan.tasks.size() != zoo_.tasks.size()) {
+Status Activator::check_task(const zoo::Task& task, const soc::Soc& soc, const plan::TaskPlan& chosen) {
+  if (chosen.shared) {
+    return error(Code::kFailedPrecondition,
+                 "task '{}': shares all cores with others; each worker of the engine has its own", task.name);
+  }
+  for (const std::size_t given :
+       {chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(), chosen.estimates.size()}) {
+    if (given == task.stages()) continue;
+    return error(Code::kInvalidArgument,
+                 "task '{}': {} variants, {} processors, {} backends and {} estimates; it has {} stages", task.name,
+                 chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(), chosen.estimates.size(),
+                 task.stages());
+  }
+  Seconds model{0}, pattern{0};
+  for (const plan::StageEstimate& e : chosen.estimates) model += e.model_latency, pattern += e.latency;
+  if (!(model > Seconds(0) && pattern > Seconds(0) && std::isfinite((model + pattern).count()))) {
+    return error(Code::kInvalidArgument,
+                 "task '{}': estimates add up to {} s ({} s over its variants); allowed: more than 0", task.name,
+                 pattern.count(), model.count());
+  }
+  for (std::size_t i = 0; i < task.stages(); ++i) {
+    if (chosen.sigma[i].index() >= task.variants.size() || chosen.placement[i].index() >= soc.processors.size()) {
+      return error(Code::kInvalidArgument, "task '{}' stage {}: variant {} on processor {}; there are {} and {}",
+                   task.name, i, chosen.sigma[i].index(), chosen.placement[i].index(), task.variants.size(),
+                   soc.processors.size());
+    }
+    const soc::Processor& processor = soc.processor(chosen.placement[i]);
+    if (std::find(processor.backends.begin(), processor.backends.end(), chosen.backends[i]) !=
+        processor.backends.end()) {
+      continue;
+    }
+    return error(Code::kInvalidArgument, "task '{}' stage {}: backend {}, which '{}' does not offer", task.name, i,
+                 soc::to_string(chosen.backends[i]), processor.name);
+  }
+  return {};
+}
+
+Status Activator::check_fits(const zoo::Zoo& zoo, const soc::Soc& soc, const plan::Plan& plan) {
+  if (plan.tasks.size() != zoo.tasks.size()) {
     return error(Code::kInvalidArgument, "plan '{}': {} tasks; the zoo has {}", plan.planner, plan.tasks.size(),
-                 zoo_.tasks.size());
+                 zoo.tasks.size());
   }
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
-    const zoo::Task& task = zoo_.tasks[t];
-    const plan::TaskPlan& chosen = plan.tasks[t];
-    if (chosen.shared) {
-      return error(Code::kFailedPrecondition,
-                   "plan '{}': task '{}': shares all cores with others; each worker of the engine has its own",
-                   plan.planner, task.name);
-    }
-    for (const std::size_t given :
-         {chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(), chosen.estimates.size()}) {
-      if (given == task.stages()) continue;
-      return error(Code::kInvalidArgument,
-                   "plan '{}': task '{}': {} variants, {} processors, {} backends and {} estimates; it has {} stages",
-                   plan.planner, task.name, chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(),
-                   chosen.estimates.size(), task.stages());
-    }
-    Seconds model{0}, pattern{0};
-    for (const plan::StageEstimate& e : chosen.estimates) model += e.model_latency, pattern += e.latency;
-    if (!(model > Seconds(0) && pattern > Seconds(0) && std::isfinite((model + pattern).count()))) {
-      return error(Code::kInvalidArgument,
-                   "plan '{}': task '{}': estimates add up to {} s ({} s over its variants); allowed: more than 0",
-                   plan.planner, task.name, pattern.count(), model.count());
-    }
-    for (std::size_t i = 0; i < task.stages(); ++i) {
-      if (chosen.sigma[i].index() >= task.variants.size() || chosen.placement[i].index() >= soc_.processors.size()) {
-        return error(Code::kInvalidArgument,
-                     "plan '{}': task '{}' stage {}: variant {} on processor {}; there are {} and {}", plan.planner,
-                     task.name, i, chosen.sigma[i].index(), chosen.placement[i].index(), task.variants.size(),
-                     soc_.processors.size());
-      }
-      const soc::Processor& processor = soc_.processor(chosen.placement[i]);
-      if (std::find(processor.backends.begin(), processor.backends.end(), chosen.backends[i]) !=
-          processor.backends.end()) {
-        continue;
-      }
-      return error(Code::kInvalidArgument, "plan '{}': task '{}' stage {}: backend {}, which '{}' does not offer",
-                   plan.planner, task.name, i, soc::to_string(chosen.backends[i]), processor.name);
-    }
+    if (plan.tasks[t].sigma.empty()) continue;  // not served
+    const Status fits = check_task(zoo.tasks[t], soc, plan.tasks[t]);
+    if (!fits.ok()) return fits.with_context(fmt::format("plan '{}'", plan.planner));
   }
   return {};
 }
@@ -108,7 +123,8 @@ Result<Activator::Loaded> Activator::load(const plan::Plan& plan) {
 }
 
 Result<std::shared_ptr<const ActivePlan>> Activator::activate(std::shared_ptr<const plan::Plan> plan) {
-  SL_RETURN_IF_ERROR(check_fits(*plan));
+  const zoo::Zoo& zoo = this->zoo();
+  SL_RETURN_IF_ERROR(check_fits(zoo, soc_, *plan));
   SL_ASSIGN_OR_RETURN(Loaded loaded, load(*plan));
   auto active = std::make_shared<ActivePlan>();
   active->stages.resize(plan->tasks.size());
@@ -118,6 +134,7 @@ Result<std::shared_ptr<const ActivePlan>> Activator::activate(std::shared_ptr<co
     active->stages[key.task.index()].push_back(std::move(bound));
   }
   active->plan = std::move(plan);
+  active->zoo = &zoo;
   return std::shared_ptr<const ActivePlan>(std::move(active));
 }
 
@@ -126,7 +143,7 @@ Result<std::shared_ptr<const SlotSessions>> Activator::sessions(const SubgraphKe
   std::shared_ptr<const SlotSessions>& entry = sessions_[residency_.canonical(key)];
   if (entry == nullptr || entry->executable != executable) {
     auto bound = bind(key, std::move(executable));
-    if (!bound.ok()) return bound.status().with_context(describe(zoo_, key));
+    if (!bound.ok()) return bound.status().with_context(describe(*zoo_, key));
     entry = std::move(bound).value();
   }
   return entry;
@@ -155,7 +172,7 @@ Result<std::shared_ptr<const SlotSessions>> Activator::bind(const SubgraphKey& k
 Result<Activator::Boundary*> Activator::boundary(const SubgraphKey& key, std::size_t index,
                                                  const std::vector<TensorSpec>& tensors) {
   Boundary& there = boundaries_[key.task.index()][index];
-  const std::vector<TensorSpec>& wanted = index == 0 ? zoo_.task(key.task).inputs : there.tensors;
+  const std::vector<TensorSpec>& wanted = index == 0 ? zoo_->task(key.task).inputs : there.tensors;
   if ((index == 0 || !there.by_slot.empty()) && !same_layouts(wanted, tensors)) {
     return error(Code::kFailedPrecondition, "tensors {} where {} are passed", describe(tensors), describe(wanted));
   }
@@ -191,9 +208,12 @@ HostBuffer& Activator::input(zoo::TaskId task, std::size_t slot, std::size_t ind
   return boundaries_[task.index()].front().by_slot[slot][index];
 }
 
-std::span<const std::byte> Activator::output(zoo::TaskId task, std::size_t slot) const {
-  const std::vector<HostBuffer>& outputs = boundaries_[task.index()].back().by_slot[slot];
-  return outputs.empty() ? std::span<const std::byte>() : outputs.front().span();
+std::span<const HostBuffer> Activator::outputs(zoo::TaskId task, std::size_t slot) const {
+  return boundaries_[task.index()].back().by_slot[slot];
+}
+
+std::span<const TensorSpec> Activator::output_tensors(zoo::TaskId task) const {
+  return boundaries_[task.index()].back().tensors;
 }
 
 double Activator::sparsity(zoo::TaskId task, std::size_t slot, zoo::StageId stage) const {

@@ -19,6 +19,7 @@ struct SlotSessions {
 /// A plan with everything it needs resident and bound.
 struct ActivePlan {
   std::shared_ptr<const plan::Plan> plan;
+  const zoo::Zoo* zoo = nullptr;                                         ///< whose tasks it serves; not owned
   std::vector<std::vector<std::shared_ptr<const SlotSessions>>> stages;  ///< [task][stage]
 };
 
@@ -27,11 +28,15 @@ struct ActivePlan {
 /// bound serves every plan that contains its subgraph. Thread-safe.
 class Activator final : public Residency::Keeper {
  public:
-  /// The referenced objects must outlive this.
-  Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t slots_per_task);
+  /// The referenced objects must outlive this. `task_capacity`: tasks that the zoo may grow to.
+  Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t task_capacity,
+            std::size_t slots_per_task);
   ~Activator() override;
   Activator(const Activator&) = delete;
   Activator& operator=(const Activator&) = delete;
+
+  /// From now on plans are for `zoo`, which has the old tasks unchanged and further ones behind them.
+  void extend(const zoo::Zoo& zoo);
 
   /// Loads, binds and checks what is missing; plans that are resident do not wait for others that load.
   /// kInvalidArgument: the plan does not fit zoo or soc; kFailedPrecondition: a piece's tensors do not fit its
@@ -44,9 +49,10 @@ class Activator final : public Residency::Keeper {
   /// Frees the sessions of one subgraph if nobody uses them.
   void let_go(const SubgraphKey& key) override;
 
-  /// Buffers of the model inputs and of its first output in one slot. Valid after the task was first activated.
+  /// Buffers of the model's inputs and outputs in one slot. Valid after the task was first activated.
   HostBuffer& input(zoo::TaskId task, std::size_t slot, std::size_t index);
-  std::span<const std::byte> output(zoo::TaskId task, std::size_t slot) const;
+  std::span<const HostBuffer> outputs(zoo::TaskId task, std::size_t slot) const;
+  std::span<const TensorSpec> output_tensors(zoo::TaskId task) const;
   /// Share of zeros in what a stage has written into one slot's buffers. Nobody may be writing there.
   double sparsity(zoo::TaskId task, std::size_t slot, zoo::StageId stage) const;
 
@@ -58,7 +64,9 @@ class Activator final : public Residency::Keeper {
   };
 
   using Loaded = std::vector<std::pair<SubgraphKey, std::shared_ptr<backend::Executable>>>;
-  Status check_fits(const plan::Plan& plan) const;
+  static Status check_fits(const zoo::Zoo& zoo, const soc::Soc& soc, const plan::Plan& plan);
+  static Status check_task(const zoo::Task& task, const soc::Soc& soc, const plan::TaskPlan& chosen);
+  const zoo::Zoo& zoo() const;
   Result<Loaded> load(const plan::Plan& plan);
   Result<std::shared_ptr<const SlotSessions>> sessions(const SubgraphKey& key,
                                                        std::shared_ptr<backend::Executable> executable);
@@ -66,12 +74,12 @@ class Activator final : public Residency::Keeper {
                                                    std::shared_ptr<backend::Executable> executable);
   Result<Boundary*> boundary(const SubgraphKey& key, std::size_t index, const std::vector<TensorSpec>& tensors);
 
-  const zoo::Zoo& zoo_;
   const soc::Soc& soc_;
   Residency& residency_;
   std::size_t slots_per_task_;
-  std::mutex mutex_;                               // guards what follows while it is made
-  std::vector<std::vector<Boundary>> boundaries_;  // [task][boundary]
+  mutable std::mutex mutex_;  // guards what follows while it is made
+  const zoo::Zoo* zoo_;
+  std::vector<std::vector<Boundary>> boundaries_;  // [task][boundary]; as many tasks as there may be
   std::map<SubgraphKey, std::shared_ptr<const SlotSessions>> sessions_;
 };
 

@@ -2,9 +2,10 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
-#include <deque>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "sparseloom/engine/activation.h"
 #include "sparseloom/engine/brief.h"
 #include "sparseloom/engine/mailbox.h"
+#include "sparseloom/sched/admission.h"
 #include "sparseloom/sched/dispatcher.h"
 
 namespace sparseloom::engine {
@@ -22,6 +24,12 @@ constexpr std::size_t kAlignment = 64;
 // A caller's buffer is bound as it is from this size on; below, copying it costs less than making the runtime look at a
 // new address.
 constexpr std::size_t kBindBytes = 65'536;
+
+constexpr const char* kCancelled = "the request was cancelled";
+
+bool serves(const plan::Plan& plan, zoo::TaskId task) {
+  return task.index() < plan.tasks.size() && !plan.tasks[task.index()].sigma.empty();
+}
 
 bool bind_directly(std::span<const std::byte> data) {
   return data.size() >= kBindBytes && reinterpret_cast<std::uintptr_t>(data.data()) % kAlignment == 0;
@@ -45,20 +53,25 @@ Status check_inputs(const zoo::Task& task, const std::vector<std::span<const std
 class Engine::Impl {
  public:
   Impl(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, EngineOptions options, OnComplete on_complete)
-      : zoo_(zoo),
-        soc_(soc),
+      : soc_(soc),
         options_(std::move(options)),
         on_complete_(std::move(on_complete)),
-        activator_(zoo, soc, residency, options_.slots_per_task) {}
+        capacity_(std::max(zoo.tasks.size(), options_.task_capacity)),
+        activator_(zoo, soc, residency, capacity_, options_.slots_per_task),
+        zoo_(&zoo) {}
   ~Impl();
 
   Status start(std::shared_ptr<const plan::Plan> plan);
   Status submit(const sched::Request& request, const std::vector<std::span<const std::byte>>& inputs);
+  bool cancel(zoo::TaskId task, sched::RequestId id);
+  Status extend(const zoo::Zoo& zoo);
   Status prepare(const plan::Plan& plan);
   Status switch_plan(std::shared_ptr<const plan::Plan> plan);
   std::size_t plan_version() const;
   std::size_t running() const;
+  std::vector<Seconds> busy() const;
   void drain();
+  std::size_t stop(Seconds grace);
 
   std::chrono::steady_clock::time_point epoch() const { return epoch_; }
   Seconds now() const { return options_.clock ? options_.clock() : std::chrono::steady_clock::now() - epoch_; }
@@ -66,27 +79,26 @@ class Engine::Impl {
  private:
   using Dispatches = std::vector<sched::Dispatch>;
 
-  // Everything one request needs while it is inside. Written under mutex_ while nobody runs a stage of the request,
-  // read by the one worker that does.
+  // Everything one request needs while it is in flight. Written under mutex_ while nobody runs a stage of the request
+  // (but for `cancelled`), read by the one worker that does.
   struct Slot {
     std::size_t index = 0;  // among its task's slots
+    std::atomic<bool> cancelled{false};
     sched::Request request;
     std::vector<std::span<const std::byte>> inputs;
     std::shared_ptr<const ActivePlan> plan;
     std::size_t plan_version = 0;
     Seconds finished{0};
     Status status;
+    bool completed = false;
   };
-  struct AtTheDoor {
+  struct Waiting {
     sched::Request request;
     std::vector<std::span<const std::byte>> inputs;
   };
-  struct Door {
-    std::vector<std::size_t> free_slots;
-    std::deque<AtTheDoor> waiting;
-  };
   struct Worker {
     Mailbox mailbox;
+    std::atomic<Seconds> busy{Seconds(0)};
     Seconds dispatched{0};  // when that was done; kept if drift is watched
     Dispatches out;         // scratch, so that an event allocates nothing
     std::thread thread;
@@ -103,6 +115,10 @@ class Engine::Impl {
     return slot_of(dispatch.request).plan->plan->tasks[dispatch.task.index()].estimates[dispatch.stage.index()];
   }
 
+  bool is_last(const sched::Dispatch& d) {
+    return d.stage.index() + 1 == slot_of(d.request).plan->plan->tasks[d.task.index()].sigma.size();
+  }
+
   // The dispatcher's ids: they rise with admission, as its ties want, and carry the slot. The caller's are kept apart,
   // so that two callers may use the same.
   sched::RequestId new_id(std::size_t slot) { return sched::RequestId(admitted_++ * slots_.size() + slot); }
@@ -110,36 +126,44 @@ class Engine::Impl {
 
   std::optional<sched::Dispatch> after_stage(const sched::Dispatch& done, const Status& status, Seconds now,
                                              std::optional<double> sparsity);
-  void deliver(soc::ProcessorId self, std::optional<sched::Dispatch>& next);
+  void deliver(Dispatches& out, std::optional<soc::ProcessorId> self, std::optional<sched::Dispatch>& next);
+  void deliver_now();
   void call_back(const Slot& slot);
+  void call_back(const Waiting& dropped);
   void hand_out(Dispatches& out, std::optional<soc::ProcessorId> self, std::optional<sched::Dispatch>& next);
 
   // Called with mutex_ held.
   template <typename Inputs>
   void admit(std::size_t slot, const sched::Request& request, Inputs&& inputs, Dispatches& out);
   void leave(std::size_t slot, Dispatches& out);
+  void hold_what_is_not_served(Dispatches& out);
+  void drop_waiting(zoo::TaskId task);
+  void cancel_everything();
 
-  const zoo::Zoo& zoo_;
   const soc::Soc& soc_;
   const EngineOptions options_;
   const OnComplete on_complete_;
   const std::chrono::steady_clock::time_point epoch_ = std::chrono::steady_clock::now();
+  const std::size_t capacity_;  // tasks that there may be
   Activator activator_;
   bool monitored_ = false;  // the policy wants to know the sparsity of what stages hand on; set before workers start
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable idle_;
+  const zoo::Zoo* zoo_;
   std::optional<sched::Dispatcher> dispatcher_;
   std::shared_ptr<const ActivePlan> active_;
   std::vector<Slot> slots_;
-  std::vector<Door> doors_;              // by task
+  std::optional<sched::AdmissionQueue<Waiting>> admission_;
   std::vector<std::size_t> to_deliver_;  // slots whose request has completed
+  std::vector<Waiting> dropped_;         // cancelled while they waited, and not called back yet
   std::vector<std::size_t> batch_;       // of these, the ones being called back
   bool delivering_ = false;              // a worker is calling back; it takes the others' completions along
   bool stopping_ = false;
   std::size_t pending_ = 0;  // submitted and not called back
   std::size_t admitted_ = 0;
-  Dispatches submitted_;  // scratch of submit()
+  Dispatches submitted_;  // scratch of submit(), and:
+  Waiting waiting_;
 
   std::vector<std::unique_ptr<Worker>> workers_;  // by processor; each worker's own but for its mailbox
 };
@@ -156,11 +180,11 @@ Status Engine::Impl::start(std::shared_ptr<const plan::Plan> plan) {
   SL_ASSIGN_OR_RETURN(active_, activator_.activate(plan));
   monitored_ = policy->knowledge() == sched::Knowledge::kMonitored;
   dispatcher_.emplace(std::move(plan), soc_.pools(), std::move(policy));
-  doors_.resize(zoo_.tasks.size());
-  for (Door& door : doors_) {
-    for (std::size_t k = options_.slots_per_task; k-- > 0;) door.free_slots.push_back(slots_.size() + k);
-    for (std::size_t k = 0; k < options_.slots_per_task; ++k) slots_.emplace_back().index = k;
-  }
+  admission_.emplace(capacity_, options_.slots_per_task);
+  slots_ = std::vector<Slot>(capacity_ * options_.slots_per_task);
+  for (std::size_t k = 0; k < slots_.size(); ++k) slots_[k].index = k % options_.slots_per_task;
+  Dispatches none;
+  hold_what_is_not_served(none);
   to_deliver_.reserve(slots_.size());
   batch_.reserve(slots_.size());
   return start_workers();
@@ -192,7 +216,11 @@ Engine::Impl::~Impl() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    for (std::size_t t = 0; admission_ && t < capacity_; ++t) {  // no plan will come that serves what is held
+      if (!serves(*active_->plan, zoo::TaskId(t))) drop_waiting(zoo::TaskId(t));
+    }
   }
+  deliver_now();
   drain();
   for (const auto& worker : workers_) worker->mailbox.close();
   for (const auto& worker : workers_) {
@@ -201,25 +229,68 @@ Engine::Impl::~Impl() {
 }
 
 Status Engine::Impl::submit(const sched::Request& request, const std::vector<std::span<const std::byte>>& inputs) {
-  if (request.task.index() >= zoo_.tasks.size()) {
-    return error(Code::kInvalidArgument, "task {}: the zoo has {}", request.task.index(), zoo_.tasks.size());
-  }
-  SL_RETURN_IF_ERROR(check_inputs(zoo_.task(request.task), inputs));
   const auto lock = lock_briefly(mutex_);
+  if (request.task.index() >= zoo_->tasks.size()) {
+    return error(Code::kInvalidArgument, "task {}: the zoo has {}", request.task.index(), zoo_->tasks.size());
+  }
+  SL_RETURN_IF_ERROR(check_inputs(zoo_->task(request.task), inputs));
   if (stopping_) return error(Code::kFailedPrecondition, "the engine is stopping; it takes no more requests");
   ++pending_;
-  Door& door = doors_[request.task.index()];
-  if (door.free_slots.empty()) {
-    door.waiting.push_back({request, inputs});
-    return {};
-  }
-  const std::size_t slot = door.free_slots.back();
-  door.free_slots.pop_back();
+  waiting_.request = request;
+  waiting_.inputs = inputs;  // scratch: allocates nothing once it was used, unless it is kept
+  const auto slot = admission_->arrive(request.task, request.deadline, waiting_);
+  if (!slot) return {};
   submitted_.clear();
-  admit(slot, request, inputs, submitted_);
+  admit(*slot, request, waiting_.inputs, submitted_);
   std::optional<sched::Dispatch> none;
   hand_out(submitted_, std::nullopt, none);
   return {};
+}
+
+bool Engine::Impl::cancel(zoo::TaskId task, sched::RequestId id) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (task.index() >= zoo_->tasks.size()) return false;
+    auto waiting = admission_->remove(task, [id](const Waiting& w) { return w.request.id == id; });
+    if (!waiting) {
+      const auto first = slots_.begin() + static_cast<std::ptrdiff_t>(task.index() * options_.slots_per_task);
+      const auto end = first + static_cast<std::ptrdiff_t>(options_.slots_per_task);
+      const auto slot = std::find_if(first, end, [id](const Slot& s) { return s.plan && s.request.id == id; });
+      if (slot == end || slot->completed) return false;
+      slot->cancelled = true;
+      return true;
+    }
+    dropped_.push_back(std::move(*waiting));
+  }
+  deliver_now();
+  return true;
+}
+
+Status Engine::Impl::extend(const zoo::Zoo& zoo) {
+  if (zoo.tasks.size() > capacity_) {
+    return error(Code::kResourceExhausted, "{} tasks; room was made for {}", zoo.tasks.size(), capacity_);
+  }
+  activator_.extend(zoo);
+  Dispatches none;
+  const std::lock_guard lock(mutex_);
+  zoo_ = &zoo;
+  hold_what_is_not_served(none);
+  return {};
+}
+
+// Lets in who may be, of tasks that the active plan serves.
+void Engine::Impl::hold_what_is_not_served(Dispatches& out) {
+  for (std::size_t t = 0; t < capacity_; ++t) {
+    const zoo::TaskId task(t);
+    if (!serves(*active_->plan, task)) {
+      admission_->hold(task);
+      continue;
+    }
+    admission_->release(task);
+    while (auto next = admission_->next(task)) {
+      admit(next->first, next->second.request, std::move(next->second.inputs), out);
+    }
+  }
 }
 
 template <typename Inputs>
@@ -230,6 +301,8 @@ void Engine::Impl::admit(std::size_t slot_index, const sched::Request& request, 
   slot.plan = active_;
   slot.plan_version = dispatcher_->plan_version();
   slot.status = Status();
+  slot.completed = false;
+  slot.cancelled = false;
   sched::Request inside = request;
   inside.id = new_id(slot_index);
   dispatcher_->arrive(inside, now(), out);
@@ -257,6 +330,7 @@ void Engine::Impl::work(soc::ProcessorId processor) {
     const Seconds start = now();
     const Status status = run_stage(dispatch);
     const Seconds end = now();
+    self.busy.store(self.busy.load(std::memory_order_relaxed) + (end - start), std::memory_order_relaxed);
     if (options_.trace != nullptr) record(dispatch, start, end);
     if (options_.drift != nullptr && status.ok()) {
       // On a core that others use too, a worker also waits to be woken up.
@@ -268,6 +342,7 @@ void Engine::Impl::work(soc::ProcessorId processor) {
 
 Status Engine::Impl::run_stage(const sched::Dispatch& dispatch) {
   const Slot& slot = slot_of(dispatch.request);
+  if (slot.cancelled) return {Code::kCancelled, kCancelled};
   backend::Session& session = *slot.plan->stages[dispatch.task.index()][dispatch.stage.index()]->by_slot[slot.index];
   Status status = dispatch.stage.index() == 0 ? bind_inputs(slot, session) : Status();
   if (status.ok()) status = session.run();
@@ -276,8 +351,9 @@ Status Engine::Impl::run_stage(const sched::Dispatch& dispatch) {
 
 // "image/int8 stage 1 on cpu0".
 std::string Engine::Impl::describe(const sched::Dispatch& dispatch) {
-  const zoo::Task& task = zoo_.task(dispatch.task);
-  const zoo::Sigma& sigma = slot_of(dispatch.request).plan->plan->tasks[dispatch.task.index()].sigma;
+  const ActivePlan& active = *slot_of(dispatch.request).plan;
+  const zoo::Task& task = active.zoo->task(dispatch.task);
+  const zoo::Sigma& sigma = active.plan->tasks[dispatch.task.index()].sigma;
   return fmt::format("{}/{} stage {} on {}", task.name, task.variants[sigma[dispatch.stage.index()].index()].name,
                      dispatch.stage.index(), soc_.processor(dispatch.processor).name);
 }
@@ -309,7 +385,7 @@ void Engine::Impl::record(const sched::Dispatch& dispatch, Seconds start, Second
 std::optional<double> Engine::Impl::monitor(const sched::Dispatch& done) {
   if (!monitored_) return std::nullopt;
   const Slot& slot = slot_of(done.request);
-  if (done.stage.index() + 1 == zoo_.task(done.task).stages()) return std::nullopt;
+  if (is_last(done)) return std::nullopt;
   const bool usually_dense = estimate_of(done).sparsity == 0;
   return usually_dense ? 0 : activator_.sparsity(done.task, slot.index, done.stage);
 }
@@ -320,35 +396,44 @@ std::optional<sched::Dispatch> Engine::Impl::after_stage(const sched::Dispatch& 
   bool deliver_too = false;
   {
     const auto lock = lock_briefly(mutex_);
+    Slot& slot = slot_of(done.request);
+    const bool dropped = status.ok() && slot.cancelled && !is_last(done);
     bool last = true;
-    if (status.ok()) {
+    if (status.ok() && !dropped) {
       last = dispatcher_->finish(done, now, out, sparsity);
     } else {
       dispatcher_->abandon(done, now, out);
     }
     if (last) {
-      Slot& slot = slot_of(done.request);
       slot.finished = now;
-      slot.status = status;
+      slot.status = dropped ? Status(Code::kCancelled, kCancelled) : status;
+      slot.completed = true;
       to_deliver_.push_back(done.request.index() % slots_.size());
     }
     deliver_too = !to_deliver_.empty() && !std::exchange(delivering_, true);
   }
   std::optional<sched::Dispatch> next;
   hand_out(out, done.processor, next);  // the others start before anybody is called back
-  if (deliver_too) deliver(done.processor, next);
+  if (deliver_too) deliver(out, done.processor, next);
   return next;
 }
 
-// One worker at a time, until there is nothing left to deliver or it has a stage to run: whoever finishes a stage next
-// then takes over.
-void Engine::Impl::deliver(soc::ProcessorId self, std::optional<sched::Dispatch>& next) {
-  Dispatches& out = workers_[self.index()]->out;
+// One thread at a time, until there is nothing left to deliver or, being a worker, it has a stage to run: whoever
+// finishes a stage next then takes over.
+void Engine::Impl::deliver(Dispatches& out, std::optional<soc::ProcessorId> self,
+                           std::optional<sched::Dispatch>& next) {
   auto lock = lock_briefly(mutex_);
   bool delivered = false;
-  while (!to_deliver_.empty() && !(delivered && next)) {
+  while (!(to_deliver_.empty() && dropped_.empty()) && !(delivered && next)) {
     delivered = true;
     batch_.swap(to_deliver_);
+    std::vector<Waiting> dropped = std::exchange(dropped_, {});
+    for (const Waiting& request : dropped) {
+      lock.unlock();
+      call_back(request);
+      lock = lock_briefly(mutex_);
+      --pending_;
+    }
     for (const std::size_t slot : batch_) {
       lock.unlock();
       call_back(slots_[slot]);
@@ -362,28 +447,52 @@ void Engine::Impl::deliver(soc::ProcessorId self, std::optional<sched::Dispatch>
   if (pending_ == 0) idle_.notify_all();
 }
 
+// By a thread that is no worker.
+void Engine::Impl::deliver_now() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (dropped_.empty() || std::exchange(delivering_, true)) return;
+  }
+  Dispatches out;
+  std::optional<sched::Dispatch> none;
+  deliver(out, std::nullopt, none);
+}
+
 void Engine::Impl::call_back(const Slot& slot) {
   if (!on_complete_) return;
-  on_complete_({.request = slot.request,
-                .finished = slot.finished,
-                .status = slot.status,
-                .plan_version = slot.plan_version,
-                .sigma = slot.plan->plan->tasks[slot.request.task.index()].sigma,
-                .output = activator_.output(slot.request.task, slot.index)});
+  const zoo::TaskId task = slot.request.task;
+  Completion completion{.request = slot.request,
+                        .finished = slot.finished,
+                        .status = slot.status,
+                        .plan_version = slot.plan_version,
+                        .plan = &slot.plan->plan->tasks[task.index()],
+                        .tensors = {},
+                        .outputs = {}};
+  if (slot.status.ok()) {
+    completion.tensors = activator_.output_tensors(task);
+    completion.outputs = activator_.outputs(task, slot.index);
+  }
+  on_complete_(completion);
+}
+
+void Engine::Impl::call_back(const Waiting& dropped) {
+  if (!on_complete_) return;
+  on_complete_({.request = dropped.request,
+                .finished = now(),
+                .status = Status(Code::kCancelled, kCancelled),
+                .plan_version = 0,
+                .plan = nullptr,
+                .tensors = {},
+                .outputs = {}});
 }
 
 void Engine::Impl::leave(std::size_t slot_index, Dispatches& out) {
   Slot& slot = slots_[slot_index];
   slot.plan.reset();
   --pending_;
-  Door& door = doors_[slot.request.task.index()];
-  if (door.waiting.empty()) {
-    door.free_slots.push_back(slot_index);
-    return;
+  if (auto next = admission_->leave(slot.request.task, slot_index)) {
+    admit(slot_index, next->request, std::move(next->inputs), out);
   }
-  AtTheDoor waiting = std::move(door.waiting.front());
-  door.waiting.pop_front();
-  admit(slot_index, waiting.request, std::move(waiting.inputs), out);
 }
 
 Status Engine::Impl::prepare(const plan::Plan& plan) {
@@ -397,6 +506,10 @@ Status Engine::Impl::switch_plan(std::shared_ptr<const plan::Plan> plan) {
     const std::lock_guard lock(mutex_);
     active_.swap(active);
     dispatcher_->switch_plan(std::move(plan));
+    Dispatches out;
+    hold_what_is_not_served(out);
+    std::optional<sched::Dispatch> none;
+    hand_out(out, std::nullopt, none);
   }
   active.reset();
   activator_.prune();
@@ -411,6 +524,41 @@ std::size_t Engine::Impl::plan_version() const {
 std::size_t Engine::Impl::running() const {
   const std::lock_guard lock(mutex_);
   return dispatcher_->running();
+}
+
+std::vector<Seconds> Engine::Impl::busy() const {
+  std::vector<Seconds> all;
+  for (const auto& worker : workers_) all.push_back(worker->busy.load(std::memory_order_relaxed));
+  return all;
+}
+
+void Engine::Impl::drop_waiting(zoo::TaskId task) {
+  while (auto waiting = admission_->remove(task, [](const Waiting&) { return true; })) {
+    dropped_.push_back(std::move(*waiting));
+  }
+}
+
+// With mutex_ held: what waits is dropped, what is in flight ends after the stage that it is in.
+void Engine::Impl::cancel_everything() {
+  for (std::size_t t = 0; t < capacity_; ++t) drop_waiting(zoo::TaskId(t));
+  for (Slot& slot : slots_) {
+    if (slot.plan) slot.cancelled = true;
+  }
+}
+
+std::size_t Engine::Impl::stop(Seconds grace) {
+  const auto done = [this] { return pending_ == 0 && !delivering_; };
+  std::size_t left = 0;
+  {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    if (idle_.wait_for(lock, grace, done)) return 0;
+    left = pending_;
+    cancel_everything();
+  }
+  deliver_now();
+  drain();
+  return left;
 }
 
 void Engine::Impl::drain() {
@@ -434,10 +582,14 @@ std::chrono::steady_clock::time_point Engine::epoch() const { return impl_->epoc
 Status Engine::submit(const sched::Request& request, const std::vector<std::span<const std::byte>>& inputs) {
   return impl_->submit(request, inputs);
 }
+bool Engine::cancel(zoo::TaskId task, sched::RequestId id) { return impl_->cancel(task, id); }
+Status Engine::extend(const zoo::Zoo& zoo) { return impl_->extend(zoo); }
 Status Engine::prepare(const plan::Plan& plan) { return impl_->prepare(plan); }
 Status Engine::switch_plan(std::shared_ptr<const plan::Plan> plan) { return impl_->switch_plan(std::move(plan)); }
 std::size_t Engine::plan_version() const { return impl_->plan_version(); }
 std::size_t Engine::running() const { return impl_->running(); }
+std::vector<Seconds> Engine::busy() const { return impl_->busy(); }
 void Engine::drain() { impl_->drain(); }
+std::size_t Engine::stop(Seconds grace) { return impl_->stop(grace); }
 
 }  // namespace sparseloom::engine

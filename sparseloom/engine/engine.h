@@ -21,27 +21,36 @@
 
 namespace sparseloom::engine {
 
-/// What became of one request.
+/// What became of one request. What it points at is valid during the callback only.
 struct Completion {
   sched::Request request;
   Seconds finished{0};
-  Status status;  ///< not ok: a stage failed (the message says which and where); `output` is then meaningless
+  /// Not ok: a stage failed (the message says which and where), or kCancelled. There are no outputs then.
+  Status status;
   std::size_t plan_version = 0;
-  std::span<const zoo::VariantId> sigma;  ///< the stitched variant that served it; valid during the callback only
-  std::span<const std::byte> output;      ///< the model's first output; valid during the callback only
+  const plan::TaskPlan* plan = nullptr;  ///< that it was let in under; null if it never was
+  std::span<const TensorSpec> tensors;   ///< what the model's outputs are, in the model's order
+  std::span<const HostBuffer> outputs;   ///< and their data
+
+  /// The model's first output; empty if there is none.
+  std::span<const std::byte> output() const {
+    return outputs.empty() ? std::span<const std::byte>() : outputs.front().span();
+  }
 };
 
-/// Called once per submitted request, from a worker thread, one call at a time, in order of completion. Must be quick
-/// (the worker serves no stage meanwhile) and must not call drain(). It may call submit() (closed loop). Must not
-/// throw.
+/// Called once per submitted request, from a worker thread or the one that cancels, one call at a time, in order of
+/// completion. Must be quick (the worker serves no stage meanwhile) and must not call drain() or stop(). It may call
+/// submit() (closed loop). Must not throw.
 using OnComplete = std::function<void(const Completion&)>;
 
 struct EngineOptions {
   std::string policy = "edf";
-  /// Requests of one task that may be inside at once, i.e. how many sets of boundary buffers it has (1..65536). More
-  /// wait at the door, first come first served within their task; the policy sees a request when it is let in, but its
-  /// deadline counts from its arrival.
+  /// Requests of one task that may be in flight at once, i.e. how many sets of boundary buffers it has (1..65536). More
+  /// wait in the admission queue, earliest deadline first within their task; the policy sees a request when it is let
+  /// in, but its deadline counts from its arrival.
   std::size_t slots_per_task = 4;
+  /// Tasks that the zoo may grow to (extend()); 0: it stays as it is.
+  std::size_t task_capacity = 0;
   /// Time since the engine's start: never falls, and any thread may call it. Empty: the steady clock. A test that gives
   /// one of its own decides when everything happens.
   std::function<Seconds()> clock{};
@@ -49,7 +58,7 @@ struct EngineOptions {
   Drift* drift = nullptr;             ///< not owned; hears how long every stage takes, against its plan's estimate
 };
 
-/// Serves requests under a plan. submit(), prepare(), switch_plan(), now() and drain() may be called from any thread.
+/// Serves requests under a plan. Every member may be called from any thread.
 ///
 /// There is no dispatcher thread: whoever has an event (a worker that finished a stage, or the caller of submit())
 /// calls the Dispatcher under one mutex and hands each idle worker its next stage. Boundary tensors live in buffers
@@ -57,13 +66,14 @@ struct EngineOptions {
 /// copied between stages. Once warm, a request costs no allocation on the engine's side.
 class Engine {
  public:
-  /// Starts one worker per processor, pinned to its cores, with everything the plan needs compiled and resident.
+  /// Starts one worker per processor, pinned to its cores, with everything the plan needs compiled and resident. A task
+  /// whose part of the plan is empty is not served: its requests wait until a plan serves it.
   /// `zoo`, `soc`, `residency` and the trace must outlive the engine. kInvalidArgument (policy, slots, a plan that does
   /// not fit the zoo or the processors), kUnavailable (pinning refused), and what residency reports.
   static Result<std::unique_ptr<Engine>> start(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency,
                                                std::shared_ptr<const plan::Plan> plan, EngineOptions options,
                                                OnComplete on_complete);
-  ~Engine();  ///< Refuses new requests, drains, joins the workers.
+  ~Engine();  ///< Refuses new requests, drains, joins the workers. What waits for a plan is cancelled.
 
   /// Time since the engine's start: the clock of every Request and Completion.
   Seconds now() const;
@@ -75,6 +85,15 @@ class Engine {
   /// on running inferences. Exactly one completion follows on success; on failure (kFailedPrecondition: engine stopped;
   /// kInvalidArgument: unknown task, wrong number or size of inputs) none.
   Status submit(const sched::Request& request, const std::vector<std::span<const std::byte>>& inputs);
+
+  /// Cancels the request of `task` that was submitted with this id: one that waits completes now, one in flight as soon
+  /// as the stage that it is in has run, both with kCancelled; one in its last stage completes as if nothing had
+  /// happened. False: there is none, or it is completing.
+  bool cancel(zoo::TaskId task, sched::RequestId id);
+
+  /// From now on tasks are those of `zoo`, which has the old ones unchanged and further ones behind them, not served
+  /// until a plan does. It must outlive the engine. kResourceExhausted: more than options.task_capacity.
+  Status extend(const zoo::Zoo& zoo);
 
   /// Makes everything `plan` needs resident and ready to run, on the calling thread, while the active plan serves on.
   /// It stays ready until it is evicted from the residency.
@@ -90,8 +109,14 @@ class Engine {
   /// Stages that have been handed to a worker and not been reported finished.
   std::size_t running() const;
 
+  /// By processor: time that its worker has run stages since the start.
+  std::vector<Seconds> busy() const;
+
   /// Waits until everything submitted has completed.
   void drain();
+  /// Takes no more requests and waits until everything submitted has completed; what has not after `grace` is
+  /// cancelled. Returns how many requests that were.
+  std::size_t stop(Seconds grace);
 
  private:
   class Impl;

@@ -33,11 +33,14 @@ PlanSwitcher::~PlanSwitcher() {
 }
 
 // Under mutex_. What came before is overtaken, whether it waits or is in hand.
-PlanSwitcher::Change PlanSwitcher::next_change(plan::SloConfig slo, Seconds asked) {
+PlanSwitcher::Change PlanSwitcher::next_change(plan::SloConfig slo, Seconds asked,
+                                               std::shared_ptr<const plan::Plan> plan) {
   if (waiting_) set_aside(*std::exchange(waiting_, std::nullopt));
   Change change;
   change.slo = std::move(slo);
   change.asked = asked;
+  change.began = asked;
+  change.plan = std::move(plan);
   change.due = due_after_dwell(asked);
   change.number = ++changes_;
   return change;
@@ -48,11 +51,11 @@ Seconds PlanSwitcher::due_after_dwell(Seconds asked) const {
   return last_switch_ ? std::max(asked, *last_switch_ + options_.least_dwell) : asked;
 }
 
-void PlanSwitcher::change(plan::SloConfig slo) {
+void PlanSwitcher::change(plan::SloConfig slo, std::shared_ptr<const plan::Plan> plan) {
   const Seconds asked = engine_.now();
   {
     const std::lock_guard lock(mutex_);
-    waiting_ = next_change(std::move(slo), asked);
+    waiting_ = next_change(std::move(slo), asked, std::move(plan));
   }
   changed_.notify_all();
 }
@@ -63,7 +66,7 @@ void PlanSwitcher::change_here(plan::SloConfig slo) {
   Change change;
   {
     const std::lock_guard lock(mutex_);
-    change = next_change(std::move(slo), asked);
+    change = next_change(std::move(slo), asked, nullptr);
     ++changing_here_;
   }
   const std::lock_guard planning(planning_);
@@ -102,6 +105,12 @@ bool PlanSwitcher::overtaken(const Change& change) const {
   return change.number < changes_;
 }
 
+// Room that requests in flight still take will be free.
+bool PlanSwitcher::may_be_tried_again(Change& change, const Status& status) const {
+  return status.code() == Code::kResourceExhausted && change.plan != nullptr && ++change.tries < options_.most_tries &&
+         residency_.needed(subgraphs_of(*change.plan)) + residency_.load_reserve() <= residency_.budget();
+}
+
 bool PlanSwitcher::step(LoaderThread* loader) {
   Change change;
   {
@@ -111,6 +120,11 @@ bool PlanSwitcher::step(LoaderThread* loader) {
     stepping_ = true;
   }
   const Status status = carry_out(change, loader);
+  const bool again = may_be_tried_again(change, status);
+  if (!status.ok() && !again && change.before_hold != nullptr) {
+    const std::lock_guard planning(planning_);
+    static_cast<void>(switch_to(change.before_hold, change));  // else tasks would wait for good
+  }
   const Seconds now = engine_.now();
   const std::lock_guard lock(mutex_);
   stepping_ = false;
@@ -118,8 +132,7 @@ bool PlanSwitcher::step(LoaderThread* loader) {
     set_aside(std::move(change));
     return false;
   }
-  if (status.code() == Code::kResourceExhausted && change.plan != nullptr && ++change.tries < options_.most_tries &&
-      residency_.needed(subgraphs_of(*change.plan)) + residency_.load_reserve() <= residency_.budget()) {
+  if (again) {
     change.due = now + options_.retry_after;
     change.number < changes_ ? set_aside(std::move(change)) : void(waiting_ = std::move(change));
     return false;
@@ -234,7 +247,8 @@ Status PlanSwitcher::switch_to(std::shared_ptr<const plan::Plan> plan, Change& c
   return {};
 }
 
-// What one task gives up makes room for the next: as long as any gets on, the others are tried again.
+// What one task gives up makes room for the next: as long as any gets on, the others are tried again. If none does,
+// what is left of the old plan is in the way: requests of those tasks wait from then on until theirs is loaded.
 Status PlanSwitcher::switch_by_task(Change& change, LoaderThread* loader) {
   Status last;
   std::vector<std::size_t> left;
@@ -264,7 +278,25 @@ Status PlanSwitcher::switch_by_task(Change& change, LoaderThread* loader) {
       ++t;
     }
   }
-  return left.empty() ? Status() : last;
+  if (left.empty() || last.code() != Code::kResourceExhausted) return left.empty() ? Status() : last;
+  SL_RETURN_IF_ERROR(hold(left, change));
+  return last;  // tried again when what they use has been let go of
+}
+
+// The plan as it was is kept, to go back to if the new one cannot be loaded after all.
+Status PlanSwitcher::hold(const std::vector<std::size_t>& tasks, Change& change) {
+  if (residency_.needed(subgraphs_of(*change.plan)) + residency_.load_reserve() > residency_.budget()) return {};
+  const std::lock_guard planning(planning_);
+  auto mixed = std::make_shared<plan::Plan>(*active_);
+  for (const std::size_t t : tasks) mixed->tasks[t] = {};
+  if (change.before_hold == nullptr) change.before_hold = active_;
+  return switch_to(std::move(mixed), change);
+}
+
+Status PlanSwitcher::settle() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !waiting_ && !stepping_ && changing_here_ == 0; });
+  return records_.empty() ? Status() : records_.back().status;
 }
 
 void PlanSwitcher::start() {
@@ -287,6 +319,7 @@ void PlanSwitcher::loop() {
     }
     lock.unlock();
     step(&loader);
+    changed_.notify_all();
     lock.lock();
   }
 }

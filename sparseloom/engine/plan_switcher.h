@@ -50,7 +50,7 @@ struct SwitchRecord {
 
 /// Takes changes of SLOs and has the engine follow: plans, loads what is missing while the old plan, or a bridge,
 /// serves on, switches. If the old and the new plan do not fit the memory budget together, tasks change over one by
-/// one. Thread-safe.
+/// one; those that even so find no room are held while what they have makes way. Thread-safe.
 ///
 /// Who calls step() is the caller's choice: start() gives it a thread; a test calls it at the times it likes.
 class PlanSwitcher {
@@ -62,8 +62,8 @@ class PlanSwitcher {
   PlanSwitcher(const PlanSwitcher&) = delete;
   PlanSwitcher& operator=(const PlanSwitcher&) = delete;
 
-  /// From now on plans are to keep these SLOs. Never blocks.
-  void change(plan::SloConfig slo);
+  /// From now on plans are to keep these SLOs. Never blocks. `plan` is switched to if it is given, else one is made.
+  void change(plan::SloConfig slo, std::shared_ptr<const plan::Plan> plan = nullptr);
   /// The same, and unless the dwell lasts or a later change comes first, plans on the calling thread (after whoever
   /// plans already) and switches to what is resident: the plan, or a bridge to it. No other thread need wake up for
   /// that, nor end a load for an earlier change, which is overtaken. What has to be loaded is left to step().
@@ -83,6 +83,8 @@ class PlanSwitcher {
   std::vector<SwitchRecord> records() const;
   /// A change waits or is being carried out.
   bool busy() const;
+  /// Waits until none is, and returns how the last one went. Needs start().
+  Status settle();
 
  private:
   struct Change {
@@ -90,7 +92,8 @@ class PlanSwitcher {
     Seconds asked{0};
     Seconds due{0};
     std::size_t number = 0;
-    std::shared_ptr<const plan::Plan> plan;  // once it was tried
+    std::shared_ptr<const plan::Plan> plan;         // once it was tried
+    std::shared_ptr<const plan::Plan> before_hold;  // if tasks are held for its sake
     Seconds began{0};
     std::optional<Seconds> bridged;
     std::size_t loaded = 0, steps = 0;
@@ -99,7 +102,7 @@ class PlanSwitcher {
 
   void loop();
   bool hot(const plan::Plan& plan) const;
-  Change next_change(plan::SloConfig slo, Seconds asked);
+  Change next_change(plan::SloConfig slo, Seconds asked, std::shared_ptr<const plan::Plan> plan);
   Seconds due_after_dwell(Seconds asked) const;
   bool overtaken(const Change& change) const;
   void set_aside(Change change);
@@ -111,6 +114,8 @@ class PlanSwitcher {
   Status load_and_switch(std::shared_ptr<const plan::Plan> plan, Change& change, LoaderThread* loader);
   Status switch_to(std::shared_ptr<const plan::Plan> plan, Change& change);
   Status switch_by_task(Change& change, LoaderThread* loader);
+  Status hold(const std::vector<std::size_t>& tasks, Change& change);
+  bool may_be_tried_again(Change& change, const Status& status) const;
 
   Engine& engine_;
   Residency& residency_;

@@ -83,8 +83,8 @@ void Player::begin(const std::vector<plan::Slo>& slos, sched::ClosedLoops loops,
   slos_ = slos;
   loops_ = std::move(loops);
   first_request_ = sent_;
-  loop_of_.clear();
-  loop_of_.reserve(expected);
+  sent_as_.clear();
+  sent_as_.reserve(expected);
   records_.clear();
   records_.reserve(expected);
 }
@@ -105,32 +105,31 @@ void Player::send(zoo::TaskId task, Seconds arrival, double priority, std::size_
   request.task = task;
   request.arrival = arrival;
   request.priority = priority;
+  std::size_t sample = 0;
   {
     const std::lock_guard lock(mutex_);
     std::size_t& next = next_sample_[task.index()];
     request.id = sched::RequestId(sent_++);
-    request.sample = next;
+    sample = next;
     request.deadline = arrival + slos_[task.index()].latency;
     next = (next + 1) % samples.inputs.size();
-    loop_of_.push_back(static_cast<std::uint32_t>(loop));
+    sent_as_.push_back({loop, sample});
   }
-  const Status status = engine_->submit(request, samples.inputs[request.sample]);
+  const Status status = engine_->submit(request, samples.inputs[sample]);
   if (status.ok()) return;
   const std::lock_guard lock(mutex_);  // samples that do not fit the model: a request that was not served
   if (loop != kOpenLoop) loops_.dropped(loop);
-  keep({.task = task, .sample = request.sample, .arrival = arrival, .deadline = request.deadline, .finished = arrival},
-       status);
+  keep({.task = task, .sample = sample, .arrival = arrival, .deadline = request.deadline, .finished = arrival}, status);
 }
 
 void Player::on_complete(const Completion& completion) {
   const sched::Request& r = completion.request;
   Record record{.task = r.task,
-                .sample = r.sample,
                 .arrival = r.arrival,
                 .deadline = r.deadline,
                 .finished = completion.finished,
                 .plan_version = completion.plan_version};
-  if (completion.status.ok()) record.predicted = zoo::top1(completion.output);
+  if (completion.status.ok()) record.predicted = zoo::top1(completion.output());
   const std::size_t loop = log(record, completion.status, r.id);
   if (loop != kOpenLoop) send(r.task, completion.finished, r.priority, loop);
 }
@@ -138,8 +137,9 @@ void Player::on_complete(const Completion& completion) {
 // Returns the loop that sends its next request now, if any.
 std::size_t Player::log(Record record, const Status& status, sched::RequestId id) {
   const std::lock_guard lock(mutex_);
+  const auto [index, sample] = sent_as_[id.index() - first_request_];
+  record.sample = sample;
   keep(record, status);
-  const std::size_t index = loop_of_[id.index() - first_request_];
   if (index == kOpenLoop) return kOpenLoop;
   if (stopped()) loops_.stop();
   if (loops_.completed(index, record.finished)) return index;

@@ -78,7 +78,11 @@ class Player {
   Seconds worst_lateness() const { return worst_lateness_; }
 
  private:
-  static constexpr std::uint32_t kOpenLoop = 0xFFFF'FFFF;
+  static constexpr std::size_t kOpenLoop = ~std::size_t{0};
+  struct Sent {
+    std::size_t loop = kOpenLoop;
+    std::size_t sample = 0;
+  };
   struct Due {
     Seconds at{0};  // since the start of the play
     zoo::TaskId task;
@@ -105,8 +109,8 @@ class Player {
   std::vector<plan::Slo> slos_;
   sched::ClosedLoops loops_;
   std::size_t sent_ = 0;
-  std::size_t first_request_ = 0;       // of this play
-  std::vector<std::uint32_t> loop_of_;  // by request of this play
+  std::size_t first_request_ = 0;  // of this play
+  std::vector<Sent> sent_as_;      // by request of this play
   std::vector<Record> records_;
   std::size_t failed_ = 0;
   Status first_failure_;

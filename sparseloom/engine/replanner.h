@@ -13,7 +13,13 @@ namespace sparseloom::engine {
 /// `profile` with every latency of a processor as many times as long as `slowdowns` (by processor) says.
 profile::Profile slowed(const profile::Profile& profile, const std::vector<double>& slowdowns);
 
-/// What decides whether to plan anew; the referenced objects must outlive the Replanner.
+/// The plan that `planner` makes for a machine on which every latency of a processor is as many times as long as
+/// `slowdowns` (by processor) says. `quiet` has the profile of the quiet machine, and so have the plan's stage
+/// estimates, so that Drift goes on to compare with it. Errors: those of the planner.
+Result<plan::Plan> plan_slowed(const plan::Problem& quiet, const plan::Planner& planner,
+                               const std::vector<double>& slowdowns);
+
+/// What decides whether to re-plan; the referenced objects must outlive the Replanner.
 struct ReplannerInput {
   const zoo::Zoo& zoo;
   const soc::Soc& soc;
@@ -21,6 +27,7 @@ struct ReplannerInput {
   const plan::SloConfig& slo;
   const plan::Planner& planner;
   const plan::Load* load = nullptr;  ///< what is being served; none: episodes
+  std::optional<Bytes> memory_budget{};
 };
 
 struct ReplannerOptions {
@@ -32,12 +39,13 @@ struct ReplannerOptions {
   double worth_of_late = 0.25;
 };
 
-/// Corrects the profile by what the engine measures, and plans anew when that puts SLOs at risk: online feedback. Holds
+/// Corrects the profile by what the engine measures, and re-plans when that puts SLOs at risk: online feedback. Holds
 /// no thread and reads no clock: whoever owns it asks now and then. Not thread-safe.
 class Replanner {
  public:
-  /// `active` was made for the profile as it is.
-  Replanner(ReplannerInput input, std::shared_ptr<const plan::Plan> active, ReplannerOptions options = {});
+  /// `active` was made for the profile as it is, or as slow as `slowdowns`.
+  Replanner(ReplannerInput input, std::shared_ptr<const plan::Plan> active, ReplannerOptions options = {},
+            std::vector<double> slowdowns = {});
 
   /// The plan to switch to, given the slow-downs of now; none if nothing has changed, no SLO is at greater risk than
   /// before, or no better plan is found. Its stage estimates are those of the quiet machine, so that Drift goes on to

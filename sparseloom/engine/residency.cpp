@@ -23,11 +23,11 @@ Status warm_up(backend::Executable& executable) {
   return {};
 }
 
-CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
+CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& soc, FindPiece find_piece,
                                std::filesystem::path cache) {
-  return [&runtime, &soc, &pieces,
+  return [&runtime, &soc, find_piece = std::move(find_piece),
           cache = std::move(cache)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
-    SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, pieces.piece(key.task, key.variant, key.stage));
+    SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, find_piece(key));
     SL_ASSIGN_OR_RETURN(auto executable,
                         runtime.load(piece, profile::compile_options(soc, key.processor, key.backend, cache)));
     SL_RETURN_IF_ERROR(warm_up(*executable));
@@ -36,8 +36,8 @@ CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& 
 }
 
 // Of a piece's two files.
-Result<std::string> digest_of_piece(zoo::PieceStore& pieces, const SubgraphKey& key) {
-  SL_ASSIGN_OR_RETURN(const std::filesystem::path model, pieces.piece(key.task, key.variant, key.stage));
+Result<std::string> digest_of_piece(const FindPiece& find_piece, const SubgraphKey& key) {
+  SL_ASSIGN_OR_RETURN(const std::filesystem::path model, find_piece(key));
   std::string digest;
   for (const char* ending : {".xml", ".bin"}) {
     SL_ASSIGN_OR_RETURN(const MappedFile file,
@@ -47,8 +47,9 @@ Result<std::string> digest_of_piece(zoo::PieceStore& pieces, const SubgraphKey& 
   return digest;
 }
 
-ResidencyOptions with_digest(ResidencyOptions options, zoo::PieceStore& pieces) {
-  if (!options.digest) options.digest = [&pieces](const SubgraphKey& key) { return digest_of_piece(pieces, key); };
+ResidencyOptions with_digest(ResidencyOptions options, const FindPiece& find_piece) {
+  if (!options.digest)
+    options.digest = [find_piece](const SubgraphKey& key) { return digest_of_piece(find_piece, key); };
   return options;
 }
 
@@ -62,12 +63,22 @@ struct Booking {
 }  // namespace
 
 Residency::Residency(const soc::Soc& soc, CompileSubgraph compile, ResidencyOptions options)
-    : soc_(soc), compile_(std::move(compile)), options_(std::move(options)) {}
+    : soc_(soc),
+      compile_(std::move(compile)),
+      options_(std::move(options)),
+      budget_(options_.budget),
+      load_reserve_(options_.load_reserve) {}
+
+Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, FindPiece find_piece,
+                     std::filesystem::path compile_cache, ResidencyOptions options)
+    : Residency(soc, compile_pieces(runtime, soc, find_piece, std::move(compile_cache)),
+                with_digest(std::move(options), find_piece)) {}
 
 Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
                      std::filesystem::path compile_cache, ResidencyOptions options)
-    : Residency(soc, compile_pieces(runtime, soc, pieces, std::move(compile_cache)),
-                with_digest(std::move(options), pieces)) {}
+    : Residency(
+          runtime, soc, [&pieces](const SubgraphKey& key) { return pieces.piece(key.task, key.variant, key.stage); },
+          std::move(compile_cache), std::move(options)) {}
 
 SubgraphKey Residency::shared_by(SubgraphKey key) const {
   key.processor = soc_.pools().pool(key.processor).front();
@@ -157,12 +168,12 @@ void Residency::remember(const SubgraphKey& shared, Bytes taken) {
 
 Status Residency::book(const SubgraphKey& wanted, Bytes bytes) {
   // Only this adds, and one thread at a time; others can but give back.
-  while (booked() + bytes + options_.load_reserve > options_.budget) {
+  while (booked() + bytes + load_reserve() > budget()) {
     if (evict_coldest()) continue;
     return error(
         Code::kResourceExhausted,
         "variant {}, stage {} of task {}: needs {:.2f} MiB; of the budget of {:.2f} MiB, {:.2f} MiB are in use",
-        wanted.variant.index(), wanted.stage.index(), wanted.task.index(), to_mib(bytes), to_mib(options_.budget),
+        wanted.variant.index(), wanted.stage.index(), wanted.task.index(), to_mib(bytes), to_mib(budget()),
         to_mib(booked()));
   }
   *book_ += bytes.count;
@@ -239,6 +250,40 @@ void Residency::evict(const SubgraphKey& key) {
   if (found == resident_.end()) return;
   last = std::move(found->second.executable);
   resident_.erase(found);
+}
+
+void Residency::evict(zoo::TaskId task) {
+  std::vector<SubgraphKey> keys;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, entry] : resident_) {
+      if (key.task == task) keys.push_back(key);
+    }
+  }
+  for (const SubgraphKey& key : keys) {
+    ask_keepers(key);
+    evict(key);
+  }
+}
+
+void Residency::set_budget(Bytes budget, Bytes load_reserve) {
+  {
+    const std::lock_guard lock(mutex_);
+    budget_ = budget;
+    load_reserve_ = load_reserve;
+  }
+  const std::lock_guard compiling(compiling_);
+  while (booked() + load_reserve > budget && evict_coldest()) continue;
+}
+
+Bytes Residency::budget() const {
+  const std::lock_guard lock(mutex_);
+  return budget_;
+}
+
+Bytes Residency::load_reserve() const {
+  const std::lock_guard lock(mutex_);
+  return load_reserve_;
 }
 
 std::size_t Residency::size() const {

@@ -23,11 +23,15 @@ using soc::SubgraphKey;
 
 /// Compiles one subgraph; called from any thread, one call at a time.
 using CompileSubgraph = std::function<Result<std::unique_ptr<backend::Executable>>(const SubgraphKey&)>;
+/// No limit to memory.
+inline constexpr Bytes kNoBudget{std::numeric_limits<std::uint64_t>::max()};
+/// The model file of a subgraph, cut now if it was not; called from any thread.
+using FindPiece = std::function<Result<std::filesystem::path>(const SubgraphKey&)>;
 
 /// How much memory compiled subgraphs may take, and how it is known. The functions are called from any thread, one call
 /// at a time.
 struct ResidencyOptions {
-  Bytes budget{std::numeric_limits<std::uint64_t>::max()};
+  Bytes budget = kNoBudget;
   /// Of the budget, what subgraphs may not take: the runtime's working memory while it loads one.
   Bytes load_reserve{};
   /// What a subgraph takes, before it was first loaded (the profile says); empty: nothing.
@@ -63,8 +67,11 @@ class Residency {
     virtual void let_go(const SubgraphKey& key) = 0;
   };
 
-  /// Compiles pieces of a zoo and runs each once on zeros, so that no request pays for a first inference; everything
-  /// passed by reference must outlive this. `compile_cache` as in CompileOptions.
+  /// Compiles the pieces that `find_piece` gives and runs each once on zeros, so that no request pays for a first
+  /// inference; everything passed by reference must outlive this. `compile_cache` as in CompileOptions.
+  Residency(const backend::Runtime& runtime, const soc::Soc& soc, FindPiece find_piece,
+            std::filesystem::path compile_cache, ResidencyOptions options = {});
+  /// Those of a zoo.
   Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
             std::filesystem::path compile_cache, ResidencyOptions options = {});
   /// Compiles whatever `compile` gives.
@@ -79,14 +86,18 @@ class Residency {
   bool resident(const SubgraphKey& key) const;
   /// Forgets it, on every processor that shares it; memory is freed, and room made, when the last user lets go.
   void evict(const SubgraphKey& key);
+  /// Forgets all of a task's subgraphs.
+  void evict(zoo::TaskId task);
   std::size_t size() const;
 
   /// The key that all share which share its compiled form: the first processor's and, once its digest is known, the
   /// first variant's.
   SubgraphKey canonical(SubgraphKey key) const;
 
-  Bytes budget() const { return options_.budget; }
-  Bytes load_reserve() const { return options_.load_reserve; }
+  /// What is idle is evicted until the rest fits, if that is enough; else nothing is loaded until users have let go.
+  void set_budget(Bytes budget, Bytes load_reserve);
+  Bytes budget() const;
+  Bytes load_reserve() const;
   /// Of everything resident, being loaded, or evicted but in use.
   Bytes booked() const { return {book_->load()}; }
   /// What these take together, each counted once: as measured if they were loaded before, else as estimated.
@@ -125,6 +136,7 @@ class Residency {
   std::mutex keepers_mutex_;
   std::vector<Keeper*> keepers_;
   mutable std::mutex mutex_;  // guards what follows; never held while compiling or asking keepers
+  Bytes budget_, load_reserve_;
   std::map<SubgraphKey, Entry> resident_;
   std::map<SubgraphKey, Bytes> measured_;
   std::map<SubgraphKey, SubgraphKey> same_as_;  // by digest

@@ -55,7 +55,8 @@ class EngineHost final : public Host {
 // Notes down what a rehearsal's requests come to.
 struct Records final : simulate::Observer {
   void ran(const sched::Request&, const sched::Dispatch&, Seconds, Seconds, bool) override {}
-  void finished(const sched::Request& request, Seconds at) override {
+  void finished(const simulate::Query& query, Seconds at) override {
+    const sched::Request& request = query.request;
     records.push_back({.task = request.task, .arrival = request.arrival, .deadline = request.deadline, .finished = at});
   }
   std::vector<engine::Record> records;

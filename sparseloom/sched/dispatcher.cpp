@@ -15,7 +15,10 @@ Dispatcher::Dispatcher(std::shared_ptr<const plan::Plan> plan, soc::Pools pools,
 
 Dispatcher::PlanInUse Dispatcher::in_use(std::shared_ptr<const plan::Plan> plan) {
   PlanInUse used{std::move(plan), {}};
-  for (const plan::TaskPlan& task : used.plan->tasks) used.outlooks.emplace_back(task);
+  for (const plan::TaskPlan& task : used.plan->tasks) {
+    auto& outlook = used.outlooks.emplace_back();
+    if (!task.sigma.empty()) outlook.emplace(task);
+  }
   return used;
 }
 
@@ -37,12 +40,12 @@ QueueId Dispatcher::queue_of(const plan::TaskPlan& plan, zoo::StageId stage) con
   return QueueId(plan.late_binding ? pools_.of.size() + pools_.of.at(placed) : placed);
 }
 
-void Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatch>& out) {
+SlotIndex Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatch>& out, const StageTimes* truth) {
   PlanInUse& active = plans_.back();
   const plan::TaskPlan& plan = active.plan->tasks.at(request.task.index());
-  const Outlook& outlook = active.outlooks.at(request.task.index());
+  const Outlook& outlook = active.outlooks.at(request.task.index()).value();
   const bool oracle = policy_->knowledge() == Knowledge::kTruth;
-  const StageTimes* times = oracle ? request.truth : &outlook.times(policy_->knowledge());
+  const StageTimes* times = oracle ? truth : &outlook.times(policy_->knowledge());
   if (times == nullptr) throw std::out_of_range("an oracle's request without its truth");
   const SlotIndex slot = free_slot();
   admitted_[slot] = {
@@ -50,6 +53,7 @@ void Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatc
   ++active.requests;
   make_ready(slot, now);
   start_idle(plan.placement.at(0), now, out);
+  return slot;
 }
 
 SlotIndex Dispatcher::free_slot() {

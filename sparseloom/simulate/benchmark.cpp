@@ -249,10 +249,10 @@ std::optional<std::size_t> Benchmark::find_sample(zoo::TaskId model, std::uint64
   return found->second;
 }
 
-StageRun Benchmark::run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds) {
-  const Model& model = models_[request.task.index()];
+StageRun Benchmark::run(const Query& query, const sched::Dispatch& dispatch, Seconds) {
+  const Model& model = models_[query.request.task.index()];
   const std::size_t stage = dispatch.stage.index();
-  return {model.truth[request.sample].next[stage], model.sparsity[request.sample][stage]};
+  return {model.truth[query.sample].next[stage], model.sparsity[query.sample][stage]};
 }
 
 Result<RequestFile> RequestFile::open(const std::filesystem::path& path, const Benchmark& benchmark) {
@@ -262,11 +262,11 @@ Result<RequestFile> RequestFile::open(const std::filesystem::path& path, const B
   return file;
 }
 
-Result<std::optional<sched::Request>> RequestFile::next() {
+Result<std::optional<Query>> RequestFile::next() {
   SL_ASSIGN_OR_RETURN(const bool any, csv_.next());
   if (!any) {
     if (rows_ == 0) return error(Code::kMalformed, "{}: no rows below its header", csv_.where());
-    return std::optional<sched::Request>();
+    return std::optional<Query>();
   }
   SL_ASSIGN_OR_RETURN(const double arrival, number_in(csv_, column_[kArrival], 0, kMost, false));
   const std::string name(csv_.cell(column_[kModel]));
@@ -284,13 +284,14 @@ Result<std::optional<sched::Request>> RequestFile::next() {
   SL_ASSIGN_OR_RETURN(const double priority, number_in(csv_, column_[kPriority], 0, kMost, true));
   SL_ASSIGN_OR_RETURN(const double slo, number_in(csv_, column_[kSlo], 0, kMost, true));
   SL_RETURN_IF_ERROR(check_order(Seconds(arrival), *model));
-  return std::optional<sched::Request>({.id = sched::RequestId(rows_++),
-                                        .task = *model,
-                                        .arrival = Seconds(arrival),
-                                        .deadline = Seconds(arrival) + Seconds(slo),
-                                        .sample = *sample,
-                                        .priority = priority,
-                                        .truth = &benchmark_->truth(*model, *sample)});
+  Query query{.request = {.id = sched::RequestId(rows_++),
+                          .task = *model,
+                          .arrival = Seconds(arrival),
+                          .deadline = Seconds(arrival) + Seconds(slo),
+                          .priority = priority},
+              .sample = *sample,
+              .truth = &benchmark_->truth(*model, *sample)};
+  return std::optional(query);
 }
 
 Status RequestFile::check_order(Seconds arrival, zoo::TaskId model) {

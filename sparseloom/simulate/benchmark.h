@@ -38,7 +38,7 @@ class Benchmark final : public World {
     return models_[model.index()].truth[sample];
   }
 
-  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds) override;
+  StageRun run(const Query& query, const sched::Dispatch& dispatch, Seconds) override;
 
  private:
   struct Model {
@@ -61,7 +61,7 @@ class RequestFile final : public RequestSource {
 
   /// The next request, or nothing at the end. Its id counts rows from 0. Errors give file, line and column: an unknown
   /// model or sample, arrivals out of order, priority or SLO not positive, two requests with one arrival and model.
-  Result<std::optional<sched::Request>> next() override;
+  Result<std::optional<Query>> next() override;
 
  private:
   enum Column { kArrival, kModel, kSample, kPriority, kSlo };

@@ -15,10 +15,10 @@ class Contender final : public Observer {
     if (also_ != nullptr) also_->ran(request, dispatch, start, end, waited);
   }
 
-  void finished(const sched::Request& request, Seconds at) override {
-    meter_.finished(request, at);
-    if (table_ != nullptr) table_->finished(column_, request.id.index(), at);
-    if (also_ != nullptr) also_->finished(request, at);
+  void finished(const Query& query, Seconds at) override {
+    meter_.finished(query, at);
+    if (table_ != nullptr) table_->finished(column_, query.request.id.index(), at);
+    if (also_ != nullptr) also_->finished(query, at);
   }
 
   Metrics metrics() const { return meter_.metrics(); }
@@ -37,12 +37,12 @@ class Contender final : public Observer {
 constexpr std::size_t kBatch = 1024;
 constexpr std::size_t kStagesBetweenPauses = 100'000;
 
-Status read_batch(RequestSource& requests, std::vector<sched::Request>& batch) {
+Status read_batch(RequestSource& requests, std::vector<Query>& batch) {
   batch.clear();
   while (batch.size() < kBatch) {
-    SL_ASSIGN_OR_RETURN(const std::optional<sched::Request> request, requests.next());
-    if (!request) break;
-    batch.push_back(*request);
+    SL_ASSIGN_OR_RETURN(const std::optional<Query> query, requests.next());
+    if (!query) break;
+    batch.push_back(*query);
   }
   return {};
 }
@@ -65,13 +65,13 @@ Result<std::vector<Metrics>> compare_policies(const Stage& stage, const std::vec
     const bool stop = options.stop != nullptr && options.stop->load(std::memory_order_relaxed);
     return stop ? error(Code::kCancelled, "stopped; nothing is kept of the simulation") : Status();
   };
-  std::vector<sched::Request> batch;
+  std::vector<Query> batch;
   for (bool any = false;; any = true) {
     SL_RETURN_IF_ERROR(read_batch(requests, batch));
     if (batch.empty() && !any) return error(Code::kMalformed, "no requests to simulate; allowed: at least one");
     if (batch.empty()) break;
     for (const auto& contender : contenders) {
-      for (const sched::Request& request : batch) contender->simulation->arrive(request);
+      for (const Query& query : batch) contender->simulation->arrive(query);
     }
     SL_RETURN_IF_ERROR(pause());
   }

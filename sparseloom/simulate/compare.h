@@ -16,7 +16,7 @@ class RequestSource {
  public:
   virtual ~RequestSource() = default;
   /// Nothing: there are no more.
-  virtual Result<std::optional<sched::Request>> next() = 0;
+  virtual Result<std::optional<Query>> next() = 0;
 };
 
 /// What policies are compared on.

@@ -49,19 +49,20 @@ double Generator::gap() {
   return passed + gap;
 }
 
-Result<std::optional<sched::Request>> Generator::next() {
-  if (made_ == options_.requests) return std::optional<sched::Request>();
+Result<std::optional<Query>> Generator::next() {
+  if (made_ == options_.requests) return std::optional<Query>();
   arrival_ += gap();
   const zoo::TaskId model(below(isolated_.size()));
   const std::size_t sample = below(benchmark_.samples(model));
   const Seconds slo(options_.slo_multiplier * isolated_[model.index()]);
-  return std::optional<sched::Request>({.id = sched::RequestId(made_++),
-                                        .task = model,
-                                        .arrival = Seconds(arrival_),
-                                        .deadline = Seconds(arrival_) + slo,
-                                        .sample = sample,
-                                        .priority = kPriorities[below(kPriorities.size())],
-                                        .truth = &benchmark_.truth(model, sample)});
+  Query query{.request = {.id = sched::RequestId(made_++),
+                          .task = model,
+                          .arrival = Seconds(arrival_),
+                          .deadline = Seconds(arrival_) + slo,
+                          .priority = kPriorities[below(kPriorities.size())]},
+              .sample = sample,
+              .truth = &benchmark_.truth(model, sample)};
+  return std::optional(query);
 }
 
 }  // namespace sparseloom::simulate

@@ -28,7 +28,7 @@ class Generator final : public RequestSource {
  public:
   /// `benchmark` must outlive it. Numbers must be positive (asserted by the command line).
   Generator(const Benchmark& benchmark, const GeneratorOptions& options);
-  Result<std::optional<sched::Request>> next() override;
+  Result<std::optional<Query>> next() override;
 
  private:
   double uniform();

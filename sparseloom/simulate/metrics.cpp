@@ -35,13 +35,14 @@ void Meter::ran(const sched::Request& /*request*/, const sched::Dispatch& dispat
   busy_[dispatch.processor.index()] += end - start;
 }
 
-void Meter::finished(const sched::Request& request, Seconds at) {
+void Meter::finished(const Query& query, Seconds at) {
+  const sched::Request& request = query.request;
   if (sums_.requests == 0 || request.arrival < first_arrival_) first_arrival_ = request.arrival;
   last_finish_ = std::max(last_finish_, at);
   ++sums_.requests;
   sums_.violations += at > request.deadline ? 1 : 0;
   const Seconds taken = at - request.arrival;
-  normalised_ += taken / request.truth->remaining.front();
+  normalised_ += taken / query.truth->remaining.front();
   latencies_.add(taken.count());
 }
 

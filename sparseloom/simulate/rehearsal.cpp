@@ -1,12 +1,12 @@
 #include "sparseloom/simulate/rehearsal.h"
 
 #include <algorithm>
-#include <deque>
 #include <limits>
 #include <optional>
 #include <random>
 
 #include "sparseloom/base/uniform.h"
+#include "sparseloom/sched/admission.h"
 #include "sparseloom/sched/closed_loops.h"
 
 namespace sparseloom::simulate {
@@ -23,7 +23,7 @@ sched::StageTimes planned_times(const plan::TaskPlan& plan) {
   return sched::stage_times(std::move(times));
 }
 
-/// The player, the engine's door and the models' stages, all made up.
+/// The player, the engine's admission queue and the models' stages, all made up.
 class Host final : public World, public Observer {
  public:
   explicit Host(const RehearsalInput& input)
@@ -32,6 +32,7 @@ class Host final : public World, public Observer {
         meter_(input.pools.of.size()),
         running_(input.pools.of.size()),
         busy_(input.pools.members.size()),
+        admission_(input.plan->tasks.size(), input.slots_per_task),
         random_(input.seed) {
     for (const plan::TaskPlan& task : in_.plan->tasks) {
       Task& made = tasks_.emplace_back(in_.pools.of.size());
@@ -68,9 +69,9 @@ class Host final : public World, public Observer {
     return result;
   }
 
-  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds now) override {
-    const Seconds planned = request.truth->next[dispatch.stage.index()];
-    return {contention_known_ ? beside_others(planned, request.task, dispatch, now) : planned, {}};
+  StageRun run(const Query& query, const sched::Dispatch& dispatch, Seconds now) override {
+    const Seconds planned = query.truth->next[dispatch.stage.index()];
+    return {contention_known_ ? beside_others(planned, query.request.task, dispatch, now) : planned, {}};
   }
 
   void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
@@ -85,12 +86,14 @@ class Host final : public World, public Observer {
   }
 
   // In the engine's order: the caller hears of it and may send another request, then the slot is free.
-  void finished(const sched::Request& request, Seconds at) override {
-    meter_.finished(request, at);
-    tasks_[request.task.index()].meter.finished(request, at);
-    if (in_.observer != nullptr) in_.observer->finished(request, at);
-    follow_up(request.sample, at);
-    leave(request.task, at);
+  void finished(const Query& query, Seconds at) override {
+    const zoo::TaskId task = query.request.task;
+    meter_.finished(query, at);
+    tasks_[task.index()].meter.finished(query, at);
+    if (in_.observer != nullptr) in_.observer->finished(query, at);
+    follow_up(query.sample, at);
+    constexpr std::size_t kAnySlot = 0;  // nothing is kept by slot here
+    if (const auto next = admission_.leave(task, kAnySlot)) enter(*next, at);
   }
 
  private:
@@ -106,8 +109,6 @@ class Host final : public World, public Observer {
     explicit Task(std::size_t processors) : meter(processors) {}
     Meter meter;
     sched::StageTimes times;
-    std::size_t inside = 0;
-    std::deque<Waiting> at_the_door;
     std::vector<std::optional<LastRun>> last_run;  // by stage
   };
 
@@ -155,35 +156,23 @@ class Host final : public World, public Observer {
   }
 
   void send(std::size_t entry, Seconds arrival, Seconds now) {
-    Task& task = tasks_[in_.workload.arrivals[entry].task.index()];
-    if (task.inside == in_.slots_per_task) {
-      task.at_the_door.push_back({entry, arrival});
-    } else {
-      enter({entry, arrival}, now);
-    }
+    const zoo::TaskId task = in_.workload.arrivals[entry].task;
+    Waiting request{entry, arrival};
+    if (admission_.arrive(task, arrival + in_.slos[task.index()].latency, request)) enter(request, now);
   }
 
   void enter(const Waiting& waiting, Seconds now) {
     const sched::Arrivals& entry = in_.workload.arrivals[waiting.entry];
     Task& task = tasks_[entry.task.index()];
-    ++task.inside;
-    simulation_->admit({.id = sched::RequestId(sent_++),
-                        .task = entry.task,
-                        .arrival = waiting.arrival,
-                        .deadline = waiting.arrival + in_.slos[entry.task.index()].latency,
-                        .sample = waiting.entry,  // of no meaning here: a stage takes the same for all
-                        .priority = entry.priority,
-                        .truth = &task.times},
-                       now);
-  }
-
-  void leave(zoo::TaskId id, Seconds now) {
-    Task& task = tasks_[id.index()];
-    --task.inside;
-    if (task.at_the_door.empty()) return;
-    const Waiting next = task.at_the_door.front();
-    task.at_the_door.pop_front();
-    enter(next, now);
+    simulation_->admit(
+        {.request = {.id = sched::RequestId(sent_++),
+                     .task = entry.task,
+                     .arrival = waiting.arrival,
+                     .deadline = waiting.arrival + in_.slos[entry.task.index()].latency,
+                     .priority = entry.priority},
+         .sample = waiting.entry,  // whose next request its end may bring; a stage takes the same for all
+         .truth = &task.times},
+        now);
   }
 
   const RehearsalInput& in_;
@@ -197,6 +186,7 @@ class Host final : public World, public Observer {
   };
   std::vector<std::optional<Running>> running_;  // by processor
   std::vector<Seconds> busy_;                    // by pool: what its processors have run to the end
+  sched::AdmissionQueue<Waiting> admission_;
   std::mt19937_64 random_;
   std::size_t sent_ = 0;
   Simulation* simulation_ = nullptr;

@@ -28,9 +28,9 @@ bool Simulation::is_last(const sched::Dispatch& dispatch) const {
   return dispatch.stage.index() + 1 == plan_->tasks[dispatch.task.index()].sigma.size();
 }
 
-void Simulation::arrive(const sched::Request& request) {
-  advance(request.arrival);
-  admit(request, request.arrival);
+void Simulation::arrive(const Query& query) {
+  advance(query.request.arrival);
+  admit(query, query.request.arrival);
 }
 
 void Simulation::advance(Seconds to) {
@@ -42,8 +42,13 @@ void Simulation::advance(Seconds to) {
   }
 }
 
-void Simulation::admit(const sched::Request& request, Seconds now) {
-  dispatcher_->arrive(request, now, out_);
+void Simulation::admit(const Query& query, Seconds now) {
+  const sched::SlotIndex slot = dispatcher_->arrive(query.request, now, out_, query.truth);
+  if (slot >= inside_.size()) {
+    inside_.resize(slot + std::size_t{1});
+    last_end_.resize(inside_.size());
+  }
+  inside_[slot] = query;
   start(now);
 }
 
@@ -63,21 +68,19 @@ bool Simulation::finish_some(std::size_t stages) {
 void Simulation::end(Running& r) {
   r.busy = false;
   const Seconds now = r.end;
-  const sched::Request& request = dispatcher_->request(r.dispatch);
+  const Query query = inside_[r.dispatch.slot];  // copied: another may take its place
   const bool waited = r.dispatch.stage.index() > 0 && last_end_[r.dispatch.slot] < r.start;
   last_end_[r.dispatch.slot] = now;
-  observer_.ran(request, r.dispatch, r.start, now, waited);
-  std::optional<sched::Request> finished;  // copied: the dispatcher forgets it
-  if (is_last(r.dispatch)) finished = request;
+  observer_.ran(query.request, r.dispatch, r.start, now, waited);
+  const bool last = is_last(r.dispatch);
   dispatcher_->finish(r.dispatch, now, out_, r.sparsity);
   start(now);
-  if (finished) observer_.finished(*finished, now);
+  if (last) observer_.finished(query, now);
 }
 
 void Simulation::start(Seconds now) {
   for (const sched::Dispatch& dispatch : out_) {
-    if (dispatch.slot >= last_end_.size()) last_end_.resize(dispatch.slot + std::size_t{1});
-    const StageRun run = world_.run(dispatcher_->request(dispatch), dispatch, now);
+    const StageRun run = world_.run(inside_[dispatch.slot], dispatch, now);
     Running& running = running_[dispatch.processor.index()];
     running.busy = true;
     running.start = now;

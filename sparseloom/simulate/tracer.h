@@ -13,7 +13,7 @@ class Tracer final : public Observer {
            bool /*waited*/) override {
     sink_.record({dispatch, start, end});
   }
-  void finished(const sched::Request& /*request*/, Seconds /*at*/) override {}
+  void finished(const Query& /*query*/, Seconds /*at*/) override {}
 
  private:
   sched::TraceSink& sink_;

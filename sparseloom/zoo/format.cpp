@@ -167,10 +167,11 @@ void check_kinds(JsonObject& object, const Task& task) {
   if (task.accuracy_kind != "labels" && task.accuracy_kind != "fidelity") {
     object.fail("accuracy_kind", fmt::format("unknown kind '{}'; known: labels, fidelity", task.accuracy_kind));
   }
-  const auto outputs = element_count(task.output.shape);
-  if (task.output.type != ElementType::kF32 || !outputs.ok() || *outputs != task.classes.size()) {
-    object.fail("output", fmt::format("{} does not hold one f32 per class ({} classes)", task.output.describe(),
-                                      task.classes.size()));
+  const TensorSpec& output = task.outputs.front();
+  const auto elements = element_count(output.shape);
+  if (output.type != ElementType::kF32 || !elements.ok() || *elements != task.classes.size()) {
+    object.fail("output",
+                fmt::format("{} does not hold one f32 per class ({} classes)", output.describe(), task.classes.size()));
   }
 }
 
@@ -211,7 +212,8 @@ Result<TaskFile> parse_task_file(const Json& json, const std::string& where) {
     task.inputs.push_back(std::move(spec));
   }
   if (task.inputs.empty()) object.fail("inputs", "expected at least one input");
-  SL_ASSIGN_OR_RETURN(task.output, parse_tensor(object.object("output"), object.place("output")));
+  SL_ASSIGN_OR_RETURN(TensorSpec output, parse_tensor(object.object("output"), object.place("output")));
+  task.outputs.push_back(std::move(output));
   SL_RETURN_IF_ERROR(parse_data(object, task));
   parse_cuts(object, task);
   file.variants = names_of(object, "variants");

@@ -94,7 +94,7 @@ TEST(EngineWithRealModels, SwitchingUnderLoadAnswersEveryRequestAsItsOwnPlanWoul
     const auto engine = Engine::start(demo.zoo, demo.soc, demo.residency, plans[0], {}, [&](const Completion& c) {
       EXPECT_TRUE(c.status.ok()) << c.status.message();
       answers.push_back(
-          {c.request.task.index(), c.request.sample, c.plan_version % 2, {c.output.begin(), c.output.end()}});
+          {c.request.task.index(), c.request.id.index(), c.plan_version % 2, {c.output().begin(), c.output().end()}});
     });
     ASSERT_TRUE(engine.ok()) << engine.status().message();
     ASSERT_TRUE((*engine)->prepare(*plans[1]).ok());
@@ -102,8 +102,9 @@ TEST(EngineWithRealModels, SwitchingUnderLoadAnswersEveryRequestAsItsOwnPlanWoul
       for (std::size_t t = 0; t < demo.zoo.tasks.size(); ++t) {
         sched::Request request;
         request.task = zoo::TaskId(t);
-        request.sample = round % kSamples;
-        ASSERT_TRUE((*engine)->submit(request, demo.samples[t].inputs[request.sample]).ok());
+        const std::size_t sample = round % kSamples;
+        request.id = sched::RequestId(sample);
+        ASSERT_TRUE((*engine)->submit(request, demo.samples[t].inputs[sample]).ok());
       }
       if (round % 4 != 0) continue;
       ASSERT_TRUE((*engine)->switch_plan(plans[(*engine)->plan_version() % 2 == 0 ? 1 : 0]).ok());

@@ -30,9 +30,11 @@ class Dispatcher {
   /// Plans that are active or still have requests inside.
   std::size_t plans_in_use() const;
 
-  /// A request arrives. Appends what can start now to `out` (at most one dispatch per idle processor). Its task must be
-  /// in the plan, and its truth known if the policy wants it.
-  void arrive(const Request& request, Seconds now, std::vector<Dispatch>& out);
+  /// A request arrives. Appends what can start now to `out` (at most one dispatch per idle processor). The plan must
+  /// serve its task. `truth`: times that its stages will really take, for a policy that knows the future
+  /// (Knowledge::kTruth); only a simulator has them. Not owned, outlives the request. Returns where the request is
+  /// kept.
+  SlotIndex arrive(const Request& request, Seconds now, std::vector<Dispatch>& out, const StageTimes* truth = nullptr);
 
   /// `finished` has run; `sparsity` is the share of zeros that the sparsity monitor saw in it, if it looked. Appends
   /// what can start now. Returns true if that was the request's last stage.
@@ -54,7 +56,7 @@ class Dispatcher {
  private:
   struct PlanInUse {
     std::shared_ptr<const plan::Plan> plan;
-    std::vector<Outlook> outlooks;  // by task
+    std::vector<std::optional<Outlook>> outlooks;  // by task; none of one that is not served
     std::size_t requests = 0;
   };
   struct Admitted {

@@ -20,12 +20,8 @@ struct Request {
   RequestId id;  ///< position in the order of arrival; ids of requests in flight differ, they break ties
   zoo::TaskId task;
   Seconds arrival{0};
-  Seconds deadline{0};     ///< arrival + latency bound
-  std::size_t sample = 0;  ///< which sample of the task's data it carries
-  double priority = 1;     ///< more than 0; a larger one is more urgent to the policies that look at it
-  /// Times that its stages will really take, for policies that know the future; not owned, outlives the request. Only
-  /// a simulator has them.
-  const StageTimes* truth = nullptr;
+  Seconds deadline{0};  ///< arrival + latency bound
+  double priority = 1;  ///< more than 0; a larger one is more urgent to the policies that look at it
 };
 
 struct QueueTag;

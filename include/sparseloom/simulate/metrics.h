@@ -39,7 +39,7 @@ class Meter final : public Observer {
   explicit Meter(std::size_t processors) : busy_(processors, Seconds(0)) {}
   void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
            bool waited) override;
-  void finished(const sched::Request& request, Seconds at) override;
+  void finished(const Query& query, Seconds at) override;
   Metrics metrics() const;
 
  private:

@@ -16,12 +16,19 @@ struct StageRun {
   std::optional<double> sparsity;  ///< share of zeros that the sparsity monitor sees
 };
 
+/// A request with what only a simulator knows of it.
+struct Query {
+  sched::Request request;
+  std::size_t sample = 0;                    ///< for the World: which of the task's samples it carries
+  const sched::StageTimes* truth = nullptr;  ///< times that its stages really take; not owned, outlives the query
+};
+
 /// Says what happens when a stage runs. Calls come in the order of the virtual clock.
 class World {
  public:
   virtual ~World() = default;
   /// A stage that starts `now`.
-  virtual StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds now) = 0;
+  virtual StageRun run(const Query& query, const sched::Dispatch& dispatch, Seconds now) = 0;
 };
 
 /// Hears what happened. Calls come in the order of the virtual clock's finish times, but for what starts at one moment.
@@ -32,7 +39,7 @@ class Observer {
   virtual void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
                    bool waited) = 0;
   /// A request has run its last stage; what that lets start at this moment has started. May call Simulation::admit().
-  virtual void finished(const sched::Request& request, Seconds at) = 0;
+  virtual void finished(const Query& query, Seconds at) = 0;
 };
 
 /// When a request that arrives while something runs is let in.
@@ -54,12 +61,12 @@ class Simulation {
                                  Observer& observer);
 
   /// The next request, in order of arrival: advances to its arrival and admits it.
-  void arrive(const sched::Request& request);
+  void arrive(const Query& query);
   /// All that happens up to `to` does. O(what happens).
   void advance(Seconds to);
   /// Lets a request in at `now`, which is what advance() has reached or what the observer is just told: for a host that
   /// keeps requests waiting outside, or answers the end of one with another.
-  void admit(const sched::Request& request, Seconds now);
+  void admit(const Query& query, Seconds now);
   /// No more requests: runs until all have finished.
   void finish();
   /// The same by at most so many stages; returns whether any are left.
@@ -88,6 +95,7 @@ class Simulation {
   std::unique_ptr<sched::Dispatcher> dispatcher_;
   std::shared_ptr<const plan::Plan> plan_;
   std::vector<Running> running_;      // by processor
+  std::vector<Query> inside_;         // by slot
   std::vector<Seconds> last_end_;     // by slot: of the request's last stage that ran
   std::vector<sched::Dispatch> out_;  // scratch
 };

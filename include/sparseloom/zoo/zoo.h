@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,16 +53,18 @@ struct Task {
   std::string name;
   std::string description;
   std::string base_model;
-  std::string metric;         ///< "top1"
-  std::string accuracy_kind;  ///< "labels", or "fidelity" (agreement with the dense model)
+  std::string metric;         ///< "top1"; "none" of a task without data
+  std::string accuracy_kind;  ///< "labels", "fidelity" (agreement with the dense model), or "unknown": without data
   std::vector<std::string> classes;
   std::vector<TensorSpec> inputs;
-  TensorSpec output;
+  std::vector<TensorSpec> outputs;  ///< the metric looks at the first
   Split profile;
   Split test;
   std::vector<std::vector<std::string>> cuts;  ///< S-1 sets of tensor names
   std::vector<Variant> variants;               ///< variants[0] is the dense one
+  std::map<std::string, Shape> shapes{};       ///< of inputs that are dynamic in the model files, by name
 
+  bool accuracy_known() const { return accuracy_kind != "unknown"; }
   std::size_t stages() const { return cuts.size() + 1; }
   /// kInvalidArgument with the known names if there is none.
   Result<VariantId> variant(std::string_view name) const;

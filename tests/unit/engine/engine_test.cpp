@@ -223,7 +223,7 @@ TEST(Engine, AFailingStageEndsItsRequestAlone) {
   }
 }
 
-TEST(Engine, MoreRequestsThanSlotsWaitAtTheDoorInOrder) {
+TEST(Engine, MoreRequestsThanSlotsWaitEarliestDeadlineFirst) {
   FakeWorld world(1);
   Gate gate;
   world.on_run = [&](const SubgraphKey&, std::span<const float> in, std::span<float>) {
@@ -235,12 +235,12 @@ TEST(Engine, MoreRequestsThanSlotsWaitAtTheDoorInOrder) {
   const auto engine = world.start(world.plan_of(0), log.callback(), {.slots_per_task = 1});
   for (std::size_t s = 0; s < 6; ++s) {
     sched::Request r = request(s);
-    r.deadline = Seconds(static_cast<double>(100 - s));  // the door does not look at deadlines
+    r.deadline = Seconds(static_cast<double>(100 - s));
     ASSERT_TRUE(engine->submit(r, inputs[s]).ok());
   }
   gate.open();
   engine->drain();
-  EXPECT_THAT(log.ids(), ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(log.ids(), ElementsAre(0, 5, 4, 3, 2, 1));
 }
 
 TEST(Engine, DrainingWithNothingToDoReturns) {

@@ -87,7 +87,7 @@ struct FakeWorld {
       task.name = std::string(1, static_cast<char>('a' + t));
       task.cuts.resize(stages - 1);
       task.inputs = {tensor};
-      task.output = tensor;
+      task.outputs = {tensor};
       for (std::size_t v = 0; v < 4; ++v) task.variants.emplace_back().name = "v" + std::to_string(v);
     }
   }
@@ -191,9 +191,11 @@ class Log {
   }
   void add(const Completion& c) {
     Seen seen{c.request.id.index(), c.request.task.index(), c.plan_version, c.status, {}, {}};
-    const auto* values = reinterpret_cast<const float*>(c.output.data());
-    seen.output.assign(values, values + c.output.size() / sizeof(float));
-    for (const zoo::VariantId v : c.sigma) seen.sigma.push_back(static_cast<float>(v.index()));
+    const auto* values = reinterpret_cast<const float*>(c.output().data());
+    seen.output.assign(values, values + c.output().size() / sizeof(float));
+    if (c.plan != nullptr) {
+      for (const zoo::VariantId v : c.plan->sigma) seen.sigma.push_back(static_cast<float>(v.index()));
+    }
     all.push_back(std::move(seen));
   }
   std::vector<std::size_t> ids() const {

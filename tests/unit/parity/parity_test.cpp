@@ -28,10 +28,10 @@ struct ScriptedStage {
 
 /// What arrives, and how every stage of it goes.
 struct Script {
-  std::vector<sched::Request> requests;  // in order of arrival; the id is the position, and the sample is one more
+  std::vector<sched::Request> requests;            // in order of arrival; the id is the position
   std::vector<std::vector<ScriptedStage>> stages;  // by request and stage
 
-  const ScriptedStage& of(std::size_t sample, zoo::StageId stage) const { return stages[sample - 1][stage.index()]; }
+  const ScriptedStage& of(std::size_t request, zoo::StageId stage) const { return stages[request][stage.index()]; }
 };
 
 /// Share of zeros that the profile has seen in what a stage hands on, whoever's it is: nobody looks at one that is
@@ -54,7 +54,6 @@ Script make_script(std::size_t processors) {
                                .task = zoo::TaskId(random() % kTasks),
                                .arrival = arrival,
                                .deadline = arrival + from_ms(between(20, 150)),
-                               .sample = r + 1,
                                .priority = static_cast<double>(1 + random() % 5)});
     // The second request comes at the very moment when the first stage ends.
     arrival = r == 0 ? stages[0].time : arrival + from_ms(between(0, 55) / static_cast<double>(processors));
@@ -102,9 +101,9 @@ class Recorder {
 Trace simulated(const Script& script, std::string_view policy_name, std::size_t processors, bool late_binding) {
   struct ScriptedWorld final : simulate::World {
     explicit ScriptedWorld(const Script& s) : script(s) {}
-    simulate::StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds) override {
-      const ScriptedStage& stage = script.of(request.sample, dispatch.stage);
-      const bool dense = usual_sparsity(request.task.index(), dispatch.stage.index()) == 0;
+    simulate::StageRun run(const simulate::Query& query, const sched::Dispatch& dispatch, Seconds) override {
+      const ScriptedStage& stage = script.of(query.request.id.index(), dispatch.stage);
+      const bool dense = usual_sparsity(query.request.task.index(), dispatch.stage.index()) == 0;
       return {stage.time, dense ? 0 : static_cast<double>(stage.zeros) / kWidth};
     }
     const Script& script;
@@ -113,7 +112,7 @@ Trace simulated(const Script& script, std::string_view policy_name, std::size_t 
     void ran(const sched::Request&, const sched::Dispatch& dispatch, Seconds start, Seconds, bool) override {
       recorder.add(dispatch, start);
     }
-    void finished(const sched::Request&, Seconds) override {}
+    void finished(const simulate::Query&, Seconds) override {}
     Recorder recorder;
   };
   const FakeWorld fake(kTasks, processors, kStages, kWidth);
@@ -123,7 +122,7 @@ Trace simulated(const Script& script, std::string_view policy_name, std::size_t 
   auto policy = sched::make_policy(policy_name, sched::Dispatcher::queue_count(pools));
   auto simulation = simulate::Simulation::make(make_plan(fake, late_binding), pools, std::move(policy).value(),
                                                simulate::Admission::kStandard, world, observer);
-  for (const sched::Request& request : script.requests) simulation->arrive(request);
+  for (const sched::Request& request : script.requests) simulation->arrive({request, 0, nullptr});
   simulation->finish();
   return observer.recorder.trace();
 }
@@ -184,7 +183,7 @@ Trace real(const Script& script, std::string_view policy, std::size_t processors
   FakeWorld world(kTasks, processors, kStages, kWidth);
   ScriptedTime time;
   world.on_run = [&](const soc::SubgraphKey& key, std::span<const float> in, std::span<float> out) {
-    const ScriptedStage& stage = script.of(static_cast<std::size_t>(in[0]), key.stage);
+    const ScriptedStage& stage = script.of(static_cast<std::size_t>(in[0]) - 1, key.stage);
     std::fill(out.begin() + 1, out.end(), 1.0F);
     std::fill(out.end() - static_cast<std::ptrdiff_t>(stage.zeros), out.end(), 0.0F);
     time.run(stage);
@@ -209,7 +208,7 @@ Trace real(const Script& script, std::string_view policy, std::size_t processors
     for (const sched::Request& request : script.requests) {
       while (time.running() > 0 && *time.first_end() <= request.arrival) end_first();
       time.set(request.arrival);
-      EXPECT_TRUE(engine->submit(request, inputs[request.sample]).ok());
+      EXPECT_TRUE(engine->submit(request, inputs[request.id.index() + 1]).ok());
       settle();
     }
     while (time.running() > 0) end_first();

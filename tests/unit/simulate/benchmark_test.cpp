@@ -123,7 +123,7 @@ class FinishTimes final : public Observer {
  public:
   explicit FinishTimes(std::size_t requests) : times(requests) {}
   void ran(const sched::Request&, const sched::Dispatch&, Seconds, Seconds, bool) override {}
-  void finished(const sched::Request& request, Seconds at) override { times.at(request.id.index()) = at.count(); }
+  void finished(const Query& query, Seconds at) override { times.at(query.request.id.index()) = at.count(); }
   std::vector<double> times;
 };
 

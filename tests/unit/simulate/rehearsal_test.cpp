@@ -25,7 +25,8 @@ struct Rehearsed {
   Rehearsal play(std::string_view policy = "edf") {
     struct Log final : Observer {
       void ran(const sched::Request&, const sched::Dispatch&, Seconds, Seconds, bool) override {}
-      void finished(const sched::Request& r, Seconds at) override {
+      void finished(const Query& query, Seconds at) override {
+        const sched::Request& r = query.request;
         text += fmt::format("{}{}@{:.0f}", text.empty() ? "" : " ", r.task.index() == 0 ? 'a' : 'b', to_ms(at));
       }
       std::string text;

@@ -121,12 +121,11 @@ class Stagehand final : public World, public Observer {
   explicit Stagehand(Scenario& scenario) : scenario_(scenario) {
     for (Asked& asked : scenario.requests) {
       asked.truth = sched::stage_times(asked.takes);
-      asked.request.truth = &asked.truth;
     }
   }
 
-  StageRun run(const sched::Request& request, const sched::Dispatch& dispatch, Seconds) override {
-    const Asked& asked = scenario_.requests[request.id.index()];
+  StageRun run(const Query& query, const sched::Dispatch& dispatch, Seconds) override {
+    const Asked& asked = scenario_.requests[query.request.id.index()];
     const std::size_t stage = dispatch.stage.index();
     return {asked.takes.at(stage), asked.shows.at(stage)};
   }
@@ -134,7 +133,7 @@ class Stagehand final : public World, public Observer {
     lines_.emplace(std::pair(start, d.processor), fmt::format("{} {} p{} {}.{}\n", start.count(), end.count(),
                                                               d.processor.index(), name(request), d.stage.index()));
   }
-  void finished(const sched::Request&, Seconds) override {}
+  void finished(const Query&, Seconds) override {}
 
   std::string trace() const {
     std::string all;
@@ -185,7 +184,7 @@ TEST_P(Scenarios, DispatchAsWritten) {
   auto simulation =
       Simulation::make(plan_of(scenario), pools, std::move(policy).value(), scenario.admission, stagehand, stagehand);
   ASSERT_TRUE(simulation.ok()) << simulation.status().message();
-  for (const Asked& asked : scenario.requests) simulation->arrive(asked.request);
+  for (const Asked& asked : scenario.requests) simulation->arrive({asked.request, 0, &asked.truth});
   simulation->finish();
   EXPECT_EQ(stagehand.trace(), scenario.expected);
 }
