@@ -80,7 +80,7 @@ TEST(Backends, OfATieTheOneOfferedFirst) {
   World world = pruned_world(1);
   set_ms(world, 0, 1, 0, 0, 1.97, Backend::kSparse);  // 1.5 % faster
   EXPECT_THAT(plan_of(world, "sv-lo-np").tasks[0].backends, Each(Backend::kOpenVino));
-  std::swap(world.soc.processors[0].backends[0], world.soc.processors[0].backends[1]);
+  change_processor(world.soc, 0, [](soc::Processor& p) { std::swap(p.backends[0], p.backends[1]); });
   EXPECT_THAT(plan_of(world, "sv-lo-np").tasks[0].backends, Each(Backend::kSparse));
 }
 
