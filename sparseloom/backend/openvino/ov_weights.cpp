@@ -6,6 +6,7 @@
 #include <openvino/op/matmul.hpp>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "sparseloom/backend/openvino/ov_graph.h"
 
@@ -58,8 +59,9 @@ std::optional<std::size_t> summed_axis(const ov::Node& node, const ov::Shape& we
   return product->get_transpose_b() ? weights.size() - 1 : weights.size() - 2;
 }
 
+// The shape as a vector: ov::Shape is one, but its [] takes a signed index.
 template <typename T>
-Weights describe(const T* values, const ov::Shape& shape, std::optional<std::size_t> axis) {
+Weights describe(const T* values, const std::vector<std::size_t>& shape, std::optional<std::size_t> axis) {
   const std::size_t count = ov::shape_size(shape);
   const auto zeros = static_cast<std::size_t>(std::count(values, values + count, T{0}));
   Weights weights{.count = static_cast<std::int64_t>(count),
