@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "sparseloom/simulate/simulation.h"
@@ -196,6 +197,14 @@ std::vector<std::filesystem::path> all_scenarios() {
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+TEST(ScenarioFiles, ShowEveryPolicy) {
+  std::set<std::string> shown;
+  for (const auto& file : all_scenarios()) shown.insert(read_scenario(file).policy);
+  for (const std::string_view policy : sched::policy_names()) {
+    EXPECT_TRUE(shown.contains(std::string(policy))) << "no tests/scenarios/*.scn for policy " << policy;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, Scenarios, ::testing::ValuesIn(all_scenarios()),
