@@ -15,29 +15,6 @@ using plan::testing::world_of;
 
 constexpr soc::ProcessorId kFirst(0), kSecond(1);
 
-TEST(Drift, IsTheMeanOfMeasuredOverEstimatedOnceEnoughHasRun) {
-  Drift drift(2);
-  for (std::uint64_t i = 0; i + 1 < Drift::kMemory; ++i) drift.observe(kFirst, from_ms(3), from_ms(2));
-  EXPECT_EQ(drift.slowdown(kFirst), 1);
-  drift.observe(kFirst, from_ms(3), from_ms(2));
-  EXPECT_DOUBLE_EQ(drift.slowdown(kFirst), 1.5);
-  EXPECT_EQ(drift.slowdown(kSecond), 1);
-}
-
-TEST(Drift, ForgetsWhatIsLongAgo) {
-  Drift drift(1);
-  for (int i = 0; i < 100; ++i) drift.observe(kFirst, from_ms(1), from_ms(1));
-  for (int i = 0; i < 200; ++i) drift.observe(kFirst, from_ms(2), from_ms(1));
-  EXPECT_NEAR(drift.slowdown(kFirst), 2, 0.01);
-}
-
-TEST(Drift, OneStageThatLostItsCoreForLongIsNoTenfoldSlowdown) {
-  Drift drift(1);
-  for (int i = 0; i < 100; ++i) drift.observe(kFirst, from_ms(1), from_ms(1));
-  drift.observe(kFirst, Seconds(10), from_ms(1));
-  EXPECT_LT(drift.slowdown(kFirst), 1.25);
-}
-
 /// Two unlike processors, the second a little slower, and one task that is served on either.
 World two_processors() {
   World world = world_of(2);
