@@ -14,6 +14,8 @@
 
 #include "sparseloom/engine/engine.h"
 #include "tests/support/change_processor.h"
+#include "tests/support/fake_executable.h"
+#include "tests/unit/sched/script.h"
 
 namespace sparseloom::engine::testing {
 
@@ -22,73 +24,20 @@ using sparseloom::testing::change_processor;
 /// What a test may do, or observe, while a fake subgraph runs; a failure becomes the run's.
 using OnRun = std::function<Status(const SubgraphKey&, std::span<const float> in, std::span<float> out)>;
 
-struct Counts {
+struct Counts : sparseloom::testing::FakeCounts {
   std::atomic<int> compiled{0};
-  std::atomic<int> sessions{0};       // made so far
-  std::atomic<int> live_sessions{0};  // not destroyed yet
-};
-
-class FakeSession final : public backend::Session {
- public:
-  FakeSession(SubgraphKey key, const OnRun& on_run, Counts& counts) : key_(key), on_run_(on_run), counts_(counts) {
-    ++counts_.sessions;
-    ++counts_.live_sessions;
-  }
-  ~FakeSession() override { --counts_.live_sessions; }
-
-  Status bind_input(std::size_t, std::span<const std::byte> data) override {
-    in_ = {reinterpret_cast<const float*>(data.data()), data.size() / sizeof(float)};
-    return {};
-  }
-  Status bind_output(std::size_t, std::span<std::byte> data) override {
-    out_ = {reinterpret_cast<float*>(data.data()), data.size() / sizeof(float)};
-    return {};
-  }
-  Status run() override {
-    std::memcpy(out_.data(), in_.data(), out_.size_bytes());
-    out_[1 + key_.stage.index()] = static_cast<float>(key_.variant.index());
-    return on_run_ ? on_run_(key_, in_, out_) : Status();
-  }
-
- private:
-  SubgraphKey key_;
-  const OnRun& on_run_;
-  Counts& counts_;
-  std::span<const float> in_;
-  std::span<float> out_;
-};
-
-class FakeExecutable final : public backend::Executable {
- public:
-  FakeExecutable(SubgraphKey key, std::vector<TensorSpec> in, std::vector<TensorSpec> out, const OnRun& on_run,
-                 Counts& counts)
-      : key_(key), in_(std::move(in)), out_(std::move(out)), on_run_(on_run), counts_(counts) {}
-  const std::vector<TensorSpec>& inputs() const override { return in_; }
-  const std::vector<TensorSpec>& outputs() const override { return out_; }
-  Result<std::unique_ptr<backend::Session>> new_session() override {
-    return std::unique_ptr<backend::Session>(std::make_unique<FakeSession>(key_, on_run_, counts_));
-  }
-
- private:
-  SubgraphKey key_;
-  std::vector<TensorSpec> in_, out_;
-  const OnRun& on_run_;
-  Counts& counts_;
 };
 
 struct FakeWorld {
   /// `width`: elements of every tensor, at least 1 + stages.
   explicit FakeWorld(std::size_t tasks = 2, std::size_t processors = 2, std::size_t stages = 3, std::int64_t width = 4)
-      : soc(like_processors(processors)),
+      : zoo(sched::testing::made_up_zoo(tasks, stages, 4)),
+        soc(like_processors(processors)),
         tensor{"x", ElementType::kF32, {1, width}},
         residency(soc, [this](const SubgraphKey& k) { return compile(k); }) {
-    for (std::size_t t = 0; t < tasks; ++t) {
-      zoo::Task& task = zoo.tasks.emplace_back();
-      task.name = std::string(1, static_cast<char>('a' + t));
-      task.cuts.resize(stages - 1);
+    for (zoo::Task& task : zoo.tasks) {
       task.inputs = {tensor};
       task.outputs = {tensor};
-      for (std::size_t v = 0; v < 4; ++v) task.variants.emplace_back().name = "v" + std::to_string(v);
     }
   }
 
@@ -126,8 +75,13 @@ struct FakeWorld {
     if (on_compile) on_compile(key);
     TensorSpec in = tensor;
     if (key.variant == misfit && key.stage.index() == 1) in.shape = {1, 99};
+    const auto run = [this, key](std::span<const float> from, std::span<float> to) {
+      std::memcpy(to.data(), from.data(), to.size_bytes());
+      to[1 + key.stage.index()] = static_cast<float>(key.variant.index());
+      return on_run ? on_run(key, from, to) : Status();
+    };
     return std::unique_ptr<backend::Executable>(
-        std::make_unique<FakeExecutable>(key, std::vector{in}, std::vector{tensor}, on_run, counts));
+        std::make_unique<sparseloom::testing::FakeExecutable>(in, tensor, run, counts));
   }
 
   std::unique_ptr<Engine> start(std::shared_ptr<const plan::Plan> plan, OnComplete on_complete,

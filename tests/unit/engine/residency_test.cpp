@@ -92,7 +92,7 @@ struct SizedWorld {
     const std::vector<TensorSpec>& outputs() const override { return world.none; }
     Result<std::unique_ptr<backend::Session>> new_session() override {
       return std::unique_ptr<backend::Session>(
-          std::make_unique<testing::FakeSession>(SubgraphKey{}, world.world.on_run, world.world.counts));
+          std::make_unique<sparseloom::testing::FakeSession>(nullptr, world.world.counts));
     }
     SizedWorld& world;
     const std::uint64_t bytes;

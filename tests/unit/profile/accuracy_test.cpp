@@ -51,13 +51,13 @@ class AccuracyTree : public ::testing::Test {
   MadeUpZoo made_;
   zoo::Zoo zoo_;
   zoo::Dataset data_;
-  std::atomic<int> runs_{0};
+  FakeCounts fakes_;
 };
 
 TEST_F(AccuracyTree, AgreesWithRunningEveryStitchedVariant) {
   for (const std::size_t stages : {1U, 2U, 3U, 4U}) {
     for (const std::size_t threads : {1U, 3U}) {
-      const StageTable table = turning_stages(3, stages, runs_);
+      const StageTable table = turning_stages(3, stages, fakes_);
       Counts counts;
       ASSERT_TRUE(measure(table, counts, {.threads = threads, .control = {}}).ok());
       const TaskProfile all(3, stages, 1);
@@ -73,16 +73,16 @@ TEST_F(AccuracyTree, AgreesWithRunningEveryStitchedVariant) {
 }
 
 TEST_F(AccuracyTree, RunsEachPrefixOnce) {
-  const StageTable table = turning_stages(4, 3, runs_);
+  const StageTable table = turning_stages(4, 3, fakes_);
   Counts counts;
   const AccuracyRun run = measure(table, counts).value();
   EXPECT_EQ(run.stitched, 64U);
   EXPECT_EQ(run.stage_passes, 4U + 16U + 64U);
-  EXPECT_EQ(runs_.load(), (4 + 16 + 64) * MadeUpZoo::kSamples);
+  EXPECT_EQ(fakes_.runs, (4 + 16 + 64) * MadeUpZoo::kSamples);
 }
 
 TEST_F(AccuracyTree, RunsOnlyTheMissingLastStages) {
-  const StageTable table = turning_stages(4, 3, runs_);
+  const StageTable table = turning_stages(4, 3, fakes_);
   const auto unchanged = [](const zoo::Sigma& sigma) {
     return std::ranges::find(sigma, zoo::VariantId(3)) == sigma.end();
   };
@@ -90,6 +90,7 @@ TEST_F(AccuracyTree, RunsOnlyTheMissingLastStages) {
   const AccuracyRun run = measure(table, counts, {}, unchanged).value();
   EXPECT_EQ(run.stitched, 64U - 27U);
   EXPECT_EQ(run.stage_passes, 4U + 16U + (64U - 27U));
+  EXPECT_EQ(counts.size(), 64U - 27U);
   for (const auto& [sigma, correct] : counts) {
     EXPECT_FALSE(unchanged(sigma));
     EXPECT_EQ(correct, brute_force(table, sigma));
@@ -97,7 +98,7 @@ TEST_F(AccuracyTree, RunsOnlyTheMissingLastStages) {
 }
 
 TEST_F(AccuracyTree, GoesOnWhereAnotherRunStopped) {
-  const StageTable table = turning_stages(3, 3, runs_);
+  const StageTable table = turning_stages(3, 3, fakes_);
   Counts all;
   ASSERT_TRUE(measure(table, all).ok());
 
@@ -117,16 +118,17 @@ TEST_F(AccuracyTree, GoesOnWhereAnotherRunStopped) {
   EXPECT_EQ(run.status().code(), Code::kCancelled);
   ASSERT_EQ(first.size(), 12U);
 
-  runs_ = 0;
+  fakes_.runs = 0;
   Counts rest;
   ASSERT_TRUE(measure(table, rest, {}, [&](const zoo::Sigma& sigma) { return first.contains(sigma); }).ok());
   EXPECT_EQ(rest.size(), 27U - 12U);
+  EXPECT_LE(fakes_.runs, (3 + 9 + 15) * MadeUpZoo::kSamples) << "what is known was run again";
   first.merge(rest);
   EXPECT_EQ(first, all);
 }
 
 TEST_F(AccuracyTree, FailureOfTheReceiverEndsIt) {
-  const StageTable table = turning_stages(3, 3, runs_);
+  const StageTable table = turning_stages(3, 3, fakes_);
   const auto run = measure_accuracies(
       {.task = zoo::TaskId(0), .split = SplitName::kProfile, .data = data_, .stages = table},
       [](const auto&) { return false; }, {.threads = 2, .control = {}},

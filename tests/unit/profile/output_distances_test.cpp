@@ -9,14 +9,15 @@ namespace sparseloom::profile {
 namespace {
 
 // Stage s of variant v multiplies by 1 + v.
-StageTable scaling_stages(std::size_t variants, std::size_t stages, std::atomic<int>& runs) {
+StageTable scaling_stages(std::size_t variants, std::size_t stages, FakeCounts& counts) {
   StageTable table(variants);
   for (std::size_t v = 0; v < variants; ++v) {
     for (std::size_t s = 0; s < stages; ++s) {
-      const auto scale = [v](const float* in, float* out) {
+      const auto scale = [v](std::span<const float> in, std::span<float> out) {
         for (std::size_t c = 0; c < 4; ++c) out[c] = in[c] * static_cast<float>(1 + v);
+        return Status();
       };
-      table[v].push_back(std::make_shared<FakeExecutable>(scale, runs));
+      table[v].push_back(fake_stage(scale, counts));
     }
   }
   return table;
@@ -28,11 +29,11 @@ class Distances : public ::testing::Test {
   sparseloom::testing::MadeUpZoo made_;
   zoo::Zoo zoo_;
   zoo::Dataset data_;
-  std::atomic<int> runs_{0};
+  FakeCounts fakes_;
 };
 
 TEST_F(Distances, AreOfWhatStagesHandOnRelativeToItsSize) {
-  const OutputDistances distances = measure_distances(scaling_stages(2, 3, runs_), data_, 4, {}).value();
+  const OutputDistances distances = measure_distances(scaling_stages(2, 3, fakes_), data_, 4, {}).value();
   const OutputDistances::Part& first = distances.parts[0];
   // Outputs x and 2x: the difference is x, squared x², and the mean of the squares is (1 + 4)/2 x².
   EXPECT_NEAR(first.between(0, 1), 1 / 2.5, 1e-6);
@@ -45,17 +46,17 @@ TEST_F(Distances, AreOfWhatStagesHandOnRelativeToItsSize) {
 }
 
 TEST_F(Distances, RunEachStageBehindDenseOnesAndPairsOfTheFirstTwo) {
-  const OutputDistances distances = measure_distances(scaling_stages(2, 3, runs_), data_, 4, {}).value();
+  const OutputDistances distances = measure_distances(scaling_stages(2, 3, fakes_), data_, 4, {}).value();
   EXPECT_EQ(distances.samples, 4U);
   EXPECT_EQ(distances.stage_runs, 4U * (2 + (1 + 2) + (2 + 4) + (2 + 2)));
-  EXPECT_EQ(static_cast<std::size_t>(runs_), distances.stage_runs);
+  EXPECT_EQ(static_cast<std::size_t>(fakes_.runs), distances.stage_runs);
 }
 
 TEST_F(Distances, StopWhenTold) {
   const std::atomic<bool> stop{true};
   Control control;
   control.stop = &stop;
-  EXPECT_EQ(measure_distances(scaling_stages(2, 3, runs_), data_, 4, control).status().code(), Code::kCancelled);
+  EXPECT_EQ(measure_distances(scaling_stages(2, 3, fakes_), data_, 4, control).status().code(), Code::kCancelled);
 }
 
 TEST(OutputParts, OfFewStagesHaveNoPair) {
