@@ -54,6 +54,7 @@ TEST_P(OutputErrors, DeviceIsLeftAlone) {
     Words words = GetParam().words;
     words.insert(words.end(), {option, "/dev/null"});
     expect_one_line_error(run_cli(words), 1, {"/nonexistent"});
+    EXPECT_TRUE(fs::is_character_file("/dev/null")) << option;
   }
 }
 

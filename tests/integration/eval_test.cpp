@@ -28,6 +28,7 @@ TEST(EvalCommand, WritesRowsAndAPageThatSayModelledAndGoesOnWhereItWas) {
   ASSERT_EQ(document["inputs"]["profiles"].size(), 1U);
   EXPECT_EQ(document["inputs"]["profiles"].begin().value().get<std::string>().size(), 32U);
   EXPECT_TRUE(document["inputs"].contains("program"));
+  ASSERT_FALSE(document["rows"].empty());
   for (const Json& row : document["rows"]) {
     EXPECT_EQ(row["modelled"], true);
     EXPECT_NE(row["system"], "shared");  // how cores are shared is not modelled

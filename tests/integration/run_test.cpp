@@ -18,6 +18,13 @@ std::string workload(double duration_s) {
                      duration_s);
 }
 
+// As the printed report counts them, over all tasks of the written one's first system.
+std::string total_requests(const Json& report) {
+  std::size_t total = 0;
+  for (const Json& task : report["systems"][0]["tasks"]) total += task["requests"].get<std::size_t>();
+  return fmt::format("\nsparseloom: {} requests, ", total);
+}
+
 TEST(RunCommand, ServesAndWritesReportAndTrace) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "w.json", report = folder.path() / "r.json", trace = folder.path() / "t.json";
@@ -25,14 +32,14 @@ TEST(RunCommand, ServesAndWritesReportAndTrace) {
   const CliResult result =
       run_cli({"run", "--zoo", demo_zoo(), "--workload", file, "--json", report, "--trace", trace}, shared_cache());
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.out.find("requests"), std::string::npos);
   const Json json = read_json(report).value();
+  EXPECT_NE(result.out.find(total_requests(json)), std::string::npos) << result.out;
   EXPECT_EQ(json["slo_config"], "C3");
   const Json& image = json["systems"][0]["tasks"][0];
   EXPECT_GT(image["requests"], 10);
   EXPECT_GT(image["latency_ms"]["p99"], 0.0);
   EXPECT_GT(image["predicted_latency_ms"]["p99"], 0.0);
-  EXPECT_LE(image["prediction_error_ms"]["q1"], image["prediction_error_ms"]["q3"]);
+  EXPECT_TRUE(image.contains("prediction_error_ms"));
   EXPECT_FALSE(json["systems"][0]["tasks"][1].contains("predicted_latency_ms"));  // was not asked for
   const Json events = read_json(trace).value()["traceEvents"];
   std::size_t stages = 0;
@@ -129,8 +136,8 @@ TEST(RunCommand, CtrlCDrainsAndStillReports) {
   const Interrupted run =
       interrupt_after("Serving workload", {"run", "--zoo", demo_zoo(), "--workload", file, "--json", report});
   EXPECT_EQ(run.status, 130);
-  EXPECT_NE(run.out.find("requests"), std::string::npos);
   const Json json = read_json(report).value();
+  EXPECT_NE(run.out.find(total_requests(json)), std::string::npos) << run.out;
   EXPECT_EQ(json["systems"][0]["name"], "sparseloom");
   EXPECT_EQ(json["complete"], false);
 }
@@ -148,6 +155,7 @@ TEST(DemoCommand, ComparesWithAPlanOfOneBackend) {
   ASSERT_EQ(json["systems"].size(), plan::planners().size() + 1);
   EXPECT_EQ(json["systems"][0]["name"], "sparseloom");
   EXPECT_EQ(json["systems"][1]["name"], "sparseloom, openvino only");
+  for (const std::size_t system : {0U, 1U}) ASSERT_EQ(json["systems"][system]["tasks"].size(), 4U);
   for (const Json& task : json["systems"][0]["tasks"]) EXPECT_EQ(task["backend"].size(), 3U);
   for (const Json& task : json["systems"][1]["tasks"]) {
     EXPECT_EQ(task["backend"], (Json{"openvino", "openvino", "openvino"})) << task["task"];
@@ -161,6 +169,7 @@ TEST(PlanCommand, ServesByOneBackendAlone) {
   ASSERT_EQ(plan.status, 0) << plan.err;
   EXPECT_NE(plan.out.find("(sparse)|"), std::string::npos) << plan.out;
   const Json json = read_json(file).value();
+  ASSERT_EQ(json["tasks"].size(), 4U);
   for (const Json& task : json["tasks"]) EXPECT_EQ(task["backend"], (Json{"sparse", "sparse", "sparse"}));
 }
 

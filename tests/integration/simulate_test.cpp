@@ -48,7 +48,9 @@ TEST_P(Golden, FinishTimesAndMetricsAreThePublishedOnes) {
   }
   const Json reference = read_json(kData / "reference_metrics.json").value()[scenario],
              found = read_json(metrics).value();
+  ASSERT_EQ(reference.size(), golden.first.size());
   for (const auto& [policy, values] : reference.items()) {
+    ASSERT_FALSE(values.empty()) << policy;
     for (const auto& [name, value] : values.items()) {
       const double expected = value;
       EXPECT_NEAR(found[policy][name].get<double>(), expected, 1e-12 * expected) << policy << ", " << name;

@@ -243,11 +243,16 @@ TEST(Engine, MoreRequestsThanSlotsWaitEarliestDeadlineFirst) {
   EXPECT_THAT(log.ids(), ElementsAre(0, 5, 4, 3, 2, 1));
 }
 
-TEST(Engine, DrainingWithNothingToDoReturns) {
+TEST(Engine, ServesOnAfterDrainingWithNothingToDo) {
   FakeWorld world;
-  const auto engine = world.start(world.plan_of(0), nullptr);
+  const Inputs inputs(1);
+  Log log;
+  const auto engine = world.start(world.plan_of(0), log.callback());
   engine->drain();
   engine->drain();
+  ASSERT_TRUE(engine->submit(request(0), inputs[0]).ok());
+  engine->drain();
+  EXPECT_THAT(log.ids(), ElementsAre(0));
 }
 
 TEST(Engine, ACallbackMaySubmit) {

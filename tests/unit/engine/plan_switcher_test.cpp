@@ -316,6 +316,7 @@ TEST_F(Switcher, OnItsOwnThreadLosesNoRequestAndKeepsTheBudget) {
   }
   EXPECT_EQ(log_.all.size(), kRequests);
   for (const testing::Seen& seen : log_.all) EXPECT_TRUE(seen.status.ok()) << seen.status.message();
+  EXPECT_FALSE(switcher_->records().empty());
   for (const SwitchRecord& record : switcher_->records()) EXPECT_TRUE(record.status.ok()) << record.status.message();
   EXPECT_LE(residency_->counts().most.count, 90U);
 }

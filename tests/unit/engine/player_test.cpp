@@ -69,6 +69,7 @@ TEST(Player, ADurationEndsAnEndlessClosedLoop) {
   const std::vector<Record> records = player->play(sched::saturation(2, from_ms(20)), stage.slos);
   const Seconds over = player->engine().now();
   EXPECT_GE(over - start, from_ms(20));
+  EXPECT_EQ(count_by_task(records).size(), 2U) << "both tasks were served";
   for (const Record& r : records) EXPECT_LE(r.finished, over);
 }
 

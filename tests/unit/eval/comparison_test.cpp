@@ -32,6 +32,7 @@ Comparison compare_stopped_in(int round) {
   const auto host = engine_host(*player, 2);
   auto played = compare(*host, contenders, stage.slos, {.repeats = 3, .saturated = Seconds(0), .on_progress = {}});
   EXPECT_TRUE(played.ok()) << played.status().message();
+  EXPECT_EQ(played->outcomes.size(), contenders.size());
   return std::move(played).value();
 }
 

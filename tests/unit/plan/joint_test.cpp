@@ -189,6 +189,7 @@ TEST(Stagewise, TheCheapestAreThoseOfEnumeration) {
       EXPECT_NEAR(prices.of(one.options.front()), *std::min_element(costs.begin(), costs.end()), 1e-12);
       const double most = prices.of(one.options.front()) * 1.05;
       const PricedOptions some = source.cheapest(prices, {.count = 10'000, .max_cost = most});
+      EXPECT_GE(some.options.size(), 1U) << "the cheapest at least";
       for (const BusyOption& option : some.options) EXPECT_LE(prices.of(option), most * (1 + 1e-12));
       EXPECT_GT(some.rest, most * (1 - 1e-12));
     }
