@@ -60,7 +60,7 @@ Result<bool> CsvReader::read_line() {
     return error(Code::kMalformed, "{}:{}: a line of more than {} bytes", path_.string(), line_number_ + 1,
                  kLongestLine);
   };
-  std::size_t end;
+  std::size_t end = std::string::npos;
   for (std::size_t from = at_; (end = buffer_.find('\n', from)) == std::string::npos;) {
     if (buffer_.size() - at_ > kLongestLine) return too_long();
     buffer_.erase(0, at_);
@@ -86,7 +86,7 @@ Result<bool> CsvReader::read_line() {
 void CsvReader::split() {
   cells_.clear();
   std::string_view rest = line_;
-  for (std::size_t comma; (comma = rest.find(',')) != std::string_view::npos; rest.remove_prefix(comma + 1)) {
+  for (std::size_t comma = 0; (comma = rest.find(',')) != std::string_view::npos; rest.remove_prefix(comma + 1)) {
     cells_.push_back(rest.substr(0, comma));
   }
   cells_.push_back(rest);

@@ -20,7 +20,7 @@ PlanSwitcher::PlanSwitcher(Engine& engine, Residency& residency, std::shared_ptr
     : engine_(engine),
       residency_(residency),
       make_plan_(std::move(make_plan)),
-      options_(options),
+      options_(std::move(options)),
       active_(std::move(active)) {}
 
 PlanSwitcher::~PlanSwitcher() {
@@ -82,7 +82,7 @@ void PlanSwitcher::change_here(plan::SloConfig slo) {
     if (!done.ok() || *done) {
       record(change, engine_.now(), done.status());
     } else if (change.number < changes_) {
-      set_aside(std::move(change));
+      set_aside(change);
     } else {
       waiting_ = std::move(change);
     }
@@ -129,12 +129,12 @@ bool PlanSwitcher::step(LoaderThread* loader) {
   const std::lock_guard lock(mutex_);
   stepping_ = false;
   if (status.code() == Code::kCancelled) {
-    set_aside(std::move(change));
+    set_aside(change);
     return false;
   }
   if (again) {
     change.due = now + options_.retry_after;
-    change.number < changes_ ? set_aside(std::move(change)) : void(waiting_ = std::move(change));
+    change.number < changes_ ? set_aside(change) : void(waiting_ = std::move(change));
     return false;
   }
   record(change, now, status);
@@ -142,7 +142,7 @@ bool PlanSwitcher::step(LoaderThread* loader) {
 }
 
 // Under mutex_: a later change has overtaken it.
-void PlanSwitcher::set_aside(Change change) {
+void PlanSwitcher::set_aside(const Change& change) {
   if (change.bridged) record(change, engine_.now(), error(Code::kCancelled, "overtaken by a later change"));
 }
 
@@ -226,7 +226,7 @@ Status PlanSwitcher::load(const plan::Plan& plan, Change& change, LoaderThread* 
     }
     return engine_.prepare(plan);
   };
-  const Status loaded = loader != nullptr ? loader->run(load) : load();
+  Status loaded = loader != nullptr ? loader->run(load) : load();
   change.loaded += residency_.counts().loaded - before;
   return loaded;
 }
@@ -267,7 +267,7 @@ Status PlanSwitcher::switch_by_task(Change& change, LoaderThread* loader) {
   for (bool got_on = true; got_on && !left.empty();) {
     got_on = false;
     for (auto t = left.begin(); t != left.end();) {
-      const Status status = load_and_switch(left.size() == 1 ? change.plan : with(*t), change, loader);
+      Status status = load_and_switch(left.size() == 1 ? change.plan : with(*t), change, loader);
       if (status.ok()) {
         t = left.erase(t);
         got_on = true;

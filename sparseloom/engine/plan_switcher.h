@@ -105,7 +105,7 @@ class PlanSwitcher {
   Change next_change(plan::SloConfig slo, Seconds asked, std::shared_ptr<const plan::Plan> plan);
   Seconds due_after_dwell(Seconds asked) const;
   bool overtaken(const Change& change) const;
-  void set_aside(Change change);
+  void set_aside(const Change& change);
   void record(const Change& change, Seconds now, Status status);
   Result<bool> switch_to_resident(Change& change);
   Status bridge(Change& change);

@@ -31,7 +31,7 @@ class EngineHost final : public Host {
   }
   bool stopped() const override { return own_.stopped(); }
   Status failures() const override {
-    const Status own = own_.failures();
+    Status own = own_.failures();
     if (!own.ok() || shared_ == nullptr) return own;
     return shared_->player().failures().with_context("on shared cores");
   }
