@@ -70,7 +70,7 @@ struct NamedPlanner {
 Result<const plan::Planner*> find_system(const std::string& name) {
   static const plan::SparseloomPlanner bound({.late_binding = false});
   if (name == kBound) return &bound;
-  const auto planner = plan::find_planner(name);
+  auto planner = plan::find_planner(name);
   if (planner.ok()) return planner;
   return error(planner.status().code(), "--system: {}, {}", planner.status().message(), kBound);
 }
@@ -406,12 +406,12 @@ Status evaluate(EvalOptions options) {
   SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(zoo_of(options)));
   SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(zoo));
   SL_ASSIGN_OR_RETURN(const Machines machines, make_machines(options, data));
-  SL_ASSIGN_OR_RETURN(Json inputs, inputs_of(options, machines, planners));
-  SL_ASSIGN_OR_RETURN(eval::Journal journal, eval::Journal::open(out / "eval.json", std::move(inputs)));
+  SL_ASSIGN_OR_RETURN(const Json inputs, inputs_of(options, machines, planners));
+  SL_ASSIGN_OR_RETURN(eval::Journal journal, eval::Journal::open(out / "eval.json", inputs));
 
   SL_ASSIGN_OR_RETURN(bool complete, play_cells(options, *cells, machines, planners, journal));
   if (complete && (options.profiling == "once" || options.profiling == "each")) {
-    const Status tried = try_estimators(machines, options.profiling == "each", journal);
+    Status tried = try_estimators(machines, options.profiling == "each", journal);
     if (!tried.ok() && tried.code() != Code::kCancelled) return tried;
     complete = tried.ok();
   }
