@@ -11,10 +11,10 @@
 #include "cli/version.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/eval/journal.h"
-#include "sparseloom/eval/profile_digest.h"
 #include "sparseloom/eval/summary.h"
 #include "sparseloom/plan/costs.h"
 #include "sparseloom/plan/planners/sparseloom_planner.h"
+#include "sparseloom/profile/profile_digest.h"
 #include "sparseloom/report/accuracy_note.h"
 #include "sparseloom/report/eval_report.h"
 #include "sparseloom/report/profiling_report.h"
@@ -280,7 +280,8 @@ Result<Json> inputs_of(const EvalOptions& options, const Machines& machines,
   for (const NamedPlanner& planner : planners) names.push_back(planner.name);
   for (const auto& machine : machines) {
     fingerprints.push_back(machine->setup->soc.fingerprint);
-    profiles[machine->setup->soc.name] = eval::profile_digest(machine->profile);  // bounds are made from it
+    profiles[machine->setup->soc.name] =
+        profile::profile_digest(machine->profile, profile::Covers::kEverything);  // bounds are made from it
   }
   // Between releases the version does not change, but what is measured may.
   SL_ASSIGN_OR_RETURN(const std::string build, sha256_file("/proc/self/exe"));

@@ -1,11 +1,11 @@
-#include "sparseloom/eval/profile_digest.h"
+#include "sparseloom/profile/profile_digest.h"
 
 #include <bit>
 #include <concepts>
 
 #include "sparseloom/base/file.h"
 
-namespace sparseloom::eval {
+namespace sparseloom::profile {
 namespace {
 
 // Numbers in a row, eight bytes each.
@@ -29,7 +29,7 @@ class Numbers {
   std::string bytes_;
 };
 
-void add_task(Numbers& to, const profile::TaskProfile& task) {
+void add_task(Numbers& to, const TaskProfile& task, bool everything) {
   to.add(task.variants(), task.stages(), task.processors());
   for (std::size_t v = 0; v < task.variants(); ++v) {
     for (std::size_t i = 0; i < task.stages(); ++i) {
@@ -37,27 +37,31 @@ void add_task(Numbers& to, const profile::TaskProfile& task) {
       const zoo::StageId stage(i);
       for (std::size_t p = 0; p < task.processors(); ++p) {
         for (const soc::Backend backend : soc::kBackends) {
-          const profile::Latency& l = task.latency(variant, stage, soc::ProcessorId(p), backend);
-          to.add(l.median, l.q1, l.q3, l.count, l.resident);
+          const Latency& l = task.latency(variant, stage, soc::ProcessorId(p), backend);
+          to.add(l.median, l.resident);
+          if (everything) to.add(l.q1, l.q3, l.count);
         }
       }
-      to.add(task.sparsity(variant, stage).mean, task.sparsity(variant, stage).samples);
+      to.add(task.sparsity(variant, stage).mean);
+      if (everything) to.add(task.sparsity(variant, stage).samples);
     }
   }
   for (std::size_t s = 0; s < task.stitched(); ++s) {
     const zoo::Sigma sigma = task.sigma_at(s);
-    for (const profile::Accuracy& a : {task.accuracy(sigma), task.accuracy_test(sigma)}) to.add(a.correct, a.samples);
+    to.add(task.accuracy(sigma).correct, task.accuracy(sigma).samples);
+    if (everything) to.add(task.accuracy_test(sigma).correct, task.accuracy_test(sigma).samples);
     const auto& estimate = task.accuracy_estimate(sigma);
     to.add(estimate.has_value());
     if (estimate) to.add(estimate->value, estimate->lower);
   }
 }
 
-void add_contention(Numbers& to, const profile::Profile& profile) {
-  const profile::Contention& contention = profile.contention;
-  to.add(contention.known());
-  if (!contention.known()) return;
-  std::vector<profile::Contention::Stage> stages;
+void add_contention(Numbers& to, const Profile& profile, bool everything) {
+  const Contention& contention = profile.contention;
+  const bool known = everything ? contention.known() : contention.cold_known();
+  to.add(known);
+  if (!known) return;
+  std::vector<Contention::Stage> stages;
   for (std::size_t t = 0; t < profile.tasks.size(); ++t) {
     for (std::size_t i = 0; i < profile.tasks[t].stages(); ++i) {
       for (std::size_t p = 0; p < profile.tasks[t].processors(); ++p) {
@@ -66,25 +70,28 @@ void add_contention(Numbers& to, const profile::Profile& profile) {
     }
   }
   for (const auto& stage : stages) {
-    for (const auto& neighbour : stages) to.add(contention.slowdown(stage, neighbour));
     to.add(contention.cold_points(stage).size());
     for (const auto& [idle, extra] : contention.cold_points(stage)) to.add(idle, extra);
+    if (!everything) continue;
+    for (const auto& neighbour : stages) to.add(contention.slowdown(stage, neighbour));
   }
+  if (!everything) return;
   for (const double factor : contention.scatter()) to.add(factor);
 }
 
 }  // namespace
 
-std::string profile_digest(const profile::Profile& profile) {
+std::string profile_digest(const Profile& profile, Covers covers) {
+  const bool everything = covers == Covers::kEverything;
   Numbers numbers;
   numbers.add(profile.tasks.size(), profile.transfer_latency, profile.transfer_seconds_per_byte,
               static_cast<int>(profile.use_estimates));
-  for (const profile::TaskProfile& task : profile.tasks) add_task(numbers, task);
+  for (const TaskProfile& task : profile.tasks) add_task(numbers, task, everything);
   for (const auto& sizes : profile.boundary) {
     for (const Bytes size : sizes) numbers.add(size);
   }
-  add_contention(numbers, profile);
+  add_contention(numbers, profile, everything);
   return checksum(numbers.bytes());
 }
 
-}  // namespace sparseloom::eval
+}  // namespace sparseloom::profile
