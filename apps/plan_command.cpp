@@ -12,6 +12,7 @@
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/plan/explain.h"
+#include "sparseloom/plan/names.h"
 #include "sparseloom/plan/planners/sparseloom_planner.h"
 #include "sparseloom/plan/predict.h"
 #include "sparseloom/plan/slo_file.h"
@@ -117,18 +118,6 @@ Result<plan::SloConfig> read_slos(const std::string& name, const cli::Setup& set
   return plan::parse_slos(json, setup.zoo, name);
 }
 
-std::vector<std::string> variant_names(const zoo::Task& task, const zoo::Sigma& sigma) {
-  std::vector<std::string> names;
-  for (const zoo::VariantId v : sigma) names.push_back(task.variants[v.index()].name);
-  return names;
-}
-
-std::vector<std::string> processor_names(const soc::Soc& soc, const plan::Placement& placement) {
-  std::vector<std::string> names;
-  for (const soc::ProcessorId p : placement) names.push_back(soc.processor(p).name);
-  return names;
-}
-
 double throughput_qps(const plan::Plan& plan) {
   return static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
 }
@@ -138,9 +127,9 @@ Json to_json(const cli::Setup& setup, const plan::SloConfig& slo, const Options&
   for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
     const plan::TaskPlan& task = outcome.plan.tasks[t];
     Json row{{"task", setup.zoo.tasks[t].name},
-             {"variant", variant_names(setup.zoo.tasks[t], task.sigma)},
-             {"placement", processor_names(setup.soc, task.placement)},
-             {"backend", cli::backend_names(task.backends)},
+             {"variant", plan::variant_names(setup.zoo.tasks[t], task.sigma)},
+             {"placement", plan::processor_names(setup.soc, task.placement)},
+             {"backend", plan::backend_names(task.backends)},
              {"late_binding", task.late_binding},
              {"shared", task.shared},
              {"latency_ms", to_ms(task.latency)},

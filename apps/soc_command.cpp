@@ -8,6 +8,7 @@
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/plan/names.h"
 #include "sparseloom/report/table.h"
 #include "sparseloom/soc/discover.h"
 #include "sparseloom/soc/soc.h"
@@ -44,7 +45,7 @@ Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& 
                           {"runtime", p.runtime},
                           {"device", p.device},
                           {"cores", p.cores},
-                          {"backends", cli::backend_names(p.backends)},
+                          {"backends", plan::backend_names(p.backends)},
                           {"memory_domain", p.memory_domain},
                           {"kind", p.kind}});
     if (i < rates.size() && rates[i]) processors.back()["rates"] = rates_json(*rates[i]);
@@ -59,7 +60,7 @@ std::string processors_text(const soc::Soc& soc) {
   report::Table table({"processor", "device", "cores", "backends", "kind", "memory domain"});
   for (const soc::Processor& p : soc.processors) {
     table.add({p.name, p.device, fmt::format("{}", fmt::join(p.cores, ",")),
-               fmt::format("{}", fmt::join(cli::backend_names(p.backends), ", ")), p.kind, p.memory_domain});
+               fmt::format("{}", fmt::join(plan::backend_names(p.backends), ", ")), p.kind, p.memory_domain});
   }
   return table.text();
 }

@@ -8,6 +8,7 @@
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/plan/names.h"
 #include "sparseloom/profile/stitched.h"
 #include "sparseloom/report/accuracy_note.h"
 #include "sparseloom/report/table.h"
@@ -40,12 +41,6 @@ Result<zoo::Sigma> parse_sigma(const zoo::Task& task, const std::string& text) {
                sigma.size(), task.name, task.stages(), task.stages());
 }
 
-std::vector<std::string> names_of(const soc::Soc& soc, const std::vector<soc::ProcessorId>& placement) {
-  std::vector<std::string> names;
-  for (const soc::ProcessorId p : placement) names.push_back(soc.processor(p).name);
-  return names;
-}
-
 struct Evaluated {
   zoo::Sigma sigma;
   profile::Accuracy accuracy;
@@ -54,11 +49,9 @@ struct Evaluated {
 
 Json to_json(const Options& options, const cli::Setup& setup, const zoo::Task& task, const Evaluated& result) {
   const auto [low, high] = profile::interval95(result.accuracy);
-  std::vector<std::string> variants;
-  for (const zoo::VariantId v : result.sigma) variants.push_back(task.variants[v.index()].name);
   Json placements = Json::array();
   for (const auto& p : result.placements) {
-    placements.push_back({{"placement", names_of(setup.soc, p.placement)},
+    placements.push_back({{"placement", plan::processor_names(setup.soc, p.placement)},
                           {"latency_ms",
                            {{"median", to_ms(p.latency.median)},
                             {"q1", to_ms(p.latency.q1)},
@@ -67,7 +60,7 @@ Json to_json(const Options& options, const cli::Setup& setup, const zoo::Task& t
   }
   return {{"machine", setup.soc.name},
           {"task", task.name},
-          {"variant", variants},
+          {"variant", plan::variant_names(task, result.sigma)},
           {"split", options.split},
           {"samples", result.accuracy.samples},
           {"accuracy", result.accuracy.fraction()},
@@ -84,7 +77,7 @@ void print(const Options& options, const cli::Setup& setup, const zoo::Task& tas
              report::accuracy_note(setup.zoo));
   report::Table table({"placement", "latency ms", "q1 ms", "q3 ms", "runs"});
   for (const auto& p : result.placements) {
-    table.add({fmt::format("{}", fmt::join(names_of(setup.soc, p.placement), "|")),
+    table.add({fmt::format("{}", fmt::join(plan::processor_names(setup.soc, p.placement), "|")),
                fmt::format("{:.3f}", to_ms(p.latency.median)), fmt::format("{:.3f}", to_ms(p.latency.q1)),
                fmt::format("{:.3f}", to_ms(p.latency.q3)), fmt::format("{}", p.latency.count)});
   }

@@ -8,6 +8,7 @@
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/plan/names.h"
 #include "sparseloom/profile/store/database.h"
 #include "sparseloom/profile/store/shipped.h"
 #include "sparseloom/report/accuracy_note.h"
@@ -82,7 +83,7 @@ std::optional<BestLatency> at(const Latencies& latencies, std::size_t t, std::si
 std::string other_backends(const BestLatency& latency) {
   const bool openvino = std::all_of(latency.backends.begin(), latency.backends.end(),
                                     [](soc::Backend b) { return b == soc::Backend::kOpenVino; });
-  return openvino ? "" : fmt::format("{}", fmt::join(cli::backend_names(latency.backends), "|"));
+  return openvino ? "" : fmt::format("{}", fmt::join(plan::backend_names(latency.backends), "|"));
 }
 
 Json list_json(const cli::Setup& setup, const Latencies& latencies) {
@@ -102,7 +103,7 @@ Json list_json(const cli::Setup& setup, const Latencies& latencies) {
                           {"parameters", variant.parameters},
                           {"weight_sparsity", variant.weight_sparsity},
                           {"latency_ms", latency ? Json(to_ms(latency->sum)) : Json(nullptr)},
-                          {"backend", latency ? Json(cli::backend_names(latency->backends)) : Json(nullptr)}});
+                          {"backend", latency ? Json(plan::backend_names(latency->backends)) : Json(nullptr)}});
     }
     tasks.push_back({{"task", task.name},
                      {"parts", task.stages()},

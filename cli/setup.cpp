@@ -170,10 +170,4 @@ profile::OnProgress progress_line() {
   };
 }
 
-std::vector<std::string_view> backend_names(const std::vector<soc::Backend>& backends) {
-  std::vector<std::string_view> names;
-  for (const soc::Backend backend : backends) names.push_back(soc::to_string(backend));
-  return names;
-}
-
 }  // namespace sparseloom::cli

@@ -55,9 +55,6 @@ Result<std::vector<soc::Backend>> parse_backends(std::string_view option, const 
 /// `soc` with no backends but these (soc::confined); as it is if there are none.
 Result<soc::Soc> confined_to(const soc::Soc& soc, const std::vector<soc::Backend>& backends);
 
-/// As JSON and tables name them.
-std::vector<std::string_view> backend_names(const std::vector<soc::Backend>& backends);
-
 /// What --backend does, for its help.
 inline constexpr const char* kBackendHelp =
     "plan with this backend alone: openvino or sparse; may be repeated (default: all that the processors offer)";

@@ -10,6 +10,7 @@
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/plan/costs.h"
 #include "sparseloom/plan/explain.h"
+#include "sparseloom/plan/names.h"
 
 namespace sparseloom::engine {
 namespace {
@@ -65,9 +66,9 @@ TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally
   const plan::TaskPlan& chosen = in.plan.tasks[id.index()];
   TaskReport report;
   report.task = task.name;
-  for (const zoo::VariantId v : chosen.sigma) report.variant.push_back(task.variants[v.index()].name);
-  for (const soc::ProcessorId p : chosen.placement) report.placement.push_back(in.soc.processor(p).name);
-  for (const soc::Backend b : chosen.backends) report.backend.emplace_back(soc::to_string(b));
+  report.variant = plan::variant_names(task, chosen.sigma);
+  report.placement = plan::processor_names(in.soc, chosen.placement);
+  report.backend = plan::backend_names(chosen.backends);
   report.late_binding = chosen.late_binding;
   report.where = plan::describe_placement(in.soc, chosen);
   report.requests = tally.requests;
