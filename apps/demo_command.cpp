@@ -67,23 +67,6 @@ struct Stage {
 
 std::string percent(double share) { return fmt::format("{:.2f} %", share * 100); }
 
-// "C5", "a3l7", "diagonal" (C1..C8) or "grid" (all 81 cells) as pairs of accuracy and latency index, with their names.
-Result<std::vector<std::pair<std::string, std::pair<int, int>>>> configs_named(const std::string& name) {
-  std::vector<std::pair<std::string, std::pair<int, int>>> configs;
-  constexpr int kMost = 8;
-  if (name == "diagonal") {
-    for (int j = 1; j <= kMost; ++j) configs.push_back({fmt::format("C{}", j), {j, j}});
-  } else if (name == "grid") {
-    for (int j = 0; j <= kMost; ++j) {
-      for (int k = 0; k <= kMost; ++k) configs.push_back({fmt::format("a{}l{}", j, k), {j, k}});
-    }
-  } else {
-    SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(name));
-    configs.push_back({name, indices});
-  }
-  return configs;
-}
-
 Result<std::vector<eval::Contender>> plan_all(const Stage& stage, const plan::SloConfig& slo) {
   std::vector<eval::Contender> contenders;
   const auto add = [&](std::string name, const plan::Planner& planner, const soc::Soc& soc) -> Status {
@@ -347,16 +330,15 @@ struct AllPlayed {
 };
 
 Result<AllPlayed> play_all(const Stage& stage) {
-  SL_ASSIGN_OR_RETURN(const auto configs, configs_named(stage.options.slo_config));
+  SL_ASSIGN_OR_RETURN(const auto configs, plan::grid_names(stage.options.slo_config));
   const bool several = configs.size() > 1;
   AllPlayed result;
   std::vector<Json> documents;
   std::vector<std::vector<engine::SystemReport>> all;
   std::vector<std::string> names;  // of the configurations in `all`
   Engines engines;
-  for (const auto& [name, indices] : configs) {
-    plan::SloConfig slo = plan::grid_config(stage.ranges, indices.first, indices.second);
-    slo.name = name;
+  for (const std::string& name : configs) {
+    SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, plan::named_config(stage.ranges, name));
     SL_ASSIGN_OR_RETURN(const auto contenders, plan_all(stage, slo));
     if (several && all.empty()) {
       fmt::print("\nViolation rates ({} configurations):\n{:<8}", configs.size(), "");
@@ -399,7 +381,7 @@ Status demo(const DemoOptions& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(cli::check_writable("--trace", options.trace));
   SL_RETURN_IF_ERROR(sched::make_policy(options.policy, 1).status());
-  SL_RETURN_IF_ERROR(configs_named(options.slo_config).status());
+  SL_RETURN_IF_ERROR(plan::grid_names(options.slo_config).status());
   SL_ASSIGN_OR_RETURN(const Backends backends, parse_all_backends(options));
   cli::interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
@@ -439,7 +421,7 @@ std::function<Status()> add_demo(CLI::App& command) {
   command.add_option("--soc", options->soc, "refused: a modelled machine runs no models");
   command
       .add_option("--slo-config", options->slo_config,
-                  "C1..C8, a<j>l<k> (accuracy and latency index 0..8), diagonal (C1..C8) or grid (all 81)")
+                  "C1..C8, a<j>l<k> (accuracy and latency index 0..8), diagonal (C1..C8), coarse (25) or grid (all 81)")
       ->capture_default_str();
   command.add_option("--policy", options->policy, "scheduling policy: fcfs or edf")->capture_default_str();
   command.add_option("--repeats", options->repeats, "times that every order of the tasks is played")

@@ -100,7 +100,7 @@ Status start_engines(Machine& machine, const cli::TestData& data, const EvalOpti
                                          .samples = data.samples,
                                          .engine = {.policy = options.policy},
                                          .stop = &cli::interrupted()};
-  const plan::SloConfig slo = plan::grid_config(machine.ranges, 0, 0);
+  const plan::SloConfig slo = plan::grid_config(machine.ranges, {0, 0});
   const plan::Problem problem{setup.zoo, setup.soc, machine.profile, slo};
   SL_ASSIGN_OR_RETURN(const plan::Planner* any, plan::find_planner("sv-ao-np"));
   SL_ASSIGN_OR_RETURN(plan::Plan first, any->plan(problem));
@@ -191,11 +191,11 @@ Result<std::vector<report::Plane>> planes_of(const Machine& machine) {
 
 // Violations against memory over 25 cells, whichever were played.
 Result<std::vector<eval::MemoryPoint>> memory_of(const Machine& machine, const std::string& policy) {
-  SL_ASSIGN_OR_RETURN(const auto cells, eval::parse_cells("coarse"));
+  SL_ASSIGN_OR_RETURN(const auto cells, plan::grid_cells("coarse"));
   SL_ASSIGN_OR_RETURN(const plan::Planner* ours, plan::find_planner("sparseloom"));
   std::vector<plan::SloConfig> configurations;
-  for (const eval::Cell& cell : cells) {
-    configurations.push_back(plan::grid_config(machine.ranges, cell.accuracy_index, cell.latency_index));
+  for (const plan::GridCell& cell : cells) {
+    configurations.push_back(plan::grid_config(machine.ranges, cell));
   }
   std::vector<double> shares;
   for (int percent = 5; percent <= 100; percent += 5) shares.push_back(percent / 100.0);
@@ -354,7 +354,7 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
 }
 
 // Every cell on every machine that the journal lacks. False: stopped before the last.
-Result<bool> play_cells(const EvalOptions& options, const std::vector<eval::Cell>& cells, const Machines& machines,
+Result<bool> play_cells(const EvalOptions& options, const std::vector<plan::GridCell>& cells, const Machines& machines,
                         const std::vector<NamedPlanner>& planners, eval::Journal& journal) {
   Clock clock;
   std::vector<eval::Grid> grids;
@@ -374,10 +374,10 @@ Result<bool> play_cells(const EvalOptions& options, const std::vector<eval::Cell
                                        .profile = m->profile,
                                        .options = grid_options,
                                        .on_step = [&clock] { clock.step(); }});
-    for (const eval::Cell& cell : cells) clock.expect(grids.back().steps(cell));
+    for (const plan::GridCell& cell : cells) clock.expect(grids.back().steps(cell));
   }
   for (std::size_t m = 0; m < machines.size(); ++m) {
-    for (const eval::Cell& cell : cells) {
+    for (const plan::GridCell& cell : cells) {
       if (journal.has(machines[m]->setup->soc.name, cell)) {
         clock.skip(grids[m].steps(cell));
         continue;
@@ -391,7 +391,7 @@ Result<bool> play_cells(const EvalOptions& options, const std::vector<eval::Cell
 }
 
 Status evaluate(EvalOptions options) {
-  const auto cells = eval::parse_cells(options.cells);
+  const auto cells = plan::grid_cells(options.cells);
   if (!cells.ok()) return cells.status().with_context("--cells");
   SL_ASSIGN_OR_RETURN(const auto planners, find_systems(options.systems));
   SL_RETURN_IF_ERROR(sched::make_policy(options.policy, 1).status());

@@ -110,9 +110,9 @@ Result<std::optional<double>> parse_percentile(const Options& options) {
 
 // Bounds by their name on the grid, or from a file.
 Result<plan::SloConfig> read_slos(const std::string& name, const cli::Setup& setup, const profile::Profile& profile) {
-  if (const auto indices = plan::parse_grid_name(name); indices.ok()) {
+  if (plan::parse_grid_name(name).ok()) {
     SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, profile));
-    return plan::grid_config(ranges, indices->first, indices->second);
+    return plan::named_config(ranges, name);
   }
   SL_ASSIGN_OR_RETURN(const Json json, read_json(name));
   return plan::parse_slos(json, setup.zoo, name);

@@ -176,7 +176,7 @@ Json json_of(const Summary& s) {
 
 Status bench_feedback(const FeedbackOptions& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
-  SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(options.slo_config));
+  SL_RETURN_IF_ERROR(plan::parse_grid_name(options.slo_config).status());
   SL_ASSIGN_OR_RETURN(const auto setup,
                       cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
   if (setup->soc.processors.size() < 2) {
@@ -184,7 +184,7 @@ Status bench_feedback(const FeedbackOptions& options) {
   }
   SL_ASSIGN_OR_RETURN(const profile::Profile profile, cli::read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
-  const plan::SloConfig slo = plan::grid_config(ranges, indices.first, indices.second);
+  SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, plan::named_config(ranges, options.slo_config));
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner("sparseloom"));
   const std::size_t tasks = setup->zoo.tasks.size();
   SL_ASSIGN_OR_RETURN(const plan::Plan episodes, planner->plan({setup->zoo, setup->soc, profile, slo}));

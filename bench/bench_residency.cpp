@@ -43,7 +43,6 @@ constexpr double kOverload = 0.9;
 constexpr double kMostHotMs = 1, kMostColdMs = 50, kMostDelayMs = 1, kLeastSaving = 0.28;
 
 constexpr std::size_t kSlots = 4;
-constexpr int kDiagonal = 8;
 
 const char* verdict(bool reached) { return reached ? "reached" : "NOT reached"; }
 
@@ -65,13 +64,13 @@ Result<Bench> prepare(const Options& options) {
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, bench.profile));
   std::vector<plan::SloConfig> grid;
-  for (int j = 0; j <= kDiagonal; ++j) {
-    for (int k = 0; k <= kDiagonal; ++k) grid.push_back(plan::grid_config(ranges, j, k));
-  }
+  SL_ASSIGN_OR_RETURN(const auto cells, plan::grid_cells("grid"));
+  for (const plan::GridCell cell : cells) grid.push_back(plan::grid_config(ranges, cell));
   SL_ASSIGN_OR_RETURN(bench.feasible, plan::preload_problem(setup.zoo, setup.soc, bench.profile, grid));
   std::vector<plan::Plan> plans;
-  for (int k = 1; k <= kDiagonal; ++k) {
-    const plan::SloConfig slo = plan::grid_config(ranges, k, k);
+  SL_ASSIGN_OR_RETURN(const auto diagonal, plan::grid_cells("diagonal"));
+  for (const plan::GridCell cell : diagonal) {
+    const plan::SloConfig slo = plan::grid_config(ranges, cell);
     SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan({setup.zoo, setup.soc, bench.profile, slo}));
     plans.push_back(plan);
     bench.scenarios.push_back({slo, std::make_shared<const plan::Plan>(std::move(plan))});

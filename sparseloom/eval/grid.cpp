@@ -9,7 +9,6 @@
 namespace sparseloom::eval {
 namespace {
 
-constexpr int kMostIndex = 8;
 // Of the arrivals that systems plan for, which are others than those that are played.
 constexpr std::size_t kPlannedRequests = 10'000;
 
@@ -33,26 +32,6 @@ Json mean_json(const std::optional<Mean>& mean) {
 }
 
 }  // namespace
-
-Result<std::vector<Cell>> parse_cells(const std::string& text) {
-  std::vector<Cell> cells;
-  if (text == "diagonal") {
-    for (int j = 1; j <= kMostIndex; ++j) cells.push_back({j, j});
-    return cells;
-  }
-  if (text == "grid" || text == "coarse") {
-    const int step = text == "grid" ? 1 : 2;
-    for (int j = 0; j <= kMostIndex; j += step) {
-      for (int k = 0; k <= kMostIndex; k += step) cells.push_back({j, k});
-    }
-    return cells;
-  }
-  const auto indices = plan::parse_grid_name(text);
-  if (!indices.ok()) {
-    return error(Code::kInvalidArgument, "'{}'; grid, coarse, diagonal, C1 to C8 and a<0..8>l<0..8> are allowed", text);
-  }
-  return std::vector{Cell{indices->first, indices->second}};
-}
 
 Json to_json(const Row& row) {
   const engine::Rate& rate = row.violation_rate;
@@ -154,24 +133,24 @@ Result<std::vector<Mean>> Grid::measure_goodput(const std::vector<Contender>& co
   return means;
 }
 
-bool Grid::with_goodput(Cell cell) const {
+bool Grid::with_goodput(plan::GridCell cell) const {
   return in_.options.goodput_seeds > 0 && (in_.options.goodput_everywhere || cell.diagonal());
 }
 
-std::size_t Grid::steps(Cell cell) const { return 1 + (with_goodput(cell) ? in_.options.goodput_seeds : 0); }
+std::size_t Grid::steps(plan::GridCell cell) const { return 1 + (with_goodput(cell) ? in_.options.goodput_seeds : 0); }
 
 void Grid::step() const {
   if (in_.on_step) in_.on_step();
 }
 
-Result<std::vector<Row>> Grid::play(Cell cell) {
+Result<std::vector<Row>> Grid::play(plan::GridCell cell) {
   auto rows = measure(cell);
   if (in_.host.stopped()) return std::vector<Row>();  // whatever became of what was under way
   return rows;
 }
 
-Result<std::vector<Row>> Grid::measure(Cell cell) {
-  const plan::SloConfig slo = plan::grid_config(in_.ranges, cell.accuracy_index, cell.latency_index);
+Result<std::vector<Row>> Grid::measure(plan::GridCell cell) {
+  const plan::SloConfig slo = plan::grid_config(in_.ranges, cell);
   std::vector<Contender> contenders;
   for (const System& system : in_.systems) {
     if (in_.host.stopped()) return std::vector<Row>();

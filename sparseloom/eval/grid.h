@@ -14,24 +14,12 @@
 
 namespace sparseloom::eval {
 
-/// A place in the SLO grid: indices 0..8 of the accuracy and of the latency bound; larger is stricter.
-struct Cell {
-  int accuracy_index = 0, latency_index = 0;
-  bool diagonal() const { return accuracy_index == latency_index && accuracy_index > 0; }  ///< one of C1..C8
-  std::string name() const { return fmt::format("a{}l{}", accuracy_index, latency_index); }
-  friend auto operator<=>(const Cell&, const Cell&) = default;
-};
-
-/// "grid" (all 81), "coarse" (indices 0, 2, 4, 6, 8 of both), "diagonal" (C1..C8), or a grid name. kInvalidArgument
-/// says what is allowed.
-Result<std::vector<Cell>> parse_cells(const std::string& text);
-
 /// What one system did in one cell.
 struct Row {
   std::string soc;
   bool modelled = false;
   std::string system;
-  Cell cell;
+  plan::GridCell cell;
   engine::Rate violation_rate;
   engine::Violations violations;
   double throughput_qps = 0;  ///< saturated; requests of tasks whose variant keeps the accuracy bound
@@ -81,14 +69,14 @@ class Grid {
   /// One row per system. Empty if the host was stopped meanwhile, whatever else went wrong then. Errors: those of
   /// planning (kFailedPrecondition) and playing, with cell and system in front; and Host::failures(), since a failed
   /// request says nothing about a system.
-  Result<std::vector<Row>> play(Cell cell);
+  Result<std::vector<Row>> play(plan::GridCell cell);
   /// What playing a cell falls into, for showing how far it is: the episodes, and each stream of arrivals for goodput.
-  std::size_t steps(Cell cell) const;
+  std::size_t steps(plan::GridCell cell) const;
 
  private:
-  bool with_goodput(Cell cell) const;
+  bool with_goodput(plan::GridCell cell) const;
   void step() const;
-  Result<std::vector<Row>> measure(Cell cell);
+  Result<std::vector<Row>> measure(plan::GridCell cell);
   Status measure_throughput(const std::vector<Contender>& contenders);
   Result<std::vector<Mean>> measure_goodput(const std::vector<Contender>& contenders, const plan::SloConfig& slo);
 

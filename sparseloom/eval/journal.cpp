@@ -48,7 +48,7 @@ Result<Journal> Journal::open(std::filesystem::path file, const Json& inputs) {
   return journal;
 }
 
-bool Journal::has(const std::string& soc, Cell cell) const {
+bool Journal::has(const std::string& soc, plan::GridCell cell) const {
   return std::any_of(rows_.begin(), rows_.end(), [&](const Row& r) { return r.soc == soc && r.cell == cell; });
 }
 

@@ -20,7 +20,7 @@ class Journal {
   static Result<Journal> open(std::filesystem::path file, const Json& inputs);
 
   const std::vector<Row>& rows() const { return rows_; }
-  bool has(const std::string& soc, Cell cell) const;
+  bool has(const std::string& soc, plan::GridCell cell) const;
   /// Keeps the rows of one cell. Errors: those of write_file.
   Status add(const std::vector<Row>& rows);
   const std::vector<EstimatorTrial>& trials() const { return trials_; }

@@ -1,7 +1,6 @@
 #include "sparseloom/plan/slo.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "sparseloom/plan/costs.h"
 
@@ -11,24 +10,11 @@ namespace {
 
 constexpr double kSteps = 9;  // indices 0..8 of steps of a ninth: the strictest bound stays one step inside the range
 constexpr int kMaxIndex = 8;
+constexpr std::string_view kNames = "C1 to C8, or a<J>l<K> with accuracy index J and latency index K in 0..8 (a5l3)";
 
 bool is_digit_in(char c, char lowest) { return c >= lowest && c <= '0' + kMaxIndex; }
 
 }  // namespace
-
-SloConfig grid_config(const std::vector<GridRange>& ranges, int accuracy_index, int latency_index) {
-  SloConfig config;
-  config.name = accuracy_index == latency_index && accuracy_index > 0
-                    ? fmt::format("C{}", accuracy_index)
-                    : fmt::format("a{}l{}", accuracy_index, latency_index);
-  for (const GridRange& range : ranges) {
-    Slo slo;
-    slo.accuracy = range.accuracy_min + accuracy_index / kSteps * (range.accuracy_max - range.accuracy_min);
-    slo.latency = range.latency_max - latency_index / kSteps * (range.latency_max - range.latency_min);
-    config.slos.push_back(slo);
-  }
-  return config;
-}
 
 Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile) {
   SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> all, read_costs(zoo, soc, profile));
@@ -51,17 +37,58 @@ Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& 
   return ranges;
 }
 
-Result<std::pair<int, int>> parse_grid_name(std::string_view name) {
+Result<GridCell> parse_grid_name(std::string_view name) {
   if (name.size() == 2 && name[0] == 'C' && is_digit_in(name[1], '1')) {
-    return std::pair(name[1] - '0', name[1] - '0');
+    return GridCell{name[1] - '0', name[1] - '0'};
   }
   if (name.size() == 4 && name[0] == 'a' && name[2] == 'l' && is_digit_in(name[1], '0') && is_digit_in(name[3], '0')) {
-    return std::pair(name[1] - '0', name[3] - '0');
+    return GridCell{name[1] - '0', name[3] - '0'};
   }
-  return error(Code::kInvalidArgument,
-               "SLO configuration '{}': allowed are C1 to C8, or a<J>l<K> with accuracy index J and latency index K "
-               "in 0..8 (a5l3)",
-               name);
+  return error(Code::kInvalidArgument, "SLO configuration '{}': allowed are {}", name, kNames);
+}
+
+Result<std::vector<std::string>> grid_names(std::string_view text) {
+  std::vector<std::string> names;
+  if (text == "diagonal") {
+    for (int j = 1; j <= kMaxIndex; ++j) names.push_back(fmt::format("C{}", j));
+  } else if (text == "grid" || text == "coarse") {
+    const int step = text == "grid" ? 1 : 2;
+    for (int j = 0; j <= kMaxIndex; j += step) {
+      for (int k = 0; k <= kMaxIndex; k += step) names.push_back(GridCell{j, k}.name());
+    }
+  } else if (parse_grid_name(text).ok()) {
+    names.emplace_back(text);
+  } else {
+    return error(Code::kInvalidArgument, "SLO configurations '{}': allowed are grid, coarse, diagonal, {}", text,
+                 kNames);
+  }
+  return names;
+}
+
+Result<std::vector<GridCell>> grid_cells(std::string_view text) {
+  SL_ASSIGN_OR_RETURN(const std::vector<std::string> names, grid_names(text));
+  std::vector<GridCell> cells;
+  for (const std::string& name : names) cells.push_back(parse_grid_name(name).value());
+  return cells;
+}
+
+SloConfig grid_config(const std::vector<GridRange>& ranges, GridCell cell) {
+  SloConfig config;
+  config.name = cell.diagonal() ? fmt::format("C{}", cell.accuracy_index) : cell.name();
+  for (const GridRange& range : ranges) {
+    Slo slo;
+    slo.accuracy = range.accuracy_min + cell.accuracy_index / kSteps * (range.accuracy_max - range.accuracy_min);
+    slo.latency = range.latency_max - cell.latency_index / kSteps * (range.latency_max - range.latency_min);
+    config.slos.push_back(slo);
+  }
+  return config;
+}
+
+Result<SloConfig> named_config(const std::vector<GridRange>& ranges, std::string_view name) {
+  SL_ASSIGN_OR_RETURN(const GridCell cell, parse_grid_name(name));
+  SloConfig config = grid_config(ranges, cell);
+  config.name = name;
+  return config;
 }
 
 }  // namespace sparseloom::plan

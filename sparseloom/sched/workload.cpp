@@ -294,9 +294,7 @@ Result<Workload> load_workload(const std::filesystem::path& path, const zoo::Zoo
 }
 
 Result<plan::SloConfig> workload_slos(const Workload& workload, const std::vector<plan::GridRange>& ranges) {
-  SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(workload.slo_config));
-  plan::SloConfig config = plan::grid_config(ranges, indices.first, indices.second);
-  config.name = workload.slo_config;
+  SL_ASSIGN_OR_RETURN(plan::SloConfig config, plan::named_config(ranges, workload.slo_config));
   for (std::size_t t = 0; t < config.slos.size() && t < workload.slos.size(); ++t) {
     if (workload.slos[t]) config.slos[t] = *workload.slos[t];
   }

@@ -127,7 +127,7 @@ TEST(ExactOnTheDemoZoo, EqualsEnumerationInEveryCellOfTheGrid) {
   const auto ranges = grid_ranges(r.zoo, r.soc, r.profile).value();
   for (int j = 0; j <= 8; ++j) {
     for (int k = 0; k <= 8; ++k) {
-      const SloConfig slo = grid_config(ranges, j, k);
+      const SloConfig slo = grid_config(ranges, {j, k});
       const Plan plan = (*find_planner("exact"))->plan({r.zoo, r.soc, r.profile, slo}).value();
       const double least = enumerated(r, costs, slo, kInfinity);
       EXPECT_NEAR(plan.bottleneck.count(), least, 1e-9 * least) << slo.name;
@@ -142,7 +142,7 @@ TEST(ExactOnTheDemoZoo, EqualsEnumerationWithinAMemoryBudget) {
   const auto costs = read_costs(r.zoo, r.soc, r.profile).value();
   const auto ranges = grid_ranges(r.zoo, r.soc, r.profile).value();
   for (const int j : {4, 6, 8}) {
-    const SloConfig slo = grid_config(ranges, j, j);
+    const SloConfig slo = grid_config(ranges, {j, j});
     Problem problem{r.zoo, r.soc, r.profile, slo};
     const Planner* exact = *find_planner("exact");
     const Bytes used = resident_bytes(r.profile, exact->plan(problem).value());

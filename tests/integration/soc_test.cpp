@@ -41,7 +41,7 @@ TEST_P(ModelledSoc, EveryPlannerPlansTheDemoZoo) {
   const auto profile = profile::model_profile(world_->zoo, file, *world_->runtime, world_->pieces);
   ASSERT_TRUE(profile.ok()) << profile.status().message();
   const auto ranges = plan::grid_ranges(world_->zoo, file.soc, *profile).value();
-  const plan::SloConfig slo = plan::grid_config(ranges, 4, 4);
+  const plan::SloConfig slo = plan::grid_config(ranges, {4, 4});
   const plan::Problem problem{world_->zoo, file.soc, *profile, slo};
   for (const char* name : {"sparseloom", "sv-ao-np", "sv-ao-p", "sv-lo-np", "sv-lo-p", "av-np", "av-p"}) {
     const auto plan = plan::find_planner(name).value()->plan(problem);

@@ -2,7 +2,9 @@
 // functions: no I/O, no clocks.
 #pragma once
 
+#include <compare>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sparseloom/base/status.h"
@@ -31,14 +33,31 @@ struct GridRange {
   Seconds latency_min{0}, latency_max{0};
 };
 
-/// Accuracy index j, latency index k in 0..8: bound j = a_min + (j/9)(a_max - a_min), k = l_max - (k/9)(l_max - l_min).
-SloConfig grid_config(const std::vector<GridRange>& ranges, int accuracy_index, int latency_index);
-
-/// Ranges of every task from its original variants' profile, each at its fastest placement. kFailedPrecondition names
-/// what is not profiled.
+/// Ranges of every task from its original variants' profile (docs/planning.md). kFailedPrecondition names what is not
+/// profiled.
 Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile);
 
+/// A place in the grid: accuracy index j and latency index k in 0..8; a larger one is stricter.
+struct GridCell {
+  int accuracy_index = 0, latency_index = 0;
+  bool diagonal() const { return accuracy_index == latency_index && accuracy_index > 0; }  ///< one of C1..C8
+  std::string name() const { return fmt::format("a{}l{}", accuracy_index, latency_index); }
+  friend auto operator<=>(const GridCell&, const GridCell&) = default;
+};
+
 /// "C1".."C8" (the diagonal j = k), "a<j>l<k>". kInvalidArgument says what is allowed.
-Result<std::pair<int, int>> parse_grid_name(std::string_view name);
+Result<GridCell> parse_grid_name(std::string_view name);
+
+/// The names that `text` stands for, in order: "grid" (all 81 cells), "coarse" (indices 0, 2, 4, 6, 8 of both),
+/// "diagonal" (C1..C8), or the one name that it is. kInvalidArgument says what is allowed.
+Result<std::vector<std::string>> grid_names(std::string_view text);
+/// Their cells.
+Result<std::vector<GridCell>> grid_cells(std::string_view text);
+
+/// Accuracy bound a_min + (j/9)(a_max - a_min), latency bound l_max - (k/9)(l_max - l_min). Called "C<j>" on the
+/// diagonal, else as the cell.
+SloConfig grid_config(const std::vector<GridRange>& ranges, GridCell cell);
+/// The same by a name of the grid, which the configuration keeps. Errors: those of parse_grid_name().
+Result<SloConfig> named_config(const std::vector<GridRange>& ranges, std::string_view name);
 
 }  // namespace sparseloom::plan

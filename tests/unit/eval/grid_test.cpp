@@ -151,7 +151,7 @@ TEST(Grid, SaturatesAPlanOnceInWhicheverCellItComes) {
   ScriptedHost host;
   GridOn on(host,
             {system_of("one", plan_of(from_ms(5), from_ms(2))), system_of("same", plan_of(from_ms(5), from_ms(2)))});
-  for (const Cell cell : {Cell{1, 1}, Cell{1, 2}}) {
+  for (const plan::GridCell cell : {plan::GridCell{1, 1}, plan::GridCell{1, 2}}) {
     const auto rows = on.grid->play(cell);
     ASSERT_TRUE(rows.ok()) << rows.status().message();
     ASSERT_EQ(rows->size(), 2U);
@@ -251,15 +251,7 @@ TEST(Grid, WhatAPlanServesDoesNotDependOnTheBounds) {
   EXPECT_THAT(rows->at(0).completed_qps, ::testing::DoubleNear(250, 3));
 }
 
-TEST(ParseCells, KnowsTheGridAndItsParts) {
-  EXPECT_EQ(parse_cells("grid")->size(), 81U);
-  EXPECT_EQ(parse_cells("coarse")->size(), 25U);
-  EXPECT_EQ(parse_cells("diagonal")->size(), 8U);
-  EXPECT_THAT(*parse_cells("a3l7"), ElementsAre(Cell{3, 7}));
-  EXPECT_THAT(parse_cells("a9l0").status().message(), HasSubstr("'a9l0'; grid, coarse, diagonal"));
-}
-
-Row row(const std::string& system, Cell cell, double violations, double throughput) {
+Row row(const std::string& system, plan::GridCell cell, double violations, double throughput) {
   Row r;
   r.soc = "an \"edge\", SoC";
   r.system = system;

@@ -59,7 +59,7 @@ PreloadProblem random_problem(unsigned seed) {
   }
   const auto ranges = grid_ranges(world.zoo, world.soc, world.profile).value();
   std::vector<SloConfig> diagonal;
-  for (int k = 1; k <= 8; ++k) diagonal.push_back(grid_config(ranges, k, k));
+  for (int k = 1; k <= 8; ++k) diagonal.push_back(grid_config(ranges, {k, k}));
   return preload_problem(world.zoo, world.soc, world.profile, diagonal).value();
 }
 

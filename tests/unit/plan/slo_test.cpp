@@ -9,6 +9,7 @@ namespace sparseloom::plan {
 namespace {
 
 using testing::add_task;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::world_of;
 
@@ -26,23 +27,34 @@ TEST(GridRanges, SpanTheOriginalVariantsAtTheirBestPlacement) {
 
 TEST(GridConfig, LargerIndexIsStricterAndStopsANinthBeforeTheEnd) {
   const std::vector<GridRange> ranges{{0.8, 0.9, from_ms(2), from_ms(3.8)}};
-  EXPECT_DOUBLE_EQ(grid_config(ranges, 0, 0).slos[0].accuracy, 0.8);
-  EXPECT_DOUBLE_EQ(to_ms(grid_config(ranges, 0, 0).slos[0].latency), 3.8);
-  EXPECT_NEAR(grid_config(ranges, 8, 8).slos[0].accuracy, 0.8 + 0.1 * 8 / 9, 1e-12);
-  EXPECT_NEAR(to_ms(grid_config(ranges, 8, 8).slos[0].latency), 2.2, 1e-12);
+  EXPECT_DOUBLE_EQ(grid_config(ranges, {0, 0}).slos[0].accuracy, 0.8);
+  EXPECT_DOUBLE_EQ(to_ms(grid_config(ranges, {0, 0}).slos[0].latency), 3.8);
+  EXPECT_NEAR(grid_config(ranges, {8, 8}).slos[0].accuracy, 0.8 + 0.1 * 8 / 9, 1e-12);
+  EXPECT_NEAR(to_ms(grid_config(ranges, {8, 8}).slos[0].latency), 2.2, 1e-12);
 }
 
 TEST(GridName, ReadsBackWhatConfigsAreCalled) {
   const std::vector<GridRange> ranges{{0.8, 0.9, from_ms(2), from_ms(3.8)}};
   for (int j = 0; j <= 8; ++j) {
     for (int k = 0; k <= 8; ++k) {
-      const auto parsed = parse_grid_name(grid_config(ranges, j, k).name);
+      const auto parsed = parse_grid_name(grid_config(ranges, {j, k}).name);
       ASSERT_TRUE(parsed.ok());
-      EXPECT_EQ(*parsed, std::pair(j, k));
+      EXPECT_EQ(*parsed, (GridCell{j, k}));
     }
   }
-  EXPECT_EQ(grid_config(ranges, 5, 5).name, "C5");
-  EXPECT_EQ(*parse_grid_name("a5l5"), std::pair(5, 5));
+  EXPECT_EQ(grid_config(ranges, {5, 5}).name, "C5");
+  EXPECT_EQ(*parse_grid_name("a5l5"), (GridCell{5, 5}));
+}
+
+TEST(GridNames, StandForTheGridAndItsParts) {
+  EXPECT_EQ(grid_names("grid")->size(), 81U);
+  EXPECT_EQ(grid_cells("coarse")->size(), 25U);
+  EXPECT_THAT(*grid_names("diagonal"), ElementsAre("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8"));
+  EXPECT_THAT(*grid_names("a5l5"), ElementsAre("a5l5"));
+  EXPECT_THAT(*grid_cells("a3l7"), ElementsAre(GridCell{3, 7}));
+  const std::vector<GridRange> ranges{{0.8, 0.9, from_ms(2), from_ms(3.8)}};
+  EXPECT_EQ(named_config(ranges, "a5l5")->name, "a5l5") << "as it was asked for";
+  EXPECT_THAT(grid_names("a9l0").status().message(), HasSubstr("'a9l0': allowed are grid, coarse, diagonal, C1 to C8"));
 }
 
 TEST(GridName, RefusesWhatIsNotOnTheGrid) {
