@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "sparseloom/plan/predict.h"
+#include "sparseloom/plan/episodes.h"
 #include "sparseloom/sched/standard_workloads.h"
 
 namespace sparseloom::eval {

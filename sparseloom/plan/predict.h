@@ -7,18 +7,6 @@
 
 namespace sparseloom::plan {
 
-/// All orders of four tasks.
-constexpr std::size_t kMostOrders = 24;
-
-/// The orders of the tasks 0..tasks-1 that episodes are played in: all of them, in lexicographic order, if they are no
-/// more than `limit`; else `limit` shuffles that are the same on every machine.
-std::vector<std::vector<zoo::TaskId>> episode_orders(std::size_t tasks, std::size_t limit = kMostOrders);
-
-/// These as arrivals: an episode has one request per task, each B/P after its predecessor; B is the predecessor's
-/// latency bound, P = `processors`, at least 1.
-std::vector<ArrivalSequence> episodes(const std::vector<Slo>& slos, std::size_t processors,
-                                      std::size_t limit = kMostOrders);
-
 struct PredictOptions {
   /// How far measured response times scatter about predicted ones, as a share of the latency bound: a request predicted
   /// to take exactly its bound is late half of the time, one predicted to take (1 - scatter) of it 27 %, (1 - 3

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sparseloom/plan/episodes.h"
+
 namespace sparseloom::sched {
 namespace {
 
@@ -13,11 +15,9 @@ constexpr std::size_t kDraws = 4, kRequestsPerDraw = 2500;
 Workload episode(const std::vector<zoo::TaskId>& order, const std::vector<plan::Slo>& slos, std::size_t processors) {
   Workload workload;
   workload.name = "episode";
-  Seconds at{0};
-  for (const zoo::TaskId task : order) {
+  for (const auto& [at, task] : plan::episode_arrivals(order, slos, processors)) {
     workload.arrivals.push_back(
         {.task = task, .kind = Arrivals::Kind::kRecorded, .requests = 1, .offset = at, .recorded = {Seconds(0)}});
-    at += slos[task.index()].latency / static_cast<double>(processors);
   }
   return workload;
 }

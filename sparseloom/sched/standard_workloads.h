@@ -8,8 +8,7 @@
 
 namespace sparseloom::sched {
 
-/// An episode (docs/planning.md): one request per entry of `order`, each B/P after its predecessor; B is the
-/// predecessor's latency bound, P = `processors`, at least 1. A task may come more than once.
+/// An episode (docs/planning.md), as plan::episode_arrivals() has it.
 Workload episode(const std::vector<zoo::TaskId>& order, const std::vector<plan::Slo>& slos, std::size_t processors);
 
 /// `outstanding` requests of each of `tasks` tasks, all the time for `duration`.

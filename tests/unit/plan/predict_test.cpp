@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "small_world.h"
+#include "sparseloom/plan/episodes.h"
 #include "sparseloom/plan/search/bottleneck.h"
 
 namespace sparseloom::plan {
@@ -176,25 +177,6 @@ TEST(Predict, ManyTasksArePlayedInASampleOfOrders) {
   const std::vector<const Stages*> tasks(9, &task);
   const Prediction p = on_episodes(slos, unlike(1)).predict(tasks);
   EXPECT_NEAR(p.worst_ratio, 0.05, 1e-9);
-}
-
-TEST(EpisodeOrders, OfFewTasksAreAll) {
-  EXPECT_EQ(episode_orders(4).size(), 24U);
-  EXPECT_EQ(episode_orders(1).size(), 1U);
-  EXPECT_EQ(episode_orders(3)[1], (std::vector{zoo::TaskId(0), zoo::TaskId(2), zoo::TaskId(1)}));
-}
-
-TEST(EpisodeOrders, OfManyTasksAreAFewDrawnOnceForAll) {
-  for (const std::size_t tasks : {5U, 20U}) {
-    const auto orders = episode_orders(tasks);
-    EXPECT_EQ(orders.size(), 24U);
-    EXPECT_EQ(orders, episode_orders(tasks));
-    EXPECT_NE(orders[0], orders[1]);
-    for (std::vector<zoo::TaskId> order : orders) {
-      std::sort(order.begin(), order.end());
-      for (std::size_t t = 0; t < tasks; ++t) EXPECT_EQ(order[t], zoo::TaskId(t));
-    }
-  }
 }
 
 /// The least bottleneck over every choice of one option per task, of the tasks from `first` on.
