@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kSteps = 9;  // indices 0..8 of steps of a ninth: the strictest bound stays one step inside the range
 constexpr int kMaxIndex = 8;
+constexpr double kLoneRange = 2;  // greatest bound over the latency, where variants differ in none
 constexpr std::string_view kNames = "C1 to C8, or a<J>l<K> with accuracy index J and latency index K in 0..8 (a5l3)";
 
 bool is_digit_in(char c, char lowest) { return c >= lowest && c <= '0' + kMaxIndex; }
@@ -31,6 +32,9 @@ Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& 
       range.accuracy_max = first ? accuracy : std::max(range.accuracy_max, accuracy);
       range.latency_min = first ? latency : std::min(range.latency_min, latency);
       range.latency_max = first ? latency : std::max(range.latency_max, latency);
+    }
+    if (within(range.latency_max.count(), range.latency_min.count() * (1 + kTie))) {
+      range.latency_max = kLoneRange * range.latency_min;
     }
     ranges.push_back(range);
   }

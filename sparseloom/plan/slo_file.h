@@ -7,7 +7,7 @@
 
 namespace sparseloom::plan {
 
-/// Bounds of a user's own, one pair for every task of the zoo:
+/// Bounds of a user's own, for every task of the zoo; without "accuracy" a task has a latency bound alone:
 ///
 ///     {"format_version": 1, "slos": [{"task": "image", "accuracy": 0.9, "latency_ms": 4}, ...]}
 ///

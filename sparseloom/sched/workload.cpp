@@ -8,6 +8,7 @@
 
 #include "sparseloom/base/csv.h"
 #include "sparseloom/plan/planner.h"
+#include "sparseloom/plan/read_tasks.h"
 #include "sparseloom/sched/policy.h"
 #include "sparseloom/sched/workload_file.h"
 
@@ -26,25 +27,10 @@ std::string list(const Names& names) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-std::vector<std::string> task_names(const zoo::Zoo& zoo) {
-  std::vector<std::string> names;
-  for (const zoo::Task& task : zoo.tasks) names.push_back(task.name);
-  return names;
-}
-
 std::vector<std::string_view> planner_names() {
   std::vector<std::string_view> names;
   for (const plan::Planner* planner : plan::planners()) names.push_back(planner->name());
   return names;
-}
-
-zoo::TaskId read_task(JsonObject& object, const zoo::Zoo& zoo) {
-  const std::vector<std::string> names = task_names(zoo);
-  const std::string name = object.string("task");
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return zoo::TaskId(static_cast<std::size_t>(found - names.begin()));
-  object.fail("task", fmt::format("no task '{}'; the zoo has: {}", name, list(names)));
-  return zoo::TaskId(0);
 }
 
 template <typename Names>
@@ -136,7 +122,7 @@ Result<Arrivals> read_arrivals(const Json& json, const std::string& where, const
                                const std::optional<Seconds>& duration, const ReadRecording& read) {
   JsonObject object(json, where);
   Arrivals arrivals;
-  arrivals.task = read_task(object, zoo);
+  arrivals.task = plan::read_task(object, zoo);
   arrivals.kind = read_kind(object);
   arrivals.requests = count(object, "requests", static_cast<std::int64_t>(kMostRequests), 0);
   const double offset_ms = object.number_or("offset_ms", 0);
@@ -170,14 +156,8 @@ Result<Arrivals> read_arrivals(const Json& json, const std::string& where, const
 
 Status read_slo(const Json& json, const std::string& where, const zoo::Zoo& zoo, Workload& workload) {
   JsonObject object(json, where);
-  const zoo::TaskId task = read_task(object, zoo);
-  plan::Slo slo;
-  slo.accuracy = object.number("accuracy");
-  if (!(slo.accuracy >= 0.0 && slo.accuracy <= 1.0)) {
-    object.fail("accuracy", fmt::format("got {}; allowed: 0..1", slo.accuracy));
-  }
-  if (!object.has("latency_ms")) object.fail("latency_ms", "missing");
-  slo.latency = from_ms(positive(object, "latency_ms", kMostSeconds * 1e3, 1));
+  const zoo::TaskId task = plan::read_task(object, zoo);
+  const plan::Slo slo = plan::read_bounds(object);
   SL_RETURN_IF_ERROR(object.finish());
   std::optional<plan::Slo>& entry = workload.slos[task.index()];
   if (entry) return error(Code::kMalformed, "{}: task '{}' has bounds already", where, zoo.task(task).name);

@@ -17,7 +17,7 @@ namespace sparseloom::plan {
 
 /// What one task is promised.
 struct Slo {
-  double accuracy = 0;  ///< least accuracy, 0..1
+  double accuracy = 0;  ///< least accuracy, 0..1; 0: none is asked for
   Seconds latency{0};   ///< greatest latency of a request
 };
 
@@ -33,8 +33,9 @@ struct GridRange {
   Seconds latency_min{0}, latency_max{0};
 };
 
-/// Ranges of every task from its original variants' profile (docs/planning.md). kFailedPrecondition names what is not
-/// profiled.
+/// Ranges of every task from its original variants' profile (docs/planning.md). Where the variants are equally fast (a
+/// single one, for instance), no latency bound between them would leave time to wait: the range then ends at twice
+/// theirs. kFailedPrecondition names what is not profiled.
 Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile);
 
 /// A place in the grid: accuracy index j and latency index k in 0..8; a larger one is stricter.

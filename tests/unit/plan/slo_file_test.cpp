@@ -31,6 +31,13 @@ TEST(SloFile, HasAPairOfBoundsForEveryTaskInAnyOrder) {
   EXPECT_EQ(config->slos[1].latency, from_ms(6.5));
 }
 
+TEST(SloFile, MayBoundLatencyAlone) {
+  const auto config = parse(with_entries(kSpeech + R"(, {"task": "image", "latency_ms": 4})"));
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->slos[0].accuracy, 0);
+  EXPECT_EQ(config->slos[0].latency, from_ms(4));
+}
+
 TEST(SloFile, SaysWhatIsWrongAndWhere) {
   const auto problem = [](const std::string& text) {
     const auto config = parse(text);
@@ -38,8 +45,8 @@ TEST(SloFile, SaysWhatIsWrongAndWhere) {
     return config.status().message();
   };
   EXPECT_THAT(problem(R"({"format_version": 2, "slos": []})"), HasSubstr("format_version: got 2"));
-  EXPECT_THAT(problem(with_entries(kImage)), HasSubstr("none for task 'speech'"));
-  EXPECT_THAT(problem(with_entries(kImage + "," + kImage)), HasSubstr("slos[1]: task 'image' has bounds already"));
+  EXPECT_THAT(problem(with_entries(kImage)), HasSubstr("slos: none for task 'speech'"));
+  EXPECT_THAT(problem(with_entries(kImage + "," + kImage)), HasSubstr("slos[1]: task 'image' has an entry already"));
   EXPECT_THAT(problem(with_entries(R"({"task": "x", "accuracy": 1, "latency_ms": 1})")), HasSubstr("no task 'x'"));
   EXPECT_THAT(problem(with_entries(R"({"task": "image", "accuracy": 90, "latency_ms": 1})")), HasSubstr("got 90"));
   EXPECT_THAT(problem(with_entries(R"({"task": "image", "accuracy": 0.9, "latency_ms": 0})")), HasSubstr("got 0"));

@@ -25,6 +25,18 @@ TEST(GridRanges, SpanTheOriginalVariantsAtTheirBestPlacement) {
   EXPECT_DOUBLE_EQ(to_ms((*ranges)[0].latency_max), 3.5);
 }
 
+TEST(GridRanges, LeaveTimeToWaitWhereVariantsAreEquallyFast) {
+  testing::World world = world_of(1);
+  add_task(world, "lone", 2, {{"dense", 2, 0.9}}, {});
+  add_task(world, "alike", 2, {{"dense", 2, 0.9}, {"small", 1.99, 0.8}}, {});
+  const auto ranges = grid_ranges(world.zoo, world.soc, world.profile);
+  ASSERT_TRUE(ranges.ok()) << ranges.status().message();
+  EXPECT_DOUBLE_EQ(to_ms((*ranges)[0].latency_min), 4.0);
+  EXPECT_DOUBLE_EQ(to_ms((*ranges)[0].latency_max), 8.0);
+  EXPECT_DOUBLE_EQ((*ranges)[0].accuracy_max, 0.9);
+  EXPECT_DOUBLE_EQ(to_ms((*ranges)[1].latency_max), 2 * 3.98);
+}
+
 TEST(GridConfig, LargerIndexIsStricterAndStopsANinthBeforeTheEnd) {
   const std::vector<GridRange> ranges{{0.8, 0.9, from_ms(2), from_ms(3.8)}};
   EXPECT_DOUBLE_EQ(grid_config(ranges, {0, 0}).slos[0].accuracy, 0.8);

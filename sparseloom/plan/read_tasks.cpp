@@ -1,0 +1,28 @@
+#include "sparseloom/plan/read_tasks.h"
+
+#include <fmt/ranges.h>
+
+namespace sparseloom::plan {
+
+zoo::TaskId read_task(JsonObject& object, const zoo::Zoo& zoo) {
+  const std::string name = object.string("task");
+  std::vector<std::string_view> names;
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    if (zoo.tasks[t].name == name) return zoo::TaskId(t);
+    names.push_back(zoo.tasks[t].name);
+  }
+  object.fail("task", fmt::format("no task '{}'; the zoo has: {}", name, fmt::join(names, ", ")));
+  return zoo::TaskId(0);
+}
+
+Slo read_bounds(JsonObject& object) {
+  const double accuracy = object.number_or("accuracy", 0);
+  if (!(accuracy >= 0 && accuracy <= 1)) object.fail("accuracy", fmt::format("got {}; allowed: 0..1", accuracy));
+  const double latency_ms = object.number("latency_ms");
+  if (!(latency_ms >= kLeastMs && latency_ms <= kMostMs)) {
+    object.fail("latency_ms", fmt::format("got {}; allowed: {}..{}", latency_ms, kLeastMs, kMostMs));
+  }
+  return {.accuracy = accuracy, .latency = from_ms(latency_ms)};
+}
+
+}  // namespace sparseloom::plan
