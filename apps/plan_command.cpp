@@ -13,6 +13,8 @@
 #include "sparseloom/base/json.h"
 #include "sparseloom/plan/explain.h"
 #include "sparseloom/plan/names.h"
+#include "sparseloom/plan/plan_file.h"
+#include "sparseloom/plan/plan_json.h"
 #include "sparseloom/plan/planners/sparseloom_planner.h"
 #include "sparseloom/plan/predict.h"
 #include "sparseloom/plan/slo_file.h"
@@ -39,14 +41,15 @@ struct Options {
   std::vector<std::string> backends;
   double rate = 0;
   std::string percentile;
+  std::string check;
+  std::string out;
   std::string json;
   bool explain = false;
 };
 
 // A finished plan and what is said about it.
 struct Outcome {
-  plan::Plan plan;
-  Seconds planning{0};
+  plan::PlanFile made;
   std::optional<plan::Prediction> prediction;  // none where the operating system decides what runs when
   std::optional<simulate::Rehearsal> load;     // the rate that was asked for, rehearsed
   Bytes resident;
@@ -118,14 +121,11 @@ Result<plan::SloConfig> read_slos(const std::string& name, const cli::Setup& set
   return plan::parse_slos(json, setup.zoo, name);
 }
 
-double throughput_qps(const plan::Plan& plan) {
-  return static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
-}
-
-Json to_json(const cli::Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
+Json to_json(const cli::Setup& setup, const Options& options, const Outcome& outcome) {
+  const plan::SloConfig& slo = outcome.made.slo;
   Json tasks = Json::array();
-  for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
-    const plan::TaskPlan& task = outcome.plan.tasks[t];
+  for (std::size_t t = 0; t < outcome.made.plan.tasks.size(); ++t) {
+    const plan::TaskPlan& task = outcome.made.plan.tasks[t];
     Json row{{"task", setup.zoo.tasks[t].name},
              {"variant", plan::variant_names(setup.zoo.tasks[t], task.sigma)},
              {"placement", plan::processor_names(setup.soc, task.placement)},
@@ -147,16 +147,10 @@ Json to_json(const cli::Setup& setup, const plan::SloConfig& slo, const Options&
     if (!outcome.why.empty()) row["why"] = outcome.why[t].text;
     tasks.push_back(std::move(row));
   }
-  Json document{{"planner", outcome.plan.planner},
-                {"slo_config", slo.name},
-                {"machine", setup.soc.name},
-                {"modelled", setup.soc.modelled},
-                {"optimal", outcome.plan.optimal},
-                {"gap", outcome.plan.gap},
-                {"plan_ms", to_ms(outcome.planning)},
-                {"throughput_qps", throughput_qps(outcome.plan)},
-                {"resident_bytes", outcome.resident.count},
-                {"tasks", std::move(tasks)}};
+  Json document = plan::summary_json(outcome.made, outcome.resident);
+  document["machine"] = setup.soc.name;
+  document["modelled"] = setup.soc.modelled;
+  document["tasks"] = std::move(tasks);
   if (outcome.prediction) {
     document["predicted_violation_rate"] = outcome.prediction->violation_rate;
     document["predicted_worst_ratio"] = outcome.prediction->worst_ratio;
@@ -167,7 +161,8 @@ Json to_json(const cli::Setup& setup, const plan::SloConfig& slo, const Options&
 }
 
 // What a task's requests take when they come as often as was asked.
-void print_load(const cli::Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
+void print_load(const cli::Setup& setup, const Options& options, const Outcome& outcome) {
+  const plan::SloConfig& slo = outcome.made.slo;
   report::Table table({"task", "p50 / p95 / p99 ms", "bound ms", "late %"});
   for (std::size_t t = 0; t < outcome.load->tasks.size(); ++t) {
     const simulate::Metrics& m = outcome.load->tasks[t];
@@ -185,12 +180,15 @@ std::string proof_text(const plan::Plan& plan) {
   return fmt::format("at best {:.1f} % less", 100 * plan.gap);
 }
 
-void print(const cli::Setup& setup, const plan::SloConfig& slo, const Options& options, const Outcome& outcome) {
+void print(const cli::Setup& setup, const Options& options, const Outcome& outcome) {
+  const plan::Plan& made = outcome.made.plan;
+  const plan::SloConfig& slo = outcome.made.slo;
+  const std::optional<Seconds>& planning = outcome.made.planning;
   std::vector<std::string> placements;
   report::Table table(
       {"task", "variant per stage", "placement", "latency ms", "bound ms", "accuracy %", "bound %", "met"});
-  for (std::size_t t = 0; t < outcome.plan.tasks.size(); ++t) {
-    const plan::TaskPlan& task = outcome.plan.tasks[t];
+  for (std::size_t t = 0; t < made.tasks.size(); ++t) {
+    const plan::TaskPlan& task = made.tasks[t];
     placements.push_back(plan::describe_placement(setup.soc, task));
     table.add({setup.zoo.tasks[t].name, zoo::describe(setup.zoo.tasks[t], task.sigma), placements.back(),
                fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
@@ -198,11 +196,11 @@ void print(const cli::Setup& setup, const plan::SloConfig& slo, const Options& o
                task.meets_slo() ? "yes" : "no: " + report::missed_bounds(task)});
   }
   fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n{}\n{}{}\n",
-             outcome.plan.planner, slo.name, setup.soc.name, report::accuracy_note(setup.zoo), table.text(),
+             made.planner, slo.name, setup.soc.name, report::accuracy_note(setup.zoo), table.text(),
              plan::placement_legend(placements));
-  const std::string proof = proof_text(outcome.plan);
+  const std::string proof = proof_text(made);
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
-             to_ms(outcome.plan.bottleneck), proof, throughput_qps(outcome.plan));
+             to_ms(made.bottleneck), proof, throughput_qps(made));
   if (outcome.load) {
     fmt::print("{} {} requests/s{}\n", plans_for_load(options) ? "planned for" : "predicted at", options.rate,
                options.percentile.empty() ? "" : ", to keep the latency bounds at " + options.percentile);
@@ -214,11 +212,16 @@ void print(const cli::Setup& setup, const plan::SloConfig& slo, const Options& o
         "all cores are shared by the operating system: latencies are those on one processor, throughput is that "
         "of perfect sharing, episodes are not predicted\n");
   }
-  fmt::print("resident: {:.1f} MiB; planned in {:.2f} ms\n", to_mib(outcome.resident), to_ms(outcome.planning));
-  if (outcome.load) print_load(setup, slo, options, outcome);
+  fmt::print("resident: {:.1f} MiB{}\n", to_mib(outcome.resident),
+             planning ? fmt::format("; planned in {:.2f} ms", to_ms(*planning)) : "");
+  if (outcome.load) print_load(setup, options, outcome);
   for (std::size_t t = 0; t < outcome.why.size(); ++t) {
     fmt::print("\n{}: {}\n", setup.zoo.tasks[t].name, outcome.why[t].text);
   }
+}
+
+std::filesystem::path zoo_of(const Options& options) {
+  return options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo);
 }
 
 sched::Workload poisson(const cli::Setup& setup, double rate) {
@@ -237,65 +240,116 @@ Result<simulate::Rehearsal> rehearse(const plan::Problem& problem, const plan::P
                             kPolicy);
 }
 
-Status run(const Options& options) {
-  // Mistakes on the command line first: nothing is loaded or measured for them.
+// What the command line says about making a plan.
+struct Wanted {
+  std::optional<Bytes> memory;
+  const plan::Planner* planner = nullptr;
+  std::unique_ptr<const plan::Planner> throughput;  // that planner, if it is none of the registered ones
+  profile::EstimateUse estimates = profile::EstimateUse::kValue;
+  std::vector<soc::Backend> backends;
+  std::optional<double> percentile;
+};
+
+// Mistakes on the command line: nothing is loaded or measured for them.
+Result<Wanted> read_options(const Options& options) {
+  SL_RETURN_IF_ERROR(cli::check_writable("--out", options.out));
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   if (const auto grid = plan::parse_grid_name(options.slo); !grid.ok()) {
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(options.slo, ignored))
       return grid.status().with_context("--slo: no such file");
   }
-  SL_ASSIGN_OR_RETURN(const auto memory, parse_memory(options.memory));
-  SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner(options.planner));
-  SL_ASSIGN_OR_RETURN(const auto throughput, throughput_planner(options));
-  if (throughput != nullptr) planner = throughput.get();
-  SL_ASSIGN_OR_RETURN(const auto estimates, parse_estimates(options.estimates));
-  SL_ASSIGN_OR_RETURN(const auto backends, cli::parse_backends("--backend", options.backends));
-  SL_ASSIGN_OR_RETURN(const auto percentile, parse_percentile(options));
-  if (percentile && !plans_for_load(options)) {
+  Wanted wanted;
+  SL_ASSIGN_OR_RETURN(wanted.memory, parse_memory(options.memory));
+  SL_ASSIGN_OR_RETURN(wanted.planner, plan::find_planner(options.planner));
+  SL_ASSIGN_OR_RETURN(wanted.throughput, throughput_planner(options));
+  if (wanted.throughput != nullptr) wanted.planner = wanted.throughput.get();
+  SL_ASSIGN_OR_RETURN(wanted.estimates, parse_estimates(options.estimates));
+  SL_ASSIGN_OR_RETURN(wanted.backends, cli::parse_backends("--backend", options.backends));
+  SL_ASSIGN_OR_RETURN(wanted.percentile, parse_percentile(options));
+  if (wanted.percentile && !plans_for_load(options)) {
     return error(Code::kInvalidArgument,
                  "--percentile: planner '{}' with objective {} plans for no load; only sparseloom with objective "
                  "responses does",
                  options.planner, options.objective);
   }
-  if (percentile && options.rate == 0) {
+  if (wanted.percentile && options.rate == 0) {
     return error(Code::kInvalidArgument, "--percentile {}: of requests that arrive how often? Give --rate",
                  options.percentile);
   }
+  return wanted;
+}
 
-  const std::filesystem::path path = options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo);
-  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(path, options.soc));
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, cli::confined_to(setup->soc, backends));
+Result<plan::PlanFile> make_plan(const plan::Planner& planner, const plan::Problem& problem) {
+  plan::PlanFile made{.plan = {}, .slo = problem.slo, .estimates = problem.profile.use_estimates};
+  const auto start = std::chrono::steady_clock::now();
+  SL_ASSIGN_OR_RETURN(made.plan, planner.plan(problem));
+  made.planning = std::chrono::steady_clock::now() - start;
+  return made;
+}
+
+// What is to be said of a plan that was made or read.
+Result<Outcome> judge(const plan::Problem& problem, plan::PlanFile made, const Options& options,
+                      const cli::Setup& setup) {
+  Outcome outcome;
+  outcome.made = std::move(made);
+  const plan::Plan& plan = outcome.made.plan;
+  if (std::none_of(plan.tasks.begin(), plan.tasks.end(), [](const auto& t) { return t.shared; })) {
+    outcome.prediction = plan::predict_responses(problem, plan);
+    if (options.rate > 0) {
+      SL_ASSIGN_OR_RETURN(outcome.load, rehearse(problem, plan, poisson(setup, options.rate)));
+    }
+  }
+  outcome.resident = plan::resident_bytes(problem.profile, plan);
+  if (options.explain) {
+    SL_ASSIGN_OR_RETURN(outcome.why, plan::explain(problem, plan));
+  }
+  return outcome;
+}
+
+Status show(const cli::Setup& setup, const Options& options, const Outcome& outcome) {
+  if (!options.json.empty()) {
+    SL_RETURN_IF_ERROR(write_file(options.json, to_json(setup, options, outcome).dump(2) + "\n"));
+  }
+  print(setup, options, outcome);
+  return {};
+}
+
+// The plan of a file, if it is one for this zoo, machine and profile.
+Status check(const Options& options) {
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  SL_ASSIGN_OR_RETURN(const std::string text, read_file(options.check));
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), options.soc));
   SL_ASSIGN_OR_RETURN(profile::Profile profile, cli::read_profile(*setup));
-  profile.use_estimates = estimates;
+  SL_ASSIGN_OR_RETURN(plan::PlanFile read, plan::parse_plan(text, options.check, {setup->zoo, setup->soc, profile}));
+  profile.use_estimates = read.estimates;
+  const plan::SloConfig slo = read.slo;
+  SL_ASSIGN_OR_RETURN(const Outcome outcome,
+                      judge({setup->zoo, setup->soc, profile, slo}, std::move(read), options, *setup));
+  return show(*setup, options, outcome);
+}
+
+Status run(const Options& options) {
+  if (!options.check.empty()) return check(options);
+  SL_ASSIGN_OR_RETURN(const Wanted wanted, read_options(options));
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), options.soc));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, cli::confined_to(setup->soc, wanted.backends));
+  SL_ASSIGN_OR_RETURN(profile::Profile profile, cli::read_profile(*setup));
+  profile.use_estimates = wanted.estimates;
   SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, read_slos(options.slo, *setup, profile));
-  plan::Problem problem{setup->zoo, soc, profile, slo, memory};
+  plan::Problem problem{setup->zoo, soc, profile, slo, wanted.memory};
   plan::Load load;
   if (options.rate > 0) {
     load = sched::load_of(poisson(*setup, options.rate));
-    load.percentile = percentile;
+    load.percentile = wanted.percentile;
     problem.load = &load;
   }
-
-  Outcome outcome;
-  const auto start = std::chrono::steady_clock::now();
-  SL_ASSIGN_OR_RETURN(outcome.plan, planner->plan(problem));
-  outcome.planning = std::chrono::steady_clock::now() - start;
-  if (std::none_of(outcome.plan.tasks.begin(), outcome.plan.tasks.end(), [](const auto& t) { return t.shared; })) {
-    outcome.prediction = plan::predict_responses(problem, outcome.plan);
-    if (options.rate > 0) {
-      SL_ASSIGN_OR_RETURN(outcome.load, rehearse(problem, outcome.plan, poisson(*setup, options.rate)));
-    }
+  SL_ASSIGN_OR_RETURN(plan::PlanFile made, make_plan(*wanted.planner, problem));
+  SL_ASSIGN_OR_RETURN(const Outcome outcome, judge(problem, std::move(made), options, *setup));
+  if (!options.out.empty()) {
+    SL_RETURN_IF_ERROR(write_file(options.out, plan::format_plan(outcome.made, {setup->zoo, setup->soc, profile})));
   }
-  outcome.resident = plan::resident_bytes(profile, outcome.plan);
-  if (options.explain) {
-    SL_ASSIGN_OR_RETURN(outcome.why, plan::explain(problem, outcome.plan));
-  }
-  if (!options.json.empty()) {
-    SL_RETURN_IF_ERROR(write_file(options.json, to_json(*setup, slo, options, outcome).dump(2) + "\n"));
-  }
-  print(*setup, slo, options, outcome);
-  return {};
+  return show(*setup, options, outcome);
 }
 
 }  // namespace
@@ -304,27 +358,32 @@ std::function<Status()> add_plan(CLI::App& command) {
   auto options = std::make_shared<Options>();
   command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
   command.add_option("--soc", options->soc, cli::kSocHelp);
-  command.add_option("--slo,--slo-config", options->slo,
-                     "C1 to C8, a<J>l<K> (accuracy and latency index, 0..8), or a file of bounds (default: C5)");
-  command.add_option("--planner", options->planner, "which rule makes the plan (default: sparseloom)");
-  command.add_option("--objective", options->objective,
-                     "planner sparseloom only: responses (fewest late requests, default) or throughput");
-  command.add_option(
-      "--estimates", options->estimates,
+  CLI::Option* const check =
+      command.add_option("--check", options->check,
+                         "read this plan file (docs/plan-format.md) instead of making a plan, and show it if it is for "
+                         "this zoo, machine and profile");
+  const auto add = [&](const std::string& names, auto& value, const std::string& help) {
+    return command.add_option(names, value, help)->excludes(check);
+  };
+  add("--out", options->out, "also write the plan to this file, for --check and for serving it (docs/plan-format.md)");
+  add("--slo,--slo-config", options->slo,
+      "C1 to C8, a<J>l<K> (accuracy and latency index, 0..8), or a file of bounds (default: C5)");
+  add("--planner", options->planner, "which rule makes the plan (default: sparseloom)");
+  add("--objective", options->objective,
+      "planner sparseloom only: responses (fewest late requests, default) or throughput");
+  add("--estimates", options->estimates,
       "accuracies that were not measured but estimated count by value or by their lower bound: value, lower");
-  command.add_option("--memory", options->memory,
-                     "budget for the plan's compiled subgraphs, in bytes or as 20MiB (default: none)");
-  command.add_option("--backend", options->backends, cli::kBackendHelp);
-  command
-      .add_option("--rate", options->rate,
-                  "requests/s that are to be served, tasks equally likely: planned for (planner sparseloom, objective "
-                  "responses) and predicted (default: episodes)")
+  add("--memory", options->memory, "budget for the plan's compiled subgraphs, in bytes or as 20MiB (default: none)");
+  add("--backend", options->backends, cli::kBackendHelp);
+  add("--rate", options->rate,
+      "requests/s that are to be served, tasks equally likely: planned for (planner sparseloom, objective responses) "
+      "and predicted (default: episodes)")
       ->check(CLI::Range(1e-3, 1e9));
-  command.add_option("--percentile", options->percentile,
-                     "with --rate, planner sparseloom and objective responses: latency bounds shall be kept by so many "
-                     "of a task's requests, e.g. p99");
+  add("--percentile", options->percentile,
+      "with --rate, planner sparseloom and objective responses: latency bounds shall be kept by so many of a task's "
+      "requests, e.g. p99");
   command.add_flag("--explain", options->explain, "say for every task which bound decides and what it excludes");
-  command.add_option("--json", options->json, "also write the plan to this file");
+  command.add_option("--json", options->json, "also write a report on the plan to this file");
   return [options] { return run(*options); };
 }
 

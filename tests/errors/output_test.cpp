@@ -62,15 +62,14 @@ const std::string kZoo = "/nonexistent";
 
 INSTANTIATE_TEST_SUITE_P(
     Commands, OutputErrors,
-    ::testing::Values(Command{"bench", {"bench", "engine", "--zoo", kZoo}},
-                      Command{"cut", {"cut", "/nonexistent/m.xml"}},
-                      Command{"demo", {"demo", "--zoo", kZoo}, {"--json", "--trace"}},
-                      Command{"plan", {"plan", "--zoo", kZoo}}, Command{"profile", {"profile", "--zoo", kZoo}},
-                      Command{"run", {"run", "--zoo", kZoo, "--workload", "w.json"}, {"--json", "--trace"}},
-                      Command{"simulate", {"simulate", "--zoo", kZoo, "--workload", "w.json"}, {"--json", "--trace"}},
-                      Command{"stitch", {"stitch", "--zoo", kZoo, "--task", "toy", "--variant", "dense"}},
-                      Command{"zoo_list", {"zoo", "list", "--zoo", kZoo}},
-                      Command{"zoo_verify", {"zoo", "verify", "--zoo", kZoo}}),
+    ::testing::Values(
+        Command{"bench", {"bench", "engine", "--zoo", kZoo}}, Command{"cut", {"cut", "/nonexistent/m.xml"}},
+        Command{"demo", {"demo", "--zoo", kZoo}, {"--json", "--trace"}},
+        Command{"plan", {"plan", "--zoo", kZoo}, {"--json", "--out"}}, Command{"profile", {"profile", "--zoo", kZoo}},
+        Command{"run", {"run", "--zoo", kZoo, "--workload", "w.json"}, {"--json", "--trace"}},
+        Command{"simulate", {"simulate", "--zoo", kZoo, "--workload", "w.json"}, {"--json", "--trace"}},
+        Command{"stitch", {"stitch", "--zoo", kZoo, "--task", "toy", "--variant", "dense"}},
+        Command{"zoo_list", {"zoo", "list", "--zoo", kZoo}}, Command{"zoo_verify", {"zoo", "verify", "--zoo", kZoo}}),
     [](const auto& command) { return command.param.name; });
 
 TEST(DemoErrors, UnknownBackend) {

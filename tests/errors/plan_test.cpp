@@ -55,6 +55,16 @@ TEST(PlanErrors, ABackendThatNoProcessorOffers) {
   expect_one_line_error(plan({"--backend", "scripted"}), 2, {"processor 'cpu0'", "scripted", "openvino, sparse"});
 }
 
+TEST(PlanErrors, APlanFileThatIsNotThere) {
+  expect_one_line_error(plan({"--check", "/nonexistent/plan.json"}), 1, {"/nonexistent/plan.json"});
+}
+
+TEST(PlanErrors, ThatAPlanIsReadLeavesNothingToPlan) {
+  for (const char* option : {"--slo", "--planner", "--objective", "--memory", "--backend", "--percentile", "--out"}) {
+    expect_one_line_error(plan({"--check", "plan.json", option, "x"}), 2, {option, "excludes", "--check"});
+  }
+}
+
 TEST(PlanErrors, NoZoo) {
   const TemporaryFolder nothing;
   expect_one_line_error(run_cli({"plan", "--zoo", nothing.path().string()}), 1, {nothing.path().string(), "zoo.json"});
