@@ -17,6 +17,7 @@
 #include "sparseloom/profile/profile_digest.h"
 #include "sparseloom/report/accuracy_note.h"
 #include "sparseloom/report/eval_report.h"
+#include "sparseloom/report/plane.h"
 #include "sparseloom/report/profiling_report.h"
 
 namespace sparseloom::apps {
@@ -43,6 +44,7 @@ struct EvalOptions {
   eval::GridOptions grid;
   double saturated_s = 1;
   std::string profiling = "once";
+  std::string plane;  // a file
 };
 
 // A machine that systems are played on, with all that its hosts refer to.
@@ -165,28 +167,6 @@ std::vector<eval::System> systems_on(const Machine& machine, const std::vector<N
                        }});
   }
   return systems;
-}
-
-// Every original and every stitched variant of which the accuracy is known.
-Result<std::vector<report::Plane>> planes_of(const Machine& machine) {
-  const zoo::Zoo& zoo = machine.setup->zoo;
-  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(zoo, machine.setup->soc, machine.profile));
-  std::vector<report::Plane> planes;
-  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-    report::Plane& plane = planes.emplace_back();
-    plane.task = zoo.tasks[t].name;
-    const profile::TaskProfile& measured = machine.profile.tasks[t];
-    for (std::size_t i = 0; i < measured.stitched(); ++i) {
-      const zoo::Sigma sigma = measured.sigma_at(i);
-      if (measured.accuracy(sigma).samples == 0) continue;
-      const double ms = 1e3 * costs[t].latency(sigma, costs[t].best_placement(sigma));
-      const double accuracy = 100 * measured.accuracy(sigma).fraction();
-      const bool original = sigma == plan::original(sigma.front().index(), sigma.size());
-      (original ? plane.original_ms : plane.stitched_ms).push_back(ms);
-      (original ? plane.original_accuracy : plane.stitched_accuracy).push_back(accuracy);
-    }
-  }
-  return planes;
 }
 
 // Violations against memory over 25 cells, whichever were played.
@@ -329,7 +309,7 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
                           .planes = {},
                           .memory = std::move(memory).value_or(MemoryCurves())};
   for (const auto& machine : machines) {
-    SL_ASSIGN_OR_RETURN(auto planes, planes_of(*machine));
+    SL_ASSIGN_OR_RETURN(auto planes, report::planes_of(machine->setup->zoo, machine->setup->soc, machine->profile));
     text.planes.emplace_back(machine->setup->soc.name, std::move(planes));
   }
   std::vector<eval::ProfilingRow> profiling;
@@ -390,6 +370,20 @@ Result<bool> play_cells(const EvalOptions& options, const std::vector<plan::Grid
   return true;
 }
 
+// The accuracy-latency plane of the first machine, from its profile alone.
+Status draw_plane(const EvalOptions& options) {
+  SL_RETURN_IF_ERROR(cli::check_writable("--plane", options.plane));
+  const std::string& soc = options.socs.front();
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), soc == kHost ? "" : soc));
+  SL_ASSIGN_OR_RETURN(const profile::Profile profile, cli::read_profile(*setup));
+  SL_ASSIGN_OR_RETURN(const auto planes, report::planes_of(setup->zoo, setup->soc, profile));
+  const std::string where =
+      fmt::format("Zoo {} on {}{}", setup->zoo.name, setup->soc.name, setup->soc.modelled ? " (modelled)" : "");
+  SL_RETURN_IF_ERROR(write_file(options.plane, report::planes_svg(planes, where)));
+  fmt::print("Wrote {}\n", options.plane);
+  return {};
+}
+
 Status evaluate(EvalOptions options) {
   const auto cells = plan::grid_cells(options.cells);
   if (!cells.ok()) return cells.status().with_context("--cells");
@@ -403,7 +397,6 @@ Status evaluate(EvalOptions options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--out", (out / "eval.json").string()));
 
   cli::interrupted();
-  if (options.socs.empty()) return error(Code::kInvalidArgument, "--soc: none; host or a modelled machine is needed");
   SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(zoo_of(options)));
   SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(zoo));
   SL_ASSIGN_OR_RETURN(const Machines machines, make_machines(options, data));
@@ -470,6 +463,9 @@ std::function<Status()> add_eval(CLI::App& command) {
                   "estimator run on this machine, if it is among --soc: once (all variants), each (2, 3, ... variants)")
       ->check(CLI::IsMember({"none", "projected", "once", "each"}))
       ->capture_default_str();
+  command.add_option(
+      "--plane", options->plane,
+      "only draw accuracy over latency of all variants on the first --soc, as an SVG file, and play nothing");
   return [options] { return evaluate(*options); };
 }
 

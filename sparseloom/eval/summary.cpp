@@ -13,10 +13,6 @@ constexpr std::array kSingle{"sv-ao-np", "sv-ao-p", "sv-lo-np", "sv-lo-p"};
 constexpr std::array kAdaptive{"av-np", "av-p"};
 constexpr std::array kBaselines{"sv-ao-np", "sv-ao-p", "sv-lo-np", "sv-lo-p", "av-np", "av-p", "shared"};
 
-bool is_baseline(const std::string& system) {
-  return std::find(kBaselines.begin(), kBaselines.end(), system) != kBaselines.end();
-}
-
 const Summary* find(const std::vector<Summary>& all, const std::string& soc, std::string_view system) {
   for (const Summary& s : all) {
     if (s.soc == soc && s.system == system) return &s;
@@ -37,11 +33,20 @@ std::optional<double> best(const std::vector<Summary>& all, const std::string& s
   return result;
 }
 
-double share_avoided(double ours, double theirs) { return theirs > 0 ? 1 - ours / theirs : (ours > 0 ? -HUGE_VAL : 0); }
+// Nothing if theirs is 0.
+std::optional<double> ratio(double ours, double theirs) {
+  return theirs > 0 ? std::optional(ours / theirs) : std::nullopt;
+}
 
-double ratio(double ours, double theirs) { return theirs > 0 ? ours / theirs : (ours > 0 ? HUGE_VAL : 0); }
+std::optional<double> share_avoided(double ours, double theirs) {
+  return theirs > 0 ? std::optional(1 - ours / theirs) : std::nullopt;
+}
 
 }  // namespace
+
+bool is_baseline(std::string_view system) {
+  return std::find(kBaselines.begin(), kBaselines.end(), system) != kBaselines.end();
+}
 
 std::vector<Summary> summarize(const std::vector<Row>& rows) {
   std::vector<Summary> all;
@@ -99,7 +104,7 @@ std::vector<Target> targets(const std::vector<Row>& rows, const std::string& our
   std::vector<Target> result;
   for (const Summary& own : all) {
     if (own.system != ours) continue;
-    const auto add = [&](const std::string& what, double asked, double measured) {
+    const auto add = [&](const std::string& what, double asked, std::optional<double> measured) {
       result.push_back({own.soc, own.modelled, what, asked, measured});
     };
     const auto add_throughput = [&](const std::string& what, double asked, double other) {

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <optional>
+
+#include "sparseloom/report/axis.h"
 
 namespace sparseloom::report {
 namespace {
@@ -13,43 +14,6 @@ namespace {
 constexpr double kWidth = 640, kHeight = 400, kLeft = 70, kRight = 150, kTop = 36, kBottom = 50;
 constexpr std::array kColours{"#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999",
                               "#000000", "#ee8866", "#44bb99", "#aaaa00", "#bb5566", "#332288"};
-
-/// Maps values to pixels.
-class Axis {
- public:
-  Axis(double low, double high, double from, double to, bool log) : from_(from), to_(to), log_(log) {
-    if (low > high) low = log ? 0.1 : 0, high = 1;  // nothing to show
-    low_ = scaled(low), high_ = scaled(high);
-    if (high_ - low_ < 1e-9 * std::max({std::abs(low_), std::abs(high_), 1e-3})) low_ -= 0.5, high_ += 0.5;
-  }
-  bool shows(double value) const { return std::isfinite(value) && (!log_ || value > 0); }
-  double pixel(double value) const { return from_ + (scaled(value) - low_) / (high_ - low_) * (to_ - from_); }
-
-  /// Round values: powers of ten, or steps of 1, 2 or 5 times one.
-  std::vector<double> ticks() const {
-    std::vector<double> values;
-    if (log_) {
-      for (double e = std::ceil(low_ - 1e-9); e <= high_ + 1e-9; ++e) values.push_back(std::pow(10, e));
-      if (values.size() >= 2) return values;
-      values = {unscaled(low_), unscaled((low_ + high_) / 2), unscaled(high_)};
-      return values;
-    }
-    const double power = std::pow(10, std::floor(std::log10((high_ - low_) / 4)));
-    double step = power;
-    for (const double factor : {2.0, 5.0, 10.0}) {
-      if ((high_ - low_) / step > 6) step = power * factor;
-    }
-    const double first = std::ceil(low_ / step - 1e-9);
-    for (int k = 0; k <= 10 && (first + k) * step <= high_ + step * 1e-9; ++k) values.push_back((first + k) * step);
-    return values;
-  }
-
- private:
-  double scaled(double value) const { return log_ ? std::log10(value) : value; }
-  double unscaled(double value) const { return log_ ? std::pow(10, value) : value; }
-  double low_ = 0, high_ = 1, from_, to_;
-  bool log_;
-};
 
 Axis axis_over(const std::vector<const std::vector<double>*>& lists, double from, double to, bool log) {
   double low = 1e300, high = -1e300;
@@ -71,10 +35,12 @@ std::string grid(const Chart& chart, const Axis& x, const Axis& y) {
                        y.pixel(v));
     out += fmt::format("<text text-anchor='end' x='{}' y='{:.1f}'>{:.4g}</text>", kLeft - 6, y.pixel(v) + 4, v);
   }
-  for (const double v : x.ticks()) {
-    out += fmt::format("<line class='grid' x1='{:.1f}' x2='{:.1f}' y1='{}' y2='{}'/>", x.pixel(v), x.pixel(v), kTop,
-                       bottom);
-    out += fmt::format("<text text-anchor='middle' x='{:.1f}' y='{}'>{:.4g}</text>", x.pixel(v), bottom + 16, v);
+  const std::vector<double> at = chart.x_names.empty() ? x.ticks() : chart.x;
+  for (std::size_t k = 0; k < at.size(); ++k) {
+    const double px = x.pixel(at[k]);
+    out += fmt::format("<line class='grid' x1='{0:.1f}' x2='{0:.1f}' y1='{1}' y2='{2}'/>", px, kTop, bottom);
+    out += fmt::format("<text text-anchor='middle' x='{:.1f}' y='{}'>{}</text>", px, bottom + 16,
+                       k < chart.x_names.size() ? escaped(chart.x_names[k]) : fmt::format("{:.4g}", at[k]));
   }
   out += fmt::format("<text class='title' x='{}' y='20'>{}</text>", kLeft, escaped(chart.title));
   out += fmt::format("<text text-anchor='middle' x='{}' y='{}'>{}</text>", (kLeft + right) / 2, kHeight - 12,
@@ -88,23 +54,35 @@ const std::vector<double>& x_of(const Chart& chart, const Series& series) {
   return series.x.empty() ? chart.x : series.x;
 }
 
-std::string line(const Chart& chart, const Series& series, const char* colour, const Axis& x, const Axis& y) {
+// Where series i stands beside its x value, so that intervals over names do not cover each other.
+double aside(const Chart& chart, std::size_t i) {
+  if (chart.x_names.empty()) return 0;
+  return 2.5 * (static_cast<double>(i) - static_cast<double>(chart.series.size() - 1) / 2);
+}
+
+std::string stroke(const Series& series, const char* colour) {
+  return fmt::format("stroke='{}' stroke-width='{}'{}", colour, series.strong ? 3 : 1.6,
+                     series.dashed ? " stroke-dasharray='5 3'" : "");
+}
+
+std::string line(const Chart& chart, std::size_t i, const char* colour, const Axis& x, const Axis& y) {
+  const Series& series = chart.series[i];
   std::string points, marks;
   const std::vector<double>& at = x_of(chart, series);
   for (std::size_t k = 0; k < at.size() && k < series.y.size(); ++k) {
     if (!x.shows(at[k]) || !y.shows(series.y[k])) continue;
-    const double px = x.pixel(at[k]), py = y.pixel(series.y[k]);
+    const double px = x.pixel(at[k]) + aside(chart, i), py = y.pixel(series.y[k]);
+    const std::string where = k < chart.x_names.size() ? chart.x_names[k] : fmt::format("{:.6g}", at[k]);
     points += fmt::format("{:.1f},{:.1f} ", px, py);
-    marks +=
-        fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='2.5' fill='{}'><title>{}: {:.6g} at {:.6g}</title></circle>",
-                    px, py, colour, escaped(series.name), series.y[k], at[k]);
+    marks += fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='{}' fill='{}'><title>{}: {:.6g} at {}</title></circle>",
+                         px, py, series.strong ? 3.5 : 2.5, colour, escaped(series.name), series.y[k], escaped(where));
     if (k < series.low.size() && k < series.high.size() && y.shows(series.low[k]) && y.shows(series.high[k])) {
-      marks += fmt::format("<line x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}' stroke='{}'/>", px, px,
+      marks += fmt::format("<line x1='{0:.1f}' x2='{0:.1f}' y1='{1:.1f}' y2='{2:.1f}' stroke='{3}'/>", px,
                            y.pixel(series.low[k]), y.pixel(series.high[k]), colour);
     }
   }
   if (!series.joined) return marks;
-  return fmt::format("<polyline fill='none' stroke='{}' stroke-width='1.6' points='{}'/>{}", colour, points, marks);
+  return fmt::format("<polyline fill='none' {} points='{}'/>{}", stroke(series, colour), points, marks);
 }
 
 std::string numbers(const Chart& chart) {
@@ -112,7 +90,8 @@ std::string numbers(const Chart& chart) {
   for (const Series& s : chart.series) out += "<th>" + escaped(s.name) + "</th>";
   out += "</tr>";
   for (std::size_t k = 0; k < chart.x.size(); ++k) {
-    out += fmt::format("<tr><td>{:.6g}</td>", chart.x[k]);
+    out += fmt::format("<tr><td>{}</td>",
+                       k < chart.x_names.size() ? escaped(chart.x_names[k]) : fmt::format("{:.6g}", chart.x[k]));
     for (const Series& s : chart.series) {
       out += k < s.y.size() ? fmt::format("<td>{:.6g}", s.y[k]) : "<td>";
       const bool interval = k < s.low.size() && k < s.high.size() && s.low[k] < s.high[k];
@@ -149,14 +128,15 @@ std::string svg(const Chart& chart) {
   const Axis y = axis_over(values, kHeight - kBottom, kTop, chart.log_y);
   std::string out = fmt::format("<svg viewBox='0 0 {} {}' width='{}' height='{}'>", kWidth, kHeight, kWidth, kHeight);
   out += grid(chart, x, y);
-  for (std::size_t i = 0; i < chart.series.size(); ++i) {
+  for (std::size_t i = chart.series.size(); i-- > 0;) {  // the first on top
+    const Series& series = chart.series[i];
     const char* colour = kColours[i % kColours.size()];
     const double row = kTop + 10 + 18 * static_cast<double>(i);
-    out += line(chart, chart.series[i], colour, x, y);
+    out += line(chart, i, colour, x, y);
     out +=
-        fmt::format("<line x1='{}' x2='{}' y1='{}' y2='{}' stroke='{}' stroke-width='3'/><text x='{}' y='{}'>{}</text>",
-                    kWidth - kRight + 10, kWidth - kRight + 28, row, row, colour, kWidth - kRight + 34, row + 4,
-                    escaped(chart.series[i].name));
+        fmt::format("<line x1='{}' x2='{}' y1='{}' y2='{}' {}/><text x='{}' y='{}'{}>{}</text>", kWidth - kRight + 12,
+                    kWidth - kRight + 34, row, row, stroke(series, colour), kWidth - kRight + 40, row + 4,
+                    series.strong ? " style='font-weight:600'" : "", escaped(series.name));
   }
   return out + "</svg>";
 }
@@ -206,7 +186,7 @@ std::string page(const std::string& heading, const std::string& body) {
          "max-width:640px}svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#333}svg "
          ".title{font-weight:600;font-size:14px}.grid{stroke:#e4e4e4}table{border-collapse:collapse;"
          "font-size:12px}td,th{border:1px solid #ddd;padding:2px 6px;text-align:right}details{overflow-x:auto}"
-         "caption{font-weight:600;font-size:14px;text-align:left}.heat td{min-width:2.6em}"
+         "caption{font-weight:600;font-size:14px;text-align:left}.heat td{min-width:2.6em}.wide svg{width:900px}"
          "</style></head><body><h1>" +
          escaped(heading) + "</h1>\n" + body + "</body></html>\n";
 }

@@ -11,6 +11,8 @@ struct Series {
   std::vector<double> y, low, high;  ///< by x; low and high may be empty, or equal, or NaN: no intervals
   std::vector<double> x{};           ///< its own; empty: the chart's
   bool joined = true;                ///< false: points without a line
+  bool dashed = false;               ///< its line
+  bool strong = false;               ///< the one that the chart is about
 };
 
 /// A chart with lines over common x values.
@@ -18,7 +20,8 @@ struct Chart {
   std::string title, x_label, y_label;
   std::vector<double> x;
   std::vector<Series> series;
-  bool log_x = false, log_y = false;  ///< values that are not positive are then left out
+  bool log_x = false, log_y = false;   ///< values that are not positive are then left out
+  std::vector<std::string> x_names{};  ///< of all x, shown in place of round numbers; empty: none
 };
 
 /// The chart as an <svg> element for a page, about 640 x 400 pixels, with a legend; the same name has the same colour

@@ -1,8 +1,12 @@
 #include "sparseloom/report/eval_report.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <set>
 
 #include "sparseloom/eval/summary.h"
 #include "sparseloom/report/charts.h"
@@ -12,10 +16,15 @@
 namespace sparseloom::report {
 namespace {
 
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+constexpr const char* kOurs = "sparseloom";  // the system that the others are baselines of
+
 std::string percent(double share) { return fmt::format("{:.2f}", 100 * share); }
 
-const std::vector<std::string> kSummaryHeader{"system",          "violations %",   "late",      "inaccurate",  "both",
-                                              "requests/s kept", "requests/s all", "goodput/s", "resident MiB"};
+const std::vector<std::string> kSummaryHeader{"system",      "violations %", "late",
+                                              "inaccurate",  "both",         "accuracy-compliant/s",
+                                              "completed/s", "goodput/s",    "resident MiB"};
 
 std::vector<std::string> summary_row(const eval::Summary& s) {
   return {s.system,
@@ -29,16 +38,19 @@ std::vector<std::string> summary_row(const eval::Summary& s) {
           fmt::format("{:.1f}", s.resident_bytes / 1024 / 1024)};
 }
 
-const std::vector<std::string> kTargetHeader{"target",  "asked",           "measured",
-                                             "reached", "in equal shares", "proven most"};
+const std::vector<std::string> kTargetHeader{"target",  "asked",        "measured",
+                                             "reached", "equal shares", "certified upper bound"};
 
 std::vector<std::string> target_row(const eval::Target& t) {
+  const auto figure = [](const std::optional<double>& value) { return value ? fmt::format("{:.3f}", *value) : "-"; };
   return {t.what,
           fmt::format("{}", t.asked),
-          fmt::format("{:.3f}", t.measured),
-          t.reached() ? "yes" : "NO",
-          t.equal_shares ? fmt::format("{:.3f}", *t.equal_shares) : "-",
-          t.limit ? fmt::format("{:.3f}", *t.limit) : "-"};
+          figure(t.measured),
+          !t.measured   ? "baseline has none"
+          : t.reached() ? "yes"
+                        : "NO",
+          figure(t.equal_shares),
+          figure(t.limit)};
 }
 
 // The machines in the order of the rows.
@@ -51,19 +63,20 @@ std::vector<std::pair<std::string, bool>> machines_of(const std::vector<eval::Ro
   return machines;
 }
 
-// Violation rates over the grid, one map per system.
+// Violation rates over the grid, one map per system, with the rows and columns that were played on this machine; a cell
+// of these that was not is left blank. Nothing if only the diagonal was played, which the chart shows.
 std::string heat_maps(const std::vector<eval::Row>& rows, const std::string& soc,
                       const std::vector<eval::Summary>& systems) {
-  std::vector<int> accuracies, latencies;
+  std::set<int> accuracies, latencies;
+  bool beyond_diagonal = false;
   for (const eval::Row& row : rows) {
-    accuracies.push_back(row.cell.accuracy_index);
-    latencies.push_back(row.cell.latency_index);
+    if (row.soc != soc) continue;
+    accuracies.insert(row.cell.accuracy_index);
+    latencies.insert(row.cell.latency_index);
+    beyond_diagonal = beyond_diagonal || !row.cell.diagonal();
   }
-  for (auto* indices : {&accuracies, &latencies}) {
-    std::sort(indices->begin(), indices->end());
-    indices->erase(std::unique(indices->begin(), indices->end()), indices->end());
-  }
-  std::string out;
+  if (!beyond_diagonal) return "";
+  std::string out = "<h3>Over the grid</h3>\n";
   for (const eval::Summary& s : systems) {
     if (s.soc != soc) continue;
     HeatMap map{.title = fmt::format("{}: violations, %", s.system),
@@ -75,11 +88,11 @@ std::string heat_maps(const std::vector<eval::Row>& rows, const std::string& soc
     for (const int k : latencies) map.columns.push_back(std::to_string(k));
     for (const int j : accuracies) {
       map.rows.push_back(std::to_string(j));
-      auto& values = map.values.emplace_back(latencies.size(), std::numeric_limits<double>::quiet_NaN());
+      auto& values = map.values.emplace_back(latencies.size(), kNothing);
       for (const eval::Row& row : rows) {
         if (row.soc != soc || row.system != s.system || row.cell.accuracy_index != j) continue;
-        const auto at = std::lower_bound(latencies.begin(), latencies.end(), row.cell.latency_index);
-        values[static_cast<std::size_t>(at - latencies.begin())] = row.violation_rate.value;
+        const auto before = std::distance(latencies.begin(), latencies.find(row.cell.latency_index));
+        values[static_cast<std::size_t>(before)] = row.violation_rate.value;
       }
     }
     out += figure(map);
@@ -91,23 +104,33 @@ std::string heat_maps(const std::vector<eval::Row>& rows, const std::string& soc
 struct Point {
   double value, low, high;
 };
-constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 // A quantity over C1..C8, a line per system; nothing if no cell of the diagonal was played.
 template <typename Value>
 std::string diagonal_chart(const std::vector<eval::Row>& rows, const std::string& soc,
                            const std::vector<eval::Summary>& systems, const std::string& name, const Value& value) {
-  Chart chart{.title = name + " over C1..C8", .x_label = "C", .y_label = name, .x = {}, .series = {}};
+  Chart chart{.title = name + " over C1..C8",
+              .x_label = "SLO configuration: both bounds, loose to strict",
+              .y_label = name,
+              .x = {},
+              .series = {}};
   for (int j = 1; j <= 8; ++j) {
     const bool there = std::any_of(rows.begin(), rows.end(), [&](const eval::Row& r) {
       return r.soc == soc && r.cell.diagonal() && r.cell.accuracy_index == j && value(r).has_value();
     });
-    if (there) chart.x.push_back(j);
+    if (!there) continue;
+    chart.x.push_back(j);
+    chart.x_names.push_back(fmt::format("C{}", j));
   }
   if (chart.x.size() < 2) return "";
   for (const eval::Summary& s : systems) {
     if (s.soc != soc) continue;
-    Series series{.name = s.system, .y = {}, .low = {}, .high = {}};
+    Series series{.name = s.system,
+                  .y = {},
+                  .low = {},
+                  .high = {},
+                  .dashed = eval::is_baseline(s.system),
+                  .strong = s.system == kOurs};
     for (const double j : chart.x) {
       for (const eval::Row& r : rows) {
         if (r.soc != soc || r.system != s.system || !r.cell.diagonal() || r.cell.accuracy_index != int(j)) continue;
@@ -122,21 +145,38 @@ std::string diagonal_chart(const std::vector<eval::Row>& rows, const std::string
   return figure(chart);
 }
 
-std::string planes_html(const std::vector<Plane>& planes) {
-  std::string out;
-  for (const Plane& p : planes) {
-    Chart chart{.title = p.task, .x_label = "latency alone, ms", .y_label = "accuracy, %", .x = {}, .series = {}};
-    chart.series.push_back(
-        {.name = "stitched", .y = p.stitched_accuracy, .low = {}, .high = {}, .x = p.stitched_ms, .joined = false});
-    chart.series.push_back(
-        {.name = "original", .y = p.original_accuracy, .low = {}, .high = {}, .x = p.original_ms, .joined = false});
-    out += figure(chart);
+std::string violations_chart(const std::vector<eval::Row>& rows, const std::string& soc,
+                             const std::vector<eval::Summary>& systems) {
+  return diagonal_chart(rows, soc, systems, "violations, %", [](const eval::Row& r) {
+    return std::optional(Point{100 * r.violation_rate.value, 100 * r.violation_rate.low, 100 * r.violation_rate.high});
+  });
+}
+
+std::string rate_charts(const std::vector<eval::Row>& rows, const std::string& soc,
+                        const std::vector<eval::Summary>& systems) {
+  return diagonal_chart(rows, soc, systems, "accuracy-compliant throughput, requests/s",
+                        [](const eval::Row& r) {
+                          return std::optional(Point{r.throughput_qps, kNothing, kNothing});
+                        }) +
+         diagonal_chart(rows, soc, systems, "goodput, requests/s", [](const eval::Row& r) {
+           return r.goodput_qps ? std::optional(Point{r.goodput_qps->mean, r.goodput_qps->low(), r.goodput_qps->high()})
+                                : std::nullopt;
+         });
+}
+
+// What a machine's part of the page begins with: violations over the SLOs, and what stitching offers.
+std::string pictures(const std::vector<eval::Row>& rows, const std::string& soc,
+                     const std::vector<eval::Summary>& systems, const ReportText& text) {
+  std::string out = violations_chart(rows, soc, systems);
+  if (!out.empty()) out += "<p>Bars: 95 % intervals. Dashed: systems without stitching.</p>\n";
+  for (const auto& [name, planes] : text.planes) {
+    if (name == soc) out += "<div class='wide'>" + planes_svg(planes, "Zoo " + text.zoo + " on " + soc) + "</div>\n";
   }
   return out;
 }
 
-std::string machine_html(const std::vector<eval::Row>& rows, const std::string& soc, bool modelled,
-                         const std::vector<eval::Summary>& systems) {
+std::string tables(const std::vector<eval::Row>& rows, const std::string& soc,
+                   const std::vector<eval::Summary>& systems) {
   std::vector<std::vector<std::string>> means, aims;
   std::size_t cells = 0;
   for (const eval::Summary& s : systems) {
@@ -147,27 +187,20 @@ std::string machine_html(const std::vector<eval::Row>& rows, const std::string& 
   for (const eval::Target& t : eval::targets(rows)) {
     if (t.soc == soc) aims.push_back(target_row(t));
   }
+  std::string out = fmt::format("<p>Means over {} cell{} of the SLO grid.</p>\n", cells, cells == 1 ? "" : "s") +
+                    html_table(kSummaryHeader, means) + "<h3>Targets</h3>\n" + html_table(kTargetHeader, aims);
+  if (const auto lost = eval::lost_cells(rows, soc, kOurs); !lost.empty()) {
+    out += "<p>Cells lost beyond the 95 % intervals: " + escaped(fmt::format("{}", fmt::join(lost, ", "))) + "</p>\n";
+  }
+  return out;
+}
+
+std::string machine_html(const std::vector<eval::Row>& rows, const std::string& soc, bool modelled,
+                         const std::vector<eval::Summary>& systems, const ReportText& text) {
   std::string out = "<h2>" + escaped(soc) + "</h2>\n";
   if (modelled) out += "<p><b>Modelled</b>: latencies are computed from data sheets and played by simulation.</p>\n";
-  out += fmt::format("<p>Means over {} cells of the SLO grid.</p>\n", cells) + html_table(kSummaryHeader, means);
-  out += "<h3>Targets</h3>\n" + html_table(kTargetHeader, aims);
-  if (const auto lost = eval::lost_cells(rows, soc, "sparseloom"); !lost.empty()) {
-    std::string list;
-    for (const std::string& cell : lost) list += (list.empty() ? "" : ", ") + cell;
-    out += "<p>Cells lost beyond the 95 % intervals: " + escaped(list) + "</p>\n";
-  }
-  out += "<h3>Over the grid</h3>\n" + heat_maps(rows, soc, systems);
-  out += diagonal_chart(rows, soc, systems, "violations, %", [](const eval::Row& r) {
-    return std::optional(Point{100 * r.violation_rate.value, 100 * r.violation_rate.low, 100 * r.violation_rate.high});
-  });
-  out += diagonal_chart(rows, soc, systems, "throughput kept, requests/s", [](const eval::Row& r) {
-    return std::optional(Point{r.throughput_qps, kNothing, kNothing});
-  });
-  out += diagonal_chart(rows, soc, systems, "goodput, requests/s", [](const eval::Row& r) {
-    return r.goodput_qps ? std::optional(Point{r.goodput_qps->mean, r.goodput_qps->low(), r.goodput_qps->high()})
-                         : std::nullopt;
-  });
-  return out;
+  return out + pictures(rows, soc, systems, text) + tables(rows, soc, systems) + rate_charts(rows, soc, systems) +
+         heat_maps(rows, soc, systems);
 }
 
 std::string memory_chart(const std::vector<eval::MemoryPoint>& points) {
@@ -242,17 +275,16 @@ std::string eval_html(const std::vector<eval::Row>& rows, const ReportText& text
   if (!text.complete) body += "<p><b>Not complete</b>: the run was stopped; the same command goes on from there.</p>\n";
   body +=
       "<p>A request violates its SLO if it is late or its variant is not accurate enough. Episodes: one request per "
-      "task in every order. Throughput: two requests per task outstanding; <i>kept</i> counts those whose variant "
-      "keeps the accuracy bound. Goodput: highest Poisson rate at which enough requests keep both bounds.</p>\n";
-  for (const auto& [soc, modelled] : machines_of(rows)) body += machine_html(rows, soc, modelled, systems);
-  for (const auto& [soc, planes] : text.planes) {
-    body += "<h2>Accuracy and latency with and without stitching: " + escaped(soc) + "</h2>\n" + planes_html(planes);
-  }
+      "task in every order. Throughput: two requests per task outstanding; <i>accuracy-compliant</i> counts those "
+      "whose variant keeps the accuracy bound, <i>completed</i> all. Goodput: highest Poisson rate at which enough "
+      "requests keep both bounds.</p>\n";
+  for (const auto& [soc, modelled] : machines_of(rows)) body += machine_html(rows, soc, modelled, systems, text);
   for (const auto& [soc, points] : text.memory) {
-    body += "<h2>Memory and violations: " + escaped(soc) +
-            "</h2>\n<p>Simulated episodes over 25 cells of the grid; what is not kept has to be loaded, which no bound "
-            "allows for. " +
-            escaped(memory_text(points)) + "</p>\n" + memory_chart(points);
+    body +=
+        "<h2>Memory and violations: " + escaped(soc) +
+        "</h2>\n<p>Simulated episodes over 25 cells of the grid; what is not resident has to be loaded, which no bound "
+        "allows for. " +
+        escaped(memory_text(points)) + "</p>\n" + memory_chart(points);
   }
   for (const auto& profiling : text.profiling) body += profiling_html(profiling);
   return page("sparseloom: evaluation", body);

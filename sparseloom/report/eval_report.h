@@ -6,15 +6,9 @@
 #include "sparseloom/eval/grid.h"
 #include "sparseloom/eval/memory.h"
 #include "sparseloom/eval/profiling.h"
+#include "sparseloom/report/plane.h"
 
 namespace sparseloom::report {
-
-/// A task's variants in the plane of accuracy and latency, run alone at their best placements.
-struct Plane {
-  std::string task;
-  std::vector<double> original_ms, original_accuracy;
-  std::vector<double> stitched_ms, stitched_accuracy;
-};
 
 /// What the page says besides the rows.
 struct ReportText {

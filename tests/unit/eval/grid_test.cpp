@@ -292,18 +292,30 @@ TEST(Summary, TakesMeansOverCellsAndFindsTheCellsThatAreLost) {
   EXPECT_THAT(lost_cells(kRows, kRows[0].soc, "sparseloom"), ElementsAre("a1l1 to av-np"));
   const auto violations = target_named(kRows, "violations: 1 - sparseloom / sv-lo-np");
   ASSERT_TRUE(violations.has_value());
-  EXPECT_NEAR(violations->measured, 0.75, 1e-12);
+  EXPECT_NEAR(violations->measured.value(), 0.75, 1e-12);
   const auto throughput = target_named(kRows, "throughput: sparseloom / the best sv");
   ASSERT_TRUE(throughput.has_value());
-  EXPECT_NEAR(throughput->measured, 1.5, 1e-12);
+  EXPECT_NEAR(throughput->measured.value(), 1.5, 1e-12);
   const auto lost = target_named(kRows, "share of (cell, baseline) not lost");
   ASSERT_TRUE(lost.has_value());
-  EXPECT_NEAR(lost->measured, 0.75, 1e-12) << "one of two cells and two baselines";
+  EXPECT_NEAR(lost->measured.value(), 0.75, 1e-12) << "one of two cells and two baselines";
   EXPECT_FALSE(lost->reached());
 }
 
-// 500 and 700 requests/s are proven to be the most; sv-lo-np serves 200.
-TEST(Summary, SetsThroughputBesideWhatIsProvenToBeTheMost) {
+// A baseline may violate nothing, or serve nothing that is accurate enough: no ratio, and nothing reached.
+TEST(Summary, HasNoRatioToNothing) {
+  std::vector<Row> rows{row("sparseloom", {1, 1}, 0, 300), row("sv-lo-np", {1, 1}, 0, 0)};
+  for (const char* what : {"violations: 1 - sparseloom / sv-lo-np", "throughput: sparseloom / the best sv"}) {
+    const auto target = target_named(rows, what);
+    ASSERT_TRUE(target.has_value()) << what;
+    EXPECT_FALSE(target->measured.has_value()) << what;
+    EXPECT_FALSE(target->equal_shares.has_value()) << what;
+    EXPECT_FALSE(target->reached()) << what;
+  }
+}
+
+// 500 and 700 requests/s are certified upper bounds; sv-lo-np serves 200.
+TEST(Summary, SetsThroughputBesideItsCertifiedUpperBound) {
   std::vector<Row> rows = kRows;
   rows.push_back(row("exact", {1, 1}, 0.1, 400));
   rows.back().most_qps = 500;
