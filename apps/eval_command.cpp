@@ -248,7 +248,8 @@ Status try_estimators(const Machines& machines, bool each, eval::Journal& journa
 
 std::string settings_of(const EvalOptions& options) {
   return fmt::format(
-      "Cells: {}; every order of the tasks {} times; saturation {} s per plan; goodput from {} seeds, {} requests a "
+      "Cells: {}; {} repeats of every order of the tasks; saturation {} s per plan; goodput from {} seeds, {} requests "
+      "a "
       "probe, {:g} % of which keep both bounds; policy {}.",
       options.cells, options.grid.repeats, options.saturated_s, options.grid.goodput_seeds,
       options.grid.goodput.requests, 100 * options.grid.goodput.kept, options.policy);
@@ -377,8 +378,7 @@ Status draw_plane(const EvalOptions& options) {
   SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), soc == kHost ? "" : soc));
   SL_ASSIGN_OR_RETURN(const profile::Profile profile, cli::read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const auto planes, report::planes_of(setup->zoo, setup->soc, profile));
-  const std::string where =
-      fmt::format("Zoo {} on {}{}", setup->zoo.name, setup->soc.name, setup->soc.modelled ? " (modelled)" : "");
+  const std::string where = fmt::format("Zoo {} on {}", setup->zoo.name, setup->soc.name);
   SL_RETURN_IF_ERROR(write_file(options.plane, report::planes_svg(planes, where)));
   fmt::print("Wrote {}\n", options.plane);
   return {};

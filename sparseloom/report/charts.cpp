@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kWidth = 640, kHeight = 400, kLeft = 70, kRight = 150, kTop = 36, kBottom = 50;
 constexpr std::array kColours{"#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999",
-                              "#000000", "#ee8866", "#44bb99", "#aaaa00", "#bb5566", "#332288"};
+                              "#000000", "#aaaa00", "#44bb99", "#ee8866", "#bb5566", "#332288"};
 
 Axis axis_over(const std::vector<const std::vector<double>*>& lists, double from, double to, bool log) {
   double low = 1e300, high = -1e300;
@@ -124,7 +124,8 @@ std::string svg(const Chart& chart) {
   for (const Series& s : chart.series) values.insert(values.end(), {&s.y, &s.low, &s.high});
   std::vector<const std::vector<double>*> positions;
   for (const Series& s : chart.series) positions.push_back(&x_of(chart, s));
-  const Axis x = axis_over(positions, kLeft, kWidth - kRight, chart.log_x);
+  const Axis x = chart.x_names.empty() ? axis_over(positions, kLeft, kWidth - kRight, chart.log_x)
+                                       : Axis(chart.x.front() - 0.4, chart.x.back() + 0.4, kLeft, kWidth - kRight);
   const Axis y = axis_over(values, kHeight - kBottom, kTop, chart.log_y);
   std::string out = fmt::format("<svg viewBox='0 0 {} {}' width='{}' height='{}'>", kWidth, kHeight, kWidth, kHeight);
   out += grid(chart, x, y);
@@ -185,7 +186,8 @@ std::string page(const std::string& heading, const std::string& body) {
          "color:#222;background:#fff}figure{display:inline-block;margin:0 1em 1.5em 0;vertical-align:top;"
          "max-width:640px}svg{max-width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:#333}svg "
          ".title{font-weight:600;font-size:14px}.grid{stroke:#e4e4e4}table{border-collapse:collapse;"
-         "font-size:12px}td,th{border:1px solid #ddd;padding:2px 6px;text-align:right}details{overflow-x:auto}"
+         "font-size:12px}td,th{border:1px solid #ddd;padding:2px "
+         "6px;text-align:right}td:first-child{text-align:left}details{overflow-x:auto}"
          "caption{font-weight:600;font-size:14px;text-align:left}.heat td{min-width:2.6em}.wide svg{width:900px}"
          "</style></head><body><h1>" +
          escaped(heading) + "</h1>\n" + body + "</body></html>\n";

@@ -106,11 +106,11 @@ std::string axes_of(const Plane& plane, const View& view) {
   const BoundsKept kept = bounds_kept(plane);
   std::string out = fmt::format("<path fill='none' stroke='#888' d='M{0} {1}V{2}H{3}'/>", view.left, view.top,
                                 view.bottom, view.right);
-  for (const double v : view.x.ticks()) {
+  for (const double v : view.x.ticks(7)) {
     out += fmt::format("<path stroke='#888' d='M{:.1f} {}v4'/>", view.x.pixel(v), view.bottom);
     out += text(view.x.pixel(v), view.bottom + 17, fmt::format("{:.4g}", v), "text-anchor:middle");
   }
-  for (const double v : view.y.ticks()) {
+  for (const double v : view.y.ticks(7)) {
     out += fmt::format("<path stroke='#888' d='M{} {:.1f}h-4'/>", view.left, view.y.pixel(v));
     out += text(view.left - 8, view.y.pixel(v) + 4, fmt::format("{:.4g}", v), "text-anchor:end");
   }
@@ -131,7 +131,7 @@ std::string cloud(const Points& points, const View& view) {
   for (const PlanePoint& p : points) {
     if (view.shows(p)) path += fmt::format("M{}h0", view.at(p));
   }
-  return fmt::format("<path d='{}' stroke='{}' stroke-width='3' stroke-linecap='round' stroke-opacity='.3'/>", path,
+  return fmt::format("<path d='{}' stroke='{}' stroke-width='3' stroke-linecap='round' stroke-opacity='.45'/>", path,
                      kStitched);
 }
 
@@ -156,7 +156,12 @@ std::string panel(const Plane& plane, double left, double top) {
   const View view = view_of(plane, left, top);
   std::string out = grid_of(plane, view) + axes_of(plane, view) + cloud(plane.stitched, view);
   out += staircase(front_of(plane.originals), view, kOriginal, "5 3");
-  out += staircase(front_of(all_of(plane)), view, kStitched, "none");
+  const Points front = front_of(all_of(plane));
+  out += staircase(front, view, kStitched, "none");
+  for (const PlanePoint& p : front) {
+    out += fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='3' fill='{}'/>", view.x.pixel(p.latency_ms),
+                       view.y.pixel(100 * p.accuracy), kStitched);
+  }
   for (const PlanePoint& p : plane.originals) {
     out += diamond(view.x.pixel(p.latency_ms), view.y.pixel(100 * p.accuracy),
                    fmt::format("{}: {:.3g} ms, {:.1f} %", p.name, p.latency_ms, 100 * p.accuracy));
@@ -176,7 +181,8 @@ std::string legend(const std::string& where) {
     return fmt::format("<rect x='0' y='-6' width='20' height='12' fill='{}' stroke='#c4c4c4'/>", fill);
   };
   const auto dashed = fmt::format("<path d='M0 0h22' stroke='{}' stroke-width='2' stroke-dasharray='5 3'/>", kOriginal);
-  const auto front = fmt::format("<path d='M0 0h22' stroke='{}' stroke-width='2'/>", kStitched);
+  const auto front =
+      fmt::format("<path d='M0 0h22' stroke='{0}' stroke-width='2'/><circle cx='11' r='3' fill='{0}'/>", kStitched);
   const auto dots = fmt::format(
       "<path d='M2 3h0M8 -3h0M13 2h0M19 -2h0' stroke='{}' stroke-width='3' stroke-linecap='round' "
       "stroke-opacity='.5'/>",
