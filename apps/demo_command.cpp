@@ -432,9 +432,10 @@ std::function<Status()> add_demo(CLI::App& command) {
                   "seconds of saturation per system, to measure throughput; 0: none")
       ->check(CLI::Range(0.0, 600.0))
       ->capture_default_str();
-  command.add_flag("--late-binding,!--no-late-binding", options->late_binding,
-                   "sparseloom's stages run on whichever like processor is free first (default), or stay bound as the "
-                   "baselines' do");
+  command.add_flag(
+      "--pooled,!--pinned,--late-binding,!--no-late-binding", options->late_binding,
+      "sparseloom's stages run on whichever processor of their pool is free first (default), or stay pinned "
+      "as the baselines' do");
   command.add_option("--backend", options->backends, cli::kBackendHelp);
   command.add_option("--compare-backend", options->compare_backend,
                      "add a second system to the comparison: sparseloom planning with this backend alone");

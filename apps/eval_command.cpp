@@ -27,7 +27,7 @@ namespace {
 constexpr std::string_view kHost = "host";
 // The planner whose plans no engine with a worker per processor serves.
 constexpr std::string_view kSharing = "shared";
-// `sparseloom` with every stage bound to its processor.
+// `sparseloom` with every stage pinned to its processor.
 constexpr std::string_view kBound = "sparseloom-bound";
 // Of one probe for goodput on a virtual clock.
 constexpr std::size_t kSimulatedRequests = 2000;
@@ -436,7 +436,7 @@ std::function<Status()> add_eval(CLI::App& command) {
                   "which SLOs: grid (81 cells), coarse (25), diagonal (C1..C8), or one by name")
       ->capture_default_str();
   command.add_option("--system", options->systems,
-                     "only this planner, or sparseloom-bound: without late binding (may be repeated; default: all "
+                     "only this planner, or sparseloom-bound: with pinned stages (may be repeated; default: all "
                      "planners)");
   command.add_option("--policy", options->policy, "scheduling policy of all systems")->capture_default_str();
   command.add_option("--repeats", options->grid.repeats, "times that every order of the tasks is played")
@@ -454,7 +454,8 @@ std::function<Status()> add_eval(CLI::App& command) {
       ->check(CLI::Range(50, 1'000'000))
       ->capture_default_str();
   command
-      .add_option("--goodput-kept", options->grid.goodput.kept, "goodput: share of requests that must keep both bounds")
+      .add_option("--goodput-target,--goodput-kept", options->grid.goodput.kept,
+                  "goodput: share of requests that must keep both bounds")
       ->check(CLI::Range(0.5, 0.9999))
       ->capture_default_str();
   command

@@ -170,12 +170,12 @@ void print_load(const cli::Setup& setup, const Options& options, const Outcome& 
                fmt::format("{:.2f} / {:.2f} / {:.2f}", to_ms(m.p50), to_ms(m.p95), to_ms(m.p99)),
                fmt::format("{:.2f}", to_ms(slo.slos[t].latency)), fmt::format("{:.2f}", 100 * m.violation_rate())});
   }
-  fmt::print("\nat {} requests/s, arriving by chance, tasks equally likely (predicted, policy {})\n{}", options.rate,
+  fmt::print("\nat {} requests/s, Poisson arrivals, tasks equally likely (predicted, policy {})\n{}", options.rate,
              kPolicy, table.text());
 }
 
 std::string proof_text(const plan::Plan& plan) {
-  if (plan.optimal) return "proven the least";
+  if (plan.optimal) return "certified least";
   if (plan.gap >= 1) return "no lower bound sought";
   return fmt::format("at best {:.1f} % less", 100 * plan.gap);
 }

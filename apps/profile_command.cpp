@@ -335,7 +335,7 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
   command.add_flag("--latency", options->latency, "measure missing latencies");
   command.add_flag("--contention", options->contention,
-                   "measure what neighbours, idling and chance add to latencies in service (docs/planning.md)");
+                   "measure what neighbours, cold caches and latency variability add in service (docs/planning.md)");
   command.add_flag("--accuracy", options->accuracy, "measure stitched accuracies, also where the zoo ships them");
   command.add_flag("--export-accuracy", options->export_accuracy,
                    "write measured accuracies into the zoo, as <task>/accuracy.csv");
@@ -353,7 +353,7 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_option("--confidence", options->level,
                      "estimate: probability with which a picked variant keeps its lower bound (default: 0.9)");
   command.add_option("--estimator", options->estimator, "estimate: logits (default), or trees (the paper's)");
-  command.add_option("--seed", options->seed, "estimate: of what is drawn at random (default: 1)");
+  command.add_option("--seed", options->seed, "estimate: random seed (default: 1)");
   command.add_option("--json", options->json, "also write the result to this file");
   command.footer(
       "Without --latency, --accuracy, --contention and --export-accuracy: latencies and accuracies that are missing. "

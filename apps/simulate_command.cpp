@@ -167,8 +167,8 @@ Json rehearsals_json(const cli::Setup& setup, const std::vector<std::string_view
 
 std::string what_contention_adds(const profile::Contention& contention) {
   std::vector<std::string> parts;
-  if (!contention.scatter().empty()) parts.emplace_back("scattered and slowed by its neighbours");
-  if (contention.cold_known()) parts.emplace_back("more after idling");
+  if (!contention.scatter().empty()) parts.emplace_back("with latency variability and slowed by its neighbours");
+  if (contention.cold_known()) parts.emplace_back("with the cold-cache penalty after idling");
   return parts.empty() ? "" : fmt::format(", {}, as measured", fmt::join(parts, ", "));
 }
 

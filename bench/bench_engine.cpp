@@ -81,8 +81,7 @@ Status bench_switch(const cli::Setup& setup, std::size_t repetitions, Json& docu
 // Of the dense variants, whose stages take long, and of each task's last, which are the most compressed.
 Status bench_monitor(const cli::Setup& setup, std::size_t repetitions, Json& document) {
   engine::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
-  fmt::print(
-      "\nSparsity monitor: one look at what a stage hands on, beside the stage's own run (median [quartiles]):\n");
+  fmt::print("\nSparsity monitor: one look at a stage output, beside the stage's own run (median [quartiles]):\n");
   for (const auto& [what, variant] : {std::pair("dense", std::size_t{0}), std::pair("last variants", kLastVariant)}) {
     SL_ASSIGN_OR_RETURN(const MonitorCost cost,
                         measure_monitor_cost(setup.zoo, setup.soc, residency,

@@ -18,7 +18,7 @@ constexpr std::array kCommands{
                     bench::kernels::add_kernels},
     cli::CommandRow{"model", "a whole model with its pruned layers sparse, beside OpenVINO alone",
                     bench::kernels::add_model},
-    cli::CommandRow{"planners", "what planning costs, on a zoo and on large made-up problems, and what is proven",
+    cli::CommandRow{"planners", "what planning costs, on a zoo and on large made-up problems, and what it certifies",
                     bench::add_planners},
     cli::CommandRow{"policies", "what a decision of each scheduling policy costs", bench::add_policies},
     cli::CommandRow{"residency",

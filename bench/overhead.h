@@ -52,7 +52,7 @@ Result<SwitchCost> measure_switch_cost(const zoo::Zoo& zoo, const soc::Soc& soc,
 
 /// What the sparsity monitor costs, over all stages of a plan that hand something on.
 struct MonitorCost {
-  Spread look;              ///< one look at what a stage has handed on
+  Spread look;              ///< one look at a stage output
   Quartiles<double> share;  ///< of the time that the stage's own run took, run by run
   std::string worst;        ///< the stage with the largest median share: "image/int8 stage 1"
   double worst_share = 0;   ///< that median

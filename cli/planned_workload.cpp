@@ -31,7 +31,7 @@ CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options) {
       ->needs(workload);
   command.add_option("--backend", options.backends, kBackendHelp)->needs(workload);
   command
-      .add_option("--slots", options.slots, "requests of one task that may be inside at once; more wait at the door")
+      .add_option("--slots", options.slots, "requests of one task in flight at once; more wait in the admission queue")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str()
       ->needs(workload);

@@ -8,7 +8,7 @@
 namespace sparseloom::plan {
 
 struct PredictOptions {
-  /// How far measured response times scatter about predicted ones, as a share of the latency bound: a request predicted
+  /// How far measured response times vary about predicted ones, as a share of the latency bound: a request predicted
   /// to take exactly its bound is late half of the time, one predicted to take (1 - scatter) of it 27 %, (1 - 3
   /// scatter) 5 % (logistic curve).
   double scatter = 0.05;
@@ -19,7 +19,7 @@ struct PredictOptions {
 /// What requests under a plan are predicted to look like. Shares are of all requests.
 struct Prediction {
   double violation_rate = 0;             ///< requests that finish after their bound, or whose accuracy is too low
-  double expected_violation_rate = 0;    ///< the same, given the scatter of response times
+  double expected_violation_rate = 0;    ///< the same, given the variability of response times
   std::vector<double> expected_by_task;  ///< the same, of the task's requests; 0 without any
   double worst_ratio = 0;  ///< largest response time / latency bound: 1/worst_ratio is the slow-down that is left
   double mean_ratio = 0;
@@ -32,7 +32,7 @@ struct ExpectedArrivals {
 };
 
 /// Plays arrivals by list scheduling: a processor runs one stage at a time, of the ready ones the one with the earliest
-/// deadline (ties: earlier arrival), never preempted in one; with late binding it may be any of the placed one's pool,
+/// deadline (ties: earlier arrival), never preempted in one; if it is pooled it may be any of the placed one's pool,
 /// and the one that is free first runs it. Reusable for many plans of one problem; const methods are thread-safe.
 class ResponseModel {
  public:
@@ -45,7 +45,7 @@ class ResponseModel {
     std::vector<soc::ProcessorId> processor;
     bool late_binding = false;
     bool accurate = true;  ///< false: every request violates its accuracy bound
-    /// With late binding, seconds by stage and processor; empty: what `seconds` says on every member of the pool.
+    /// If pooled, seconds by stage and processor; empty: what `seconds` says on every member of the pool.
     std::vector<std::vector<double>> on_processor{};
   };
   /// `tasks`: one per SLO. O(requests · requests inside at once · S · processors per pool).
@@ -70,7 +70,7 @@ ExpectedArrivals arrivals_of(const Problem& problem);
 using TimesByPool = std::vector<std::vector<Seconds>>;
 
 /// What plans have to allow for. On a real machine stages take 5 % more than profiled, because processors that work at
-/// the same time share memory, and response times scatter. A modelled one does what its model says; but of a load only
+/// the same time share memory, and response times vary. A modelled one does what its model says; but of a load only
 /// some arrivals are looked at, so that slack is worth something there too.
 PredictOptions margins_of(const Problem& problem);
 

@@ -14,7 +14,7 @@ Workload episode(const std::vector<zoo::TaskId>& order, const std::vector<plan::
 /// `outstanding` requests of each of `tasks` tasks, all the time for `duration`.
 Workload saturation(std::size_t tasks, Seconds duration, std::size_t outstanding = 2);
 
-/// About `requests` requests that arrive by chance, `rate_per_s` > 0 in all, every one of `tasks` tasks equally likely.
+/// About `requests` Poisson arrivals, `rate_per_s` > 0 in all, every one of `tasks` tasks equally likely.
 Workload poisson(std::size_t tasks, double rate_per_s, std::size_t requests, std::uint64_t seed);
 
 /// What a planner should expect of a workload: a few draws of its first requests, other ones than those that it will be

@@ -17,7 +17,7 @@ using Placement = std::vector<soc::ProcessorId>;
 struct StageEstimate {
   Seconds latency{0};        ///< time it occupies its processor: of this variant, hence of its sparsity pattern
   Seconds model_latency{0};  ///< the same, the mean over the task's variants: all that a policy blind to sparsity knows
-  /// Mean share of zeros that the sparsity monitor sees in what the stage hands on: less than 1; 0 also if the profile
+  /// Mean share of zeros that the sparsity monitor sees in the stage output: less than 1; 0 also if the profile
   /// says nothing. That of the variant behind its own earlier stages, whatever variants σ puts there.
   double sparsity = 0;
 };

@@ -91,14 +91,14 @@ class TaskProfile {
 
 /// What serving does to run times that were measured one after another: stages that run at the same time on different
 /// processors slow each other down (caches and memory that they share), stages that have not run for a while find the
-/// caches cold, and run times scatter. A value.
+/// caches cold (cold-cache penalty), and run times vary about their mean (latency variability). A value.
 class Contention {
  public:
   /// Nothing is known: nothing slows anything.
   Contention() = default;
   Contention(const zoo::Zoo& zoo, const soc::Soc& soc);
 
-  /// A stage of a task where it runs. Of all its variants: they are taken for alike in this.
+  /// A stage of a task where it runs. Of all its variants: equal across variants.
   struct Stage {
     zoo::TaskId task;
     zoo::StageId stage;

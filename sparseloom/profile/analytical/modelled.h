@@ -10,8 +10,8 @@ namespace sparseloom::profile {
 
 /// The profile of a machine that is described in a file. A subgraph's latency and resident bytes are those that the
 /// file's table gives for this zoo, else roofline() of its piece by the processor's rates. Accuracies are those that
-/// ship with the zoo; transfers are the file's, boundary sizes those of the dense variant's pieces. Sparsities of what
-/// stages hand on stay unknown. Cuts what has not been cut; reads every piece (about 10 ms each), compiles none.
+/// ship with the zoo; transfers are the file's, boundary sizes those of the dense variant's pieces. Sparsities of
+/// stage outputs stay unknown. Cuts what has not been cut; reads every piece (about 10 ms each), compiles none.
 /// kFailedPrecondition: tables of other zoos alone, neither a measurement nor rates for a subgraph (it is named), a
 /// table with a task, variant or stage that the zoo lacks, or accuracies that do not ship.
 Result<Profile> model_profile(const zoo::Zoo& zoo, const soc::SocFile& file, const backend::Runtime& runtime,

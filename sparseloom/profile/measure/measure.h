@@ -16,8 +16,8 @@ struct MeasureOptions {
   std::filesystem::path database;       ///< empty: default_database()
   std::filesystem::path compile_cache;  ///< empty: default_compile_cache()
   std::vector<zoo::TaskId> tasks;       ///< empty: all
-  bool latency = true;                  ///< latencies, and the sparsity of what stages hand on
-  bool contention = false;              ///< how stages slow each other: always anew
+  bool latency = true;                  ///< latencies, and the sparsity of stage outputs
+  bool contention = false;              ///< how stages slow each other: measured every time
   std::vector<SplitName> accuracy;      ///< splits to evaluate every stitched variant on, in this order; empty: none
   bool use_shipped = true;              ///< accuracies that ship with the zoo count as measured
   std::size_t threads = 1;              ///< workers that measure accuracies

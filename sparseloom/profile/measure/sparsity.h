@@ -20,8 +20,8 @@ struct SparsityOptions {
 /// Takes a variant's finished measurements (one batch). A failure ends the measurement.
 using OnSparsities = std::function<Status(std::span<const SparsityEntry>)>;
 
-/// Runs every variant of which `profile` lacks the sparsity of what some stage hands on, all stages being its own, and
-/// hands over what the sparsity monitor would see of each stage but the last: the mean over samples. What is handed on
+/// Runs every variant of which `profile` lacks the sparsity of some stage output, all stages being its own, and
+/// hands over what the sparsity monitor would see of each stage but the last: the mean over samples. What is written
 /// depends on no processor, so the first one's backend is taken, on the calling thread, wherever that runs.
 Status measure_sparsities(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                           zoo::PieceStore& pieces, const Profile& profile, const SparsityOptions& options,

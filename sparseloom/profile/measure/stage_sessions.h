@@ -15,7 +15,7 @@ namespace sparseloom::profile {
 /// thread-safe; sessions of one executable take turns.
 class StageSessions {
  public:
-  /// kFailedPrecondition if what a stage hands on is not what the next one takes. The executables must outlive the
+  /// kFailedPrecondition if a stage output is not what the next stage takes. The executables must outlive the
   /// object.
   static Result<StageSessions> bind(const StageTable& stages);
 

@@ -38,7 +38,7 @@ TEST(StageEstimate, SparsityIsOfTheVariantAtThatStage) {
   const TaskPlan plan = plan_of(world, testing::sigma({1, 0, 1}));
   EXPECT_EQ(plan.estimates[0].sparsity, 0.5);
   EXPECT_EQ(plan.estimates[1].sparsity, 0.25);
-  EXPECT_EQ(plan.estimates[2].sparsity, 0) << "nothing is handed on";
+  EXPECT_EQ(plan.estimates[2].sparsity, 0) << "the last stage output goes to nobody";
 }
 
 TEST(StageEstimate, SparsityStaysBelowOne) {

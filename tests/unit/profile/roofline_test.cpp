@@ -129,7 +129,7 @@ TEST(Roofline, FusesWhatAloneReadsAResultOfItsSize) {
   const EdgeId sum = residual.add(node("Add"), {again, residual.linear(again, 10, 10)}, {1, 10});
   EXPECT_DOUBLE_EQ(seconds(residual.returning(sum), rates), 1 + (40 + 400 + 40 + 40) / 1e6);
 
-  Made reduced;  // hands on fewer numbers: an operator of its own
+  Made reduced;  // writes fewer numbers: an operator of its own
   const EdgeId mean = reduced.add(node("ReduceMean"), {reduced.linear(reduced.input({1, 100}), 100, 10)}, {1, 1});
   EXPECT_DOUBLE_EQ(seconds(reduced.returning(mean), rates), 2 + (400 + 4000 + 40 + 40 + 4) / 1e6);
 }
