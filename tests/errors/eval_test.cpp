@@ -51,5 +51,10 @@ TEST(EvalErrors, FolderThatCannotBeMade) {
                         {"--out", "/proc/nowhere/out"});
 }
 
+TEST(EvalErrors, PictureThatCannotBeWritten) {
+  const TemporaryFolder folder;
+  expect_one_line_error(eval(folder, {"--plane", folder.path()}), 1, {"--plane " + folder.path().string(), "a folder"});
+}
+
 }  // namespace
 }  // namespace sparseloom::testing

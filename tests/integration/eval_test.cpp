@@ -45,5 +45,17 @@ TEST(EvalCommand, WritesRowsAndAPageThatSayModelledAndGoesOnWhereItWas) {
   EXPECT_THAT(eval(out, "C6").err, HasSubstr("of another evaluation: settings"));
 }
 
+TEST(EvalCommand, DrawsThePlaneAndPlaysNothing) {
+  const TemporaryFolder folder;
+  const auto picture = folder.path() / "plane.svg", out = folder.path() / "out";
+  const CliResult result = run_cli(
+      {"eval", "--zoo", demo_zoo(), "--soc", "jetson-agx-orin", "--plane", picture, "--out", out}, shared_cache());
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::string svg = read_file(picture).value();
+  EXPECT_THAT(svg, HasSubstr("(modelled)"));
+  EXPECT_THAT(svg, HasSubstr(">speech</text>"));
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
 }  // namespace
 }  // namespace sparseloom::testing
