@@ -1,11 +1,11 @@
 #include "sparseloom/base/json.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "sparseloom/base/file.h"
+#include "sparseloom/base/names.h"
 
 namespace sparseloom {
 namespace {
@@ -53,6 +53,58 @@ bool nested_too_deeply(std::string_view text, std::size_t limit) {
   return false;
 }
 
+// Watches a text being parsed for a key that stands twice in one object. JSON leaves open which of the two counts, and
+// the parser keeps the last without a word.
+class DuplicateKeys {
+ public:
+  void see(Json::parse_event_t event, const Json& value) {
+    using Event = Json::parse_event_t;
+    switch (event) {
+      case Event::object_start:
+      case Event::array_start: open_.push_back({.is_object = event == Event::object_start}); break;
+      case Event::key: see_key(value.get<std::string>()); break;
+      case Event::object_end:
+      case Event::array_end: open_.pop_back(); [[fallthrough]];
+      case Event::value:
+        if (!open_.empty()) ++open_.back().index;
+    }
+  }
+  /// "arrivals[2]: key 'rate' stands twice"; empty if there is none.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  struct Level {
+    bool is_object = false;
+    std::set<std::string> keys = {};
+    std::string key = {};   // the last one
+    std::size_t index = 0;  // in an array
+  };
+
+  void see_key(std::string key) {
+    Level& object = open_.back();
+    object.key = std::move(key);
+    if (object.keys.insert(object.key).second || !problem_.empty()) return;
+    const std::string place = path();
+    problem_ = fmt::format("{}{}key '{}' stands twice", place, place.empty() ? "" : ": ", object.key);
+  }
+  // Of the object that the last level is.
+  std::string path() const {
+    std::string path;
+    for (std::size_t i = 0; i + 1 < open_.size(); ++i) {
+      const Level& level = open_[i];
+      if (level.is_object) {
+        path += (path.empty() ? "" : ": ") + level.key;
+      } else {
+        path += fmt::format("[{}]", level.index);
+      }
+    }
+    return path;
+  }
+
+  std::vector<Level> open_;
+  std::string problem_;
+};
+
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, std::string_view where) {
@@ -61,7 +113,13 @@ Result<Json> parse_json(std::string_view text, std::string_view where) {
     return error(Code::kMalformed, "{}: JSON nested more than {} levels deep", where, kMostNesting);
   }
   try {
-    return Json::parse(text);
+    DuplicateKeys duplicates;
+    Json json = Json::parse(text, [&](int, Json::parse_event_t event, Json& value) {
+      duplicates.see(event, value);
+      return true;
+    });
+    if (duplicates.problem().empty()) return json;
+    return error(Code::kMalformed, "{}: {}", where, duplicates.problem());
   } catch (const Json::parse_error& e) {
     const Position at = position_of(text, e.byte);
     return error(Code::kMalformed, "{}:{}:{}: not JSON: {}", where, at.line, at.column, after_position(e.what()));
@@ -193,7 +251,7 @@ Status JsonObject::finish() {
     if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) continue;
     std::sort(asked_.begin(), asked_.end());
     asked_.erase(std::unique(asked_.begin(), asked_.end()), asked_.end());
-    return error(Code::kMalformed, "{}: unknown key '{}'; allowed: {}", where_, key, fmt::join(asked_, ", "));
+    return error(Code::kMalformed, "{}: key {}", where_, not_known(key, asked_));
   }
   return {};
 }

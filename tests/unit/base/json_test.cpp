@@ -17,6 +17,14 @@ TEST(ParseJson, RefusesHostileNestingInsteadOfOverflowingTheStack) {
   EXPECT_EQ(parse_json(deep, "x").status().message(), "x: JSON nested more than 200 levels deep");
 }
 
+TEST(ParseJson, RefusesAKeyThatStandsTwice) {
+  const auto message = [](std::string_view text) { return parse_json(text, "w.json").status().message(); };
+  EXPECT_EQ(message(R"({"latency_ms": 1, "latency_ms": 500})"), "w.json: key 'latency_ms' stands twice");
+  EXPECT_EQ(message(R"({"slos": [{"a": 1}, {"b": {"c": [[1, {"d": 1, "e": [2], "d": 1}]]}}]})"),
+            "w.json: slos[1]: b: c[0][1]: key 'd' stands twice");
+  EXPECT_EQ(message(R"([{"a": 1}, {"a": 2, "b": {"a": 3}}, "a", "a"])"), "");
+}
+
 TEST(ParseJson, BracketsInsideStringsDoNotCountAsNesting) {
   EXPECT_TRUE(parse_json("[\"" + std::string(500, '[') + "\\\"[\"]", "x").ok());
 }
@@ -67,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Mistake{R"({"name": 1})", "f: name: expected a string, got number"},
                       Mistake{R"({"name": "a", "n": 1.5})", "f: n: expected an integer, got number"},
                       Mistake{R"({"name": "a", "n": 18446744073709551615})", "f: n: expected an integer, got number"},
-                      Mistake{R"({"name": "a", "nmae": 1})", "f: unknown key 'nmae'; allowed: n, name"},
+                      Mistake{R"({"name": "a", "nmae": 1})", "f: key 'nmae': not known; allowed: n, name"},
                       Mistake{R"({"name": "a", "list": [{}]})", "f: list: f: list[0]: rate: missing"}));
 
 }  // namespace
