@@ -1,11 +1,12 @@
 #include "sparseloom/zoo/format.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <set>
+
+#include "sparseloom/base/inside.h"
+#include "sparseloom/base/names.h"
 
 namespace sparseloom::zoo {
 namespace {
@@ -48,24 +49,6 @@ std::vector<std::string> names_of(JsonObject& object, std::string_view key) {
   return names;
 }
 
-// Why a path may not stand in a zoo file; empty if it may.
-std::string path_problem(std::string_view path) {
-  if (path.empty()) return "an empty path";
-  if (path.front() == '/') return fmt::format("'{}' is absolute; paths are relative to this file's folder", path);
-  if (path.find('\\') != std::string_view::npos || path.find('\0') != std::string_view::npos) {
-    return "a path with a backslash or a NUL; parts are separated by '/'";
-  }
-  for (std::size_t start = 0; start <= path.size();) {
-    const std::size_t end = std::min(path.find('/', start), path.size());
-    const std::string_view part = path.substr(start, end - start);
-    if (part.empty() || part == "." || part == "..") {
-      return fmt::format("'{}' has a part '{}'; paths stay inside the zoo", path, part);
-    }
-    start = end + 1;
-  }
-  return {};
-}
-
 std::string path_of(JsonObject& object, std::string_view key) {
   std::string path = object.string(key);
   if (const std::string problem = path_problem(path); !problem.empty()) object.fail(key, problem);
@@ -102,7 +85,7 @@ Result<TensorSpec> parse_tensor(const Json* json, const std::string& where) {
   if (const auto known = element_type_from(type)) {
     spec.type = *known;
   } else {
-    object.fail("type", fmt::format("unknown element type '{}'; for instance f32, i32, u8", type));
+    object.fail("type", fmt::format("'{}': not known; allowed: f32, i32, u8 and the like", type));
   }
   spec.shape = object.integers("shape");
   const auto count = element_count(spec.shape);
@@ -163,9 +146,11 @@ void parse_cuts(JsonObject& object, Task& task) {
 }
 
 void check_kinds(JsonObject& object, const Task& task) {
-  if (task.metric != "top1") object.fail("metric", fmt::format("unknown metric '{}'; known: top1", task.metric));
-  if (task.accuracy_kind != "labels" && task.accuracy_kind != "fidelity") {
-    object.fail("accuracy_kind", fmt::format("unknown kind '{}'; known: labels, fidelity", task.accuracy_kind));
+  constexpr std::array<std::string_view, 1> kMetrics{"top1"};
+  constexpr std::array<std::string_view, 2> kAccuracyKinds{"labels", "fidelity"};
+  if (task.metric != kMetrics[0]) object.fail("metric", not_known(task.metric, kMetrics));
+  if (std::find(kAccuracyKinds.begin(), kAccuracyKinds.end(), task.accuracy_kind) == kAccuracyKinds.end()) {
+    object.fail("accuracy_kind", not_known(task.accuracy_kind, kAccuracyKinds));
   }
   const TensorSpec& output = task.outputs.front();
   const auto elements = element_count(output.shape);
@@ -236,8 +221,7 @@ Result<Variant> parse_variant_file(const Json& json, const std::string& where) {
     variant.compression.kind = inner.string("kind");
     if (std::find(kCompressionKinds.begin(), kCompressionKinds.end(), variant.compression.kind) ==
         kCompressionKinds.end()) {
-      inner.fail("kind", fmt::format("unknown kind '{}'; known: {}", variant.compression.kind,
-                                     fmt::join(kCompressionKinds, ", ")));
+      inner.fail("kind", not_known(variant.compression.kind, kCompressionKinds));
     }
     variant.compression.level = fraction_of(inner, "level");
     SL_RETURN_IF_ERROR(inner.finish());

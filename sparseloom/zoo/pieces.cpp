@@ -3,7 +3,9 @@
 #include <system_error>
 
 #include "sparseloom/base/file.h"
+#include "sparseloom/base/names.h"
 #include "sparseloom/zoo/chain.h"
+#include "sparseloom/zoo/model_files.h"
 
 namespace sparseloom::zoo {
 namespace {
@@ -37,16 +39,16 @@ Status check_against(const Graph& dense, const std::vector<Cut>& dense_cuts, con
     }
     return {};
   };
-  SL_RETURN_IF_ERROR(compare(dense.inputs, graph.inputs, "the inputs"));
   for (std::size_t i = 0; i < cuts.size(); ++i)
     SL_RETURN_IF_ERROR(compare(dense_cuts[i].tensors, cuts[i].tensors, fmt::format("cut {}", i + 1)));
-  return compare(dense.outputs, graph.outputs, "the outputs");
+  return {};
 }
 
-// Hashes the model file and the weights beside it.
+// Hashes every file that the model is read from.
 Status check_model(const Zoo& zoo, const fs::path& model) {
-  SL_RETURN_IF_ERROR(check_file(zoo, model));
-  return model.extension() == ".xml" ? check_file(zoo, fs::path(model).replace_extension(".bin")) : Status();
+  SL_ASSIGN_OR_RETURN(const std::vector<fs::path> files, model_files(model));
+  for (const fs::path& file : files) SL_RETURN_IF_ERROR(check_file(zoo, file));
+  return {};
 }
 
 std::string file_name(std::size_t stage, const fs::path& model) {
@@ -71,25 +73,45 @@ Status check_tensor(const std::string& where, const TensorSpec& found, const Ten
                stated.describe());
 }
 
+// The model's input of that name; a model's only input may have any.
+Result<EdgeId> find_input(const std::string& where, const Graph& graph, const std::string& name) {
+  if (graph.inputs.size() == 1) return graph.inputs[0];
+  std::vector<std::string_view> names;
+  for (const EdgeId input : graph.inputs) {
+    names.push_back(graph.edge(input).spec.name);
+    if (names.back() == name) return input;
+  }
+  return error(Code::kFailedPrecondition, "{}: task.json's input {}", where, not_known(name, names));
+}
+
 }  // namespace
 
-Status check_interface(const Task& task, const fs::path& model, const Graph& graph) {
+Result<std::vector<EdgeId>> check_interface(const Task& task, const fs::path& model, const Graph& graph) {
   const std::string where = model.string();
   if (graph.inputs.size() != task.inputs.size() || graph.outputs.size() != 1) {
     return error(Code::kFailedPrecondition, "{}: {} inputs and {} outputs, but task.json states {} and 1", where,
                  graph.inputs.size(), graph.outputs.size(), task.inputs.size());
   }
-  for (std::size_t i = 0; i < task.inputs.size(); ++i) {
-    SL_RETURN_IF_ERROR(check_tensor(where, graph.edge(graph.inputs[i]).spec, task.inputs[i]));
+  std::vector<EdgeId> inputs;
+  for (const TensorSpec& stated : task.inputs) {
+    SL_ASSIGN_OR_RETURN(const EdgeId input, find_input(where, graph, stated.name));
+    SL_RETURN_IF_ERROR(check_tensor(where, graph.edge(input).spec, stated));
+    inputs.push_back(input);
   }
-  return check_tensor(where, graph.edge(graph.outputs[0]).spec, task.output);
+  SL_RETURN_IF_ERROR(check_tensor(where, graph.edge(graph.outputs[0]).spec, task.output));
+  return inputs;
 }
 
 Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const std::vector<Cut>& cuts) {
+  return cut_model(model, model.graph().inputs, cuts);
+}
+
+Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const std::vector<EdgeId>& inputs,
+                                                      const std::vector<Cut>& cuts) {
   SL_RETURN_IF_ERROR(check_cuts(model.graph(), cuts));
   std::vector<std::unique_ptr<Model>> pieces;
   for (std::size_t i = 0; i <= cuts.size(); ++i) {
-    const auto& from = i == 0 ? model.graph().inputs : cuts[i - 1].tensors;
+    const auto& from = i == 0 ? inputs : cuts[i - 1].tensors;
     const auto& to = i == cuts.size() ? model.graph().outputs : cuts[i].tensors;
     SL_ASSIGN_OR_RETURN(auto piece, model.extract(from, to));
     pieces.push_back(std::move(piece));
@@ -120,6 +142,7 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
     return error(Code::kInvalidArgument, "{}: no stage {}; it has {}", task.name, stage.index(), task.stages());
   const fs::path folder = folder_ / task.name / variant.name;
   fs::path file = folder / file_name(stage.index(), variant.model);
+  SL_RETURN_IF_ERROR(check_once(variant));
   if (is_whole(folder, task, variant.model)) return file;
   std::error_code ignored;
   fs::remove_all(folder, ignored);
@@ -127,19 +150,27 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
   return file;
 }
 
-Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path& folder) const {
-  const Variant& dense = task.variants.front();
+Status PieceStore::check_once(const Variant& variant) {
+  const std::lock_guard lock(checking_);
+  if (checked_.contains(variant.model)) return {};
   SL_RETURN_IF_ERROR(check_model(zoo_, variant.model));
-  SL_RETURN_IF_ERROR(check_model(zoo_, dense.model));
+  checked_.insert(variant.model);
+  return {};
+}
+
+Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path& folder) {
+  const Variant& dense = task.variants.front();
+  SL_RETURN_IF_ERROR(check_once(dense));
   SL_ASSIGN_OR_RETURN(const auto dense_model, runtime_.read(dense.model));
-  SL_RETURN_IF_ERROR(check_interface(task, dense.model, dense_model->graph()));  // the variant is compared with dense
+  SL_RETURN_IF_ERROR(check_interface(task, dense.model, dense_model->graph()).status());
   auto dense_cuts = cuts_by_name(dense_model->graph(), task.cuts);
   if (!dense_cuts.ok()) return dense_cuts.status().with_context(dense.model.string());
   SL_ASSIGN_OR_RETURN(const auto model, runtime_.read(variant.model));
+  SL_ASSIGN_OR_RETURN(const auto inputs, check_interface(task, variant.model, model->graph()));
   auto cuts = map_cuts(dense_model->graph(), *dense_cuts, model->graph());
   if (!cuts.ok()) return cuts.status().with_context(variant.model.string());
   SL_RETURN_IF_ERROR(check_against(dense_model->graph(), *dense_cuts, model->graph(), *cuts, variant.model.string()));
-  auto pieces = cut_model(*model, *cuts);
+  auto pieces = cut_model(*model, inputs, *cuts);
   if (!pieces.ok()) return pieces.status().with_context(variant.model.string());
   const fs::path first = file_name(0, variant.model);
   return save_pieces(runtime_, *pieces, folder, first.extension().string());

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,33 +18,44 @@ namespace sparseloom::zoo {
 /// later travels along as a boundary tensor).
 Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Model& model,
                                                                const std::vector<Cut>& cuts);
+/// The same with the model's inputs in another order.
+Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Model& model,
+                                                               const std::vector<backend::EdgeId>& inputs,
+                                                               const std::vector<Cut>& cuts);
 
 /// Writes the pieces as part0<extension>, part1<extension>, ... into a new folder, all or nothing, and reads each back:
 /// a disk that is full does not make every runtime's writer fail.
 Status save_pieces(const backend::Runtime& runtime, const std::vector<std::unique_ptr<backend::Model>>& pieces,
                    const std::filesystem::path& folder, const std::string& extension = ".xml");
 
-/// Inputs and output of a variant's model are those that its task states: number, type and shape.
-Status check_interface(const Task& task, const std::filesystem::path& model, const backend::Graph& graph);
+/// Inputs and output of a variant's model are those that its task states: number, name, type and shape; where there is
+/// only one, it may have any name. Returns the model's inputs in the task's order. kFailedPrecondition.
+Result<std::vector<backend::EdgeId>> check_interface(const Task& task, const std::filesystem::path& model,
+                                                     const backend::Graph& graph);
 
 /// Piece files of a zoo, in a cache folder, cut when first asked for. A variant's pieces appear all at once (written
-/// beside and renamed), so a killed process leaves nothing half-written. Thread-safe across processes.
+/// beside and renamed), so a killed process leaves nothing half-written. Thread-safe, also across processes.
 class PieceStore {
  public:
   /// `folder` is usually cache_folder()/pieces/<zoo fingerprint>.
   PieceStore(const Zoo& zoo, const backend::Runtime& runtime, std::filesystem::path folder);
 
-  /// Path of the model file of stage i of variant v. Cuts the variant when it is not there yet, after checking the hash
-  /// of its model against the zoo's list and its inputs and output against the task's. Fails with kFailedPrecondition
-  /// if the variant's boundary tensors differ in type or shape from the dense variant's (both are named).
+  /// Path of the model file of stage i of variant v; stage 0 takes the inputs in the task's order. What the variant's
+  /// model is read from is hashed when first asked for, pieces already cut or not, and compared with the zoo's list.
+  /// Cuts the variant when it is not there yet, after checking its inputs and output against the task's. kDataLoss: a
+  /// file is not the listed one. kFailedPrecondition: the variant's boundary tensors differ in type or shape from the
+  /// dense variant's (both are named).
   Result<std::filesystem::path> piece(TaskId task, VariantId variant, StageId stage);
 
  private:
-  Status cut(const Task& task, const Variant& variant, const std::filesystem::path& folder) const;
+  Status check_once(const Variant& variant);
+  Status cut(const Task& task, const Variant& variant, const std::filesystem::path& folder);
 
   const Zoo& zoo_;
   const backend::Runtime& runtime_;
   std::filesystem::path folder_;
+  std::mutex checking_;
+  std::set<std::filesystem::path> checked_;  ///< models whose files are the listed ones
 };
 
 }  // namespace sparseloom::zoo

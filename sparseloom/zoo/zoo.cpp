@@ -7,8 +7,11 @@
 #include <system_error>
 
 #include "sparseloom/base/file.h"
+#include "sparseloom/base/inside.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/names.h"
 #include "sparseloom/zoo/format.h"
+#include "sparseloom/zoo/model_files.h"
 
 namespace sparseloom::zoo {
 namespace fs = std::filesystem;
@@ -16,10 +19,10 @@ namespace {
 
 Status check_size(const Zoo& zoo, const FileEntry& entry) {
   const fs::path path = zoo.root / entry.path;
+  SL_RETURN_IF_ERROR(check_inside(zoo.root, path));
   std::error_code failure;
   if (!fs::is_regular_file(path, failure)) {
-    return error(Code::kNotFound, "{}: missing, though zoo.json lists it{}", path.string(),
-                 entry.path.ends_with(".npy") ? " (data fetched at set-up come with `make zoo-data`)" : "");
+    return error(Code::kNotFound, "{}: missing, though zoo.json lists it", path.string());
   }
   const std::uintmax_t size = fs::file_size(path, failure);
   if (failure) return error(Code::kUnavailable, "{}: {}", path.string(), failure.message());
@@ -36,8 +39,9 @@ Status check_listed(const Zoo& zoo, const std::string& where, const fs::path& pa
 
 Status check_model_listed(const Zoo& zoo, const std::string& where, const fs::path& model) {
   SL_RETURN_IF_ERROR(check_listed(zoo, where, model));
-  if (model.extension() != ".xml") return {};
-  return check_listed(zoo, where, fs::path(model).replace_extension(".bin"));  // an IR's weights lie beside it
+  SL_ASSIGN_OR_RETURN(const std::vector<fs::path> files, model_files(model));
+  for (const fs::path& file : files) SL_RETURN_IF_ERROR(check_listed(zoo, model.string(), file));
+  return {};
 }
 
 Status place_split(const Zoo& zoo, const std::string& where, const fs::path& folder, Split& split) {
@@ -105,10 +109,10 @@ std::string fingerprint_of(const std::vector<FileEntry>& files) {
 }
 
 template <typename Named>
-std::string names_of(const std::vector<Named>& all) {
+std::vector<std::string_view> names_of(const std::vector<Named>& all) {
   std::vector<std::string_view> names;
   for (const Named& one : all) names.push_back(one.name);
-  return fmt::format("{}", fmt::join(names, ", "));
+  return names;
 }
 
 }  // namespace
@@ -117,15 +121,14 @@ Result<VariantId> Task::variant(std::string_view variant_name) const {
   for (std::size_t i = 0; i < variants.size(); ++i) {
     if (variants[i].name == variant_name) return VariantId(i);
   }
-  return error(Code::kInvalidArgument, "task '{}' has no variant '{}'; it has: {}", name, variant_name,
-               names_of(variants));
+  return unknown_name(fmt::format("task '{}': variant", name), variant_name, names_of(variants));
 }
 
 Result<TaskId> Zoo::find_task(std::string_view task_name) const {
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     if (tasks[i].name == task_name) return TaskId(i);
   }
-  return error(Code::kInvalidArgument, "zoo '{}' has no task '{}'; it has: {}", name, task_name, names_of(tasks));
+  return unknown_name(fmt::format("zoo '{}': task", name), task_name, names_of(tasks));
 }
 
 Result<Zoo> load_zoo(const fs::path& root) {
@@ -134,6 +137,7 @@ Result<Zoo> load_zoo(const fs::path& root) {
   if (!fs::exists(path, ignored)) {
     return error(Code::kNotFound, "{}: no zoo here: a zoo is a folder with a zoo.json", root.string());
   }
+  SL_RETURN_IF_ERROR(check_inside(root, path));
   SL_ASSIGN_OR_RETURN(const Json json, read_json(path));
   SL_ASSIGN_OR_RETURN(ZooFile file, parse_zoo_file(json, path.string()));
   Zoo zoo;
@@ -174,6 +178,9 @@ Status check_files(const Zoo& zoo) {
 std::string models_digest(const Zoo& zoo, const Task& task) {
   std::string text;
   for (const Variant& variant : task.variants) text += fmt::format("variant {}\n", variant.name);
+  if (task.inputs.size() > 1) {  // their order says which data each gets
+    for (const TensorSpec& input : task.inputs) text += fmt::format("input {}\n", input.name);
+  }
   for (const auto& cut : task.cuts) text += fmt::format("cut {}\n", fmt::join(cut, "\t"));
   for (const FileEntry& entry : zoo.files) {
     if (!entry.path.starts_with(task.name + "/") || is_accuracy_table(entry.path)) continue;

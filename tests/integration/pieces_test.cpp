@@ -8,6 +8,7 @@
 #include "sparseloom/zoo/chain.h"
 #include "sparseloom/zoo/cut_check.h"
 #include "tests/errors/cli.h"
+#include "tests/support/tiny_ir.h"
 
 namespace sparseloom::zoo {
 namespace {
@@ -51,6 +52,38 @@ TEST_P(DemoPieces, ReproduceTheWholeVariant) {
     EXPECT_LE(check->difference.max_rel, difference_bound(model->graph())) << task.name;
     EXPECT_GT(check->sensitivity, difference_bound(model->graph())) << task.name;
   }
+}
+
+// The models take left before right, the task lists right before left.
+TEST(Pieces, TheFirstTakesTheInputsInTheTasksOrder) {
+  const sparseloom::testing::MadeUpZoo made;
+  sparseloom::testing::TinyIr ir;
+  const std::vector<int> inputs{ir.parameter("left", {1, 4}), ir.parameter("right", {1, 4})};
+  int x = ir.add("h0", "Subtract", "opset1", R"(<data auto_broadcast="numpy"/>)", inputs, {1, 4});
+  x = ir.add("h1", "ReLU", "opset1", "", {x}, {1, 4});
+  ir.result(ir.add("logits", "ReLU", "opset1", "", {x}, {1, 4}));
+  for (const std::string variant : {"dense", "int8", "structured-50"}) {
+    ir.write(made.root() / "toy" / variant / "model.xml");
+    made.edit("toy/" + variant + "/variant.json", [](Json& json) { json["model"] = "model.xml"; });
+  }
+  made.edit("toy/task.json", [](Json& json) {
+    const Json input = json["inputs"][0];
+    json["inputs"].push_back(input);
+    json["inputs"][0]["name"] = "right";
+    json["inputs"][1]["name"] = "left";
+    for (const char* split : {"profile", "test"}) {
+      json["data"][split]["inputs"].push_back(json["data"][split]["inputs"][0]);
+    }
+  });
+  const TemporaryFolder cache;
+  const auto runtime = backend::make_runtime("openvino").value();
+  const Zoo zoo = made.load();
+  PieceStore store(zoo, *runtime, cache.path());
+  const auto first = store.piece(TaskId(0), VariantId(1), StageId(0));
+  ASSERT_TRUE(first.ok()) << first.status().message();
+  const auto executable = runtime->load(*first, {}).value();
+  EXPECT_EQ(executable->inputs()[0].name, "right");
+  EXPECT_EQ(executable->inputs()[1].name, "left");
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, DemoPieces, ::testing::Values("dense", "int8", "unstructured+int8", "structured+int8"),

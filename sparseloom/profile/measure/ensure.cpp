@@ -7,7 +7,7 @@ namespace sparseloom::profile {
 namespace {
 
 // Raise whenever cutting makes other pieces of the same model: cached pieces of older rules are then not used.
-constexpr int kPiecesVersion = 2;
+constexpr int kPiecesVersion = 3;
 
 std::string shortened(const std::string& fingerprint) { return fingerprint.substr(0, 16); }
 
@@ -17,11 +17,9 @@ Status check_accuracy(const zoo::Zoo& zoo, const Profile& profile, const std::ve
     for (std::size_t i = 0; i < task.stitched(); ++i) {
       const zoo::Sigma sigma = task.sigma_at(i);
       if (task.accuracy(sigma).samples > 0 || task.accuracy_estimate(sigma)) continue;
-      return error(Code::kFailedPrecondition,
-                   "task '{}': no accuracy for {} ({}); measure it with: sparseloom profile --zoo {} --accuracy",
-                   zoo.tasks[t].name, zoo::describe(zoo.tasks[t], sigma),
-                   shipped[t] == Shipped::kStale ? "its accuracy.csv is of other models" : "the zoo ships none",
-                   zoo.root.string());
+      return error(Code::kFailedPrecondition, "task '{}': no accuracy for {} ({}); measure it first", zoo.tasks[t].name,
+                   zoo::describe(zoo.tasks[t], sigma),
+                   shipped[t] == Shipped::kStale ? "its accuracy.csv is of other models" : "the zoo ships none");
     }
   }
   return {};

@@ -341,6 +341,52 @@ TEST(PieceStore, RefusesAModelWhoseHashIsNotTheListedOne) {
   EXPECT_FALSE(std::filesystem::exists(cache.path() / "pieces" / "toy" / "int8"));
 }
 
+TEST(PieceStore, ServesNoPiecesOfAModelThatHasChangedSince) {
+  const sparseloom::testing::MadeUpZoo made;
+  const sparseloom::testing::TemporaryFolder cache;
+  const Zoo zoo = made.load();
+  const auto runtime = backend::make_scripted_runtime();
+  ASSERT_TRUE(PieceStore(zoo, *runtime, cache.path()).piece(TaskId(0), VariantId(1), StageId(0)).ok());
+  std::string text = read_file(made.root() / "toy/int8/model.json").value();
+  text[text.find("0.0")] = '1';
+  made.write("toy/int8/model.json", text);
+  PieceStore later(zoo, *runtime, cache.path());
+  const Status status = later.piece(TaskId(0), VariantId(1), StageId(0)).status();
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("toy/int8/model.json"));
+  EXPECT_TRUE(later.piece(TaskId(0), VariantId(0), StageId(0)).ok()) << "of another model";
+}
+
+// A model of two inputs that look alike, and a task that states them the other way round.
+TEST(CheckInterface, BindsInputsByName) {
+  const Graph graph = GraphMaker()
+                          .op("left", "Parameter", {})
+                          .op("right", "Parameter", {})
+                          .op("y", "Subtract", {"left", "right"})
+                          .output("y")
+                          .graph();
+  const auto spec = [](const char* name) { return TensorSpec{name, ElementType::kF32, {1, 64}}; };
+  Task task;
+  task.output = spec("y");
+  task.inputs = {spec("right"), spec("left")};
+  const auto inputs = check_interface(task, "m.xml", graph);
+  ASSERT_TRUE(inputs.ok()) << inputs.status().message();
+  EXPECT_THAT(*inputs, ElementsAre(graph.inputs[1], graph.inputs[0]));
+
+  task.inputs = {spec("right"), spec("middle")};
+  const Status status = check_interface(task, "m.xml", graph).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_EQ(status.message(), "m.xml: task.json's input 'middle': not known; allowed: left, right");
+}
+
+TEST(CheckInterface, AnOnlyInputMayHaveAnyName) {
+  const Graph graph = GraphMaker().op("x", "Parameter", {}).op("y", "Relu", {"x"}).output("y").graph();
+  Task task;
+  task.inputs = {{"pixels", ElementType::kF32, {1, 64}}};
+  task.output = {"logits", ElementType::kF32, {1, 64}};
+  EXPECT_TRUE(check_interface(task, "m.xml", graph).ok());
+}
+
 TEST(PieceStore, NamesBoundaryTensorsThatDisagree) {
   const sparseloom::testing::MadeUpZoo made;
   const sparseloom::testing::TemporaryFolder cache;

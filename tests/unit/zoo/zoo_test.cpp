@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 
 #include "tests/support/made_up_zoo.h"
+#include "tests/support/tiny_onnx.h"
 
 namespace sparseloom::zoo {
 namespace {
 
 using sparseloom::testing::MadeUpZoo;
+using sparseloom::testing::TemporaryFolder;
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -92,6 +94,72 @@ TEST(Zoo, MissingTruncatedAndAlteredFiles) {
   expect_refused(check_file(zoo, "toy/other"), Code::kNotFound, {"toy/other", "does not list"});
 }
 
+void give_onnx_model(const MadeUpZoo& made, const std::string& weights) {
+  made.write("toy/int8/model.onnx", sparseloom::testing::tiny_onnx("weights.bin"));
+  made.write("toy/int8/weights.bin", weights);
+  made.edit("toy/int8/variant.json", [](Json& json) { json["model"] = "model.onnx"; });
+}
+
+TEST(Zoo, EveryFileAModelReadsMustBeListed) {
+  const MadeUpZoo made;
+  give_onnx_model(made, sparseloom::testing::tiny_onnx_weights());
+  EXPECT_TRUE(made.status().ok()) << made.status().message();
+  made.edit("zoo.json", [](Json& json) {
+    Json listed = Json::array();
+    for (const Json& file : json["files"]) {
+      if (file["path"] != "toy/int8/weights.bin") listed.push_back(file);
+    }
+    json["files"] = listed;
+  });
+  expect_refused(made.status(), Code::kMalformed,
+                 {"toy/int8/model.onnx", "'toy/int8/weights.bin', which zoo.json does not list"});
+}
+
+TEST(Zoo, ExternalWeightsArePartOfWhatIdentifiesIt) {
+  const MadeUpZoo made;
+  give_onnx_model(made, sparseloom::testing::tiny_onnx_weights());
+  const Zoo before = made.load();
+  give_onnx_model(made, std::string(48, '\0'));
+  const Zoo after = made.load();
+  EXPECT_NE(before.fingerprint, after.fingerprint);
+  EXPECT_NE(models_digest(before, before.tasks[0]), models_digest(after, after.tasks[0]));
+}
+
+TEST(Zoo, DamagedOnnxModelIsRefusedByName) {
+  const MadeUpZoo made;
+  give_onnx_model(made, "");
+  made.write("toy/int8/model.onnx", "not a model");
+  made.list_files();
+  expect_refused(made.status(), Code::kMalformed, {"toy/int8/model.onnx", "not an ONNX model"});
+}
+
+TEST(Zoo, LinksThatLeaveItsFolderAreRefused) {
+  const TemporaryFolder elsewhere;
+  const auto moved_out = [&](const std::string& what) {
+    const MadeUpZoo made;
+    const auto there = elsewhere.path() / std::filesystem::path(what).filename();
+    std::filesystem::copy(made.root() / what, there, std::filesystem::copy_options::recursive);
+    std::filesystem::remove_all(made.root() / what);
+    std::filesystem::create_symlink(there, made.root() / what);
+    return made.status();
+  };
+  for (const char* what : {"toy/int8/model.json", "toy/data/test_x.npy", "toy/task.json", "zoo.json"}) {
+    expect_refused(moved_out(what), Code::kFailedPrecondition, {what, elsewhere.path(), "nothing outside"});
+  }
+  expect_refused(moved_out("toy"), Code::kFailedPrecondition, {"toy/", elsewhere.path(), "nothing outside"});
+}
+
+TEST(Zoo, LinksInsideItAndALinkToItAreFollowed) {
+  const MadeUpZoo made;
+  const auto model = made.root() / "toy/int8/model.json";
+  std::filesystem::remove(model);
+  std::filesystem::create_symlink(made.root() / "toy/dense/model.json", model);
+  const TemporaryFolder elsewhere;
+  std::filesystem::create_directory_symlink(made.root(), elsewhere.path() / "zoo");
+  EXPECT_TRUE(made.status().ok()) << made.status().message();
+  EXPECT_TRUE(load_zoo(elsewhere.path() / "zoo").ok());
+}
+
 TEST(Zoo, NotJsonGivesLineAndColumn) {
   const MadeUpZoo made;
   made.write("zoo.json", "{\n  \"name\": oops }");
@@ -118,7 +186,8 @@ TEST_P(BadZoo, IsRefusedWhereItIsWrong) {
 INSTANTIATE_TEST_SUITE_P(
     Mistakes, BadZoo,
     ::testing::Values(
-        BadEdit{"UnknownKey", "toy/task.json", [](Json& j) { j["colour"] = 1; }, {"unknown key 'colour'", "classes"}},
+        BadEdit{
+            "UnknownKey", "toy/task.json", [](Json& j) { j["colour"] = 1; }, {"key 'colour': not known", "classes"}},
         BadEdit{"MissingKey", "toy/task.json", [](Json& j) { j.erase("metric"); }, {"metric", "missing"}},
         BadEdit{"AbsolutePath",
                 "toy/dense/variant.json",
