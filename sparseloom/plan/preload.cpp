@@ -6,6 +6,8 @@
 #include <set>
 #include <tuple>
 
+#include "sparseloom/base/names.h"
+
 namespace sparseloom::plan {
 namespace {
 
@@ -329,12 +331,12 @@ Preload preload_knapsack(const PreloadProblem& problem, Bytes budget) {
 }
 
 Result<Preloader> find_preloader(std::string_view name) {
-  std::string known;
+  std::vector<std::string_view> names;
   for (const NamedPreloader& p : kPreloaders) {
     if (p.name == name) return Preloader(p.preload);
-    known += (known.empty() ? "" : ", ") + std::string(p.name);
+    names.emplace_back(p.name);
   }
-  return error(Code::kInvalidArgument, "preloader '{}': allowed: {}", name, known);
+  return unknown_name("preloader", name, names);
 }
 
 Bytes smallest_budget(const PreloadProblem& problem) {

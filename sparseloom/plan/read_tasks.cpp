@@ -1,6 +1,6 @@
 #include "sparseloom/plan/read_tasks.h"
 
-#include <fmt/ranges.h>
+#include "sparseloom/base/names.h"
 
 namespace sparseloom::plan {
 
@@ -11,7 +11,7 @@ zoo::TaskId read_task(JsonObject& object, const zoo::Zoo& zoo) {
     if (zoo.tasks[t].name == name) return zoo::TaskId(t);
     names.push_back(zoo.tasks[t].name);
   }
-  object.fail("task", fmt::format("no task '{}'; the zoo has: {}", name, fmt::join(names, ", ")));
+  object.fail("task", not_known(name, names));
   return zoo::TaskId(0);
 }
 

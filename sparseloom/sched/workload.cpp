@@ -1,12 +1,12 @@
 #include "sparseloom/sched/workload.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "sparseloom/base/csv.h"
+#include "sparseloom/base/inside.h"
+#include "sparseloom/base/names.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/plan/read_tasks.h"
 #include "sparseloom/sched/policy.h"
@@ -22,9 +22,6 @@ constexpr double kLeastPerBurst = 0.01;  // else making the arrivals would be ma
 constexpr double kMostPriority = 1e6;
 constexpr std::int64_t kMostOutstanding = 1024;
 
-template <typename Names>
-std::string list(const Names& names) {
-  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 std::vector<std::string_view> planner_names() {
@@ -37,7 +34,7 @@ template <typename Names>
 void read_name(JsonObject& object, std::string_view key, const Names& allowed, std::string& value) {
   value = object.string_or(key, value);
   if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-    object.fail(key, fmt::format("got '{}'; allowed: {}", value, list(allowed)));
+    object.fail(key, not_known(value, allowed));
   }
 }
 
@@ -72,10 +69,12 @@ Arrivals::Kind read_kind(JsonObject& object) {
        {"recorded", Arrivals::Kind::kRecorded},
        {"closed_loop", Arrivals::Kind::kClosedLoop}}};
   const std::string name = object.string("kind");
+  std::vector<std::string_view> names;
   for (const auto& [known, kind] : kKinds) {
     if (known == name) return kind;
+    names.push_back(known);
   }
-  object.fail("kind", fmt::format("got '{}'; allowed: poisson, periodic, bursty, recorded, closed_loop", name));
+  object.fail("kind", not_known(name, names));
   return Arrivals::Kind::kPeriodic;
 }
 
@@ -135,7 +134,10 @@ Result<Arrivals> read_arrivals(const Json& json, const std::string& where, const
   switch (arrivals.kind) {
     case Arrivals::Kind::kClosedLoop: arrivals.outstanding = count(object, "outstanding", kMostOutstanding, 1); break;
     case Arrivals::Kind::kBursty: read_bursts(object, arrivals); break;
-    case Arrivals::Kind::kRecorded: recording = object.string("file"); break;
+    case Arrivals::Kind::kRecorded:
+      recording = object.string("file");
+      if (const std::string problem = path_problem(recording); !problem.empty()) object.fail("file", problem);
+      break;
     case Arrivals::Kind::kPoisson:
     case Arrivals::Kind::kPeriodic: read_rate(object, arrivals);
   }
@@ -269,8 +271,12 @@ Result<std::vector<Seconds>> read_recording(const std::filesystem::path& path) {
 
 Result<Workload> load_workload(const std::filesystem::path& path, const zoo::Zoo& zoo) {
   SL_ASSIGN_OR_RETURN(const Json json, read_json(path));
-  return parse_workload(json, zoo, path.string(),
-                        [&](const std::string& file) { return read_recording(path.parent_path() / file); });
+  const auto read = [&](const std::string& file) -> Result<std::vector<Seconds>> {
+    const std::filesystem::path recording = path.parent_path() / file;
+    SL_RETURN_IF_ERROR(check_inside(path.parent_path(), recording));
+    return read_recording(recording);
+  };
+  return parse_workload(json, zoo, path.string(), read);
 }
 
 Result<plan::SloConfig> workload_slos(const Workload& workload, const std::vector<plan::GridRange>& ranges) {

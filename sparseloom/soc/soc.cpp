@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "sparseloom/base/file.h"
+#include "sparseloom/base/names.h"
 #include "sparseloom/soc/discover.h"
 #include "sparseloom/soc/topology.h"
 
@@ -87,10 +88,12 @@ std::string_view to_string(Backend backend) {
 }
 
 Result<Backend> find_backend(std::string_view name) {
+  std::vector<std::string_view> for_users;
   for (const Backend backend : kBackends) {
     if (to_string(backend) == name) return backend;
+    if (backend != Backend::kScripted) for_users.push_back(to_string(backend));
   }
-  return error(Code::kInvalidArgument, "backend '{}': not known; there are: {}", name, names_of(kBackends));
+  return unknown_name("backend", name, for_users);
 }
 
 Processors::Processors(std::initializer_list<Processor> list) {
@@ -117,8 +120,7 @@ Result<ProcessorId> Soc::find(std::string_view processor_name) const {
     if (processors[i].name == processor_name) return ProcessorId(i);
     names.push_back(processors[i].name);
   }
-  return error(Code::kInvalidArgument, "no processor '{}'; this machine has: {}", processor_name,
-               fmt::join(names, ", "));
+  return unknown_name("processor", processor_name, names);
 }
 
 Result<Soc> confined(const Soc& soc, std::span<const Backend> backends) {

@@ -1,7 +1,5 @@
 #include "sparseloom/soc/soc_file.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <set>
 #include <string_view>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "sparseloom/base/file.h"
+#include "sparseloom/base/names.h"
 
 namespace sparseloom::soc {
 namespace {
@@ -177,10 +176,10 @@ bool has_curve(const Rates& rates) {
   return std::any_of(rates.unstructured.begin(), rates.unstructured.end(), [](const auto& c) { return !c.empty(); });
 }
 
-std::string names_of(const std::vector<Backend>& backends) {
+std::vector<std::string_view> names_of(const std::vector<Backend>& backends) {
   std::vector<std::string_view> names;
   for (const Backend backend : backends) names.push_back(to_string(backend));
-  return fmt::format("{}", fmt::join(names, ", "));
+  return names;
 }
 
 Result<std::vector<Backend>> parse_backends(JsonObject& object) {
@@ -189,7 +188,7 @@ Result<std::vector<Backend>> parse_backends(JsonObject& object) {
   for (const std::string& name : object.strings("backends")) {
     const auto backend = std::find_if(allowed.begin(), allowed.end(), [&](Backend b) { return to_string(b) == name; });
     if (backend == allowed.end()) {
-      return error(Code::kMalformed, "{}: '{}'; allowed: {}", object.place("backends"), name, names_of(allowed));
+      return error(Code::kMalformed, "{}: {}", object.place("backends"), not_known(name, names_of(allowed)));
     }
     if (std::find(backends.begin(), backends.end(), *backend) != backends.end()) {
       object.fail("backends", fmt::format("'{}' is listed twice", name));
@@ -272,13 +271,13 @@ Result<MeasuredSubgraph> parse_subgraph(const Json& json, const std::string& whe
   subgraph.stage = static_cast<std::size_t>(stage);
   subgraph.resident = {static_cast<std::uint64_t>(resident)};
   const auto id = soc.find(processor);
-  if (!id.ok()) return error(Code::kMalformed, "{}: processor: {}", where, id.status().message());
+  if (!id.ok()) return error(Code::kMalformed, "{}: {}", where, id.status().message());
   subgraph.processor = *id;
   const std::vector<Backend>& offered = soc.processor(*id).backends;
   const auto by = std::find_if(offered.begin(), offered.end(), [&](Backend b) { return to_string(b) == backend; });
   if (by == offered.end()) {
-    return error(Code::kMalformed, "{}: backend: '{}'; processor '{}' offers: {}", where, backend, processor,
-                 names_of(offered));
+    return error(Code::kMalformed, "{}: processor '{}': backend {}", where, processor,
+                 not_known(backend, names_of(offered)));
   }
   subgraph.backend = *by;
   return subgraph;

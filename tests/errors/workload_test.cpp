@@ -29,24 +29,38 @@ TEST(WorkloadErrors, NotJson) {
 
 TEST(WorkloadErrors, UnknownTask) {
   expect_one_line_error(run_workload(with_arrivals(R"({"task": "chess", "kind": "closed_loop"})")), 1,
-                        {"w.json: arrivals[0]", "no task 'chess'", "toy"});
+                        {"w.json: arrivals[0]", "task: 'chess': not known", "toy"});
 }
 
 TEST(WorkloadErrors, UnknownKey) {
   expect_one_line_error(run_workload(with_arrivals(R"({"task": "toy", "kind": "closed_loop", "rats": 3})")), 1,
-                        {"unknown key 'rats'", "allowed: kind"});
+                        {"key 'rats': not known; allowed: kind"});
+}
+
+TEST(WorkloadErrors, RecordingOutsideItsFolder) {
+  for (const std::string file : {"../../x.csv", "/etc/passwd"}) {
+    expect_one_line_error(
+        run_workload(with_arrivals(fmt::format(R"({{"task": "toy", "kind": "recorded", "file": "{}"}})", file))), 1,
+        {"arrivals[0]: file: '" + file});
+  }
+}
+
+TEST(WorkloadErrors, KeyThatStandsTwice) {
+  expect_one_line_error(
+      run_workload(with_arrivals(R"({"task": "toy", "kind": "closed_loop", "requests": 1, "requests": 500})")), 1,
+      {"w.json: arrivals[0]: key 'requests' stands twice"});
 }
 
 TEST(WorkloadErrors, UnknownPlanner) {
   expect_one_line_error(run_workload(R"({"format_version": 1, "duration_s": 1, "planner": "best",
       "arrivals": [{"task": "toy", "kind": "closed_loop"}]})"),
-                        1, {"planner: got 'best'", "sparseloom, "});
+                        1, {"planner: 'best': not known", "sparseloom, "});
 }
 
 TEST(WorkloadErrors, UnknownPolicy) {
   expect_one_line_error(run_workload(R"({"format_version": 1, "duration_s": 1, "policy": "lifo",
       "arrivals": [{"task": "toy", "kind": "closed_loop"}]})"),
-                        1, {"policy: got 'lifo'", "fcfs, edf"});
+                        1, {"policy: 'lifo': not known", "fcfs, edf"});
 }
 
 TEST(WorkloadErrors, ZeroRequests) {

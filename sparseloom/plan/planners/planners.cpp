@@ -1,7 +1,4 @@
-#include <fmt/ranges.h>
-
-#include <array>
-
+#include "sparseloom/base/names.h"
 #include "sparseloom/plan/planners/baseline.h"
 #include "sparseloom/plan/planners/exact_planner.h"
 #include "sparseloom/plan/planners/paper_planner.h"
@@ -38,7 +35,7 @@ Result<const Planner*> find_planner(std::string_view name) {
     if (planner->name() == name) return planner;
     names.push_back(planner->name());
   }
-  return error(Code::kInvalidArgument, "planner '{}': not known; there are: {}", name, fmt::join(names, ", "));
+  return unknown_name("planner", name, names);
 }
 
 }  // namespace sparseloom::plan

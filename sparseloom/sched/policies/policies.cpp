@@ -1,8 +1,8 @@
 #include "sparseloom/sched/policies/policies.h"
 
-#include <fmt/ranges.h>
-
 #include <array>
+
+#include "sparseloom/base/names.h"
 
 namespace sparseloom::sched {
 namespace {
@@ -50,7 +50,7 @@ Result<std::unique_ptr<Policy>> make_policy(std::string_view name, std::size_t q
   for (const PolicyRow& row : kPolicies) {
     if (row.name == name) return row.make({row.name, row.knowledge, queues});
   }
-  return error(Code::kInvalidArgument, "no policy '{}'; known: {}", name, fmt::join(policy_names(), ", "));
+  return unknown_name("policy", name, policy_names());
 }
 
 }  // namespace sparseloom::sched

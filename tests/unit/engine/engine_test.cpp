@@ -311,7 +311,7 @@ TEST(Engine, RefusesWhatDoesNotFit) {
   const auto start = [&](EngineOptions options) {
     return Engine::start(world.zoo, world.soc, world.residency, world.plan_of(0), std::move(options), nullptr).status();
   };
-  EXPECT_THAT(start({.policy = "lifo"}).message(), HasSubstr("no policy 'lifo'"));
+  EXPECT_THAT(start({.policy = "lifo"}).message(), HasSubstr("policy 'lifo': not known"));
   EXPECT_EQ(start({.slots_per_task = 0}).message(), "slots per task: got 0; allowed: 1..65536");
 }
 

@@ -47,7 +47,8 @@ TEST(SloFile, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(problem(R"({"format_version": 2, "slos": []})"), HasSubstr("format_version: got 2"));
   EXPECT_THAT(problem(with_entries(kImage)), HasSubstr("slos: none for task 'speech'"));
   EXPECT_THAT(problem(with_entries(kImage + "," + kImage)), HasSubstr("slos[1]: task 'image' has an entry already"));
-  EXPECT_THAT(problem(with_entries(R"({"task": "x", "accuracy": 1, "latency_ms": 1})")), HasSubstr("no task 'x'"));
+  EXPECT_THAT(problem(with_entries(R"({"task": "x", "accuracy": 1, "latency_ms": 1})")),
+              HasSubstr("task: 'x': not known"));
   EXPECT_THAT(problem(with_entries(R"({"task": "image", "accuracy": 90, "latency_ms": 1})")), HasSubstr("got 90"));
   EXPECT_THAT(problem(with_entries(R"({"task": "image", "accuracy": 0.9, "latency_ms": 0})")), HasSubstr("got 0"));
   EXPECT_THAT(problem(with_entries(R"({"task": "image", "accuracy": 0.9})")), HasSubstr("latency_ms"));

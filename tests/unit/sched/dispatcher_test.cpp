@@ -181,7 +181,7 @@ TEST(Policies, AnUnknownNameIsToldTheKnownOnes) {
   ASSERT_FALSE(policy.ok());
   EXPECT_EQ(policy.status().code(), Code::kInvalidArgument);
   EXPECT_EQ(policy.status().message(),
-            "no policy 'sjff'; known: fcfs, edf, sjf, sjf_sparse, prema, planaria, sdrm3, "
+            "policy 'sjff': not known; allowed: fcfs, edf, sjf, sjf_sparse, prema, planaria, sdrm3, "
             "sdrm3_sparse, dysta_naive, dysta, dysta_oracle, dysta_fixed, stretch");
 }
 

@@ -78,9 +78,9 @@ TEST(Workload, DefaultsAreC5SparseloomEdf) {
 TEST(Workload, SaysWhatIsWrongAndWhere) {
   const std::string ok = R"({"task": "a", "kind": "closed_loop"})";
   EXPECT_EQ(problem(with(R"({"task": "x", "kind": "closed_loop"})")),
-            "w.json: arrivals[0]: task: no task 'x'; the zoo has: a, b");
+            "w.json: arrivals[0]: task: 'x': not known; allowed: a, b");
   EXPECT_EQ(problem(with(R"({"task": "a", "kind": "burst"})")),
-            "w.json: arrivals[0]: kind: got 'burst'; allowed: poisson, periodic, bursty, recorded, closed_loop");
+            "w.json: arrivals[0]: kind: 'burst': not known; allowed: poisson, periodic, bursty, recorded, closed_loop");
   EXPECT_EQ(problem(with(R"({"task": "a", "kind": "poisson", "rate_per_s": -3})")),
             "w.json: arrivals[0]: rate_per_s: got -3; allowed: 1e-06..1000000");
   EXPECT_EQ(problem(with(R"({"task": "a", "kind": "poisson"})")), "w.json: arrivals[0]: rate_per_s: missing");
@@ -97,9 +97,10 @@ TEST(Workload, SaysWhatIsWrongAndWhere) {
             "w.json: planner: got 'best'; allowed: sparsel");
   EXPECT_EQ(problem(with(ok, R"("policy": "lifo", "duration_s": 1,)")),
             fmt::format("w.json: policy: got 'lifo'; allowed: {}", fmt::join(policy_names(), ", ")));
-  EXPECT_THAT(problem(with(ok, R"("polcy": "edf", "duration_s": 1,)")), HasSubstr("w.json: unknown key 'polcy'"));
-  EXPECT_THAT(problem(with(R"({"task": "a", "kind": "closed_loop", "rate_per_s": 3})")),
-              HasSubstr("unknown key 'rate_per_s'; allowed: kind, offset_ms, outstanding, priority, requests, task"));
+  EXPECT_THAT(problem(with(ok, R"("polcy": "edf", "duration_s": 1,)")), HasSubstr("w.json: key 'polcy': not known"));
+  EXPECT_THAT(
+      problem(with(R"({"task": "a", "kind": "closed_loop", "rate_per_s": 3})")),
+      HasSubstr("key 'rate_per_s': not known; allowed: kind, offset_ms, outstanding, priority, requests, task"));
   EXPECT_EQ(problem(with(R"({"task": "a", "kind": "closed_loop", "priority": 0})")),
             "w.json: arrivals[0]: priority: got 0; allowed: more than 0, at most 1000000");
   EXPECT_EQ(problem(with(R"({"task": "a", "kind": "bursty", "rate_per_s": 9, "burst_ms": 100})")),
@@ -224,6 +225,20 @@ TEST(Arrivals, ARecordingIsAColumnOfTimes) {
   EXPECT_EQ(problem("arrival_s\n-1\n"), "r.csv:2: column 'arrival_s': got -1; allowed: 0..1000000, in order");
   EXPECT_EQ(problem("arrival_s\n"), "r.csv: no rows; allowed: at least one");
   EXPECT_EQ(problem("time\n1\n"), "r.csv:1: column 'arrival_s' is missing; got: time; allowed: arrival_s");
+}
+
+TEST(Workload, ARecordingLiesBelowItsFolder) {
+  const sparseloom::testing::TemporaryFolder folder, elsewhere;
+  ASSERT_TRUE(write_file(elsewhere.path() / "r.csv", "arrival_s\n1\n").ok());
+  const auto refused = [&](const std::string& file) {
+    const std::string text = R"({"format_version": 1, "arrivals": [{"task": "a", "kind": "recorded", "file": ")";
+    EXPECT_TRUE(write_file(folder.path() / "w.json", text + file + "\"}]}").ok());
+    return load_workload(folder.path() / "w.json", testing::made_up_zoo(2, 3, 2)).status().message();
+  };
+  EXPECT_THAT(refused("../r.csv"), HasSubstr("arrivals[0]: file: '../r.csv' has a part '..'"));
+  EXPECT_THAT(refused(elsewhere.path() / "r.csv"), HasSubstr("is absolute"));
+  std::filesystem::create_symlink(elsewhere.path() / "r.csv", folder.path() / "link.csv");
+  EXPECT_THAT(refused("link.csv"), HasSubstr("nothing outside"));
 }
 
 TEST(Arrivals, AClosedLoopBeginsWithItsOutstandingRequestsAndSendsTheRestOneByOne) {

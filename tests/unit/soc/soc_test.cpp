@@ -185,7 +185,8 @@ TEST(Pools, ShareCompiledSubgraphsSoTheirMembersOfferTheSameBackends) {
 
 TEST(Backends, AreKnownByName) {
   for (const Backend backend : kBackends) EXPECT_EQ(find_backend(to_string(backend)).value(), backend);
-  EXPECT_THAT(find_backend("dense").status().message(), HasSubstr("'dense': not known; there are: openvino, sparse"));
+  EXPECT_THAT(find_backend("dense").status().message(),
+              HasSubstr("backend 'dense': not known; allowed: openvino, sparse"));
 }
 
 TEST(Backends, ConfinedProcessorsOfferNoOthers) {
