@@ -1,10 +1,9 @@
-#include <fmt/ranges.h>
-
 #include <array>
 
 #include "sparseloom/backend/openvino/openvino_runtime.h"
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/backend/scripted/scripted_runtime.h"
+#include "sparseloom/base/names.h"
 
 namespace sparseloom::backend {
 namespace {
@@ -28,7 +27,7 @@ Result<std::unique_ptr<Runtime>> make_runtime(const std::string& name) {
     if (row.name == name) return row.make();
     known.push_back(row.name);
   }
-  return error(Code::kInvalidArgument, "no runtime '{}'; known: {}", name, fmt::join(known, ", "));
+  return unknown_name("runtime", name, known);
 }
 
 }  // namespace sparseloom::backend

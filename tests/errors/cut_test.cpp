@@ -45,6 +45,19 @@ TEST_F(CutErrors, NotAModel) {
   expect_one_line_error(run_cli({"cut", folder_.path()}), 2, {"not a file"});
 }
 
+TEST_F(CutErrors, FileOfAnotherKind) {
+  ASSERT_TRUE(write_file(path("m.py"), "import numpy").ok());
+  expect_one_line_error(run_cli({"cut", path("m.py")}), 2, {"m.py: not a model; allowed: .onnx, .xml"});
+}
+
+TEST_F(CutErrors, ShapeThatNoMemoryHolds) {
+  TinyIr ir;
+  const int x = ir.parameter("x", {-1, 16});
+  ir.result(ir.add("y", "ReLU", "opset1", "", {x}, {-1, 16}));
+  expect_one_line_error(run_cli({"cut", model(ir), "--shape", "x=1000000000000,16"}), 1,
+                        {"m.xml: tensor x f32[1000000000000,16] takes 59604.6 GiB; this machine has"});
+}
+
 TEST_F(CutErrors, FewerThanOnePart) {
   expect_one_line_error(run_cli({"cut", model(), "--parts", "0"}), 2, {"--parts 0", "at least 1"});
 }
@@ -74,7 +87,7 @@ TEST_F(CutErrors, BadShape) {
   expect_one_line_error(run_cli({"cut", xml, "--shape", "x=1,zwei"}), 2,
                         {"--shape x=1,zwei", "expected NAME=1,3,224,224"});
   expect_one_line_error(run_cli({"cut", xml, "--shape", "x=1,-16"}), 2, {"-16 is not a positive extent"});
-  expect_one_line_error(run_cli({"cut", xml, "--shape", "y=1,16"}), 2, {"no input 'y'", "it has: x"});
+  expect_one_line_error(run_cli({"cut", xml, "--shape", "y=1,16"}), 2, {"m.xml: input 'y': not known; allowed: x"});
   expect_one_line_error(run_cli({"cut", xml, "--shape", "x=1,17"}), 2, {"input 'x'", "[1,17]"});
 }
 
@@ -82,7 +95,7 @@ TEST_F(CutErrors, DynamicInputWithoutShape) {
   TinyIr ir;
   const int x = ir.parameter("x", {-1, 16});
   ir.result(ir.add("y", "ReLU", "opset1", "", {x}, {-1, 16}));
-  expect_one_line_error(run_cli({"cut", model(ir)}), 1, {"input 'x'", "dynamic", "--shape x=1,16"});
+  expect_one_line_error(run_cli({"cut", model(ir)}), 1, {"input 'x'", "dynamic", "x=1,16"});
 }
 
 TEST_F(CutErrors, StatefulModelIsRefusedByTheNameOfItsState) {

@@ -210,12 +210,12 @@ TEST_F(SparseModel, OfAnotherCpuIsCompiledAnew) {
   EXPECT_EQ(kept(".model").size(), 2U);
 }
 
-TEST_F(SparseModel, NeedsAFolderThatCanBeWritten) {
+TEST_F(SparseModel, GoesWithoutACacheThatCannotBeWritten) {
   ASSERT_TRUE(write_file(folder_.path() / "file", "").ok());
   options_.cache_dir = folder_.path() / "file" / "cache";
   const auto executable = runtime_->load(model_, options_);
-  EXPECT_EQ(executable.status().code(), Code::kUnavailable);
-  EXPECT_THAT(executable.status().message(), ::testing::HasSubstr("file/cache"));
+  ASSERT_TRUE(executable.ok()) << executable.status().message();
+  EXPECT_GT((*executable)->sparse_layers(), 0U);
 }
 
 /// What the pass meets in graphs, one thing each.

@@ -1,7 +1,9 @@
 #include "sparseloom/backend/openvino/openvino_runtime.h"
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <openvino/core/op_extension.hpp>
 #include <openvino/core/version.hpp>
 #include <openvino/frontend/manager.hpp>
@@ -14,11 +16,15 @@
 #include "sparseloom/backend/openvino/ov_sparse_compile.h"
 #include "sparseloom/backend/openvino/ov_sparse_op.h"
 #include "sparseloom/backend/openvino/ov_support.h"
+#include "sparseloom/base/names.h"
 
 namespace sparseloom::backend {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Formats by the ending of their files, and the frontend that reads each.
+constexpr std::pair<std::string_view, const char*> kFormats[] = {{".onnx", "onnx"}, {".xml", "ir"}};
 
 Status check_is_file(const fs::path& path) {
   std::error_code failure;
@@ -26,7 +32,10 @@ Status check_is_file(const fs::path& path) {
   if (status.type() == fs::file_type::not_found) return error(Code::kNotFound, "{}: no such file", path.string());
   if (failure) return error(Code::kUnavailable, "{}: cannot open: {}", path.string(), failure.message());
   if (!fs::is_regular_file(status))
-    return error(Code::kInvalidArgument, "{}: not a file; a model file is expected (.xml, .onnx, ...)", path.string());
+    return error(Code::kInvalidArgument, "{}: not a file; allowed: .onnx, .xml", path.string());
+  if (std::none_of(std::begin(kFormats), std::end(kFormats),
+                   [&](const auto& f) { return path.extension() == f.first; }))
+    return error(Code::kInvalidArgument, "{}: not a model; allowed: .onnx, .xml", path.string());
   const auto bytes = fs::file_size(path, failure);
   if (failure) return error(Code::kUnavailable, "{}: cannot open: {}", path.string(), failure.message());
   if (bytes == 0) return error(Code::kDataLoss, "{}: the file is empty", path.string());
@@ -40,8 +49,7 @@ Status check_is_file(const fs::path& path) {
 // Asks the frontend that a file's ending stands for whether the file is of its kind. Core::read_model() would ask all
 // frontends in turn, and some of them write to standard error what they think of it.
 Status check_kind(const fs::path& path) {
-  static constexpr std::pair<std::string_view, const char*> kKinds[] = {{".xml", "ir"}, {".onnx", "onnx"}};
-  for (const auto& [ending, framework] : kKinds) {
+  for (const auto& [ending, framework] : kFormats) {
     if (path.extension() != ending) continue;
     const auto frontend = ov::frontend::FrontEndManager().load_by_framework(framework);
     if (!frontend || !frontend->supported(path.string())) {
@@ -89,15 +97,15 @@ Status apply_shapes(ov::Model& model, const fs::path& path, const std::map<std::
       wanted[i] = shape;
       used.push_back(entry->first);
     } else if (input.get_partial_shape().is_dynamic()) {
-      return error(Code::kFailedPrecondition, "{}: input '{}' has the dynamic shape {}; pass for example --shape {}={}",
+      return error(Code::kFailedPrecondition,
+                   "{}: input '{}' has the dynamic shape {}; a static one must be given, for example {}={}",
                    path.string(), input.get_friendly_name(), input.get_partial_shape().to_string(),
                    input.get_friendly_name(), example_shape(input.get_partial_shape()));
     }
   }
   for (const auto& [name, shape] : shapes) {
     if (std::find(used.begin(), used.end(), name) == used.end()) {
-      return error(Code::kInvalidArgument, "{}: no input '{}'; it has: {}", path.string(), name,
-                   fmt::join(names, ", "));
+      return unknown_name(path.string() + ": input", name, names);
     }
   }
   if (!wanted.empty()) model.reshape(wanted);
@@ -135,6 +143,19 @@ Result<std::shared_ptr<ov::Model>> read_openvino(ov::Core& core, const fs::path&
   return model;
 }
 
+// What no memory holds would end in std::bad_alloc, or in the system killing the process.
+Status check_fits_memory(const Graph& graph, const fs::path& path) {
+  const auto memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  for (const Edge& edge : graph.edges) {
+    double bytes = static_cast<double>(element_bytes(edge.spec.type));
+    for (const std::int64_t extent : edge.spec.shape) bytes *= static_cast<double>(extent);
+    if (bytes <= memory) continue;
+    return error(Code::kResourceExhausted, "{}: tensor {} takes {:.1f} GiB; this machine has {:.1f}", path.string(),
+                 edge.spec.describe(), bytes / 0x1p30, memory / 0x1p30);
+  }
+  return {};
+}
+
 std::shared_ptr<ov::Core> core_with_sparse_layers() {
   auto core = std::make_shared<ov::Core>();
   core->add_extension(std::make_shared<ov::OpExtension<SparseOp>>());
@@ -160,7 +181,9 @@ class OpenVinoRuntime final : public Runtime {
     SL_ASSIGN_OR_RETURN(auto model, read_openvino(*core_, path, shapes));
     return guarded(Code::kInternal, path.string(), [&]() -> Result<std::unique_ptr<Model>> {
       fold_shapes(*model);
-      return OpenVinoModel::make(core_, std::move(model), path.string());
+      SL_ASSIGN_OR_RETURN(auto read, OpenVinoModel::make(core_, std::move(model), path.string()));
+      SL_RETURN_IF_ERROR(check_fits_memory(read->graph(), path));
+      return read;
     });
   }
 
@@ -179,12 +202,20 @@ class OpenVinoRuntime final : public Runtime {
 
  private:
   // From the cache if there is one; what is not there yet is compiled, kept and then taken from there: that way it
-  // needs less memory.
+  // needs less memory. Where nothing can be kept, because the disk is full or read-only, it goes without.
   Result<Compiled> load_kept(const fs::path& path, const CompileOptions& options) const {
     // An IR is two files. Other formats may have weights anywhere, whose change nobody would notice.
     if (options.cache_dir.empty() || path.extension() != ".xml") return compile_file(path, options, {});
     const CompiledCache cache(*core_, path, options);
     if (auto found = cache.find()) return std::move(*found);
+    auto kept = compile_and_keep(path, options, cache);
+    const Code code = kept.status().code();
+    const bool full_or_read_only = code == Code::kUnavailable || code == Code::kResourceExhausted;
+    return full_or_read_only ? compile_file(path, options, {}) : std::move(kept);
+  }
+
+  Result<Compiled> compile_and_keep(const fs::path& path, const CompileOptions& options,
+                                    const CompiledCache& cache) const {
     std::error_code failure;
     fs::create_directories(options.cache_dir, failure);
     if (failure) return error(Code::kUnavailable, "{}: {}", options.cache_dir.string(), failure.message());

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <ios>
+#include <new>
 
 namespace sparseloom::backend {
 namespace {
@@ -82,6 +86,21 @@ std::string one_line(std::string_view what) {
   if (text.empty()) return "OpenVINO gave no reason";
   if (text.size() > kMost) text = text.substr(0, kMost) + "...";
   return text;
+}
+
+Status status_of_thrown(Code code, const std::string& context) {
+  const int reason = errno;
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return error(Code::kResourceExhausted, "{}: not enough memory", context);
+  } catch (const std::ios_base::failure&) {  // says no more than "basic_ios::clear"
+    const bool full = reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
+    return error(full ? Code::kResourceExhausted : Code::kUnavailable, "{}: a file cannot be read or written: {}",
+                 context, std::strerror(reason));
+  } catch (const std::exception& e) {
+    return error(code, "{}: {}", context, one_line(e.what()));
+  }
 }
 
 }  // namespace sparseloom::backend

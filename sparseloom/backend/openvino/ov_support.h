@@ -26,13 +26,17 @@ std::string example_shape(const ov::PartialShape& shape);
 /// What an OpenVINO exception says, in one line, without the source positions it opens with.
 std::string one_line(std::string_view what);
 
-/// Runs `action`, which returns Status or Result, and turns what OpenVINO throws into `code` and "context: message".
+/// Inside a catch block: what was thrown as `code` and "context: message"; kResourceExhausted where memory or the disk
+/// ran out.
+Status status_of_thrown(Code code, const std::string& context);
+
+/// Runs `action`, which returns Status or Result, and turns what OpenVINO throws into a status (status_of_thrown).
 template <typename Action>
 auto guarded(Code code, const std::string& context, Action action) -> decltype(action()) {
   try {
     return action();
-  } catch (const std::exception& e) {
-    return error(code, "{}: {}", context, one_line(e.what()));
+  } catch (const std::exception&) {
+    return status_of_thrown(code, context);
   }
 }
 
