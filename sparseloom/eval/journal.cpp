@@ -34,7 +34,7 @@ Result<Journal> Journal::open(std::filesystem::path file, const Json& inputs) {
   for (const auto& [key, value] : inputs.items()) {
     if (kept->contains(key) && kept->at(key) == value) continue;
     return error(Code::kFailedPrecondition,
-                 "{}: of another evaluation: {} is {} there and {} here; give another --out, or remove it", where, key,
+                 "{}: of another evaluation: {} is {} there and {} here; use another folder, or remove it", where, key,
                  kept->contains(key) ? kept->at(key).dump() : "missing", value.dump());
   }
   for (const auto& [row, place] : rows) {

@@ -15,11 +15,9 @@ Status take_accuracies(const zoo::Zoo& zoo, Profile& profile) {
     SL_ASSIGN_OR_RETURN(const Shipped shipped, load_shipped(zoo, zoo::TaskId(t), profile.tasks[t]));
     if (shipped == Shipped::kLoaded) continue;
     return error(Code::kFailedPrecondition,
-                 "task '{}': {}, and a modelled machine runs no model; write them on a real one with: sparseloom "
-                 "profile --zoo {} --accuracy --export-accuracy",
+                 "task '{}': {}, and a modelled machine runs no model; measure and export them on a real one",
                  zoo.tasks[t].name,
-                 shipped == Shipped::kStale ? "its accuracy.csv is of other models" : "the zoo ships no accuracies",
-                 zoo.root.string());
+                 shipped == Shipped::kStale ? "its accuracy.csv is of other models" : "the zoo ships no accuracies");
   }
   return {};
 }
@@ -31,8 +29,8 @@ Status check_tables(const zoo::Zoo& zoo, const soc::SocFile& file) {
   std::vector<std::string> measured;
   for (const soc::MeasuredTable& table : file.tables) measured.push_back(table.zoo);
   return error(Code::kFailedPrecondition,
-               "soc '{}': its tables are of the zoos {}; the zoo at {} is {}: measure that on the device (sparseloom "
-               "profile --export-latency), or take the tables out",
+               "soc '{}': its tables are of the zoos {}; the zoo at {} is {}: measure that on the device, or take "
+               "the tables out",
                file.soc.name, fmt::join(measured, ", "), zoo.root.string(), zoo.fingerprint);
 }
 

@@ -189,12 +189,12 @@ Result<SampleSizes> divide_budget(std::size_t budget, std::size_t variants, std:
   const std::size_t all = TaskProfile(variants, stages, 0).stitched();
   if (least >= all) {
     return error(Code::kInvalidArgument,
-                 "--budget: {}; none is allowed: with {} variants and level {} estimating takes {} runs, and there are "
-                 "{} stitched variants in all: run them (--mode exhaustive)",
+                 "budget {}: none is allowed: with {} variants and level {} estimating takes {} runs, and there are {} "
+                 "stitched variants in all: run them",
                  budget, variants, level, least, all);
   }
   if (budget < least || budget >= all) {
-    return error(Code::kInvalidArgument, "--budget: {}; {} to {} are allowed with {} variants, {} stages and level {}",
+    return error(Code::kInvalidArgument, "budget {}: {} to {} are allowed with {} variants, {} stages and level {}",
                  budget, least, all - 1, variants, stages, level);
   }
   const std::size_t rest = budget - variants - sizes.calibration;

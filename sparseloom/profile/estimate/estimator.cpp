@@ -6,6 +6,8 @@
 #include <numbers>
 #include <numeric>
 
+#include "sparseloom/base/names.h"
+
 namespace sparseloom::profile {
 namespace {
 
@@ -33,10 +35,12 @@ double normal_probability(double z) { return std::erfc(-z / std::numbers::sqrt2)
 std::string_view to_string(EstimatorKind kind) { return kind == EstimatorKind::kLogits ? "logits" : "trees"; }
 
 Result<EstimatorKind> parse_estimator(std::string_view name) {
+  std::vector<std::string_view> names;
   for (const EstimatorKind kind : {EstimatorKind::kLogits, EstimatorKind::kTrees}) {
     if (to_string(kind) == name) return kind;
+    names.push_back(to_string(kind));
   }
-  return error(Code::kInvalidArgument, "--estimator: '{}'; logits and trees are allowed", name);
+  return unknown_name("estimator", name, names);
 }
 
 Observations targets_of(std::span<const Observation> observed, std::size_t classes) {

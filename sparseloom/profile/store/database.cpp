@@ -70,14 +70,14 @@ Status check_owner(const Connection& db) {
   const std::string path = db.path().string();
   SL_ASSIGN_OR_RETURN(const std::int64_t id, db.integer("PRAGMA application_id"));
   if (id != kApplicationId) {
-    return error(Code::kFailedPrecondition,
-                 "{}: a database of another program (application id {}); give another file with --database", path, id);
+    return error(Code::kFailedPrecondition, "{}: a database of another program (application id {}); use another file",
+                 path, id);
   }
   SL_ASSIGN_OR_RETURN(const std::int64_t version, db.integer("PRAGMA user_version"));
   if (version == kFormatVersion) return {};
   return error(Code::kFailedPrecondition,
-               "{}: profile database of format_version {}, this release reads {}; delete it or give another file with "
-               "--database",
+               "{}: profile database of format_version {}, this release reads {}; delete it or use another "
+               "file",
                path, version, kFormatVersion);
 }
 
@@ -88,8 +88,8 @@ Status check_fingerprint(const Connection& db, std::string_view key, std::string
   const std::string theirs = found ? query.text(0) : std::string("(none)");
   if (theirs == ours) return {};
   return error(Code::kFailedPrecondition,
-               "{}: a profile of another {}: it was measured for fingerprint {}, this one is {}; delete it or give "
-               "another file with --database",
+               "{}: a profile of another {}: it was measured for fingerprint {}, this one is {}; delete it or use "
+               "another file",
                db.path().string(), what, theirs, ours);
 }
 
@@ -143,8 +143,7 @@ class Database::Impl {
     SL_RETURN_IF_ERROR(check_owner(db_));
     SL_ASSIGN_OR_RETURN(const std::string verdict, db_.text("PRAGMA quick_check(1)"));
     if (verdict != "ok") {
-      return error(Code::kDataLoss, "{}: damaged ({}); delete it or give another file with --database",
-                   db_.path().string(), verdict);
+      return error(Code::kDataLoss, "{}: damaged ({}); delete it or use another file", db_.path().string(), verdict);
     }
     SL_RETURN_IF_ERROR(check_fingerprint(db_, "zoo_fingerprint", "zoo", zoo_.fingerprint));
     SL_RETURN_IF_ERROR(check_fingerprint(db_, "soc_fingerprint", "machine", soc_.fingerprint));
@@ -219,9 +218,8 @@ class Database::Impl {
       if (!more) return {};
       if (rows.integer(4) != kEstimatorVersion) {
         return error(Code::kFailedPrecondition,
-                     "{}: accuracies estimated by estimator version {}, this release has {}; estimate again with: "
-                     "sparseloom profile --mode estimate --zoo {}",
-                     db_.path().string(), rows.integer(4), kEstimatorVersion, zoo_.root.string());
+                     "{}: accuracies estimated by estimator version {}, this release has {}; estimate again",
+                     db_.path().string(), rows.integer(4), kEstimatorVersion);
       }
       const auto task = zoo_.find_task(rows.text(0));
       if (!task.ok()) return bad_row(db_, "estimate", rows.text(0));

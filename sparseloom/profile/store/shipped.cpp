@@ -151,6 +151,20 @@ Status check_originals(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& p
   return {};
 }
 
+zoo::Zoo with_measured_accuracies(zoo::Zoo zoo, const Profile& profile) {
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    zoo::Task& task = zoo.tasks[t];
+    for (std::size_t v = 0; v < task.variants.size(); ++v) {
+      const zoo::Sigma sigma(task.stages(), zoo::VariantId(v));
+      const Accuracy& on_profile = profile.tasks[t].accuracy(sigma);
+      const Accuracy& on_test = profile.tasks[t].accuracy_test(sigma);
+      if (on_profile.samples > 0) task.variants[v].accuracy_profile = on_profile.fraction();
+      if (on_test.samples > 0) task.variants[v].accuracy_test = on_test.fraction();
+    }
+  }
+  return zoo;
+}
+
 Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
   const zoo::Task& task = zoo.task(id);
   std::string text = fmt::format("{}{}\n{}\n", kDigestPrefix, zoo::models_digest(zoo, task), header_of(task));
@@ -159,8 +173,7 @@ Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId id, const Tas
     const Accuracy& on_profile = profile.accuracy(sigma);
     const Accuracy& on_test = profile.accuracy_test(sigma);
     if (on_profile.samples == 0) {
-      return error(Code::kFailedPrecondition,
-                   "task '{}': {} has no accuracy on the profile split; run sparseloom profile --accuracy first",
+      return error(Code::kFailedPrecondition, "task '{}': {} has no accuracy on the profile split; measure it first",
                    task.name, zoo::describe(task, sigma));
     }
     for (const zoo::VariantId v : sigma) text += task.variants[v.index()].name + ",";

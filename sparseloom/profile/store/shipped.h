@@ -25,6 +25,10 @@ bool says_damaged(const Status& status);
 /// else than the model. Variants that `profile` has no accuracy for are not compared.
 Status check_originals(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);
 
+/// `zoo` with its variants' accuracies as `profile` holds them, where it does: what was measured on the pieces, which
+/// are what runs, counts more than what variant.json says of the whole model.
+zoo::Zoo with_measured_accuracies(zoo::Zoo zoo, const Profile& profile);
+
 /// The table's text for what `profile` holds. kFailedPrecondition if a stitched variant has no accuracy on the profile
 /// split; on test, 0 of 0 stands for not measured.
 Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId task, const TaskProfile& profile);

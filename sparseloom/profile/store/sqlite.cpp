@@ -25,8 +25,8 @@ Status sqlite_error(const std::filesystem::path& path, sqlite3* db, int code) {
   const Code kind = kind_of(code);
   const char* message = db == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(db);
   if (kind == Code::kDataLoss) {
-    return error(kind, "{}: damaged, or no profile database ({}); delete it or give another file with --database",
-                 path.string(), message);
+    return error(kind, "{}: damaged, or no profile database ({}); delete it or use another file", path.string(),
+                 message);
   }
   return error(kind, "{}: profile database: {}", path.string(), message);
 }

@@ -203,7 +203,7 @@ TEST_F(ChangedPlanFile, OfAnotherZooMachineOrProfileMustBeMadeAgain) {
 
 TEST_F(ChangedPlanFile, NamesThatAreNotThereAreListed) {
   expect([](Json& j) { j["tasks"][1]["task"] = "chess"; }, Code::kMalformed,
-         {"tasks[1]: task: no task 'chess'", "image, speech"});
+         {"tasks[1]: task: 'chess': not known", "image, speech"});
   expect([](Json& j) { rung(j)["variant"][1] = "tiny"; }, Code::kMalformed,
          {"tasks[0]: ladder[0]: variant[1]", "'tiny'", "dense, int8"});
   expect([](Json& j) { rung(j)["placement"][0] = "gpu0"; }, Code::kMalformed, {"placement[0]", "'gpu0'", "cpu0, cpu1"});

@@ -132,7 +132,7 @@ TEST(Estimators, SamplesNearTheFrontComeFirst) {
 }
 
 TEST(Estimators, BudgetThatCannotHoldWhatIsNeeded) {
-  EXPECT_THAT(divide_budget(20, 10, 3, 0.9).status().message(), HasSubstr("--budget: 20; 29 to 999"));
+  EXPECT_THAT(divide_budget(20, 10, 3, 0.9).status().message(), HasSubstr("budget 20: 29 to 999"));
   EXPECT_EQ(divide_budget(1000, 10, 3, 0.9).status().code(), Code::kInvalidArgument);
   const SampleSizes sizes = divide_budget(50, 10, 3, 0.9).value();
   EXPECT_EQ(10 + sizes.design + sizes.active + sizes.calibration, 50U);
@@ -157,7 +157,7 @@ TEST(Estimators, BudgetErrorsNameTheTaskAndAreOfThoseAskedFor) {
   const auto failure = [&] {
     return estimate(world.zoo, world.soc, *world.runtime, world.pieces, options).status().message();
   };
-  EXPECT_THAT(failure(), HasSubstr("task 'small': --budget: 20"));
+  EXPECT_THAT(failure(), HasSubstr("task 'small': budget 20"));
   options.measuring.tasks = {zoo::TaskId(0)};
   EXPECT_THAT(failure(), Not(HasSubstr("--budget")));
 }

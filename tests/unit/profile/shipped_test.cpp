@@ -119,7 +119,7 @@ TEST(Shipped, PiecesThatComputeSomethingElseThanTheModelAreNotShipped) {
 TEST(Shipped, MistakesNameFileAndLine) {
   const std::vector<std::tuple<std::string, std::string, std::string>> mistakes{
       {"dense,dense,int8,1,8", "dense,dense,int8,9,8", ":4: more correct answers than samples"},
-      {"dense,dense,int8,1,8", "dense,dense,int3,1,8", ":4: task 'toy' has no variant 'int3'"},
+      {"dense,dense,int8,1,8", "dense,dense,int3,1,8", ":4: task 'toy': variant 'int3': not known"},
       {"dense,dense,int8,1,8", "dense,dense,int8,x,8", ":4: 'x' is no count"},
       {"dense,dense,int8,1,8", "dense,dense,int8,1,7", ":4: counts of 7"},
       {"dense,dense,int8,1,8", "dense,int8,1,8", ":4: 6 cells, expected 7"},
