@@ -23,14 +23,6 @@ Status check_version(JsonObject& object) {
                object.where(), version, kZooFormatVersion);
 }
 
-bool is_name(std::string_view text) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.' || c == '+';
-  };
-  return !text.empty() && text.front() != '.' && std::all_of(text.begin(), text.end(), allowed);
-}
-
 // Names become folders, columns and keys of reports.
 std::string name_of(JsonObject& object, std::string_view key) {
   std::string name = object.string(key);
@@ -161,6 +153,14 @@ void check_kinds(JsonObject& object, const Task& task) {
 }
 
 }  // namespace
+
+bool is_name(std::string_view text) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == '+';
+  };
+  return !text.empty() && text.front() != '.' && std::all_of(text.begin(), text.end(), allowed);
+}
 
 Result<ZooFile> parse_zoo_file(const Json& json, const std::string& where) {
   JsonObject object(json, where);

@@ -10,6 +10,10 @@
 
 namespace sparseloom::zoo {
 
+/// Whether `text` may name a zoo, task or variant: letters, digits and -_.+, no dot in front. Names become folders,
+/// columns and keys of reports.
+bool is_name(std::string_view text);
+
 /// zoo.json.
 struct ZooFile {
   std::string name;

@@ -88,9 +88,9 @@ Result<EdgeId> find_input(const std::string& where, const Graph& graph, const st
 
 Result<std::vector<EdgeId>> check_interface(const Task& task, const fs::path& model, const Graph& graph) {
   const std::string where = model.string();
-  if (graph.inputs.size() != task.inputs.size() || graph.outputs.size() != 1) {
-    return error(Code::kFailedPrecondition, "{}: {} inputs and {} outputs, but task.json states {} and 1", where,
-                 graph.inputs.size(), graph.outputs.size(), task.inputs.size());
+  if (graph.inputs.size() != task.inputs.size() || graph.outputs.size() != task.outputs.size()) {
+    return error(Code::kFailedPrecondition, "{}: {} inputs and {} outputs, but task.json states {} and {}", where,
+                 graph.inputs.size(), graph.outputs.size(), task.inputs.size(), task.outputs.size());
   }
   std::vector<EdgeId> inputs;
   for (const TensorSpec& stated : task.inputs) {
@@ -98,7 +98,9 @@ Result<std::vector<EdgeId>> check_interface(const Task& task, const fs::path& mo
     SL_RETURN_IF_ERROR(check_tensor(where, graph.edge(input).spec, stated));
     inputs.push_back(input);
   }
-  SL_RETURN_IF_ERROR(check_tensor(where, graph.edge(graph.outputs[0]).spec, task.output));
+  for (std::size_t k = 0; k < task.outputs.size(); ++k) {
+    SL_RETURN_IF_ERROR(check_tensor(where, graph.edge(graph.outputs[k]).spec, task.outputs[k]));
+  }
   return inputs;
 }
 
@@ -161,11 +163,11 @@ Status PieceStore::check_once(const Variant& variant) {
 Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path& folder) {
   const Variant& dense = task.variants.front();
   SL_RETURN_IF_ERROR(check_once(dense));
-  SL_ASSIGN_OR_RETURN(const auto dense_model, runtime_.read(dense.model));
+  SL_ASSIGN_OR_RETURN(const auto dense_model, runtime_.read(dense.model, task.shapes));
   SL_RETURN_IF_ERROR(check_interface(task, dense.model, dense_model->graph()).status());
   auto dense_cuts = cuts_by_name(dense_model->graph(), task.cuts);
   if (!dense_cuts.ok()) return dense_cuts.status().with_context(dense.model.string());
-  SL_ASSIGN_OR_RETURN(const auto model, runtime_.read(variant.model));
+  SL_ASSIGN_OR_RETURN(const auto model, runtime_.read(variant.model, task.shapes));
   SL_ASSIGN_OR_RETURN(const auto inputs, check_interface(task, variant.model, model->graph()));
   auto cuts = map_cuts(dense_model->graph(), *dense_cuts, model->graph());
   if (!cuts.ok()) return cuts.status().with_context(variant.model.string());

@@ -367,7 +367,7 @@ TEST(CheckInterface, BindsInputsByName) {
                           .graph();
   const auto spec = [](const char* name) { return TensorSpec{name, ElementType::kF32, {1, 64}}; };
   Task task;
-  task.output = spec("y");
+  task.outputs = {spec("y")};
   task.inputs = {spec("right"), spec("left")};
   const auto inputs = check_interface(task, "m.xml", graph);
   ASSERT_TRUE(inputs.ok()) << inputs.status().message();
@@ -383,7 +383,7 @@ TEST(CheckInterface, AnOnlyInputMayHaveAnyName) {
   const Graph graph = GraphMaker().op("x", "Parameter", {}).op("y", "Relu", {"x"}).output("y").graph();
   Task task;
   task.inputs = {{"pixels", ElementType::kF32, {1, 64}}};
-  task.output = {"logits", ElementType::kF32, {1, 64}};
+  task.outputs = {{"logits", ElementType::kF32, {1, 64}}};
   EXPECT_TRUE(check_interface(task, "m.xml", graph).ok());
 }
 

@@ -1,0 +1,94 @@
+#include "sparseloom/serve/catalog.h"
+
+#include <algorithm>
+
+#include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/zoo/plain.h"
+
+namespace sparseloom::serve {
+namespace {
+
+Result<std::unique_ptr<Source>> open_source(zoo::Zoo zoo, const OpenWith& with) {
+  auto source = std::make_unique<Source>();
+  source->zoo = std::move(zoo);
+  SL_ASSIGN_OR_RETURN(const std::filesystem::path pieces, profile::default_pieces(source->zoo));
+  source->pieces = std::make_unique<zoo::PieceStore>(source->zoo, with.runtime, pieces);
+  profile::EnsureOptions ensure;
+  ensure.compile_cache = with.compile_cache;
+  ensure.control = with.control;
+  SL_ASSIGN_OR_RETURN(source->profile,
+                      profile::ensure_profile(source->zoo, with.soc, with.runtime, *source->pieces, ensure));
+  for (std::size_t t = 0; t < source->zoo.tasks.size(); ++t) {
+    if (source->zoo.tasks[t].accuracy_known()) continue;
+    profile::TaskProfile& task = source->profile.tasks[t];
+    for (std::size_t i = 0; i < task.stitched(); ++i) {
+      task.set_accuracy_estimate(task.sigma_at(i), {});  // nothing can be promised of it
+    }
+  }
+  return source;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> open_zoo(const std::filesystem::path& folder, const OpenWith& with) {
+  SL_ASSIGN_OR_RETURN(zoo::Zoo zoo, zoo::load_zoo(folder));
+  return open_source(std::move(zoo), with);
+}
+
+Result<std::unique_ptr<Source>> open_model(const ModelFile& model, const OpenWith& with) {
+  SL_ASSIGN_OR_RETURN(zoo::Zoo zoo, zoo::plain_zoo(model.name, model.file, model.shapes, with.runtime));
+  return open_source(std::move(zoo), with);
+}
+
+Catalog::Catalog(const soc::Soc& soc) : soc_(soc) { snapshots_.push_back(std::make_unique<const Snapshot>()); }
+
+// Under mutex_.
+const Catalog::Snapshot& Catalog::newest() const { return *snapshots_.back(); }
+
+Status Catalog::add(std::unique_ptr<Source> source) {
+  const std::lock_guard lock(mutex_);
+  auto next = std::make_unique<Snapshot>(newest());
+  if (next->zoo.tasks.empty()) {
+    next->zoo.name = source->zoo.name;
+    next->profile = source->profile;
+    next->profile.tasks.clear();
+  } else {
+    next->profile.contention = {};  // how tasks of unlike sources slow each other was not measured
+  }
+  for (std::size_t t = 0; t < source->zoo.tasks.size(); ++t) {
+    const zoo::Task& task = source->zoo.tasks[t];
+    if (next->zoo.find_task(task.name).ok()) {
+      return error(Code::kInvalidArgument, "task '{}': there is one of this name already", task.name);
+    }
+    next->zoo.tasks.push_back(task);
+    next->profile.tasks.push_back(source->profile.tasks[t]);
+    if (places_.empty() && !source->profile.boundary.empty()) continue;
+    next->profile.boundary.push_back(source->profile.boundary.empty() ? std::vector<Bytes>()
+                                                                      : source->profile.boundary[t]);
+  }
+  for (std::size_t t = 0; t < source->zoo.tasks.size(); ++t) places_.push_back({source.get(), zoo::TaskId(t)});
+  sources_.push_back(std::move(source));
+  snapshots_.push_back(std::move(next));
+  return {};
+}
+
+const zoo::Zoo& Catalog::zoo() const {
+  const std::lock_guard lock(mutex_);
+  return newest().zoo;
+}
+
+const profile::Profile& Catalog::profile() const {
+  const std::lock_guard lock(mutex_);
+  return newest().profile;
+}
+
+Result<std::filesystem::path> Catalog::piece(zoo::TaskId task, zoo::VariantId variant, zoo::StageId stage) const {
+  Place place;
+  {
+    const std::lock_guard lock(mutex_);
+    place = places_.at(task.index());
+  }
+  return place.source->pieces->piece(place.task, variant, stage);
+}
+
+}  // namespace sparseloom::serve

@@ -1,0 +1,397 @@
+#include "sparseloom/serve/serving.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sparseloom/base/thread.h"
+#include "sparseloom/engine/replanner.h"
+#include "sparseloom/plan/slo.h"
+#include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/soc/discover.h"
+
+namespace sparseloom::serve {
+namespace {
+
+constexpr std::size_t kMostTasks = 256;   // that may be loaded while serving
+constexpr Seconds kNoBound{1e9};          // later than every deadline of a request that has a bound
+constexpr double kLoadReserve = 0.1;      // of the memory budget: what the runtime takes while it loads a subgraph
+constexpr Seconds kLookEvery{0.02};       // at how long stages take
+constexpr double kPausePerPlanning = 10;  // and re-planning takes no more than a tenth of a thread
+constexpr double kQuiet = 0.15;           // a machine this near to its profile is planned for as profiled
+
+Bytes reserve_of(Bytes budget) {
+  return {static_cast<std::uint64_t>(kLoadReserve * static_cast<double>(budget.count))};
+}
+
+// What of a budget plans may use.
+std::optional<Bytes> usable(std::optional<Bytes> memory) {
+  return memory ? std::optional(Bytes{memory->count - reserve_of(*memory).count}) : std::nullopt;
+}
+
+Output output_of(const TensorSpec& tensor, const HostBuffer& buffer) {
+  return {tensor, std::vector<std::byte>(buffer.data(), buffer.data() + buffer.size())};
+}
+
+}  // namespace
+
+Serving::Serving(ServerOptions options) : options_(std::move(options)), memory_(options_.memory) {}
+
+Serving::~Serving() { static_cast<void>(stop(options_.grace)); }
+
+void Serving::notice(std::string_view line) const {
+  if (options_.on_notice) options_.on_notice(line);
+}
+
+OpenWith Serving::open_with() const {
+  profile::Control control;
+  if (options_.on_progress) {
+    control.on_progress = [this](const profile::Progress& p) {
+      options_.on_progress({.what = p.what, .done = p.done, .total = p.total, .left = p.left});
+    };
+  }
+  return {.runtime = *runtime_, .soc = soc_, .compile_cache = compile_cache_, .control = std::move(control)};
+}
+
+Status Serving::open() {
+  if (options_.zoo.empty() && options_.models.empty()) {
+    return error(Code::kInvalidArgument, "nothing to serve: neither a zoo nor a model was given");
+  }
+  SL_ASSIGN_OR_RETURN(planner_, plan::find_planner(options_.planner));
+  SL_ASSIGN_OR_RETURN(runtime_, backend::make_runtime(options_.runtime));
+  SL_ASSIGN_OR_RETURN(compile_cache_, profile::default_compile_cache());
+  SL_ASSIGN_OR_RETURN(soc_, soc::discover(*runtime_));
+  catalog_ = std::make_unique<Catalog>(soc_);
+  tasks_ = std::make_unique<Tasks>(soc_);
+  drift_ = std::make_unique<engine::Drift>(soc_.processors.size());
+  if (!options_.zoo.empty()) {
+    SL_ASSIGN_OR_RETURN(auto source, open_zoo(options_.zoo, open_with()));
+    SL_ASSIGN_OR_RETURN(const auto slos, first_slos(*source));
+    SL_RETURN_IF_ERROR(add(std::move(source), slos));
+  }
+  for (const ModelFile& model : options_.models) {
+    auto source = open_model(model, open_with());
+    if (!source.ok()) return source.status().with_context(fmt::format("model '{}'", model.name));
+    SL_RETURN_IF_ERROR(add(std::move(source).value(), {{.latency = model.latency}}));
+  }
+  for (const auto& [name, slo] : options_.slos) {
+    SL_ASSIGN_OR_RETURN(const zoo::TaskId task, tasks_->find(name));
+    SL_RETURN_IF_ERROR(tasks_->set_slo(task, slo));
+  }
+  return start_engine();
+}
+
+// Those of the grid, until others are set.
+Result<std::vector<Slo>> Serving::first_slos(const Source& source) const {
+  SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(options_.slo_config));
+  SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(source.zoo, soc_, source.profile));
+  std::vector<Slo> slos;
+  for (const plan::Slo& slo : plan::grid_config(ranges, indices.first, indices.second).slos) {
+    slos.push_back({.accuracy = slo.accuracy, .latency = slo.latency});
+  }
+  return slos;
+}
+
+Status Serving::add(std::unique_ptr<Source> source, const std::vector<Slo>& slos) {
+  SL_RETURN_IF_ERROR(catalog_->add(std::move(source)));
+  const zoo::Zoo& zoo = catalog_->zoo();
+  std::vector<Slo> all(zoo.tasks.size() - slos.size());
+  all.insert(all.end(), slos.begin(), slos.end());
+  tasks_->add(zoo, all);
+  return {};
+}
+
+Status Serving::start_engine() {
+  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
+  SL_ASSIGN_OR_RETURN(const Planned first, plan_for(std::move(domain)));
+  engine::ResidencyOptions wanted;
+  if (memory_) {
+    wanted.budget = *memory_;
+    wanted.load_reserve = reserve_of(*memory_);
+  }
+  wanted.estimate = [this](const soc::SubgraphKey& key) {
+    return catalog_->profile().task(key.task).latency(key.variant, key.stage, key.processor, key.backend).resident;
+  };
+  residency_ = std::make_unique<engine::Residency>(
+      *runtime_, soc_,
+      [this](const soc::SubgraphKey& key) { return catalog_->piece(key.task, key.variant, key.stage); }, compile_cache_,
+      std::move(wanted));
+  follow(first);
+  auto active = first.domain->expanded(*first.plan);
+  SL_ASSIGN_OR_RETURN(engine_,
+                      engine::Engine::start(catalog_->zoo(), soc_, *residency_, active,
+                                            {.policy = options_.policy,
+                                             .slots_per_task = options_.slots_per_task,
+                                             .task_capacity = std::max(kMostTasks, catalog_->zoo().tasks.size()),
+                                             .drift = drift_.get()},
+                                            [this](const engine::Completion& completion) { completed(completion); }));
+  // The thread that changes something has made the plan that it hands over.
+  const engine::MakePlan made = [this](const plan::SloConfig&) -> Result<std::shared_ptr<const plan::Plan>> {
+    const Planned now = planned();
+    return now.domain->expanded(*now.plan);
+  };
+  switcher_ = std::make_unique<engine::PlanSwitcher>(
+      *engine_, *residency_, std::move(active), made,
+      engine::SwitcherOptions{
+          .bridge = [this](const plan::SloConfig&, const plan::IsResident& resident) { return bridge(resident); }});
+  switcher_->start();
+  if (options_.adapt) adapting_ = std::thread([this] { adapt(); });
+  return {};
+}
+
+Result<std::shared_ptr<const Domain>> Serving::new_domain(std::optional<Bytes> memory) const {
+  return make_domain(*catalog_, soc_, tasks_->loaded(), tasks_->slos(), usable(memory));
+}
+
+std::vector<double> Serving::slowdowns() const {
+  std::vector<double> all = drift_->slowdowns();
+  const bool quiet = std::all_of(all.begin(), all.end(), [](double s) { return std::abs(s - 1) <= kQuiet; });
+  return quiet || !options_.adapt ? std::vector<double>(all.size(), 1.0) : all;
+}
+
+Result<Serving::Planned> Serving::plan_for(std::shared_ptr<const Domain> domain) const {
+  Planned planned{std::move(domain), nullptr, slowdowns()};
+  if (planned.domain->tasks.empty()) {  // everything is unloaded
+    planned.plan = std::make_shared<const plan::Plan>();
+    return planned;
+  }
+  const bool quiet = std::all_of(planned.slowdowns.begin(), planned.slowdowns.end(), [](double s) { return s == 1; });
+  const plan::Problem problem = planned.domain->problem(soc_);
+  SL_ASSIGN_OR_RETURN(plan::Plan plan,
+                      quiet ? planner_->plan(problem) : engine::plan_slowed(problem, *planner_, planned.slowdowns));
+  for (const plan::TaskPlan& task : plan.tasks) {
+    if (!task.shared) continue;
+    return error(Code::kFailedPrecondition,
+                 "planner '{}': leaves it to the operating system what runs when; a server's workers have cores of "
+                 "their own",
+                 plan.planner);
+  }
+  planned.plan = std::make_shared<const plan::Plan>(std::move(plan));
+  return planned;
+}
+
+void Serving::follow(const Planned& planned) {
+  {
+    const std::lock_guard lock(planned_mutex_);
+    planned_ = planned;
+  }
+  tasks_->planned(*planned.domain->expanded(*planned.plan));
+}
+
+Serving::Planned Serving::planned() const {
+  const std::lock_guard lock(planned_mutex_);
+  return planned_;
+}
+
+// Out of what is in memory, as far as that goes; by a planner that takes a millisecond.
+Result<std::shared_ptr<const plan::Plan>> Serving::bridge(const plan::IsResident& resident) const {
+  const Planned now = planned();
+  const Domain& domain = *now.domain;
+  if (domain.tasks.empty()) return domain.expanded(*now.plan);
+  const auto in_memory = [&](soc::SubgraphKey key) {
+    key.task = domain.tasks[key.task.index()];
+    return resident(key);
+  };
+  const profile::Profile profile = plan::with_loading(domain.profile, soc_, in_memory);
+  SL_ASSIGN_OR_RETURN(const plan::Planner* const quick, plan::find_planner("exact"));
+  SL_ASSIGN_OR_RETURN(const plan::Plan plan, quick->plan({domain.zoo, soc_, profile, domain.slo}));
+  return domain.expanded(plan);
+}
+
+// Plans, and waits until the plan serves.
+Status Serving::switch_to(std::shared_ptr<const Domain> domain) {
+  SL_ASSIGN_OR_RETURN(const Planned next, plan_for(std::move(domain)));
+  const Planned before = planned();
+  follow(next);
+  switcher_->change(next.domain->slo, next.domain->expanded(*next.plan));
+  const Status switched = switcher_->settle();
+  if (!switched.ok()) follow(before);
+  return switched;
+}
+
+Result<Ticket> Serving::submit(std::string_view task, std::vector<Input> inputs, const InferOptions& options,
+                               OnReply on_reply) {
+  SL_ASSIGN_OR_RETURN(Admitted admitted, tasks_->admit(task, std::move(inputs), options));
+  std::vector<std::span<const std::byte>> data;
+  data.reserve(admitted.inputs.size());
+  for (const Input& input : admitted.inputs) data.push_back(input.data());
+  sched::Request request;
+  request.task = admitted.task;
+  request.arrival = engine_->now();
+  request.deadline = request.arrival + admitted.bounds.latency.value_or(kNoBound);
+  request.priority = options.priority;
+  const Slo bounds = admitted.bounds;
+  const Ticket ticket = requests_.add({admitted.task, bounds, std::move(admitted.inputs), std::move(on_reply)});
+  request.id = sched::RequestId(ticket.number);
+  const Status taken = engine_->submit(request, data);
+  if (taken.ok()) return ticket;
+  static_cast<void>(requests_.take(ticket));
+  static_cast<void>(tasks_->complete(admitted.task, bounds, taken, Seconds(0), nullptr));
+  return taken;
+}
+
+bool Serving::cancel(Ticket ticket) {
+  const auto task = requests_.task_of(ticket);
+  return task && engine_->cancel(*task, sched::RequestId(ticket.number));
+}
+
+// By one worker at a time.
+void Serving::completed(const engine::Completion& completion) {
+  if (switcher_ != nullptr) switcher_->completed(completion);
+  auto request = requests_.take({completion.request.id.index()});
+  if (!request) return;
+  Reply reply = tasks_->complete(request->task, request->bounds, completion.status,
+                                 completion.finished - completion.request.arrival, completion.plan);
+  reply.outputs.reserve(completion.outputs.size());
+  for (std::size_t k = 0; k < completion.outputs.size(); ++k) {
+    reply.outputs.push_back(output_of(completion.tensors[k], completion.outputs[k]));
+  }
+  if (!request->on_reply) return;
+  try {
+    request->on_reply(std::move(reply));
+  } catch (const std::exception& e) {
+    notice(fmt::format("a reply's callback threw: {}", e.what()));
+  } catch (...) {
+    notice("a reply's callback threw something that is no std::exception");
+  }
+}
+
+Status Serving::set_slo(std::string_view name, const Slo& slo) {
+  const std::lock_guard control(control_);
+  SL_ASSIGN_OR_RETURN(const zoo::TaskId task, tasks_->find(name));
+  SL_RETURN_IF_ERROR(tasks_->set_slo(task, slo));
+  if (!tasks_->loaded()[task.index()]) return {};
+  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
+  SL_ASSIGN_OR_RETURN(const Planned next, plan_for(std::move(domain)));
+  follow(next);
+  switcher_->change_here(next.domain->slo);
+  return {};
+}
+
+Status Serving::set_memory(std::optional<Bytes> memory) {
+  const std::lock_guard control(control_);
+  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory));
+  SL_RETURN_IF_ERROR(plan_for(domain).status());  // before anything is given up
+  const auto enforce = [this](std::optional<Bytes> limit) {
+    residency_->set_budget(limit.value_or(engine::kNoBudget), limit ? reserve_of(*limit) : Bytes{});
+  };
+  enforce(memory);
+  const Status switched = switch_to(std::move(domain));
+  if (!switched.ok()) {
+    enforce(memory_);
+    return switched;
+  }
+  memory_ = memory;
+  enforce(memory);  // once more: what the old plan used is idle now
+  return {};
+}
+
+Status Serving::load(std::string_view name) {
+  const std::lock_guard control(control_);
+  SL_ASSIGN_OR_RETURN(const zoo::TaskId task, tasks_->find(name));
+  if (tasks_->loaded()[task.index()]) return {};
+  tasks_->set_loaded(task, true);
+  auto domain = new_domain(memory_);
+  const Status loaded = domain.ok() ? switch_to(std::move(domain).value()) : domain.status();
+  if (!loaded.ok()) tasks_->set_loaded(task, false);
+  return loaded;
+}
+
+Status Serving::load(const ModelFile& model) {
+  const std::lock_guard control(control_);
+  auto source = open_model(model, open_with());
+  if (!source.ok()) return source.status().with_context(fmt::format("model '{}'", model.name));
+  if (catalog_->zoo().tasks.size() == kMostTasks) {
+    return error(Code::kResourceExhausted, "model '{}': {} tasks are known; no more can be", model.name, kMostTasks);
+  }
+  SL_RETURN_IF_ERROR(add(std::move(source).value(), {{.latency = model.latency}}));
+  SL_RETURN_IF_ERROR(engine_->extend(catalog_->zoo()));
+  auto domain = new_domain(memory_);
+  const Status loaded = domain.ok() ? switch_to(std::move(domain).value()) : domain.status();
+  if (!loaded.ok()) tasks_->set_loaded(zoo::TaskId(catalog_->zoo().tasks.size() - 1), false);
+  return loaded;
+}
+
+Status Serving::unload(std::string_view name) {
+  const std::lock_guard control(control_);
+  SL_ASSIGN_OR_RETURN(const zoo::TaskId task, tasks_->find(name));
+  if (!tasks_->loaded()[task.index()]) return {};
+  tasks_->set_loaded(task, false);
+  tasks_->drain(task);
+  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
+  const Status unloaded = switch_to(std::move(domain));
+  if (!unloaded.ok()) {
+    tasks_->set_loaded(task, true);
+    return unloaded;
+  }
+  residency_->evict(task);
+  return {};
+}
+
+Metrics Serving::metrics() const {
+  Metrics metrics;
+  metrics.uptime = engine_->now();
+  metrics.tasks = tasks_->metrics();
+  const std::vector<Seconds> busy = engine_->busy();
+  const std::vector<double> slow = drift_->slowdowns();
+  for (std::size_t p = 0; p < soc_.processors.size(); ++p) {
+    metrics.processors.push_back({.processor = soc_.processors[p].name,
+                                  .utilisation = busy[p] / std::max(metrics.uptime, Seconds(1e-9)),
+                                  .prediction_error = slow[p] - 1});
+  }
+  metrics.resident = residency_->booked();
+  if (residency_->budget() != engine::kNoBudget) metrics.budget = residency_->budget();
+  metrics.plan_switches = engine_->plan_version();
+  metrics.replans = replans_;
+  return metrics;
+}
+
+void Serving::drain() { engine_->drain(); }
+
+std::size_t Serving::stop(Seconds grace) {
+  {
+    const std::lock_guard lock(stopping_mutex_);
+    stopping_ = true;
+  }
+  stop_.notify_all();
+  if (adapting_.joinable()) adapting_.join();
+  return engine_ == nullptr ? 0 : engine_->stop(grace);
+}
+
+// Looks now and then at how long stages take, and re-plans when that puts SLOs at risk.
+void Serving::adapt() {
+  lower_priority_of_this_thread();
+  name_this_thread("re-planning");
+  Planned watched;
+  std::optional<engine::Replanner> replanner;
+  Seconds pause = kLookEvery;
+  for (std::unique_lock lock(stopping_mutex_); !stop_.wait_for(lock, pause, [this] { return stopping_; });) {
+    lock.unlock();
+    const Seconds before = engine_->now();
+    // Whoever changes tasks, bounds or memory plans anyway.
+    if (const std::unique_lock control(control_, std::try_to_lock); control) {
+      if (const Planned now = planned(); now.plan != watched.plan) {
+        watched = now;
+        replanner.reset();
+        if (!now.domain->tasks.empty()) {
+          const Domain& d = *watched.domain;
+          replanner.emplace(engine::ReplannerInput{d.zoo, soc_, d.profile, d.slo, *planner_, nullptr, d.memory},
+                            watched.plan, engine::ReplannerOptions{}, watched.slowdowns);
+        }
+      }
+      const std::vector<double> slow = drift_->slowdowns();
+      Result<std::shared_ptr<const plan::Plan>> better = std::shared_ptr<const plan::Plan>();
+      if (replanner) better = replanner->consider(slow);
+      if (better.ok() && *better != nullptr) {
+        watched.plan = *better;
+        watched.slowdowns = slow;
+        ++replans_;
+        follow(watched);
+        switcher_->change(watched.domain->slo, watched.domain->expanded(**better));
+      }
+    }
+    pause = std::max(kLookEvery, kPausePerPlanning * (engine_->now() - before));
+    lock.lock();
+  }
+}
+
+}  // namespace sparseloom::serve
