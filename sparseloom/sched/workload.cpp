@@ -22,8 +22,6 @@ constexpr double kLeastPerBurst = 0.01;  // else making the arrivals would be ma
 constexpr double kMostPriority = 1e6;
 constexpr std::int64_t kMostOutstanding = 1024;
 
-}
-
 std::vector<std::string_view> planner_names() {
   std::vector<std::string_view> names;
   for (const plan::Planner* planner : plan::planners()) names.push_back(planner->name());

@@ -82,10 +82,10 @@ Status Serving::open() {
 
 // Those of the grid, until others are set.
 Result<std::vector<Slo>> Serving::first_slos(const Source& source) const {
-  SL_ASSIGN_OR_RETURN(const auto indices, plan::parse_grid_name(options_.slo_config));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(source.zoo, soc_, source.profile));
+  SL_ASSIGN_OR_RETURN(const plan::SloConfig config, plan::named_config(ranges, options_.slo_config));
   std::vector<Slo> slos;
-  for (const plan::Slo& slo : plan::grid_config(ranges, indices.first, indices.second).slos) {
+  for (const plan::Slo& slo : config.slos) {
     slos.push_back({.accuracy = slo.accuracy, .latency = slo.latency});
   }
   return slos;
