@@ -19,13 +19,14 @@ CTEST := ctest --output-on-failure --no-tests=error
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-setup: $(STAMP) zoo-data ## install Debian packages, Python wheels and the review sentences (what is there already is left alone)
+setup: $(STAMP) zoo-data ## install Debian packages, Python wheels, the zoo and its review sentences (what is there already is left alone)
 
 $(STAMP): packages.apt requirements.txt tools/install.sh
 	tools/install.sh
 	@touch $@
 
 zoo-data: $(STAMP)
+	@.venv/bin/python tools/zoo_pack.py unpack
 	@.venv/bin/python tools/fetch_reviews.py
 
 build: $(STAMP) ## build the release binaries into build/release

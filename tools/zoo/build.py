@@ -10,13 +10,14 @@ import pathlib
 import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent))  # for fetch_reviews
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent))  # for fetch_reviews, zoo_pack
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 import compress  # noqa: E402
 import variants  # noqa: E402
+import zoo_pack  # noqa: E402
 import zooformat  # noqa: E402
 from fetch_reviews import write_atomically  # noqa: E402
 from task_activity import ActivityTask  # noqa: E402
@@ -92,6 +93,7 @@ def build_task(task, out, cache):
             log(task, f"{variant.name}: profile {shares['profile']:.3f} test {shares['test']:.3f}")
             names.append(variant.name)
         variants.finish(task, names, shipped, data, PARTS, folder)
+        zoo_pack.pack(folder)
     zooformat.write_index(out, TASKS)
     log(task, f"written to {out / task.name}")
 
@@ -106,7 +108,7 @@ def print_table(root):
         for variant in task["variants"]:
             folder = root / name / variant
             about = json.loads((folder / "variant.json").read_text())
-            share, size = about["accuracy"], sum(f.stat().st_size for f in folder.glob("model.*"))
+            share, size = about["accuracy"], sum(f.stat().st_size for f in folder.glob("model.*") if f.suffix != ".xz")
             dense = dense or share
             below = [100 * (dense[s] - share[s]) for s in ("profile", "test")]
             print(

@@ -109,6 +109,11 @@ def _listed(root, path):
     return {"path": path.relative_to(root).as_posix(), "bytes": path.stat().st_size, "sha256": digest}
 
 
+def _belongs(path):
+    """Whether an index lists this file: neither hidden nor the packed form of another."""
+    return not path.name.startswith(".") and path.suffix != ".xz"
+
+
 def write_index(root, order):
     """Writes zoo.json over the tasks present, in this order. Sentiment data that set-up has not
     generated here keep the entry they had."""
@@ -116,7 +121,7 @@ def write_index(root, order):
     with open(root / ".index.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         tasks = [t for t in order if (root / t / "task.json").is_file()]
-        paths = [p for t in tasks for p in (root / t).rglob("*") if p.is_file() and not p.name.startswith(".")]
+        paths = [p for t in tasks for p in (root / t).rglob("*") if p.is_file() and _belongs(p)]
         files = {f["path"]: f for f in (_listed(root, p) for p in paths)}
         index = root / "zoo.json"
         if index.is_file() and "sentiment" in tasks:
