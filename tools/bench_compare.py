@@ -140,8 +140,9 @@ def built(root, revision, jobs):
         if (root / ".venv").exists():
             os.symlink(root / ".venv", source / ".venv")
         print(f"building {git(root, 'log', '-1', '--format=%h %s', commit).stdout.strip()}", file=sys.stderr, flush=True)
+        programs = ["sparseloom", *(["sparseloom-bench"] if (source / "bench").is_dir() else [])]  # before, they were one
         for words in (["cmake", "--preset", "release"],
-                      ["cmake", "--build", "--preset", "release", "-j", str(jobs), "--target", "sparseloom"]):
+                      ["cmake", "--build", "--preset", "release", "-j", str(jobs), "--target", *programs]):
             done = subprocess.run(words, cwd=source, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 log = root / "build/base.log"
