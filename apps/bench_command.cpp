@@ -3,21 +3,18 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "apps/commands.h"
+#include "cli/data.h"
 
 namespace sparseloom::apps {
 namespace {
 
 // Becomes the program `sparseloom-bench`, which stands beside this one.
 Status become_bench(std::vector<std::string> arguments) {
-  std::error_code unknown;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", unknown);
-  std::string program = (self.parent_path() / "sparseloom-bench").string();
+  std::string program = (cli::program_folder() / "sparseloom-bench").string();
   std::vector<char*> argv{program.data()};
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "cli/data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/profile/analytical/modelled.h"
 #include "sparseloom/soc/discover.h"
@@ -76,10 +77,9 @@ Result<soc::SocFile> find_soc(const std::string& soc) {
   const std::filesystem::path given(soc);
   if (given.has_parent_path() || given.extension() == ".json") return soc::load_soc(given);
   std::vector<std::string> names;
-  for (const std::filesystem::path& folder :
-       {std::filesystem::path("socs"), SPARSELOOM_SOURCE_DIR / std::filesystem::path("socs")}) {
+  for (const std::filesystem::path& folder : data_folders()) {
     std::error_code none;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "socs", none)) {
       if (entry.path().extension() != ".json") continue;
       if (entry.path().stem() == soc) return soc::load_soc(entry.path());
       names.push_back(entry.path().stem().string());
@@ -113,9 +113,12 @@ Result<soc::Soc> confined_to(const soc::Soc& soc, const std::vector<soc::Backend
 }
 
 std::filesystem::path default_zoo() {
-  const std::filesystem::path here = "zoos/demo";
-  std::error_code ignored;
-  return std::filesystem::exists(here, ignored) ? here : std::filesystem::path(SPARSELOOM_SOURCE_DIR) / here;
+  const std::filesystem::path demo = "zoos/demo";
+  for (const std::filesystem::path& folder : data_folders()) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder / demo, ignored)) return folder / demo;
+  }
+  return demo;
 }
 
 Status check_writable(std::string_view option, const std::string& path) {

@@ -38,8 +38,8 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path,
 /// The profile that plans need: of this machine with what is missing measured now, of a modelled one as modelled.
 Result<profile::Profile> read_profile(const Setup& setup);
 
-/// The machine that --soc names: a file, or the name of one in socs/ below the working directory, else below the source
-/// tree this program was built from. kInvalidArgument lists the names; else the errors of soc::load_soc.
+/// The machine that --soc names: a file, or the name of one in socs/ below the first of data_folders() that has it.
+/// kInvalidArgument lists the names; else the errors of soc::load_soc.
 Result<soc::SocFile> find_soc(const std::string& soc);
 
 /// kInvalidArgument if --soc was given to `command`, which runs models.
@@ -59,8 +59,7 @@ Result<soc::Soc> confined_to(const soc::Soc& soc, const std::vector<soc::Backend
 inline constexpr const char* kBackendHelp =
     "plan with this backend alone: openvino or sparse; may be repeated (default: all that the processors offer)";
 
-/// The zoo folder that --zoo stands for when it is not given: zoos/demo below the working directory, else below the
-/// source tree this program was built from.
+/// The zoo folder that --zoo stands for when it is not given: zoos/demo below the first of data_folders() that has it.
 std::filesystem::path default_zoo();
 
 /// The file `path` that `option` names can be written: found out before minutes of work rather than after them. Tries
