@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup zoo-data build demo test bench bench-compare lint tidy layers asan tsan neon fuzz zoo zoo-seed clean
+.PHONY: help setup zoo-data build demo install install-test test bench bench-compare lint tidy layers tidy-changed asan tsan neon fuzz zoo zoo-seed clean
 
 JOBS ?= $(shell nproc)
 # ON compiles several sources at once: everything in half the time, one change in twice as much.
@@ -13,19 +13,27 @@ BENCHES := "engine --repetitions 100" "planners --seeds 20" estimator \
 BASE ?= HEAD~1
 ROUNDS ?= 3
 BIN := build/release/bin/sparseloom
+# What `make demo` and `make install` build: optimised, without debug information, tests and their packages.
+PRODUCT := build/product
+PREFIX ?= /usr/local
 STAMP := .venv/.setup
+PRODUCT_STAMP := .venv/.setup-product
 CTEST := ctest --output-on-failure --no-tests=error
 
 help: ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-setup: $(STAMP) zoo-data ## install Debian packages, Python wheels, the zoo and its review sentences (what is there already is left alone)
+setup: $(STAMP) zoo-data ## install Debian packages and Python wheels, unpack the demo zoo and fetch its review sentences (what is there already is left alone)
 
-$(STAMP): packages.apt requirements.txt tools/install.sh
+$(PRODUCT_STAMP): packages.apt requirements.txt tools/install.sh
+	tools/install.sh --product
+	@touch $@
+
+$(STAMP): $(PRODUCT_STAMP)
 	tools/install.sh
 	@touch $@
 
-zoo-data: $(STAMP)
+zoo-data: $(PRODUCT_STAMP) ## unpack the demo zoo's models and data, fetch its review sentences
 	@.venv/bin/python tools/zoo_pack.py unpack
 	@.venv/bin/python tools/fetch_reviews.py
 
@@ -33,8 +41,21 @@ build: $(STAMP) ## build the release binaries into build/release
 	@test -f build/release/build.ninja || cmake --preset release -DCMAKE_UNITY_BUILD=$(UNITY)
 	cmake --build --preset release -j $(JOBS)
 
-demo: setup build ## install, build, and watch four DNNs served within their bounds
-	$(BIN) demo
+$(PRODUCT)/build.ninja: | $(PRODUCT_STAMP)
+	cmake --preset product
+
+demo: zoo-data $(PRODUCT)/build.ninja ## install what it takes, build the program alone, and watch four DNNs served within their bounds
+	cmake --build --preset product -j $(JOBS) --target sparseloom
+	$(PRODUCT)/bin/sparseloom demo
+
+install: zoo-data $(PRODUCT)/build.ninja ## build, and install programs, library and demo zoo below PREFIX (default /usr/local)
+	cmake --build --preset product -j $(JOBS)
+	cmake --install $(PRODUCT) --prefix $(PREFIX) >/dev/null
+	@echo "Installed below $(PREFIX)"
+
+install-test: setup $(PRODUCT)/build.ninja ## build, install into a temporary folder, and build examples/embed against that
+	cmake --build --preset product -j $(JOBS)
+	tests/install_test.sh $(PRODUCT)
 
 test: setup build ## install, build, and run every test
 	cd build/release && $(CTEST)
@@ -50,6 +71,9 @@ lint: $(STAMP) ## clang-format and the layer check
 
 tidy: $(STAMP) ## lint, and clang-tidy over every source (minutes)
 	tools/lint.sh --tidy
+
+tidy-changed: $(STAMP) ## lint, and clang-tidy over what differs from the main branch, else from the commit before
+	tools/lint.sh --tidy-changed
 
 layers: ## check that layers include only layers to their left
 	python3 tools/check_layers.py

@@ -5,6 +5,10 @@ if(NOT CMAKE_CROSSCOMPILING)  # a cross compiler looks for a mold named after it
   target_link_options(sparseloom_options INTERFACE -fuse-ld=mold)
 endif()
 
+# What is installed says nothing of where it was built; with debug information, debuggers need to know.
+target_compile_options(sparseloom_options INTERFACE $<$<CONFIG:Release>:-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=>)
+target_link_options(sparseloom_options INTERFACE $<$<CONFIG:Release>:-s>)
+
 if(SPARSELOOM_SANITIZE)
   target_compile_options(sparseloom_options INTERFACE -fsanitize=${SPARSELOOM_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(sparseloom_options INTERFACE -fsanitize=${SPARSELOOM_SANITIZE})
@@ -28,4 +32,5 @@ function(sparseloom_layer name)
   file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   add_library(sparseloom_${name} STATIC ${sources})
   target_link_libraries(sparseloom_${name} PUBLIC sparseloom_headers ${LAYER_DEPENDS} PRIVATE sparseloom_options)
+  set_property(GLOBAL APPEND PROPERTY SPARSELOOM_LAYERS sparseloom_${name})
 endfunction()

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs what building and running needs: the Debian packages of packages.apt (as root, or through password-less sudo)
-# and the Python wheels of requirements.txt into .venv. What is there already is left alone.
+# and the Python wheels of requirements.txt into .venv. What is there already is left alone. With --product, leaves out the
+# packages that only tests, lint and fuzzers need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools/install_packages.sh $(grep -v '^#' packages.apt)
+listed=$(if [ "${1:-}" = --product ]; then sed '/^# For tests/q' packages.apt; else cat packages.apt; fi)
+tools/install_packages.sh $(grep -v '^#' <<< "$listed")
 
 wanted=$(sha256sum requirements.txt)
 if [ "$(cat .venv/.requirements 2>/dev/null)" != "$wanted" ]; then
