@@ -40,6 +40,7 @@ class [[nodiscard]] Status {
 
   bool ok() const { return code_ == Code::kOk; }
   Code code() const { return code_; }
+  /// Without a full stop or a line end; empty on success.
   const std::string& message() const { return message_; }
 
   /// The same status with "context: " before its message.
@@ -58,7 +59,8 @@ Status error(Code code, fmt::format_string<Args...> format, Args&&... args) {
   return {code, fmt::format(format, std::forward<Args>(args)...)};
 }
 
-/// A value or the Status that says why there is none. Accessing the value of a failure is a bug (it throws).
+/// A value or the Status that says why there is none. Accessing the value of a failure is a bug: it throws
+/// std::bad_variant_access. Owns its value; as safe to share between threads as that is.
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -66,6 +68,7 @@ class [[nodiscard]] Result {
   Result(Status status) : state_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return std::holds_alternative<T>(state_); }
+  /// Success if there is a value.
   Status status() const { return ok() ? Status() : std::get<Status>(state_); }
 
   T& value() & { return std::get<T>(state_); }

@@ -14,11 +14,14 @@
 
 namespace sparseloom {
 
+/// What a tensor is made of; kBool takes a byte.
 enum class ElementType { kF32, kF16, kBF16, kF64, kI8, kI16, kI32, kI64, kU8, kU16, kU32, kU64, kBool };
 
 /// "f32", "u8", ...: the names that files and messages use.
 std::string_view to_string(ElementType type);
+/// None: no type has that name.
 std::optional<ElementType> element_type_from(std::string_view name);
+/// Bytes that one element takes.
 std::size_t element_bytes(ElementType type);
 
 /// Extent per dimension, outermost first. Always static: a dynamic dimension never gets this far.
@@ -44,7 +47,9 @@ struct TensorSpec {
   bool same_layout(const TensorSpec& other) const { return type == other.type && shape == other.shape; }
 };
 
-/// 64-byte aligned zero-initialised bytes that a tensor's data lives in. Movable, not copyable.
+/// 64-byte aligned zero-initialised bytes that a tensor's data lives in. Movable, not copyable; moving leaves the bytes
+/// where they are, and spans of them valid until the buffer that has them is destroyed. Threads that share one see to
+/// the order of reads and writes themselves. std::bad_alloc if there is no memory.
 class HostBuffer {
  public:
   HostBuffer() = default;

@@ -42,6 +42,7 @@ struct TaskPlan {
   bool meets_slo() const { return meets_latency && meets_accuracy; }
 };
 
+/// What is chosen for all tasks. A value.
 struct Plan {
   std::string planner;
   std::vector<TaskPlan> tasks;  ///< by zoo::TaskId

@@ -44,9 +44,11 @@ struct Sparsity {
   std::int64_t samples = 0;  ///< of the profile split
 };
 
-/// One task's measurements, dense arrays. Absent entries have count/samples 0.
+/// One task's measurements, dense arrays. Absent entries have count/samples 0. Ids and σ must be of the task, and are
+/// not checked. A value: threads may read it while none writes. O(1), by σ O(stages).
 class TaskProfile {
  public:
+  /// Nothing measured yet. Takes memory for V^S accuracies.
   TaskProfile(std::size_t variants, std::size_t stages, std::size_t processors);
 
   std::size_t variants() const { return variants_; }
@@ -55,6 +57,7 @@ class TaskProfile {
   /// V^S.
   std::size_t stitched() const { return accuracy_profile_.size(); }
 
+  /// Of one subgraph on one processor by one of its backends, run alone.
   const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const;
   void set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b, const Latency& latency);
 

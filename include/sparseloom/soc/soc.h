@@ -75,6 +75,7 @@ class Processors {
   Pools pools_;
 };
 
+/// A machine. A value: threads may read it while none writes.
 struct Soc {
   std::string name;  ///< for people: CPU model and what else there is
   Processors processors;
@@ -84,6 +85,7 @@ struct Soc {
 
   const Processor& processor(ProcessorId id) const { return processors[id.index()]; }
   const Pools& pools() const { return processors.pools(); }
+  /// By name. kInvalidArgument lists the names.
   Result<ProcessorId> find(std::string_view processor_name) const;
 };
 

@@ -27,11 +27,13 @@ using StageId = StrongId<StageTag>;  ///< 0 .. S-1
 /// One variant index per stage. An original variant has the same index everywhere.
 using Sigma = std::vector<VariantId>;
 
+/// What was done to the base model.
 struct Compression {
   std::string kind;  ///< as docs/zoo-format.md lists them, e.g. unstructured+int8
   double level = 0;  ///< share removed, 0..1
 };
 
+/// One compressed (or dense) version of its task's base model.
 struct Variant {
   std::string name;
   std::filesystem::path model;  ///< absolute or relative to the working directory, ready to open
@@ -49,6 +51,7 @@ struct Split {
   std::filesystem::path labels;               ///< i32 [samples]
 };
 
+/// One job: what goes in and comes out, data to measure with, and the variants of its base model.
 struct Task {
   std::string name;
   std::string description;
@@ -77,6 +80,7 @@ struct FileEntry {
   std::string sha256;
 };
 
+/// All tasks of one folder. A value: threads may read it while none writes. Model files stay on disk.
 struct Zoo {
   std::string name;
   std::filesystem::path root;
@@ -87,6 +91,7 @@ struct Zoo {
   std::string fingerprint;
 
   const Task& task(TaskId id) const { return tasks[id.index()]; }
+  /// By name. kInvalidArgument lists the names.
   Result<TaskId> find_task(std::string_view task_name) const;
 };
 
@@ -100,7 +105,7 @@ Result<Zoo> load_zoo(const std::filesystem::path& root);
 
 /// Hashes every listed file. The first mismatch is kDataLoss and names the file, what was found and what is listed.
 Status check_files(const Zoo& zoo);
-/// Hashes one listed file, by its path.
+/// Hashes one listed file, by its path. kDataLoss as above; kNotFound if zoo.json does not list it.
 Status check_file(const Zoo& zoo, const std::filesystem::path& path);
 
 /// Identifies what the accuracies of a task's stitched variants depend on: SHA-256 over its variants' names, its cuts,
