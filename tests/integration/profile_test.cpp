@@ -5,6 +5,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
+#include <set>
 
 #include "sparseloom/profile/measure/accuracy.h"
 #include "sparseloom/profile/measure/ensure.h"
@@ -183,10 +184,13 @@ TEST(Placements, AllOfThemAreMeasured) {
   std::size_t expected = 1;
   for (int s = 0; s < 3; ++s) expected *= soc.processors.size();
   EXPECT_EQ(placements.size(), expected);
+  std::set<std::vector<soc::ProcessorId>> different;
   for (const PlacementLatency& p : placements) {
     EXPECT_EQ(p.latency.count, 5);
     EXPECT_GT(p.latency.median.count(), 0);
+    different.insert(p.placement);
   }
+  EXPECT_EQ(different.size(), expected);
 }
 
 TEST(ProfileCommand, InterruptedItSaysHowToGoOn) {
