@@ -8,6 +8,7 @@
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/printable.h"
 #include "sparseloom/plan/names.h"
 #include "sparseloom/profile/store/database.h"
 #include "sparseloom/profile/store/shipped.h"
@@ -29,8 +30,6 @@ struct BestLatency {
   Seconds sum{0};
   std::vector<soc::Backend> backends;  // by stage
 };
-using Latencies = std::vector<std::vector<std::optional<BestLatency>>>;  // [task][variant]
-
 std::optional<BestLatency> best_latency(const soc::Soc& soc, const profile::TaskProfile& task, zoo::VariantId v) {
   BestLatency result;
   for (std::size_t i = 0; i < task.stages(); ++i) {
@@ -51,32 +50,29 @@ std::optional<BestLatency> best_latency(const soc::Soc& soc, const profile::Task
   return result;
 }
 
-// What this machine's profile knows already; nothing is measured for a list.
-Result<Latencies> known_latencies(const cli::Setup& setup) {
-  Latencies latencies;
+Status read_database(const cli::Setup& setup, profile::Profile& profile) {
   SL_ASSIGN_OR_RETURN(const auto path, profile::default_database(setup.zoo, setup.soc));
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return latencies;
+  if (!std::filesystem::exists(path, ignored)) return {};
   SL_ASSIGN_OR_RETURN(const auto database, profile::Database::open(path, setup.zoo, setup.soc));
-  profile::Profile profile = profile::empty_profile(setup.zoo, setup.soc);
-  SL_RETURN_IF_ERROR(database.read(profile));
-  for (const profile::TaskProfile& task : profile.tasks) {
-    auto& row = latencies.emplace_back();
-    for (std::size_t v = 0; v < task.variants(); ++v) row.push_back(best_latency(setup.soc, task, zoo::VariantId(v)));
-  }
-  return latencies;
-}
-
-// Latencies are an extra of these commands, which do without a profile that cannot be opened.
-Latencies latencies_if_any(const cli::Setup& setup) {
-  auto latencies = known_latencies(setup);
-  if (latencies.ok()) return std::move(latencies).value();
-  fmt::print(stderr, "sparseloom: no latencies: {}\n", latencies.status().message());
+  profile::Profile read = profile;
+  SL_RETURN_IF_ERROR(database.read(read));
+  profile = std::move(read);
   return {};
 }
 
-std::optional<BestLatency> at(const Latencies& latencies, std::size_t t, std::size_t v) {
-  return t < latencies.size() ? latencies[t][v] : std::nullopt;
+// What the zoo ships and what this machine has measured already; nothing is measured for a list. Where one of the two
+// cannot be read, these commands do without it.
+profile::Profile known_profile(const cli::Setup& setup) {
+  profile::Profile profile = profile::empty_profile(setup.zoo, setup.soc);
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    profile::TaskProfile table = profile.tasks[t];
+    if (profile::load_shipped(setup.zoo, zoo::TaskId(t), table).ok()) profile.tasks[t] = std::move(table);
+  }
+  if (const Status status = read_database(setup, profile); !status.ok()) {
+    fmt::print(stderr, "sparseloom: no latencies: {}\n", printable(status.message()));
+  }
+  return profile;
 }
 
 // Nothing where every stage is OpenVINO's.
@@ -86,19 +82,21 @@ std::string other_backends(const BestLatency& latency) {
   return openvino ? "" : fmt::format("{}", fmt::join(plan::backend_names(latency.backends), "|"));
 }
 
-Json list_json(const cli::Setup& setup, const Latencies& latencies) {
+// `measured` is the zoo with the accuracies that were measured in the place of those that it states.
+Json list_json(const cli::Setup& setup, const zoo::Zoo& measured, const profile::Profile& profile) {
   Json tasks = Json::array();
-  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
-    const zoo::Task& task = setup.zoo.tasks[t];
+  for (std::size_t t = 0; t < measured.tasks.size(); ++t) {
+    const zoo::Task& task = measured.tasks[t];
     Json variants = Json::array();
     for (std::size_t v = 0; v < task.variants.size(); ++v) {
       const zoo::Variant& variant = task.variants[v];
-      const auto latency = at(latencies, t, v);
+      const auto latency = best_latency(setup.soc, profile.tasks[t], zoo::VariantId(v));
       variants.push_back({{"variant", variant.name},
                           {"kind", variant.compression.kind},
                           {"level", variant.compression.level},
                           {"accuracy", variant.accuracy_profile},
                           {"accuracy_test", variant.accuracy_test},
+                          {"accuracy_stated", setup.zoo.tasks[t].variants[v].accuracy_profile},
                           {"bytes", zoo::model_bytes(setup.zoo, task, zoo::VariantId(v)).count},
                           {"parameters", variant.parameters},
                           {"weight_sparsity", variant.weight_sparsity},
@@ -113,22 +111,15 @@ Json list_json(const cli::Setup& setup, const Latencies& latencies) {
   return {{"zoo", setup.zoo.name}, {"fingerprint", setup.zoo.fingerprint}, {"tasks", std::move(tasks)}};
 }
 
-Status list(const Options& options) {
-  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
-  const std::filesystem::path path = options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo);
-  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(path));
-  const Latencies latencies = latencies_if_any(*setup);
-  if (!options.json.empty()) {
-    SL_RETURN_IF_ERROR(write_file(options.json, list_json(*setup, latencies).dump(2) + "\n"));
-  }
+std::string list_table(const cli::Setup& setup, const zoo::Zoo& measured, const profile::Profile& profile) {
   report::Table table({"task", "variant", "kind", "level", "accuracy %", "test %", "size KiB", "parameters",
                        "sparsity %", "latency ms", "backend per stage"});
-  for (std::size_t t = 0; t < setup->zoo.tasks.size(); ++t) {
-    const zoo::Task& task = setup->zoo.tasks[t];
+  for (std::size_t t = 0; t < measured.tasks.size(); ++t) {
+    const zoo::Task& task = measured.tasks[t];
     for (std::size_t v = 0; v < task.variants.size(); ++v) {
       const zoo::Variant& variant = task.variants[v];
-      const double kib = static_cast<double>(zoo::model_bytes(setup->zoo, task, zoo::VariantId(v)).count) / 1024;
-      const auto latency = at(latencies, t, v);
+      const double kib = static_cast<double>(zoo::model_bytes(measured, task, zoo::VariantId(v)).count) / 1024;
+      const auto latency = best_latency(setup.soc, profile.tasks[t], zoo::VariantId(v));
       table.add({task.name, variant.name, variant.compression.kind, fmt::format("{:.2f}", variant.compression.level),
                  fmt::format("{:.1f}", 100 * variant.accuracy_profile),
                  fmt::format("{:.1f}", 100 * variant.accuracy_test), fmt::format("{:.0f}", kib),
@@ -136,17 +127,43 @@ Status list(const Options& options) {
                  latency ? fmt::format("{:.2f}", to_ms(latency->sum)) : "-", latency ? other_backends(*latency) : ""});
     }
   }
+  return table.text();
+}
+
+// What variant.json says and what was measured, where the two cannot both be right.
+void print_contradictions(const zoo::Zoo& zoo, const profile::Profile& profile) {
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    const Status status = profile::check_originals(zoo, zoo::TaskId(t), profile.tasks[t]);
+    if (!status.ok()) fmt::print(stderr, "sparseloom: warning: {}\n", printable(status.message()));
+  }
+}
+
+Status list(const Options& options) {
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  const std::filesystem::path path = options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo);
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(path));
+  const profile::Profile profile = known_profile(*setup);
+  const zoo::Zoo measured = profile::with_measured_accuracies(setup->zoo, profile);
+  if (!options.json.empty()) {
+    SL_RETURN_IF_ERROR(write_file(options.json, list_json(*setup, measured, profile).dump(2) + "\n"));
+  }
+  const bool any = std::any_of(profile.tasks.begin(), profile.tasks.end(), [&](const profile::TaskProfile& task) {
+    return best_latency(setup->soc, task, zoo::VariantId(0)).has_value();
+  });
   fmt::print(
-      "zoo {} ({}), {}\naccuracy: on the profile split; latency: sum of the stages, each on its best processor "
-      "by its\nbest backend, named where that is not openvino{}\n{}\n{}",
+      "zoo {} ({}), {}\naccuracy: on the profile split, as measured here or by the zoo, else as variant.json states "
+      "it; latency: sum of the stages, each on its best processor by its\nbest backend, named where that is not "
+      "openvino{}\n{}\n{}",
       setup->zoo.name, path.string(), setup->soc.name,
-      latencies.empty() ? " (none known: sparseloom profile --latency measures them)" : "",
-      report::accuracy_note(setup->zoo), table.text());
+      any ? "" : " (none known: sparseloom profile --latency measures them)", report::accuracy_note(setup->zoo),
+      list_table(*setup, measured, profile));
+  print_contradictions(setup->zoo, profile);
   return {};
 }
 
-// What variant.json says of the whole models against what accuracy.csv says of their pieces.
-Status verify_accuracies(const cli::Setup& setup, const std::function<void(const zoo::Check&)>& on_check) {
+// What variant.json says of the whole models against what accuracy.csv and this machine's profile say of their pieces.
+Status verify_accuracies(const cli::Setup& setup, const profile::Profile& profile,
+                         const std::function<void(const zoo::Check&)>& on_check) {
   Status first;
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const zoo::Task& task = setup.zoo.tasks[t];
@@ -154,6 +171,7 @@ Status verify_accuracies(const cli::Setup& setup, const std::function<void(const
     const auto shipped = profile::load_shipped(setup.zoo, zoo::TaskId(t), table);
     Status status = shipped.status();
     if (status.ok()) status = profile::check_originals(setup.zoo, zoo::TaskId(t), table);
+    if (status.ok()) status = profile::check_originals(setup.zoo, zoo::TaskId(t), profile.tasks[t]);
     std::string detail = status.message();
     if (status.ok()) {
       detail = *shipped == profile::Shipped::kLoaded
@@ -172,9 +190,13 @@ Status verify(const Options& options) {
   SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(path));
   Json checks = Json::array();
   zoo::VerifyOptions verifying;
-  for (const auto& task : latencies_if_any(*setup)) {
+  const profile::Profile profile = known_profile(*setup);
+  for (const profile::TaskProfile& task : profile.tasks) {
     auto& sums = verifying.latencies.emplace_back();
-    for (const auto& latency : task) sums.push_back(latency ? std::optional(latency->sum) : std::nullopt);
+    for (std::size_t v = 0; v < task.variants(); ++v) {
+      const auto latency = best_latency(setup->soc, task, zoo::VariantId(v));
+      sums.push_back(latency ? std::optional(latency->sum) : std::nullopt);
+    }
   }
   verifying.on_check = [&](const zoo::Check& check) {
     fmt::print("{:<4} {:<10} {:<30} {}\n", check.passed ? "ok" : "FAIL", check.group, check.subject, check.detail);
@@ -182,7 +204,7 @@ Status verify(const Options& options) {
         {{"group", check.group}, {"subject", check.subject}, {"passed", check.passed}, {"detail", check.detail}});
   };
   Status status = zoo::verify(setup->zoo, *setup->runtime, verifying);
-  if (status.ok()) status = verify_accuracies(*setup, verifying.on_check);
+  if (status.ok()) status = verify_accuracies(*setup, profile, verifying.on_check);
   if (!options.json.empty()) {
     const Json report{{"zoo", setup->zoo.name}, {"passed", status.ok()}, {"checks", std::move(checks)}};
     SL_RETURN_IF_ERROR(write_file(options.json, report.dump(2) + "\n"));
