@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "apps/commands.h"
+#include "cli/program.h"
 #include "cli/setup.h"
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/file.h"
@@ -75,8 +76,6 @@ Result<std::map<std::string, Shape>> parse_shapes(const std::vector<std::string>
 Status check_arguments(const CutArguments& arguments) {
   if (arguments.parts < 1) return error(Code::kInvalidArgument, "--parts {}: at least 1 is needed", arguments.parts);
   if (arguments.rounds < 0) return error(Code::kInvalidArgument, "--bench {}: must not be negative", arguments.rounds);
-  if (arguments.threads < 1)
-    return error(Code::kInvalidArgument, "--threads {}: at least 1 is needed", arguments.threads);
   if (arguments.out.empty()) return {};
   std::error_code ignored;
   if (fs::exists(arguments.out, ignored) && !fs::is_directory(arguments.out, ignored))
@@ -315,7 +314,8 @@ std::function<Status()> add_cut(CLI::App& command) {
   command.add_option("--json", arguments->json, "write what was found to this file");
   command.add_option("--shape", arguments->shapes, "static shape of a dynamic input: NAME=1,3,224,224")
       ->allow_extra_args(false);
-  command.add_option("--threads", arguments->threads, "threads per inference (default 1)");
+  command.add_option("--threads", arguments->threads, "threads per inference (default 1)")
+      ->check(CLI::Range(1, cli::kMostThreads));
   return [arguments] { return run_cut(*arguments); };
 }
 

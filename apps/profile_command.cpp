@@ -1,13 +1,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 
 #include "apps/commands.h"
+#include "cli/program.h"
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/names.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/profile/analytical/modelled.h"
 #include "sparseloom/profile/measure/measure.h"
@@ -41,12 +44,11 @@ Result<std::vector<profile::SplitName>> parse_split(const std::string& text) {
   if (text == "profile") return std::vector{profile::SplitName::kProfile};
   if (text == "test") return std::vector{profile::SplitName::kTest};
   if (text == "both") return std::vector{profile::SplitName::kProfile, profile::SplitName::kTest};
-  return error(Code::kInvalidArgument, "--split: '{}'; profile, test and both are allowed", text);
+  return unknown_name("--split", text, std::array{"profile", "test", "both"});
 }
 
 Result<profile::MeasureOptions> measure_options(const Options& options, const cli::Setup& setup) {
   profile::MeasureOptions measuring;
-  if (options.threads < 0) return error(Code::kInvalidArgument, "--threads: {}; at least 1", options.threads);
   for (const std::string& name : options.tasks) {
     SL_ASSIGN_OR_RETURN(const zoo::TaskId task, setup.zoo.find_task(name));
     measuring.tasks.push_back(task);
@@ -249,7 +251,7 @@ Status export_accuracy(const cli::Setup& setup, const profile::MeasureOptions& m
 // Options of the other mode would be ignored.
 Status check_mode(const Options& options) {
   if (options.mode != "exhaustive" && options.mode != "estimate") {
-    return error(Code::kInvalidArgument, "--mode: '{}'; exhaustive and estimate are allowed", options.mode);
+    return unknown_name("--mode", options.mode, std::array{"exhaustive", "estimate"});
   }
   struct Given {
     std::string_view name;
@@ -287,13 +289,18 @@ Status estimate(const Options& options, const cli::Setup& setup) {
   }
   estimating.split = options.split == "test" ? profile::SplitName::kTest : profile::SplitName::kProfile;
   if (options.estimator) {
-    SL_ASSIGN_OR_RETURN(estimating.estimator, profile::parse_estimator(*options.estimator));
+    const auto estimator = profile::parse_estimator(*options.estimator);
+    if (!estimator.ok()) return estimator.status().with_context("--estimator");
+    estimating.estimator = *estimator;
   }
   const auto estimated = profile::estimate(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, estimating);
   if (!estimated.ok() && estimated.status().code() == Code::kCancelled) {
     return error(Code::kCancelled, "profile: stopped; the tasks that were finished are kept");
   }
-  if (!estimated.ok()) return estimated.status();
+  if (!estimated.ok()) {
+    const bool usage = estimated.status().code() == Code::kInvalidArgument;
+    return usage ? estimated.status().with_context("--budget") : estimated.status();
+  }
   if (!options.json.empty()) {
     SL_RETURN_IF_ERROR(write_file(
         options.json, report::estimate_json(setup.zoo, setup.soc, estimating.estimator, *estimated).dump(2) + "\n"));
@@ -344,7 +351,8 @@ std::function<Status()> add_profile(CLI::App& command) {
                      "(docs/soc-format.md)");
   command.add_option("--split", options->split, "data for accuracies: profile, test or both");
   command.add_option("--task", options->tasks, "only this task (may be repeated)");
-  command.add_option("--threads", options->threads, "workers for accuracies (default: one per CPU)");
+  command.add_option("--threads", options->threads, "workers for accuracies (default: one per CPU)")
+      ->check(CLI::Range(1, cli::kMostThreads));
   command.add_option("--database", options->database, "profile database (default: per user, zoo and machine)");
   command.add_option("--mode", options->mode,
                      "exhaustive: every stitched variant is run; estimate: few are, the others' accuracy is estimated");

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "apps/commands.h"
@@ -9,6 +10,7 @@
 #include "cli/policies_option.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/names.h"
 #include "sparseloom/report/latency_json.h"
 #include "sparseloom/report/missed.h"
 #include "sparseloom/report/table.h"
@@ -56,7 +58,7 @@ Result<simulate::Admission> parse_admission(const std::string& name, std::size_t
     return error(Code::kInvalidArgument, "--admission benchmark: defined for one processor; got --processors {}",
                  processors);
   }
-  return error(Code::kInvalidArgument, "--admission {}: allowed: benchmark, standard", name);
+  return unknown_name("--admission", name, std::array{"benchmark", "standard"});
 }
 
 sched::TraceNames trace_names(const simulate::Benchmark& benchmark, std::size_t processors) {

@@ -2,12 +2,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "apps/commands.h"
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/names.h"
 #include "sparseloom/plan/names.h"
 #include "sparseloom/profile/stitched.h"
 #include "sparseloom/report/accuracy_note.h"
@@ -87,7 +89,7 @@ void print(const Options& options, const cli::Setup& setup, const zoo::Task& tas
 Status run(const Options& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   if (options.split != "profile" && options.split != "test") {
-    return error(Code::kInvalidArgument, "--split: '{}'; profile and test are allowed", options.split);
+    return unknown_name("--split", options.split, std::array{"profile", "test"});
   }
   if (options.rounds < 1) return error(Code::kInvalidArgument, "--rounds: {}; at least 1", options.rounds);
   SL_ASSIGN_OR_RETURN(const auto setup,

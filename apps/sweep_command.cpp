@@ -11,6 +11,7 @@
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/names.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/report/charts.h"
 #include "sparseloom/report/table.h"
@@ -44,7 +45,7 @@ Result<Kind> parse_kind(const std::string& name) {
   for (const auto& [known, kind] : kKinds) {
     if (name == known) return kind;
   }
-  return error(Code::kInvalidArgument, "--arrivals {}: allowed: poisson, periodic, bursty", name);
+  return unknown_name("--arrivals", name, std::array{"poisson", "periodic", "bursty"});
 }
 
 Result<Scenario> play(const SweepOptions& options, const std::vector<std::string_view>& policies, Kind kind,

@@ -1,9 +1,9 @@
 #include "cli/policies_option.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <array>
+
+#include "sparseloom/base/names.h"
 
 namespace sparseloom::cli {
 namespace {
@@ -21,7 +21,7 @@ soc::Pools equal_processors(std::size_t count) {
 }  // namespace
 
 Result<std::vector<std::string_view>> parse_policies(const std::vector<std::string>& names) {
-  const std::vector<std::string_view> known = sched::policy_names();
+  std::vector<std::string_view> known = sched::policy_names();
   std::vector<std::string_view> policies;
   const auto add = [&](std::string_view name) {
     if (std::find(policies.begin(), policies.end(), name) == policies.end()) policies.push_back(name);
@@ -33,7 +33,8 @@ Result<std::vector<std::string_view>> parse_policies(const std::vector<std::stri
     }
     const auto found = std::find(known.begin(), known.end(), name);
     if (found == known.end()) {
-      return error(Code::kInvalidArgument, "--policy {}: no such policy; known: all, {}", name, fmt::join(known, ", "));
+      known.insert(known.begin(), "all");
+      return unknown_name("policy", name, known);
     }
     add(*found);
   }

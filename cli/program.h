@@ -21,7 +21,12 @@ struct CommandRow {
   AddCommand add;
 };
 
-/// Runs the command that `argv` names. Returns the exit status; an error is one line on standard error.
+/// Threads that any --threads takes at most.
+inline constexpr int kMostThreads = 1024;
+
+/// Runs the command that `argv` names. Returns the exit status; an error is one line on standard error, its control
+/// characters escaped. No option of any command takes an empty text, NaN or infinity, and that standard output could
+/// not be written is an error like any other.
 int run_program(const std::string& name, const std::string& description, std::span<const CommandRow> commands, int argc,
                 char** argv);
 

@@ -14,12 +14,15 @@ namespace sparseloom::cli {
 class ScratchFolder {
  public:
   static Result<ScratchFolder> make() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sparseloom-bench-XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "sparseloom-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) return error(Code::kUnavailable, "{}: cannot make a folder", pattern);
     return ScratchFolder(pattern);
   }
   ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ScratchFolder& operator=(ScratchFolder&&) = delete;
+  ScratchFolder& operator=(ScratchFolder&& other) noexcept {
+    std::swap(path_, other.path_);
+    return *this;
+  }
   ~ScratchFolder() {
     std::error_code ignored;
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);

@@ -14,6 +14,8 @@
 
 #include "cli/data.h"
 #include "sparseloom/base/file.h"
+#include "sparseloom/base/names.h"
+#include "sparseloom/base/printable.h"
 #include "sparseloom/profile/analytical/modelled.h"
 #include "sparseloom/soc/discover.h"
 
@@ -46,6 +48,36 @@ std::string line_of(const profile::Progress& progress) {
   return line;
 }
 
+// The same failure with what a user of the command line may do about it.
+Status advised(const Status& status, std::string_view advice) {
+  return status.ok() ? status : Status(status.code(), fmt::format("{} ({})", status.message(), advice));
+}
+
+// Whether files of some size can be made there; leaves none.
+Status check_cache(const std::filesystem::path& folder) {
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) return error(Code::kUnavailable, "{}: cannot be made: {}", folder.string(), failure.message());
+  const std::filesystem::path probe = folder / fmt::format(".probe-{}", ::getpid());
+  const Status status = write_file(probe, std::string(1 << 16, ' '));
+  std::filesystem::remove(probe, failure);
+  return status;
+}
+
+Status open_caches(Setup& setup) {
+  SL_ASSIGN_OR_RETURN(std::filesystem::path pieces, profile::default_pieces(setup.zoo));
+  SL_ASSIGN_OR_RETURN(setup.compile_cache, profile::default_compile_cache());
+  SL_ASSIGN_OR_RETURN(const std::filesystem::path folder, cache_folder());
+  if (const Status status = check_cache(folder); !status.ok()) {
+    fmt::print(stderr, "sparseloom: warning: {}; what is cut and compiled is not kept\n", printable(status.message()));
+    SL_ASSIGN_OR_RETURN(setup.scratch, ScratchFolder::make());
+    pieces = setup.scratch->path() / "pieces";
+    setup.compile_cache = setup.scratch->path() / "compiled";
+  }
+  setup.pieces = std::make_unique<zoo::PieceStore>(setup.zoo, *setup.runtime, pieces);
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc) {
@@ -55,22 +87,33 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path,
     setup->soc = setup->soc_file->soc;
   }
   SL_ASSIGN_OR_RETURN(setup->runtime, backend::make_runtime("openvino"));
-  SL_ASSIGN_OR_RETURN(setup->zoo, zoo::load_zoo(zoo_path));
+  auto zoo = zoo::load_zoo(zoo_path);
+  std::error_code ignored;
+  const bool is_demo = std::filesystem::equivalent(zoo_path, default_zoo(), ignored);
+  if (zoo.status().code() == Code::kNotFound && is_demo) return advised(zoo.status(), "make zoo-data fetches data");
+  if (!zoo.ok()) return zoo.status();
+  setup->zoo = std::move(zoo).value();
   if (!setup->soc_file) {
     SL_ASSIGN_OR_RETURN(setup->soc, soc::discover(*setup->runtime));
   }
-  SL_ASSIGN_OR_RETURN(const std::filesystem::path pieces, profile::default_pieces(setup->zoo));
-  SL_ASSIGN_OR_RETURN(setup->compile_cache, profile::default_compile_cache());
-  setup->pieces = std::make_unique<zoo::PieceStore>(setup->zoo, *setup->runtime, pieces);
+  SL_RETURN_IF_ERROR(open_caches(*setup));
   return setup;
 }
 
 Result<profile::Profile> read_profile(const Setup& setup) {
-  if (setup.soc_file) return profile::model_profile(setup.zoo, *setup.soc_file, *setup.runtime, *setup.pieces);
+  const auto with_advice = [](Result<profile::Profile> profile, std::string_view advice) -> Result<profile::Profile> {
+    if (profile.status().code() != Code::kFailedPrecondition) return profile;
+    return advised(profile.status(), advice);
+  };
+  if (setup.soc_file) {
+    return with_advice(profile::model_profile(setup.zoo, *setup.soc_file, *setup.runtime, *setup.pieces),
+                       "see sparseloom profile --export-accuracy and --export-latency");
+  }
   profile::EnsureOptions ensure;
   ensure.compile_cache = setup.compile_cache;
   ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
-  return profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure);
+  return with_advice(profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure),
+                     "see sparseloom profile --accuracy and --mode estimate");
 }
 
 Result<soc::SocFile> find_soc(const std::string& soc) {
@@ -87,8 +130,8 @@ Result<soc::SocFile> find_soc(const std::string& soc) {
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  return error(Code::kInvalidArgument, "--soc {}: not known; allowed: a .json file, or one of {}", soc,
-               fmt::join(names, ", "));
+  names.emplace_back("a .json file");
+  return unknown_name("--soc", soc, names);
 }
 
 Status refuse_modelled(std::string_view command, const std::string& soc) {

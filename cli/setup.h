@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/scratch_folder.h"
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/profile/measure/ensure.h"
@@ -29,9 +30,11 @@ struct Setup {
   std::optional<soc::SocFile> soc_file;  ///< if the machine is modelled: what describes it
   std::unique_ptr<zoo::PieceStore> pieces;
   std::filesystem::path compile_cache;
+  std::optional<ScratchFolder> scratch;  ///< holds the caches where the cache folder cannot be written
 };
 
-/// Loads the zoo at `zoo_path` and opens the caches. The processors are the host's, or those of the modelled machine
+/// Loads the zoo at `zoo_path` and opens the caches; one that cannot be written is a warning, and the work goes on with
+/// one that is gone at the end. The processors are the host's, or those of the modelled machine
 /// that `soc` names (as --soc does) if it is not empty.
 Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc = {});
 

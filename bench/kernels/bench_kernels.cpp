@@ -14,6 +14,7 @@
 #include "bench/bench_commands.h"
 #include "bench/kernels/contenders.h"
 #include "bench/kernels/pinning.h"
+#include "cli/program.h"
 #include "cli/setup.h"
 #include "sparseloom/backend/sparse/kernels.h"
 #include "sparseloom/base/file.h"
@@ -349,7 +350,7 @@ std::function<Status()> add_kernels(CLI::App& command) {
       ->capture_default_str();
   command
       .add_option("--threads", options->threads, "threads of one layer (default: 1, and 2 where there are two CPUs)")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, cli::kMostThreads));
   command.add_flag("--blocks", options->blocks, "prune four neighbouring inputs of an output together");
   command.add_option("--rounds", options->rounds, "timed runs of each")
       ->check(CLI::Range(3, 10'000))

@@ -9,6 +9,7 @@
 #include "bench/bench_commands.h"
 #include "bench/kernels/load_cost.h"
 #include "bench/kernels/pinning.h"
+#include "cli/program.h"
 #include "cli/scratch_folder.h"
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
@@ -195,7 +196,7 @@ std::function<Status()> add_model(CLI::App& command) {
   command.add_option("--reference", options->reference,
                      "model that answers exactly as this one should: both ways are compared with it too");
   command.add_option("--threads", options->threads, "threads of one inference")
-      ->check(CLI::Range(1, 1024))
+      ->check(CLI::Range(1, cli::kMostThreads))
       ->capture_default_str();
   command.add_option("--rounds", options->rounds, "timed runs of each")
       ->check(CLI::Range(3, 10'000))

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "sparseloom/base/printable.h"
+
 namespace sparseloom::report {
 namespace {
 
@@ -12,6 +14,11 @@ bool numeric(const std::string& cell) {
 }
 
 }  // namespace
+
+void Table::add(std::vector<std::string> row) {
+  for (std::string& cell : row) cell = printable(cell);
+  rows_.push_back(std::move(row));
+}
 
 std::string Table::text() const {
   std::string text;

@@ -5,11 +5,12 @@
 
 namespace sparseloom::report {
 
-/// A table for people: columns aligned, the ones whose cells all look like numbers to the right. Plain text.
+/// A table for people: columns aligned, the ones whose cells all look like numbers to the right. Plain text, control
+/// characters escaped.
 class Table {
  public:
   explicit Table(std::vector<std::string> header) : header_(std::move(header)) {}
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  void add(std::vector<std::string> row);
   std::string text() const;
 
  private:

@@ -80,7 +80,8 @@ TEST(DemoErrors, UnknownBackend) {
 }
 
 TEST(DemoErrors, UnknownPolicy) {
-  expect_one_line_error(run_cli({"demo", "--zoo", kZoo, "--policy", "lifo"}), 2, {"no policy 'lifo'", "fcfs, edf"});
+  expect_one_line_error(run_cli({"demo", "--zoo", kZoo, "--policy", "lifo"}), 2,
+                        {"policy 'lifo': not known", "fcfs, edf"});
 }
 
 }  // namespace

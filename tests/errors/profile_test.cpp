@@ -11,7 +11,7 @@ TEST(ProfileErrors, UnknownTask) {
 
 TEST(ProfileErrors, UnknownSplit) {
   expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--split", "train"}), 2,
-                        {"--split", "train", "profile, test and both"});
+                        {"--split", "train", "profile, test, both"});
 }
 
 TEST(ProfileErrors, UnknownMode) {
@@ -25,7 +25,7 @@ TEST(ProfileErrors, BudgetTooSmallForAnEstimate) {
 
 TEST(ProfileErrors, UnknownEstimator) {
   expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--mode", "estimate", "--estimator", "oracle"}), 2,
-                        {"--estimator", "oracle", "logits and trees"});
+                        {"--estimator", "'oracle': not known; allowed: logits, trees"});
 }
 
 TEST(ProfileErrors, ConfidenceThatNothingCanGive) {

@@ -27,7 +27,7 @@ TEST(RunErrors, UnknownPlanner) {
 }
 
 TEST(RunErrors, UnknownPolicy) {
-  expect_one_line_error(Workload().run({"--policy", "lifo"}), 2, {"no policy 'lifo'", "fcfs, edf"});
+  expect_one_line_error(Workload().run({"--policy", "lifo"}), 2, {"policy 'lifo': not known", "fcfs, edf"});
 }
 
 TEST(RunErrors, UnknownBackend) {

@@ -1,8 +1,10 @@
 // sparseloom zoo: what it says about zoos that are not right.
 #include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/profile/store/database.h"
 #include "sparseloom/soc/discover.h"
 #include "tests/errors/cli.h"
 #include "tests/support/tiny_ir.h"
+#include "tests/support/tiny_onnx.h"
 
 namespace sparseloom::testing {
 namespace {
@@ -97,6 +99,46 @@ TEST(ZooErrors, AlteredModelIsNotStitched) {
   made.write("toy/int8/model.xml", text);
   expect_one_line_error(run_cli({"stitch", "--zoo", made.root(), "--task", "toy", "--variant", "dense,int8,int8"}), 1,
                         {"toy/int8/model.xml", "SHA-256"});
+}
+
+// The pieces are cut and kept while all is right; then weights change that the model file only points to.
+TEST(ZooErrors, AlteredExternalWeightsAreNotStitchedFromKeptPieces) {
+  const MadeUpZoo made;
+  for (const std::string variant : {"dense", "int8", "structured-50"}) {
+    made.write("toy/" + variant + "/model.onnx", tiny_onnx("weights.bin"));
+    made.write("toy/" + variant + "/weights.bin", tiny_onnx_weights());
+    made.edit("toy/" + variant + "/variant.json", [](Json& json) { json["model"] = "model.onnx"; });
+  }
+  const TemporaryFolder cache;
+  const Words stitch{"stitch", "--zoo", made.root(), "--task", "toy", "--variant", "dense,int8,int8", "--rounds", "1"};
+  const CliResult before = run_cli(stitch, cache.path());
+  EXPECT_EQ(before.status, 0) << before.err;
+  EXPECT_NE(before.out.find("accuracy 75.0 %"), std::string::npos) << before.out;
+  made.write("toy/int8/weights.bin", std::string(tiny_onnx_weights().size(), '\0'));
+  expect_one_line_error(run_cli(stitch, cache.path()), 1, {"toy/int8/weights.bin", "SHA-256"});
+}
+
+TEST(ZooErrors, MeasuredAccuracyCountsAndTheContradictionIsSaid) {
+  const MadeUpZoo made;
+  give_ir_models(made);
+  made.edit("toy/int8/variant.json", [](Json& json) { json["accuracy"]["profile"] = 1.0; });
+  const zoo::Zoo zoo = made.load();
+  const auto runtime = backend::make_runtime("openvino").value();
+  const soc::Soc soc = soc::discover(*runtime).value();
+  const TemporaryFolder cache;
+  const fs::path database = cache.path() / "profiles" / profile::default_database(zoo, soc).value().filename();
+  fs::create_directory(database.parent_path());
+  {
+    auto profile = profile::Database::open(database, zoo, soc);
+    ASSERT_TRUE(profile.ok()) << profile.status().message();
+    const zoo::Sigma int8(3, zoo::VariantId(1));
+    const profile::AccuracyEntry entry{zoo::TaskId(0), profile::SplitName::kProfile, int8, {5, 8}};
+    ASSERT_TRUE(profile->write(std::span(&entry, 1)).ok());
+  }
+  const CliResult listed = run_cli({"zoo", "list", "--zoo", made.root()}, cache.path());
+  expect_one_line_error(listed, 0, {"warning: task 'toy'", "'int8'", "62.5 %", "100.0 %", "variant.json"});
+  EXPECT_NE(listed.out.find(" 62.5 "), std::string::npos) << listed.out;
+  EXPECT_EQ(listed.out.find(" 100.0 "), std::string::npos) << listed.out;
 }
 
 TEST(ZooErrors, FormatOfAnotherRelease) {
