@@ -16,6 +16,8 @@ Result<std::unique_ptr<Source>> open_source(zoo::Zoo zoo, const OpenWith& with) 
   profile::EnsureOptions ensure;
   ensure.compile_cache = with.compile_cache;
   ensure.control = with.control;
+  ensure.require_accuracy = std::any_of(source->zoo.tasks.begin(), source->zoo.tasks.end(),
+                                        [](const zoo::Task& task) { return task.accuracy_known(); });
   SL_ASSIGN_OR_RETURN(source->profile,
                       profile::ensure_profile(source->zoo, with.soc, with.runtime, *source->pieces, ensure));
   for (std::size_t t = 0; t < source->zoo.tasks.size(); ++t) {

@@ -47,7 +47,7 @@ TEST_F(BoundariesTest, TheFirstThatTouchesOneDecidesWhatItHolds) {
   ASSERT_TRUE(boundaries.bind(*piece("a", "b", 2), 0).ok());
   const Status takes = boundaries.bind(*piece("x", "c", 3), 1).status();
   EXPECT_EQ(takes.code(), Code::kFailedPrecondition);
-  EXPECT_EQ(takes.message(), "stage 1 takes (x f32[1,3]) where (b f32[1,2]) are passed");
+  EXPECT_EQ(takes.message(), "stage 1 takes (x f32[1,3]) where (b f32[1,2]) is passed");
   ASSERT_TRUE(boundaries.bind(*piece("b", "c", 2), 1).ok());
   EXPECT_EQ(boundaries.bind(*piece("a", "y", 2), 0).status().code(), Code::kOk) << "names may differ";
 }
@@ -55,7 +55,7 @@ TEST_F(BoundariesTest, TheFirstThatTouchesOneDecidesWhatItHolds) {
 TEST_F(BoundariesTest, ThatOfTheModelsInputsCanBeGiven) {
   Boundaries boundaries(1, {TensorSpec{"image", ElementType::kF32, {1, 4}}});
   EXPECT_EQ(boundaries.bind(*piece("x", "y", 2), 0).status().message(),
-            "stage 0 takes (x f32[1,2]) where (image f32[1,4]) are passed");
+            "stage 0 takes (x f32[1,2]) where (image f32[1,4]) is passed");
 }
 
 TEST_F(BoundariesTest, MakeAChainOfPiecesThatFit) {
