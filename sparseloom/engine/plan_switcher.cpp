@@ -247,8 +247,8 @@ Status PlanSwitcher::switch_to(std::shared_ptr<const plan::Plan> plan, Change& c
   return {};
 }
 
-// What one task gives up makes room for the next: as long as any gets on, the others are tried again. If none does,
-// what is left of the old plan is in the way: requests of those tasks wait from then on until theirs is loaded.
+// What one task gives up makes room for the next: as long as any gets on, the others are tried again. If none does, try
+// after try, what is left of the old plan is in the way: requests of those tasks wait until theirs is loaded.
 Status PlanSwitcher::switch_by_task(Change& change, LoaderThread* loader) {
   Status last;
   std::vector<std::size_t> left;
@@ -279,7 +279,7 @@ Status PlanSwitcher::switch_by_task(Change& change, LoaderThread* loader) {
     }
   }
   if (left.empty() || last.code() != Code::kResourceExhausted) return left.empty() ? Status() : last;
-  SL_RETURN_IF_ERROR(hold(left, change));
+  if (change.tries >= options_.tries_before_hold) SL_RETURN_IF_ERROR(hold(left, change));
   return last;  // tried again when what they use has been let go of
 }
 

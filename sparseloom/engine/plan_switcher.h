@@ -29,6 +29,8 @@ struct SwitcherOptions {
   /// No room because requests inside still use what should be evicted: tried again after this time.
   Seconds retry_after{0.002};
   int most_tries = 500;
+  /// After so many, tasks that find no room are held, so that what their old plan uses can be evicted.
+  int tries_before_hold = 10;
   /// While a plan's subgraphs are being loaded, its SLOs are served by this one, task by task where it is resident.
   /// Empty: the old plan serves until then.
   MakeBridge bridge{};
