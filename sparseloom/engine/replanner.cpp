@@ -8,18 +8,9 @@
 
 namespace sparseloom::engine {
 
-profile::Profile slowed(const profile::Profile& profile, const std::vector<double>& slowdowns) {
-  return profile::change_latencies(profile, [&](const soc::SubgraphKey& subgraph, profile::Latency& latency) {
-    const double slowdown = slowdowns[subgraph.processor.index()];
-    latency.median *= slowdown;
-    latency.q1 *= slowdown;
-    latency.q3 *= slowdown;
-  });
-}
-
 Result<plan::Plan> plan_slowed(const plan::Problem& quiet, const plan::Planner& planner,
                                const std::vector<double>& slowdowns) {
-  profile::Profile corrected = slowed(quiet.profile, slowdowns);
+  profile::Profile corrected = profile::slowed(quiet.profile, slowdowns);
   corrected.contention = {};  // what idling costs is in the slow-downs
   SL_ASSIGN_OR_RETURN(plan::Plan plan,
                       planner.plan({quiet.zoo, quiet.soc, corrected, quiet.slo, quiet.memory_budget, quiet.load}));
@@ -52,7 +43,7 @@ Result<std::shared_ptr<const plan::Plan>> Replanner::consider(const std::vector<
   considered_ = slowdowns;
   const plan::Problem quiet{in_.zoo, in_.soc, in_.profile, in_.slo, in_.memory_budget, in_.load};
   SL_ASSIGN_OR_RETURN(plan::Plan plan, plan_slowed(quiet, in_.planner, slowdowns));
-  profile::Profile corrected = slowed(in_.profile, slowdowns);
+  profile::Profile corrected = profile::slowed(in_.profile, slowdowns);
   corrected.contention = {};
   const plan::Problem problem{in_.zoo, in_.soc, corrected, in_.slo, in_.memory_budget, in_.load};
   const double now = plan::predict_responses(problem, *active_).expected_violation_rate;

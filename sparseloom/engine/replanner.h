@@ -10,9 +10,6 @@
 
 namespace sparseloom::engine {
 
-/// `profile` with every latency of a processor as many times as long as `slowdowns` (by processor) says.
-profile::Profile slowed(const profile::Profile& profile, const std::vector<double>& slowdowns);
-
 /// The plan that `planner` makes for a machine on which every latency of a processor is as many times as long as
 /// `slowdowns` (by processor) says. `quiet` has the profile of the quiet machine, and so have the plan's stage
 /// estimates, so that Drift goes on to compare with it. Errors: those of the planner.

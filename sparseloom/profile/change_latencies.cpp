@@ -22,4 +22,13 @@ Profile change_latencies(Profile profile, const ChangeLatency& change) {
   return profile;
 }
 
+Profile slowed(const Profile& profile, const std::vector<double>& slowdowns) {
+  return change_latencies(profile, [&](const soc::SubgraphKey& subgraph, Latency& latency) {
+    const double slowdown = slowdowns[subgraph.processor.index()];
+    latency.median *= slowdown;
+    latency.q1 *= slowdown;
+    latency.q3 *= slowdown;
+  });
+}
+
 }  // namespace sparseloom::profile
