@@ -1,4 +1,4 @@
-// Private to base: a file descriptor that closes itself.
+// A file descriptor that closes itself.
 #pragma once
 
 #include <unistd.h>

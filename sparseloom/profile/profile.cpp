@@ -11,7 +11,22 @@ std::size_t power(std::size_t base, std::size_t exponent) {
   return result;
 }
 
+// Quartiles of a quiet machine lie 1 to 10 % of the median apart. One that ran at two speeds in one measurement, or
+// shared the core for a part of it, has them 40 % and more apart; its median is of neither speed.
+constexpr double kMostSpread = 0.3;
+// Of a stage that takes microseconds, the clock and a cold cache make that much too; it matters to no plan.
+constexpr Seconds kLeastSpread{5e-6};
+// Time that others had on the core is missing in runs that it fell into: with a tenth of it gone, latencies are longer
+// by about as much, which is what a median may be off. A hypervisor says only a part of what it takes, so half of that.
+constexpr double kMostForeign = 0.1;
+constexpr double kMostSteal = 0.05;
+
 }  // namespace
+
+bool disturbed(const Latency& latency) {
+  const bool scatters = latency.spread() > kMostSpread && latency.q3 - latency.q1 > kLeastSpread;
+  return scatters || latency.conditions.steal > kMostSteal || latency.conditions.foreign > kMostForeign;
+}
 
 TaskProfile::TaskProfile(std::size_t variants, std::size_t stages, std::size_t processors)
     : variants_(variants),
@@ -120,6 +135,26 @@ bool Contention::cold_known() const {
 bool Contention::known() const { return !scatter_.empty() || cold_known(); }
 
 double Contention::scatter(double u) const { return scatter_.empty() ? 1.0 : quantile(scatter_, u); }
+
+LatencyCounts count_latencies(const TaskProfile& task) {
+  LatencyCounts counts;
+  for (const Latency& latency : task.latencies()) {
+    if (latency.count == 0) continue;
+    ++counts.measured;
+    counts.disturbed += disturbed(latency) ? 1 : 0;
+  }
+  return counts;
+}
+
+LatencyCounts count_latencies(const Profile& profile) {
+  LatencyCounts all;
+  for (const TaskProfile& task : profile.tasks) {
+    const LatencyCounts counts = count_latencies(task);
+    all.measured += counts.measured;
+    all.disturbed += counts.disturbed;
+  }
+  return all;
+}
 
 Profile empty_profile(const zoo::Zoo& zoo, const soc::Soc& soc) {
   Profile profile;

@@ -8,6 +8,7 @@
 
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
+#include "sparseloom/profile/measure/conditions.h"
 #include "sparseloom/profile/measure/latency.h"
 #include "sparseloom/profile/measure/stages.h"
 #include "sparseloom/zoo/chain.h"
@@ -194,8 +195,13 @@ Result<std::vector<PlacementLatency>> measure_placements(const soc::Soc& soc, co
     SL_ASSIGN_OR_RETURN(zoo::Chain * chain, chains.get(placement, data));
     chain_of.push_back(chain);
   }
+  SL_ASSIGN_OR_RETURN(const MachineLock lock, MachineLock::acquire(options.lock, options.control));
+  std::vector<CpuIndex> cores;
+  for (const soc::Processor& p : soc.processors) cores.insert(cores.end(), p.cores.begin(), p.cores.end());
+  ConditionsWatch watch(cores);
   Workers workers(soc);
   std::vector<std::vector<Seconds>> runs(placements.size());
+  watch.begin();
   for (int round = -2; round < options.rounds; ++round) {  // the first two warm up
     for (std::size_t i = 0; i < placements.size(); ++i) {
       if (options.control.stopped()) return Status(Code::kCancelled, "stopped");
@@ -203,9 +209,11 @@ Result<std::vector<PlacementLatency>> measure_placements(const soc::Soc& soc, co
       if (round >= 0) runs[i].push_back(took);
     }
   }
+  watch.end();
   std::vector<PlacementLatency> measured;
   for (std::size_t i = 0; i < placements.size(); ++i) {
     measured.push_back({placements[i], summarize(std::move(runs[i]))});
+    measured.back().latency.conditions = watch.conditions();
   }
   return measured;
 }

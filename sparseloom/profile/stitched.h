@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/profile/measure/machine_lock.h"
 #include "sparseloom/profile/measure/progress.h"
 #include "sparseloom/profile/profile.h"
 #include "sparseloom/zoo/dataset.h"
@@ -27,14 +28,16 @@ struct PlacementLatency {
 
 struct PlacementOptions {
   int rounds = 50;
-  std::size_t most_placements = 64;     ///< with more, only those that change processor at most once
+  std::size_t most_placements = 64;  ///< with more, only those that change processor at most once
+  LockOptions lock = {};
   std::filesystem::path compile_cache;  ///< empty: compiled blobs are not kept
   Control control;
 };
 
 /// Measures every placement (P^S of them), every stage by its processor's first backend, in interleaved rounds, with
 /// real chained runs: one thread per processor, pinned to its cores; each runs its stages and hands the chain to the
-/// thread of the next.
+/// thread of the next. Holds the MachineLock meanwhile; every latency has the conditions of all cores over the whole
+/// measurement.
 Result<std::vector<PlacementLatency>> measure_placements(const soc::Soc& soc, const backend::Runtime& runtime,
                                                          zoo::PieceStore& pieces, zoo::TaskId task,
                                                          const zoo::Sigma& sigma, const zoo::Dataset& data,

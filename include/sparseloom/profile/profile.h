@@ -16,6 +16,14 @@
 
 namespace sparseloom::profile {
 
+/// How the machine was while something was measured on some of its cores. What the system does not say is 0 or empty.
+struct Conditions {
+  double steal = 0;      ///< share of the cores' time that the hypervisor gave to other machines, 0..1
+  double foreign = 0;    ///< share of the time that threads of the measurement waited for others to leave a core, 0..1
+  double mhz = 0;        ///< mean frequency of the cores
+  std::string governor;  ///< what sets the frequency: "performance", "powersave"
+};
+
 /// One subgraph on one processor by one of its backends, alone.
 struct Latency {
   Seconds median{0};
@@ -23,7 +31,15 @@ struct Latency {
   Seconds q3{0};
   std::int64_t count = 0;  ///< runs measured
   Bytes resident;          ///< memory the compiled subgraph keeps, measured from the process
+  Conditions conditions = {};
+
+  /// (q3 - q1) / median; 0 if nothing was measured.
+  double spread() const { return median > Seconds(0) ? (q3 - q1) / median : 0.0; }
 };
+
+/// Whether it was measured on a busy machine: it scatters too much, or others took the core too often, for its median
+/// to be that of a quiet one.
+bool disturbed(const Latency& latency);
 
 /// Correct answers of a stitched variant on one split.
 struct Accuracy {
@@ -60,6 +76,8 @@ class TaskProfile {
   /// Of one subgraph on one processor by one of its backends, run alone.
   const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const;
   void set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b, const Latency& latency);
+  /// All places, in no order that matters; those not measured have count 0.
+  const std::vector<Latency>& latencies() const { return latency_; }
 
   /// Of every stage but the last.
   const Sparsity& sparsity(zoo::VariantId v, zoo::StageId i) const { return sparsity_[index_of(v, i)]; }
@@ -171,6 +189,14 @@ struct Profile {
     tasks[s.task.index()].set_latency(s.variant, s.stage, s.processor, s.backend, latency);
   }
 };
+
+/// How many latencies a profile holds, and how many of them are disturbed().
+struct LatencyCounts {
+  std::size_t measured = 0;
+  std::size_t disturbed = 0;
+};
+LatencyCounts count_latencies(const TaskProfile& task);
+LatencyCounts count_latencies(const Profile& profile);
 
 /// A profile of the right sizes in which nothing is measured yet.
 Profile empty_profile(const zoo::Zoo& zoo, const soc::Soc& soc);

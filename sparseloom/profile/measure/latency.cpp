@@ -1,16 +1,13 @@
 #include "sparseloom/profile/measure/latency.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
-#include <random>
 
-#include "sparseloom/base/restore_cores.h"
 #include "sparseloom/base/statistics.h"
+#include "sparseloom/profile/measure/fill_boundaries.h"
 #include "sparseloom/profile/measure/memory.h"
+#include "sparseloom/profile/measure/rounds.h"
 #include "sparseloom/profile/measure/stages.h"
-#include "sparseloom/profile/measure/warm_groups.h"
-#include "sparseloom/zoo/boundaries.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -29,10 +26,12 @@ struct Subject {
 };
 
 // The subgraphs of a task that lack a latency on some processor of a pool by some backend, each as every backend that
-// the pool offers compiles it for its first processor: backends are compared, so their rounds must be interleaved.
+// the pool offers compiles it for its first processor: backends are compared, so their rounds must be interleaved. Also
+// those that are well known, if others are measured again: what is run beside a subgraph decides what caches hold.
 std::vector<soc::SubgraphKey> missing_subgraphs(zoo::TaskId task, const TaskProfile& known, const soc::Soc& soc,
-                                                const Pool& pool) {
+                                                const Pool& pool, bool again) {
   std::vector<soc::SubgraphKey> missing;
+  const bool all = again && count_latencies(known).disturbed > 0;
   const std::vector<soc::Backend>& offered = soc.processor(pool.front()).backends;
   for (std::size_t v = 0; v < known.variants(); ++v) {
     for (std::size_t s = 0; s < known.stages(); ++s) {
@@ -41,13 +40,26 @@ std::vector<soc::SubgraphKey> missing_subgraphs(zoo::TaskId task, const TaskProf
           return known.latency(zoo::VariantId(v), zoo::StageId(s), p, b).count == 0;
         });
       });
-      if (!any) continue;
+      if (!any && !all) continue;
       for (const soc::Backend b : offered) {
         missing.push_back({task, zoo::VariantId(v), zoo::StageId(s), pool.front(), b});
       }
     }
   }
   return missing;
+}
+
+// The better of two measurements of the same: what disturbs one makes it longer, and hardly ever shorter.
+const Latency& better(const Latency& a, const Latency& b) {
+  if (a.count == 0 || b.count == 0) return a.count == 0 ? b : a;
+  if (disturbed(a) != disturbed(b)) return disturbed(a) ? b : a;
+  return disturbed(a) && b.median < a.median ? b : a;
+}
+
+bool any_disturbed(const TimedRounds& timed) {
+  return std::any_of(timed.begin(), timed.end(), [](const std::vector<Latency>& processors) {
+    return std::any_of(processors.begin(), processors.end(), disturbed);
+  });
 }
 
 // Measures one task: subgraphs x processors x backends.
@@ -62,36 +74,22 @@ class TaskMeasurement {
 
   Status run(const backend::Runtime& runtime, zoo::PieceStore& pieces, const TaskProfile& known,
              const OnLatencies& on_latencies, Progress& progress, const OnProgress& tick) {
-    SL_RETURN_IF_ERROR(fill_inputs(runtime, pieces));
+    SL_ASSIGN_OR_RETURN(boundaries_, fill_boundaries(zoo_, runtime, pieces, task_, {}));
     for (const Pool& pool : soc_.pools().members) {
       SL_ASSIGN_OR_RETURN(std::vector<Subject> subjects, prepare(runtime, pieces, known, pool, progress, tick));
       if (subjects.empty()) continue;
-      SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries, time(subjects, pool, progress, tick));
+      SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries, time(subjects, pool, known, progress, tick));
       SL_RETURN_IF_ERROR(on_latencies(entries));
     }
     return {};
   }
 
  private:
-  // Real boundary tensors: what the dense variant passes on for the first profile sample.
-  Status fill_inputs(const backend::Runtime& runtime, zoo::PieceStore& pieces) {
-    const zoo::Task& task = zoo_.task(task_);
-    SL_ASSIGN_OR_RETURN(const zoo::Dataset data, zoo::Dataset::load(zoo_, task, task.profile));
-    boundaries_.load(data, 0);
-    for (std::size_t s = 0; s < task.stages(); ++s) {
-      SL_ASSIGN_OR_RETURN(const auto executable,
-                          load_stage(runtime, pieces, task_, zoo::VariantId(0), zoo::StageId(s), {}));
-      SL_ASSIGN_OR_RETURN(const auto session, boundaries_.bind(*executable, s));
-      SL_RETURN_IF_ERROR(session->run());
-    }
-    return {};
-  }
-
   Result<std::vector<Subject>> prepare(const backend::Runtime& runtime, zoo::PieceStore& pieces,
                                        const TaskProfile& known, const Pool& pool, Progress& progress,
                                        const OnProgress& tick) {
     std::vector<Subject> subjects;
-    for (const soc::SubgraphKey& subgraph : missing_subgraphs(task_, known, soc_, pool)) {
+    for (const soc::SubgraphKey& subgraph : missing_subgraphs(task_, known, soc_, pool, options_.again)) {
       if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
       SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, subgraph));
       Subject* const openvino = of_openvino(subjects, subgraph);
@@ -146,38 +144,47 @@ class TaskMeasurement {
                        s.stage.index());
   }
 
-  Result<std::vector<LatencyEntry>> time(std::vector<Subject>& subjects, const Pool& pool, Progress& progress,
-                                         const OnProgress& tick) {
-    const std::size_t processors = pool.size();
-    std::vector<std::vector<Seconds>> runs(subjects.size() * processors);
-    std::vector<std::size_t> order(subjects.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::mt19937_64 random(task_.index());
-    const RestoreCores restore;
-    const auto start = Clock::now();
-    for (int round = 0; round < options_.rounds; ++round) {
-      if (round >= options_.least_rounds && Clock::now() - start > options_.task_budget) break;
-      std::shuffle(order.begin(), order.end(), random);
-      for (std::size_t p = 0; p < processors; ++p) {
-        SL_RETURN_IF_ERROR(pin_this_thread(soc_.processor(pool[p]).cores));
-        const auto run = [&](std::size_t i) -> Status {
-          return options_.control.stopped() ? Status(Code::kCancelled, "stopped") : subjects[i].session->run();
-        };
-        const auto keep = [&](std::size_t i, Seconds time) { runs[i * processors + p].push_back(time); };
-        SL_RETURN_IF_ERROR(time_in_warm_groups(order, stages_of_a_plan(), run, keep));
+  Result<std::vector<LatencyEntry>> time(const std::vector<Subject>& subjects, const Pool& pool,
+                                         const TaskProfile& known, Progress& progress, const OnProgress& tick) {
+    std::vector<backend::Session*> sessions;
+    for (const Subject& subject : subjects) sessions.push_back(subject.session.get());
+    RoundOptions rounds{.rounds = options_.rounds,
+                        .least_rounds = options_.least_rounds,
+                        .budget = options_.task_budget,
+                        .together = stages_of_a_plan(),
+                        .seed = task_.index(),
+                        .files = options_.files,
+                        .control = options_.control,
+                        .after_round = [&] {
+                          progress.done += subjects.size();
+                          tick(progress);
+                        }};
+    SL_ASSIGN_OR_RETURN(TimedRounds timed, time_rounds(sessions, soc_, pool, rounds));
+    rounds.rounds = std::min(options_.rounds, options_.least_rounds);
+    for (int retry = 0; retry < options_.retries && any_disturbed(timed); ++retry) {
+      progress.total += subjects.size() * static_cast<std::size_t>(rounds.rounds);
+      SL_ASSIGN_OR_RETURN(const TimedRounds anew, time_rounds(sessions, soc_, pool, rounds));
+      for (std::size_t i = 0; i < timed.size(); ++i) {
+        for (std::size_t p = 0; p < pool.size(); ++p) timed[i][p] = better(timed[i][p], anew[i][p]);
       }
-      progress.done += subjects.size();
-      tick(progress);
     }
+    return entries_of(subjects, pool, known, timed);
+  }
+
+  std::vector<LatencyEntry> entries_of(const std::vector<Subject>& subjects, const Pool& pool, const TaskProfile& known,
+                                       const TimedRounds& timed) const {
     std::vector<LatencyEntry> entries;
     for (std::size_t i = 0; i < subjects.size(); ++i) {
-      for (std::size_t p = 0; p < processors; ++p) {
-        Latency latency = summarize(std::move(runs[i * processors + p]));
-        latency.resident = subjects[i].resident;
+      for (std::size_t p = 0; p < pool.size(); ++p) {
         for (const soc::Backend backend : subjects[i].backends) {
           soc::SubgraphKey subgraph = subjects[i].subgraph;
           subgraph.processor = pool[p];
           subgraph.backend = backend;
+          Latency latency = timed[i][p];
+          if (options_.again) {
+            latency = better(known.latency(subgraph.variant, subgraph.stage, subgraph.processor, backend), latency);
+          }
+          latency.resident = subjects[i].resident;
           entries.push_back({subgraph, latency});
         }
       }
@@ -195,10 +202,22 @@ class TaskMeasurement {
 };
 
 // Subgraphs to compile, each once per pool and backend.
-std::size_t missing_work(zoo::TaskId task, const TaskProfile& known, const soc::Soc& soc) {
+std::size_t missing_work(zoo::TaskId task, const TaskProfile& known, const soc::Soc& soc, bool again) {
   std::size_t work = 0;
-  for (const Pool& pool : soc.pools().members) work += missing_subgraphs(task, known, soc, pool).size();
+  for (const Pool& pool : soc.pools().members) work += missing_subgraphs(task, known, soc, pool, again).size();
   return work;
+}
+
+std::vector<zoo::TaskId> missing_tasks(const zoo::Zoo& zoo, const soc::Soc& soc, const Profile& profile,
+                                       const LatencyOptions& options) {
+  std::vector<zoo::TaskId> tasks;
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    const zoo::TaskId task(t);
+    const bool wanted =
+        options.tasks.empty() || std::find(options.tasks.begin(), options.tasks.end(), task) != options.tasks.end();
+    if (wanted && missing_work(task, profile.task(task), soc, options.again) > 0) tasks.push_back(task);
+  }
+  return tasks;
 }
 
 }  // namespace
@@ -219,6 +238,10 @@ Latency summarize(std::vector<Seconds> runs) {
   return {.median = q.median, .q1 = q.q1, .q3 = q.q3, .count = count, .resident = {}};
 }
 
+bool lacks_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const Profile& profile, const LatencyOptions& options) {
+  return !missing_tasks(zoo, soc, profile, options).empty();
+}
+
 Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                          zoo::PieceStore& pieces, const Profile& profile, const LatencyOptions& options,
                          const OnLatencies& on_latencies) {
@@ -227,14 +250,10 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
   Progress progress;
   progress.what = "latency";
   progress.unit = "subgraph rounds";
-  std::vector<zoo::TaskId> tasks;
-  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-    const bool wanted = options.tasks.empty() ||
-                        std::find(options.tasks.begin(), options.tasks.end(), zoo::TaskId(t)) != options.tasks.end();
-    const std::size_t missing = missing_work(zoo::TaskId(t), profile.tasks[t], soc);
-    if (!wanted || missing == 0) continue;
-    tasks.emplace_back(t);
-    progress.total += missing * static_cast<std::size_t>(options.rounds + 1);  // loading counts as one
+  const std::vector<zoo::TaskId> tasks = missing_tasks(zoo, soc, profile, options);
+  for (const zoo::TaskId task : tasks) {  // loading counts as a round
+    progress.total +=
+        missing_work(task, profile.task(task), soc, options.again) * static_cast<std::size_t>(options.rounds + 1);
   }
   const OnProgress tick = [&](const Progress& now) {
     const auto time = Clock::now();

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/profile/measure/conditions.h"
 #include "sparseloom/profile/measure/progress.h"
 #include "sparseloom/profile/store/database.h"
 #include "sparseloom/zoo/pieces.h"
@@ -16,6 +17,9 @@ struct LatencyOptions {
   /// After this long per task, no further round is begun once there are `least_rounds`.
   Seconds task_budget{12};
   int least_rounds = 9;
+  int retries = 2;     ///< times that a pool is run again (least_rounds) while some of its latencies are disturbed()
+  bool again = false;  ///< also what `profile` has but disturbed(); it is replaced by what is better
+  MachineFiles files;
   std::filesystem::path compile_cache;                ///< empty: compiled blobs are not kept
   std::vector<std::filesystem::path> mapped_folders;  ///< where model files and blobs lie that a runtime may map
   Control control;
@@ -31,11 +35,16 @@ using OnLatencies = std::function<Status(std::span<const LatencyEntry>)>;
 /// after another: caches hold what those leave in them, as in service, and not what all variants do. A subgraph in
 /// which the sparse backend replaces no layer is the same as OpenVINO's: it is run once, and handed over for both. The
 /// calling thread is pinned to the processor under measurement and gets its cores back at the end. Inputs are the
-/// tensors that the dense variant passes on for the first profile sample. Processors of a pool share a compiled
+/// tensors that the dense variant passes on for the first profile sample or, of a task without samples, for made-up
+/// inputs. Where a latency is disturbed(), its task's are run again, and the best of the runs is handed over, with the
+/// conditions that it was measured in. Processors of a pool share a compiled
 /// executable.
 Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                          zoo::PieceStore& pieces, const Profile& profile, const LatencyOptions& options,
                          const OnLatencies& on_latencies);
+
+/// Whether `profile` lacks any latency that measure_latencies() would measure with these options.
+bool lacks_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const Profile& profile, const LatencyOptions& options);
 
 /// Median and quartiles of `runs`, which must not be empty; `resident` is left 0.
 Latency summarize(std::vector<Seconds> runs);

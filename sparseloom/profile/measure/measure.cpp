@@ -13,6 +13,21 @@
 namespace sparseloom::profile {
 namespace {
 
+Status check_accuracy(const zoo::Zoo& zoo, const Profile& profile, const std::vector<Shipped>& shipped) {
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    if (!zoo.tasks[t].accuracy_known()) continue;
+    const TaskProfile& task = profile.tasks[t];
+    for (std::size_t i = 0; i < task.stitched(); ++i) {
+      const zoo::Sigma sigma = task.sigma_at(i);
+      if (task.accuracy(sigma).samples > 0 || task.accuracy_estimate(sigma)) continue;
+      return error(Code::kFailedPrecondition, "task '{}': no accuracy for {} ({}); measure it first", zoo.tasks[t].name,
+                   zoo::describe(zoo.tasks[t], sigma),
+                   shipped[t] == Shipped::kStale ? "its accuracy.csv is of other models" : "the zoo ships none");
+    }
+  }
+  return {};
+}
+
 class Measurement {
  public:
   Measurement(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime, zoo::PieceStore& pieces,
@@ -31,17 +46,13 @@ class Measurement {
   Result<Measured> run() {
     const auto start = std::chrono::steady_clock::now();
     SL_RETURN_IF_ERROR(load());
-    if (options_.latency) {
-      SL_RETURN_IF_ERROR(latencies());
-      SL_RETURN_IF_ERROR(sparsities());
+    if (options_.require_accuracy) SL_RETURN_IF_ERROR(check_accuracy(zoo_, measured_.profile, measured_.shipped));
+    if (anything_missing()) {
+      SL_ASSIGN_OR_RETURN(const MachineLock lock, MachineLock::acquire(options_.lock, options_.control));
+      if (lock.waited()) SL_RETURN_IF_ERROR(database_.read(measured_.profile));
+      SL_RETURN_IF_ERROR(measure_all());
+      SL_RETURN_IF_ERROR(database_.read(measured_.profile));
     }
-    if (options_.contention) SL_RETURN_IF_ERROR(contention());
-    for (const SplitName split : options_.accuracy) {
-      for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
-        if (wanted(zoo::TaskId(t))) SL_RETURN_IF_ERROR(accuracies(zoo::TaskId(t), split));
-      }
-    }
-    SL_RETURN_IF_ERROR(database_.read(measured_.profile));
     measured_.elapsed = std::chrono::steady_clock::now() - start;
     return std::move(measured_);
   }
@@ -63,23 +74,61 @@ class Measurement {
            std::find(options_.tasks.begin(), options_.tasks.end(), task) != options_.tasks.end();
   }
 
-  Status latencies() {
+  bool anything_missing() const {
+    const bool latency = options_.latency && (lacks_latencies(zoo_, soc_, measured_.profile, latency_options()) ||
+                                              lacks_sparsities(zoo_, measured_.profile, sparsity_options()));
+    return latency || options_.contention ||
+           std::any_of(options_.accuracy.begin(), options_.accuracy.end(), [&](SplitName split) {
+             for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
+               if (wanted(zoo::TaskId(t)) && !all_known(zoo::TaskId(t), split)) return true;
+             }
+             return false;
+           });
+  }
+
+  Status measure_all() {
+    if (options_.latency) {
+      SL_RETURN_IF_ERROR(latencies());
+      SL_RETURN_IF_ERROR(sparsities());
+    }
+    if (options_.contention) SL_RETURN_IF_ERROR(contention());
+    for (const SplitName split : options_.accuracy) {
+      for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
+        if (wanted(zoo::TaskId(t))) SL_RETURN_IF_ERROR(accuracies(zoo::TaskId(t), split));
+      }
+    }
+    return {};
+  }
+
+  LatencyOptions latency_options() const {
     LatencyOptions latency;
     latency.tasks = options_.tasks;
+    latency.again = options_.again;
     latency.control = options_.control;
     latency.compile_cache = compile_cache_;
     latency.mapped_folders = {zoo_.root, compile_cache_};
     if (const auto cache = cache_folder(); cache.ok()) latency.mapped_folders.push_back(*cache);
-    return measure_latencies(zoo_, soc_, runtime_, pieces_, measured_.profile, latency,
-                             [&](std::span<const LatencyEntry> entries) { return database_.write(entries); });
+    return latency;
   }
 
-  Status sparsities() {
+  Status latencies() {
+    return measure_latencies(zoo_, soc_, runtime_, pieces_, measured_.profile, latency_options(),
+                             [&](std::span<const LatencyEntry> entries) {
+                               measured_.latencies += entries.size();
+                               return database_.write(entries);
+                             });
+  }
+
+  SparsityOptions sparsity_options() const {
     SparsityOptions sparsity;
     sparsity.tasks = options_.tasks;
     sparsity.control = options_.control;
     sparsity.compile_cache = compile_cache_;
-    return measure_sparsities(zoo_, soc_, runtime_, pieces_, measured_.profile, sparsity,
+    return sparsity;
+  }
+
+  Status sparsities() {
+    return measure_sparsities(zoo_, soc_, runtime_, pieces_, measured_.profile, sparsity_options(),
                               [&](std::span<const SparsityEntry> entries) { return database_.write(entries); });
   }
 
@@ -91,15 +140,25 @@ class Measurement {
     return database_.write(measured);
   }
 
-  Status accuracies(zoo::TaskId id, SplitName split) {
-    const zoo::Task& task = zoo_.task(id);
+  bool is_known(zoo::TaskId id, SplitName split, const zoo::Sigma& sigma) const {
     const TaskProfile& known = measured_.profile.task(id);
-    const auto is_known = [&](const zoo::Sigma& sigma) {
-      return (split == SplitName::kProfile ? known.accuracy(sigma) : known.accuracy_test(sigma)).samples > 0;
-    };
-    bool complete = true;
-    for (std::size_t i = 0; i < known.stitched() && complete; ++i) complete = is_known(known.sigma_at(i));
-    if (complete) return {};
+    return (split == SplitName::kProfile ? known.accuracy(sigma) : known.accuracy_test(sigma)).samples > 0;
+  }
+
+  // Of a task without samples nothing can be.
+  bool all_known(zoo::TaskId id, SplitName split) const {
+    const zoo::Task& task = zoo_.task(id);
+    if ((split == SplitName::kProfile ? task.profile : task.test).samples == 0) return true;
+    const TaskProfile& known = measured_.profile.task(id);
+    for (std::size_t i = 0; i < known.stitched(); ++i) {
+      if (!is_known(id, split, known.sigma_at(i))) return false;
+    }
+    return true;
+  }
+
+  Status accuracies(zoo::TaskId id, SplitName split) {
+    if (all_known(id, split)) return {};
+    const zoo::Task& task = zoo_.task(id);
     SL_ASSIGN_OR_RETURN(const zoo::Dataset data,
                         zoo::Dataset::load(zoo_, task, split == SplitName::kProfile ? task.profile : task.test));
     backend::CompileOptions compile;
@@ -112,10 +171,11 @@ class Measurement {
         options_.control.on_progress(progress);
       };
     }
-    SL_ASSIGN_OR_RETURN(
-        const AccuracyRun run,
-        measure_accuracies({.task = id, .split = split, .data = data, .stages = stages}, is_known, options,
-                           [&](std::span<const AccuracyEntry> entries) { return database_.write(entries); }));
+    SL_ASSIGN_OR_RETURN(const AccuracyRun run,
+                        measure_accuracies(
+                            {.task = id, .split = split, .data = data, .stages = stages},
+                            [&](const zoo::Sigma& sigma) { return is_known(id, split, sigma); }, options,
+                            [&](std::span<const AccuracyEntry> entries) { return database_.write(entries); }));
     measured_.stitched += run.stitched;
     measured_.stage_passes += run.stage_passes;
     return {};

@@ -43,7 +43,22 @@ Result<std::vector<SparsityEntry>> run(zoo::Chain& chain, const zoo::Dataset& da
   return entries;
 }
 
+std::vector<zoo::TaskId> missing_tasks(const zoo::Zoo& zoo, const Profile& profile, const SparsityOptions& options) {
+  std::vector<zoo::TaskId> tasks;
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    const bool wanted = options.tasks.empty() ||
+                        std::find(options.tasks.begin(), options.tasks.end(), zoo::TaskId(t)) != options.tasks.end();
+    const bool possible = zoo.tasks[t].profile.samples > 0;
+    if (wanted && possible && !missing_variants(profile.tasks[t]).empty()) tasks.emplace_back(t);
+  }
+  return tasks;
+}
+
 }  // namespace
+
+bool lacks_sparsities(const zoo::Zoo& zoo, const Profile& profile, const SparsityOptions& options) {
+  return !missing_tasks(zoo, profile, options).empty();
+}
 
 Status measure_sparsities(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                           zoo::PieceStore& pieces, const Profile& profile, const SparsityOptions& options,
@@ -51,12 +66,7 @@ Status measure_sparsities(const zoo::Zoo& zoo, const soc::Soc& soc, const backen
   const auto start = std::chrono::steady_clock::now();
   const backend::CompileOptions compile =
       compile_options(soc, soc::ProcessorId(0), soc.processors.front().backends.front(), options.compile_cache);
-  std::vector<zoo::TaskId> tasks;
-  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-    const bool wanted = options.tasks.empty() ||
-                        std::find(options.tasks.begin(), options.tasks.end(), zoo::TaskId(t)) != options.tasks.end();
-    if (wanted && !missing_variants(profile.tasks[t]).empty()) tasks.emplace_back(t);
-  }
+  const std::vector<zoo::TaskId> tasks = missing_tasks(zoo, profile, options);
   Progress progress;
   progress.what = "sparsity";
   progress.unit = "tasks";

@@ -11,13 +11,14 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
-constexpr std::int64_t kFormatVersion = 7;
+constexpr std::int64_t kFormatVersion = 8;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE latency (
   task TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL, backend TEXT NOT NULL,
   median_s REAL NOT NULL, q1_s REAL NOT NULL, q3_s REAL NOT NULL, runs INTEGER NOT NULL, resident_bytes INTEGER NOT NULL,
+  steal REAL NOT NULL, foreign_load REAL NOT NULL, mhz REAL NOT NULL, governor TEXT NOT NULL,
   PRIMARY KEY (task, variant, stage, processor, backend)) WITHOUT ROWID;
 CREATE TABLE accuracy (
   task TEXT NOT NULL, split TEXT NOT NULL, sigma TEXT NOT NULL, correct INTEGER NOT NULL, samples INTEGER NOT NULL,
@@ -152,7 +153,8 @@ class Database::Impl {
 
   Status read_latencies(Profile& profile) const {
     SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, variant, stage, processor, backend, median_s, "
-                                                    "q1_s, q3_s, runs, resident_bytes FROM latency"));
+                                                    "q1_s, q3_s, runs, resident_bytes, steal, foreign_load, mhz, "
+                                                    "governor FROM latency"));
     for (;;) {
       SL_ASSIGN_OR_RETURN(const bool more, rows.step());
       if (!more) return {};
@@ -162,10 +164,14 @@ class Database::Impl {
       const auto variant = zoo_.task(*task).variant(rows.text(1));
       const auto stage = stage_in(zoo_.task(*task), rows.integer(2));
       const auto backend = backend_in(soc_.processor(*processor), rows.text(4));
-      const Latency latency{Seconds(rows.number(5)), Seconds(rows.number(6)), Seconds(rows.number(7)), rows.integer(8),
-                            Bytes{static_cast<std::uint64_t>(rows.integer(9))}};
+      const Latency latency{Seconds(rows.number(5)),
+                            Seconds(rows.number(6)),
+                            Seconds(rows.number(7)),
+                            rows.integer(8),
+                            Bytes{static_cast<std::uint64_t>(rows.integer(9))},
+                            {rows.number(10), rows.number(11), rows.number(12), rows.text(13)}};
       const bool sane = std::isfinite(latency.median.count()) && latency.median.count() > 0 && latency.count > 0 &&
-                        rows.integer(9) >= 0;
+                        rows.integer(9) >= 0 && share(latency.conditions.steal) && share(latency.conditions.foreign);
       if (!variant.ok() || !stage || !backend || !sane) {
         return bad_row(db_, "latency", fmt::format("{} {} {}", rows.text(0), rows.text(1), rows.text(4)));
       }
@@ -357,6 +363,10 @@ class Database::Impl {
     SL_RETURN_IF_ERROR(insert.bind(8, l.q3.count()));
     SL_RETURN_IF_ERROR(insert.bind(9, l.count));
     SL_RETURN_IF_ERROR(insert.bind(10, to_signed(l.resident.count)));
+    SL_RETURN_IF_ERROR(insert.bind(11, l.conditions.steal));
+    SL_RETURN_IF_ERROR(insert.bind(12, l.conditions.foreign));
+    SL_RETURN_IF_ERROR(insert.bind(13, l.conditions.mhz));
+    SL_RETURN_IF_ERROR(insert.bind(14, l.conditions.governor));
     return insert.step().status();
   }
 
@@ -396,6 +406,7 @@ class Database::Impl {
 
  private:
   static bool positive(double value) { return std::isfinite(value) && value > 0; }
+  static bool share(double value) { return value >= 0 && value <= 1; }
 
   // A task, a stage and a processor in three columns from `column` on.
   std::optional<Contention::Stage> place_in(const Statement& rows, int column) const {
@@ -455,7 +466,7 @@ Status Database::read(Profile& profile) const {
 }
 
 Status Database::write(std::span<const LatencyEntry> entries) {
-  return impl_->write("INSERT OR REPLACE INTO latency VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries);
+  return impl_->write("INSERT OR REPLACE INTO latency VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries);
 }
 
 Status Database::write(std::span<const SparsityEntry> entries) {

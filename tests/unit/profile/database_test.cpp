@@ -53,7 +53,12 @@ class DatabaseTest : public ::testing::Test {
 
 const LatencyEntry kLatency{
     {zoo::TaskId(0), zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(1), soc::Backend::kSparse},
-    {.median = Seconds(1.25e-3), .q1 = Seconds(1e-3), .q3 = Seconds(1.5e-3), .count = 30, .resident = {4096}}};
+    {.median = Seconds(1.25e-3),
+     .q1 = Seconds(1e-3),
+     .q3 = Seconds(1.5e-3),
+     .count = 30,
+     .resident = {4096},
+     .conditions = {.steal = 0.01, .foreign = 0.25, .mhz = 2400, .governor = "powersave"}}};
 
 TEST_F(DatabaseTest, GivesBackWhatWasWritten) {
   {
@@ -75,6 +80,10 @@ TEST_F(DatabaseTest, GivesBackWhatWasWritten) {
   EXPECT_EQ(l.q3, kLatency.latency.q3);
   EXPECT_EQ(l.count, 30);
   EXPECT_EQ(l.resident.count, 4096U);
+  EXPECT_EQ(l.conditions.steal, 0.01);
+  EXPECT_EQ(l.conditions.foreign, 0.25);
+  EXPECT_EQ(l.conditions.mhz, 2400);
+  EXPECT_EQ(l.conditions.governor, "powersave");
   EXPECT_EQ(profile.tasks[0].sparsity(zoo::VariantId(2), zoo::StageId(1)).mean, 0.625);
   EXPECT_EQ(profile.tasks[0].sparsity(zoo::VariantId(2), zoo::StageId(1)).samples, 8);
   EXPECT_EQ(profile.tasks[0].sparsity(zoo::VariantId(2), zoo::StageId(0)).samples, 0);
@@ -116,11 +125,11 @@ TEST_F(DatabaseTest, ForeignDamagedAndOtherReleasesFilesAreRefusedByName) {
 
   std::filesystem::remove(path());
   ASSERT_TRUE(open().ok());
-  for (const std::string version : {"6", "8"}) {
+  for (const std::string version : {"7", "9"}) {
     execute("PRAGMA user_version = " + version);
     status = open().status();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 7; delete it"));
+    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 8; delete it"));
   }
 }
 

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
 
+#include "sparseloom/profile/measure/sparsity.h"
 #include "sparseloom/soc/discover.h"
 #include "tests/support/change_processor.h"
 #include "tests/support/made_up_zoo.h"
@@ -60,6 +62,116 @@ class PrunedRuntime final : public backend::Runtime {
   std::unique_ptr<backend::Runtime> scripted_ = backend::make_scripted_runtime();
   CompiledCounts& compiled_;
 };
+
+// How often the toy task's stages are run: to make inputs, then each of its nine subgraphs once. After that come
+// rounds, in groups of three subgraphs that are run to warm up and then timed.
+constexpr int kBeforeRounds = 3 + 9, kGroup = 2 * 3, kRound = 3 * kGroup;
+
+// A machine on which others take the core half of the time during the first runs: what /proc says is written to a
+// made-up tree, while nothing is timed.
+class BusyAtFirst {
+ public:
+  BusyAtFirst(std::filesystem::path proc, int busy_runs)
+      : schedstat_(proc / "self/task/1/schedstat"), busy_(busy_runs) {
+    std::filesystem::create_directories(schedstat_.parent_path());
+  }
+  void ran() {
+    const bool busy = runs_ < busy_;
+    const bool group_begins = runs_ >= kBeforeRounds && (runs_ - kBeforeRounds) % kGroup == 0;
+    ++runs_;
+    if (!group_begins) return;
+    run_ns_ += 100;
+    if (busy) wait_ns_ += 100;
+    EXPECT_TRUE(write_file(schedstat_, fmt::format("{} {} 1\n", run_ns_, wait_ns_)).ok());
+  }
+
+ private:
+  std::filesystem::path schedstat_;
+  int busy_, runs_ = 0;
+  std::int64_t run_ns_ = 0, wait_ns_ = 0;
+};
+
+// Scripted sessions that tell it of every run.
+class WatchedRuntime final : public backend::Runtime {
+ public:
+  explicit WatchedRuntime(BusyAtFirst& machine) : machine_(machine) {}
+  std::string name() const override { return "scripted"; }
+  std::string version() const override { return scripted_->version(); }
+  std::vector<backend::Device> devices() const override { return scripted_->devices(); }
+  Result<std::unique_ptr<backend::Model>> read(const std::filesystem::path& path,
+                                               const std::map<std::string, Shape>& shapes) const override {
+    return scripted_->read(path, shapes);
+  }
+  Result<std::unique_ptr<backend::Executable>> load(const std::filesystem::path& path,
+                                                    const backend::CompileOptions& options) const override {
+    SL_ASSIGN_OR_RETURN(auto executable, scripted_->load(path, options));
+    return std::unique_ptr<backend::Executable>(std::make_unique<Executable>(std::move(executable), machine_));
+  }
+
+ private:
+  class Session final : public backend::Session {
+   public:
+    Session(std::unique_ptr<backend::Session> session, BusyAtFirst& machine)
+        : session_(std::move(session)), machine_(machine) {}
+    Status bind_input(std::size_t i, std::span<const std::byte> data) override { return session_->bind_input(i, data); }
+    Status bind_output(std::size_t i, std::span<std::byte> data) override { return session_->bind_output(i, data); }
+    Status run() override {
+      machine_.ran();
+      return session_->run();
+    }
+
+   private:
+    std::unique_ptr<backend::Session> session_;
+    BusyAtFirst& machine_;
+  };
+
+  class Executable final : public backend::Executable {
+   public:
+    Executable(std::unique_ptr<backend::Executable> executable, BusyAtFirst& machine)
+        : executable_(std::move(executable)), machine_(machine) {}
+    const std::vector<TensorSpec>& inputs() const override { return executable_->inputs(); }
+    const std::vector<TensorSpec>& outputs() const override { return executable_->outputs(); }
+    Result<std::unique_ptr<backend::Session>> new_session() override {
+      SL_ASSIGN_OR_RETURN(auto session, executable_->new_session());
+      return std::unique_ptr<backend::Session>(std::make_unique<Session>(std::move(session), machine_));
+    }
+
+   private:
+    std::unique_ptr<backend::Executable> executable_;
+    BusyAtFirst& machine_;
+  };
+
+  std::unique_ptr<backend::Runtime> scripted_ = backend::make_scripted_runtime();
+  BusyAtFirst& machine_;
+};
+
+// What is handed over on such a machine, of which `known` is known.
+std::vector<LatencyEntry> measure_beside_others(int busy_runs, bool again = false,
+                                                const std::function<void(TaskProfile&)>& know = {}) {
+  const TemporaryFolder folder;
+  BusyAtFirst machine(folder.path() / "proc", busy_runs);
+  const WatchedRuntime runtime(machine);
+  const MadeUpZoo made;
+  const zoo::Zoo zoo = made.load();
+  soc::DiscoverOptions one_core;
+  one_core.allowed = {allowed_cpus().front()};
+  const soc::Soc soc = soc::discover(runtime, one_core).value();
+  zoo::PieceStore pieces(zoo, runtime, folder.path() / "pieces");
+  Profile known = empty_profile(zoo, soc);
+  if (know) know(known.tasks[0]);
+  LatencyOptions options;
+  options.rounds = 3;
+  options.again = again;
+  options.files = {.proc = folder.path() / "proc", .sysfs = folder.path() / "sys"};
+  std::vector<LatencyEntry> all;
+  const Status status = measure_latencies(zoo, soc, runtime, pieces, known, options,
+                                          [&](std::span<const LatencyEntry> entries) -> Status {
+                                            all.assign(entries.begin(), entries.end());
+                                            return {};
+                                          });
+  EXPECT_TRUE(status.ok()) << status.message();
+  return all;
+}
 
 struct World {
   World() {
@@ -122,6 +234,50 @@ TEST(MeasureLatencies, MeasuresABackendThatIsMissingBesideTheOthers) {
   const std::vector<LatencyEntry> entries = world.measure(known);
   EXPECT_EQ(entries.size(), 2 * world.soc.processors.size()) << "times are compared only within one run";
   EXPECT_THAT(world.compiled[backend::SparseLayers::kWhereFaster], 1);
+}
+
+TEST(MeasureLatencies, RunsAgainWhatOthersDisturbedAndKeepsTheQuietRuns) {
+  const std::vector<LatencyEntry> entries = measure_beside_others(kBeforeRounds + 3 * kRound);
+  ASSERT_EQ(entries.size(), kSubgraphs);
+  for (const LatencyEntry& e : entries) EXPECT_EQ(e.latency.conditions.foreign, 0);
+}
+
+TEST(MeasureLatencies, MarksWhatStaysDisturbed) {
+  constexpr int kAlways = 1'000'000;
+  for (const LatencyEntry& e : measure_beside_others(kAlways)) {
+    EXPECT_EQ(e.latency.conditions.foreign, 0.5);
+    EXPECT_TRUE(disturbed(e.latency));
+  }
+}
+
+TEST(MeasureLatencies, AgainReplacesWhatWasDisturbedAndNothingElse) {
+  const Latency quiet{.median = Seconds(1), .q1 = Seconds(1), .q3 = Seconds(1), .count = 30, .resident = {}};
+  Latency marked = quiet;
+  marked.conditions.foreign = 0.5;
+  const auto know = [&](TaskProfile& task) {
+    for (std::size_t n = 0; n < kSubgraphs; ++n) {
+      task.set_latency(zoo::VariantId(n / 3), zoo::StageId(n % 3), soc::ProcessorId(0), Backend::kScripted,
+                       n == 4 ? marked : quiet);
+    }
+  };
+  EXPECT_THAT(measure_beside_others(0, false, know), IsEmpty()) << "nothing is missing";
+  const std::vector<LatencyEntry> entries = measure_beside_others(0, true, know);
+  ASSERT_EQ(entries.size(), kSubgraphs) << "all of the task: caches hold what they held";
+  for (const LatencyEntry& e : entries) {
+    const bool was_marked = e.variant == zoo::VariantId(1) && e.stage == zoo::StageId(1);
+    EXPECT_EQ(e.latency.median == quiet.median, !was_marked);
+  }
+}
+
+TEST(MeasureLatencies, OfATaskWithoutSamplesInputsAreMadeUp) {
+  World world;
+  world.zoo.tasks[0].accuracy_kind = "unknown";
+  world.zoo.tasks[0].profile = world.zoo.tasks[0].test = {};
+  EXPECT_EQ(world.measure(empty_profile(world.zoo, world.soc)).size(), 2 * kSubgraphs * world.soc.processors.size());
+
+  const auto none = [](std::span<const SparsityEntry>) -> Status { return {Code::kInternal, "it has no samples"}; };
+  const Profile known = empty_profile(world.zoo, world.soc);
+  EXPECT_TRUE(measure_sparsities(world.zoo, world.soc, world.runtime, world.pieces, known, {}, none).ok());
 }
 
 TEST(CompileOptions, SayWhichLayersAreSparse) {
