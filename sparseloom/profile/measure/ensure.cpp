@@ -11,18 +11,16 @@ constexpr int kPiecesVersion = 3;
 
 std::string shortened(const std::string& fingerprint) { return fingerprint.substr(0, 16); }
 
-Status check_accuracy(const zoo::Zoo& zoo, const Profile& profile, const std::vector<Shipped>& shipped) {
-  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-    const TaskProfile& task = profile.tasks[t];
-    for (std::size_t i = 0; i < task.stitched(); ++i) {
-      const zoo::Sigma sigma = task.sigma_at(i);
-      if (task.accuracy(sigma).samples > 0 || task.accuracy_estimate(sigma)) continue;
-      return error(Code::kFailedPrecondition, "task '{}': no accuracy for {} ({}); measure it first", zoo.tasks[t].name,
-                   zoo::describe(zoo.tasks[t], sigma),
-                   shipped[t] == Shipped::kStale ? "its accuracy.csv is of other models" : "the zoo ships none");
-    }
-  }
-  return {};
+Result<Measured> ensure(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                        zoo::PieceStore& pieces, const EnsureOptions& options) {
+  MeasureOptions measuring;
+  measuring.database = options.database;
+  measuring.compile_cache = options.compile_cache;
+  measuring.control = options.control;
+  measuring.lock = options.lock;
+  measuring.use_shipped = options.require_accuracy;
+  measuring.require_accuracy = options.require_accuracy;
+  return measure(zoo, soc, runtime, pieces, measuring);
 }
 
 }  // namespace
@@ -44,18 +42,24 @@ Result<std::filesystem::path> default_pieces(const zoo::Zoo& zoo) {
 
 Result<Profile> ensure_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                                zoo::PieceStore& pieces, const EnsureOptions& options) {
-  MeasureOptions measuring;
-  measuring.database = options.database;
-  measuring.compile_cache = options.compile_cache;
-  measuring.control = options.control;
-  measuring.use_shipped = options.require_accuracy;
-  measuring.latency = !options.require_accuracy;  // first see that planning will be possible at all
-  SL_ASSIGN_OR_RETURN(Measured measured, measure(zoo, soc, runtime, pieces, measuring));
-  if (!options.require_accuracy) return std::move(measured.profile);
-  SL_RETURN_IF_ERROR(check_accuracy(zoo, measured.profile, measured.shipped));
-  measuring.latency = true;
-  SL_ASSIGN_OR_RETURN(measured, measure(zoo, soc, runtime, pieces, measuring));
+  SL_ASSIGN_OR_RETURN(Measured measured, ensure(zoo, soc, runtime, pieces, options));
   return std::move(measured.profile);
+}
+
+Result<CheckedProfile> ensure_checked_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                                              zoo::PieceStore& pieces, const EnsureOptions& options) {
+  SL_ASSIGN_OR_RETURN(Measured measured, ensure(zoo, soc, runtime, pieces, options));
+  CheckedProfile checked{std::move(measured.profile), std::nullopt};
+  if (measured.latencies > 0) return checked;
+  std::filesystem::path cache = options.compile_cache;
+  if (cache.empty()) {
+    SL_ASSIGN_OR_RETURN(cache, default_compile_cache());
+  }
+  SL_ASSIGN_OR_RETURN(checked.check,
+                      check_profile(zoo, soc, runtime, pieces, checked.profile,
+                                    {.compile_cache = cache, .lock = options.lock, .control = options.control}));
+  checked.profile = corrected(checked.profile, *checked.check);
+  return checked;
 }
 
 }  // namespace sparseloom::profile

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/profile/measure/check.h"
 #include "sparseloom/profile/measure/progress.h"
 #include "sparseloom/profile/profile.h"
 #include "sparseloom/zoo/pieces.h"
@@ -15,8 +17,9 @@ struct EnsureOptions {
   /// then loads from it.
   std::filesystem::path compile_cache;
   /// Fail with kFailedPrecondition when a task's accuracies on the profile split are neither shipped nor measured nor
-  /// estimated.
+  /// estimated; those of kind "unknown" need not be.
   bool require_accuracy = true;
+  LockOptions lock;  ///< how to wait for another process that measures
   Control control;
 };
 
@@ -33,5 +36,15 @@ Result<std::filesystem::path> default_pieces(const zoo::Zoo& zoo);
 /// files, the database (another machine's: kFailedPrecondition) and the runtime; kCancelled.
 Result<Profile> ensure_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                                zoo::PieceStore& pieces, const EnsureOptions& options = {});
+
+struct CheckedProfile {
+  Profile profile;                    ///< corrected by the check, if there was one
+  std::optional<ProfileCheck> check;  ///< none: its latencies were measured by this very call
+};
+
+/// ensure_profile(), and then a check whether latencies that were measured earlier still fit the machine
+/// (check_profile(), a few seconds) and the profile corrected by it: machines move in phases by up to twice.
+Result<CheckedProfile> ensure_checked_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
+                                              zoo::PieceStore& pieces, const EnsureOptions& options = {});
 
 }  // namespace sparseloom::profile

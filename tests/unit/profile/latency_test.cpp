@@ -264,7 +264,7 @@ TEST(MeasureLatencies, AgainReplacesWhatWasDisturbedAndNothingElse) {
   const std::vector<LatencyEntry> entries = measure_beside_others(0, true, know);
   ASSERT_EQ(entries.size(), kSubgraphs) << "all of the task: caches hold what they held";
   for (const LatencyEntry& e : entries) {
-    const bool was_marked = e.variant == zoo::VariantId(1) && e.stage == zoo::StageId(1);
+    const bool was_marked = e.subgraph.variant == zoo::VariantId(1) && e.subgraph.stage == zoo::StageId(1);
     EXPECT_EQ(e.latency.median == quiet.median, !was_marked);
   }
 }

@@ -17,6 +17,8 @@ struct ScriptedWorld {
   zoo::Zoo zoo = made.load();
   soc::Soc soc = soc::discover(*runtime).value();
   zoo::PieceStore pieces{zoo, *runtime, folder.path()};
+
+  static constexpr std::size_t kSubgraphs = 9;  ///< three variants, three stages
 };
 
 }  // namespace sparseloom::profile
