@@ -18,6 +18,7 @@
 #include "sparseloom/plan/planners/sparseloom_planner.h"
 #include "sparseloom/report/accuracy_note.h"
 #include "sparseloom/report/missed.h"
+#include "sparseloom/report/profile_trust.h"
 #include "sparseloom/report/table.h"
 #include "sparseloom/sched/policy.h"
 
@@ -34,6 +35,7 @@ struct DemoOptions {
   std::size_t repeats = 5;
   double saturated_s = 2.0;
   bool late_binding = true;
+  bool check = true;
   std::vector<std::string> backends;
   std::string compare_backend;
 };
@@ -55,7 +57,8 @@ Result<Backends> parse_all_backends(const DemoOptions& options) {
 // What all SLO configurations of one call share.
 struct Stage {
   const cli::Setup& setup;
-  const profile::Profile& profile;
+  const profile::Profile& profile;                     // as the machine was right before
+  const std::optional<profile::ProfileCheck>& before;  // of the profile as measured; none: not checked
   const DemoOptions& options;
   soc::Soc soc;                   // with the backends that plans may use
   std::optional<soc::Soc> rival;  // the same, for a second plan by sparseloom
@@ -151,7 +154,8 @@ void print_introduction(const Stage& stage) {
     fmt::print("  {:<10} {} ({} variants, cut into {} stages: {:.0f} stitched variants)\n", task.name, task.description,
                task.variants.size(), task.stages(), stitched);
   }
-  fmt::print("{}", report::accuracy_note(zoo));
+  fmt::print("{}{}", report::accuracy_note(zoo), report::disturbed_note(stage.profile));
+  if (stage.before) fmt::print("Checked: {}; bounds and plans go by that.\n", report::describe(*stage.before));
   const bool drawn = plan::episode_orders(zoo.tasks.size(), plan::kMostOrders + 1).size() > plan::kMostOrders;
   fmt::print(
       "Stages of differently compressed variants of one base model are stitched into variants that nobody trained, "
@@ -367,6 +371,44 @@ Result<AllPlayed> play_all(const Stage& stage) {
   return result;
 }
 
+// What the machine's times were over those profiled, before the run and after it.
+struct Drift {
+  double before = 1;
+  double after = 1;
+  // A run in which the machine changes its speed by more compares systems at different speeds, by bounds made for one.
+  static constexpr double kMost = 1.3;
+  double change() const { return std::max(after / before, before / after); }
+  bool moved() const { return change() > kMost; }
+};
+
+// None: not to be checked, or stopped.
+Result<std::optional<Drift>> drift_of(const Stage& stage) {
+  if (!stage.options.check || cli::interrupted().load()) return std::optional<Drift>();
+  const cli::Setup& setup = stage.setup;
+  SL_ASSIGN_OR_RETURN(const profile::ProfileCheck after,
+                      profile::check_profile(
+                          setup.zoo, setup.soc, *setup.runtime, *setup.pieces, stage.profile,
+                          {.compile_cache = setup.compile_cache, .lock = {.who = "sparseloom demo"}, .control = {}}));
+  const double before = stage.before ? stage.before->overall.median : 1;
+  return std::optional(Drift{before, before * after.overall.median});
+}
+
+void print_drift(const std::optional<Drift>& drift) {
+  if (!drift) return;
+  fmt::print("\nThe machine: {:.2f}x the profiled times before the run, {:.2f}x after it.\n", drift->before,
+             drift->after);
+  if (!drift->moved()) return;
+  fmt::print(
+      "It moved by {:.2f}x during the run, which is more than {}x: the violations above are of bounds and plans made "
+      "for another speed. Run it again.\n",
+      drift->change(), Drift::kMost);
+}
+
+Json drift_json(const std::optional<Drift>& drift) {
+  if (!drift) return nullptr;
+  return {{"before", drift->before}, {"after", drift->after}, {"moved", drift->moved()}};
+}
+
 Status write_outputs(const Stage& stage, const Json& document) {
   const DemoOptions& options = stage.options;
   if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
@@ -391,13 +433,15 @@ Status demo(const DemoOptions& options) {
   if (!backends.rival.empty()) {
     SL_ASSIGN_OR_RETURN(rival, cli::confined_to(setup->soc, backends.rival));
   }
-  SL_ASSIGN_OR_RETURN(const profile::Profile profile, cli::read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup->zoo));
-  SL_ASSIGN_OR_RETURN(auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
+  SL_ASSIGN_OR_RETURN(const profile::CheckedProfile checked,
+                      cli::read_checked_profile(*setup, options.check, "sparseloom demo"));
+  SL_ASSIGN_OR_RETURN(auto ranges, plan::grid_ranges(setup->zoo, setup->soc, checked.profile));
   engine::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
   sched::TraceSink trace(setup->soc.processors.size());
   Stage stage{.setup = *setup,
-              .profile = profile,
+              .profile = checked.profile,
+              .before = checked.check,
               .options = options,
               .soc = std::move(soc),
               .rival = std::move(rival),
@@ -407,8 +451,13 @@ Status demo(const DemoOptions& options) {
               .trace = options.trace.empty() ? nullptr : &trace};
   print_introduction(stage);
   std::fflush(stdout);
-  SL_ASSIGN_OR_RETURN(const AllPlayed played, play_all(stage));
-  if (!played.document.is_null()) SL_RETURN_IF_ERROR(write_outputs(stage, played.document));
+  SL_ASSIGN_OR_RETURN(AllPlayed played, play_all(stage));
+  SL_ASSIGN_OR_RETURN(const std::optional<Drift> drift, drift_of(stage));
+  print_drift(drift);
+  if (!played.document.is_null()) {
+    played.document["drift"] = drift_json(drift);
+    SL_RETURN_IF_ERROR(write_outputs(stage, played.document));
+  }
   SL_RETURN_IF_ERROR(played.failures);
   return cli::cancelled_if_interrupted();
 }
@@ -436,6 +485,7 @@ std::function<Status()> add_demo(CLI::App& command) {
       "--pooled,!--pinned,--late-binding,!--no-late-binding", options->late_binding,
       "sparseloom's stages run on whichever processor of their pool is free first (default), or stay pinned "
       "as the baselines' do");
+  command.add_flag("!--no-check", options->check, cli::kNoCheckHelp);
   command.add_option("--backend", options->backends, cli::kBackendHelp);
   command.add_option("--compare-backend", options->compare_backend,
                      "add a second system to the comparison: sparseloom planning with this backend alone");

@@ -21,6 +21,7 @@
 #include "sparseloom/report/accuracy_note.h"
 #include "sparseloom/report/latency_json.h"
 #include "sparseloom/report/missed.h"
+#include "sparseloom/report/profile_trust.h"
 #include "sparseloom/report/table.h"
 #include "sparseloom/sched/standard_workloads.h"
 #include "sparseloom/simulate/rehearsal.h"
@@ -54,6 +55,8 @@ struct Outcome {
   std::optional<simulate::Rehearsal> load;     // the rate that was asked for, rehearsed
   Bytes resident;
   std::vector<plan::TaskExplanation> why;
+  std::vector<bool> disturbed;  // by task: whether the latency of any stage is
+  std::string disturbed_note;
 };
 
 Result<std::unique_ptr<const plan::Planner>> throughput_planner(const Options& options) {
@@ -133,6 +136,7 @@ Json to_json(const cli::Setup& setup, const Options& options, const Outcome& out
              {"late_binding", task.late_binding},
              {"shared", task.shared},
              {"latency_ms", to_ms(task.latency)},
+             {"latency_disturbed", outcome.disturbed[t]},
              {"latency_bound_ms", to_ms(slo.slos[t].latency)},
              {"accuracy", task.accuracy},
              {"accuracy_kind", setup.zoo.tasks[t].accuracy_kind},
@@ -191,13 +195,13 @@ void print(const cli::Setup& setup, const Options& options, const Outcome& outco
     const plan::TaskPlan& task = made.tasks[t];
     placements.push_back(plan::describe_placement(setup.soc, task));
     table.add({setup.zoo.tasks[t].name, zoo::describe(setup.zoo.tasks[t], task.sigma), placements.back(),
-               fmt::format("{:.2f}", to_ms(task.latency)), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
+               report::marked_ms(task.latency, outcome.disturbed[t]), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
                fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
                task.meets_slo() ? "yes" : "no: " + report::missed_bounds(task)});
   }
-  fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n{}\n{}{}\n",
-             made.planner, slo.name, setup.soc.name, report::accuracy_note(setup.zoo), table.text(),
-             plan::placement_legend(placements));
+  fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n{}{}\n{}{}{}\n",
+             made.planner, slo.name, setup.soc.name, outcome.disturbed_note, report::accuracy_note(setup.zoo),
+             table.text(), report::mark_legend(table.text()), plan::placement_legend(placements));
   const std::string proof = proof_text(made);
   fmt::print("busiest processor: {:.2f} ms per round of one request each ({}): at most {:.1f} requests/s\n",
              to_ms(made.bottleneck), proof, throughput_qps(made));
@@ -216,7 +220,8 @@ void print(const cli::Setup& setup, const Options& options, const Outcome& outco
              planning ? fmt::format("; planned in {:.2f} ms", to_ms(*planning)) : "");
   if (outcome.load) print_load(setup, options, outcome);
   for (std::size_t t = 0; t < outcome.why.size(); ++t) {
-    fmt::print("\n{}: {}\n", setup.zoo.tasks[t].name, outcome.why[t].text);
+    fmt::print("\n{}: {}{}\n", setup.zoo.tasks[t].name, outcome.why[t].text,
+               outcome.disturbed[t] ? " Some of its latencies were measured on a busy machine." : "");
   }
 }
 
@@ -301,6 +306,10 @@ Result<Outcome> judge(const plan::Problem& problem, plan::PlanFile made, const O
     }
   }
   outcome.resident = plan::resident_bytes(problem.profile, plan);
+  if (!setup.soc.modelled) outcome.disturbed_note = report::disturbed_note(problem.profile);
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    outcome.disturbed.push_back(report::rests_on_disturbed(problem.profile.tasks[t], plan.tasks[t]));
+  }
   if (options.explain) {
     SL_ASSIGN_OR_RETURN(outcome.why, plan::explain(problem, plan));
   }

@@ -16,6 +16,7 @@
 #include "sparseloom/profile/measure/measure.h"
 #include "sparseloom/report/accuracy_note.h"
 #include "sparseloom/report/estimate_report.h"
+#include "sparseloom/report/profile_trust.h"
 #include "sparseloom/report/table.h"
 
 namespace sparseloom::apps {
@@ -26,6 +27,9 @@ struct Options {
   bool latency = false;
   bool accuracy = false;
   bool contention = false;
+  bool again = false;
+  bool check = false;
+  bool no_wait = false;
   bool export_accuracy = false;
   std::string split = "both";
   std::vector<std::string> tasks;
@@ -53,16 +57,19 @@ Result<profile::MeasureOptions> measure_options(const Options& options, const cl
     SL_ASSIGN_OR_RETURN(const zoo::TaskId task, setup.zoo.find_task(name));
     measuring.tasks.push_back(task);
   }
-  const bool everything = !options.latency && !options.accuracy && !options.contention && !options.export_accuracy;
+  const bool everything =
+      !options.latency && !options.accuracy && !options.contention && !options.export_accuracy && !options.again;
   SL_ASSIGN_OR_RETURN(const auto splits, parse_split(options.split));
   if (options.accuracy || everything) measuring.accuracy = splits;
-  measuring.latency = options.latency || everything || !options.export_latency.empty();
+  measuring.latency = options.latency || everything || options.again || !options.export_latency.empty();
+  measuring.again = options.again;
   measuring.contention = options.contention;
   // Asked for by name, accuracies are measured here even where the zoo ships them.
   measuring.use_shipped = !options.accuracy && !options.export_accuracy;
   measuring.threads =
       options.threads > 0 ? static_cast<std::size_t>(options.threads) : std::max<std::size_t>(allowed_cpus().size(), 1);
   measuring.database = options.database;
+  measuring.lock = {.file = {}, .who = "sparseloom profile", .wait = !options.no_wait};
   measuring.compile_cache = setup.compile_cache;
   measuring.control = {.on_progress = cli::progress_line(), .stop = &cli::interrupted()};
   return measuring;
@@ -130,6 +137,11 @@ Json task_json(const cli::Setup& setup, const zoo::Task& task, const profile::Ta
                          {"q1_ms", to_ms(l.q1)},
                          {"q3_ms", to_ms(l.q3)},
                          {"count", l.count},
+                         {"disturbed", profile::disturbed(l)},
+                         {"steal", l.conditions.steal},
+                         {"foreign_load", l.conditions.foreign},
+                         {"mhz", l.conditions.mhz},
+                         {"governor", l.conditions.governor},
                          {"resident_bytes", l.resident.count}});
   }
   const Counts counts = count(setup.soc, measured);
@@ -177,18 +189,22 @@ std::string to_text(profile::Shipped shipped) {
 }
 
 void print(const cli::Setup& setup, const profile::Measured& measured) {
-  report::Table table({"task", "subgraphs timed", "spread %", "resident MiB", "accuracy: profile", "test", "ships"});
+  report::Table table({"task", "subgraphs timed", "on a busy machine", "spread %", "resident MiB", "accuracy: profile",
+                       "test", "ships"});
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const profile::TaskProfile& task = measured.profile.tasks[t];
     const Counts counts = count(setup.soc, task);
+    const std::size_t disturbed = profile::count_latencies(task).disturbed;
     table.add({setup.zoo.tasks[t].name, fmt::format("{}/{}", counts.subgraphs, counts.all_subgraphs),
+               disturbed == 0 ? "0" : fmt::format("~{}", disturbed),
                fmt::format("{:.1f}", 100 * counts.relative_spread), fmt::format("{:.1f}", counts.resident_mib),
                fmt::format("{}/{}", counts.on_profile, task.stitched()),
                fmt::format("{}/{}", counts.on_test, task.stitched()), to_text(measured.shipped[t])});
   }
-  fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n{}\n{}",
+  fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n{}\n{}{}",
              setup.zoo.name, setup.soc.name, measured.database.string(), measured.elapsed.count(), measured.stitched,
-             measured.stage_passes, report::accuracy_note(setup.zoo), table.text());
+             measured.stage_passes, report::accuracy_note(setup.zoo), table.text(),
+             report::disturbed_note(measured.profile));
 }
 
 // What all stages of a task together take more after idling, on the first processor.
@@ -261,6 +277,8 @@ Status check_mode(const Options& options) {
   const Given all[] = {{"--latency", options.latency, "exhaustive"},
                        {"--accuracy", options.accuracy, "exhaustive"},
                        {"--contention", options.contention, "exhaustive"},
+                       {"--again", options.again, "exhaustive"},
+                       {"--check", options.check, "exhaustive"},
                        {"--export-accuracy", options.export_accuracy, "exhaustive"},
                        {"--export-latency", !options.export_latency.empty(), "exhaustive"},
                        {"--budget", options.budget.has_value(), "estimate"},
@@ -309,6 +327,44 @@ Status estimate(const Options& options, const cli::Setup& setup) {
   return {};
 }
 
+void print_check(const cli::Setup& setup, const profile::ProfileCheck& check) {
+  report::Table table({"processor", "now / profiled", "q1", "q3"});
+  const auto add = [&](const std::string& name, const Quartiles<double>& ratio) {
+    table.add(
+        {name, fmt::format("{:.2f}", ratio.median), fmt::format("{:.2f}", ratio.q1), fmt::format("{:.2f}", ratio.q3)});
+  };
+  for (std::size_t p = 0; p < check.processors.size(); ++p) add(setup.soc.processors[p].name, check.processors[p]);
+  add("all", check.overall);
+  fmt::print("{}\n{}\n{}", setup.soc.name, report::describe(check), table.text());
+}
+
+// Measures nothing that is kept.
+Status check(const Options& options, const cli::Setup& setup, profile::MeasureOptions measuring) {
+  measuring.latency = measuring.contention = false;
+  measuring.accuracy.clear();
+  SL_ASSIGN_OR_RETURN(const profile::Measured known,
+                      profile::measure(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, measuring));
+  if (profile::count_latencies(known.profile).measured == 0) {
+    return error(Code::kFailedPrecondition, "{}: no latencies to check; measure them with: sparseloom profile",
+                 known.database.string());
+  }
+  SL_ASSIGN_OR_RETURN(
+      const profile::ProfileCheck found,
+      profile::check_profile(
+          setup.zoo, setup.soc, *setup.runtime, *setup.pieces, known.profile,
+          {.compile_cache = measuring.compile_cache, .lock = measuring.lock, .control = measuring.control}));
+  if (!options.json.empty()) {
+    SL_RETURN_IF_ERROR(write_file(options.json, report::check_json(setup.soc, found).dump(2) + "\n"));
+  }
+  print_check(setup, found);
+  if (found.fits()) return {};
+  std::fflush(stdout);
+  return error(Code::kFailedPrecondition,
+               "{}: does not fit: a processor is slower or faster by more than a factor of {}; delete it and run "
+               "sparseloom profile, or let demo and run correct it",
+               known.database.string(), profile::ProfileCheck::kFits);
+}
+
 Status run(const Options& options) {
   SL_RETURN_IF_ERROR(check_mode(options));
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
@@ -317,6 +373,7 @@ Status run(const Options& options) {
                       cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
   if (options.mode == "estimate") return estimate(options, *setup);
   SL_ASSIGN_OR_RETURN(const profile::MeasureOptions measuring, measure_options(options, *setup));
+  if (options.check) return check(options, *setup, measuring);
   const auto measured = profile::measure(setup->zoo, setup->soc, *setup->runtime, *setup->pieces, measuring);
   if (!measured.ok() && measured.status().code() == Code::kCancelled) {
     return error(Code::kCancelled, "profile: stopped; what was measured is kept, the same command goes on from there");
@@ -343,6 +400,13 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_flag("--latency", options->latency, "measure missing latencies");
   command.add_flag("--contention", options->contention,
                    "measure what neighbours, cold caches and latency variability add in service (docs/planning.md)");
+  command.add_flag("--again", options->again, "measure again what was measured on a busy machine");
+  CLI::Option* const check =
+      command.add_flag("--check", options->check,
+                       "measure nothing to be kept: say within seconds whether the latencies still fit this machine; "
+                       "exit status 1 if not");
+  command.add_flag("--no-wait", options->no_wait,
+                   "fail if another process is measuring on this machine, instead of waiting for it");
   command.add_flag("--accuracy", options->accuracy, "measure stitched accuracies, also where the zoo ships them");
   command.add_flag("--export-accuracy", options->export_accuracy,
                    "write measured accuracies into the zoo, as <task>/accuracy.csv");
@@ -363,8 +427,13 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_option("--estimator", options->estimator, "estimate: logits (default), or trees (the paper's)");
   command.add_option("--seed", options->seed, "estimate: random seed (default: 1)");
   command.add_option("--json", options->json, "also write the result to this file");
+  for (const char* measuring :
+       {"--latency", "--contention", "--again", "--accuracy", "--export-accuracy", "--export-latency"}) {
+    check->excludes(command.get_option(measuring));
+  }
   command.footer(
-      "Without --latency, --accuracy, --contention and --export-accuracy: latencies and accuracies that are missing. "
+      "Without --latency, --accuracy, --contention, --again and --export-accuracy: latencies and accuracies that are "
+      "missing. "
       "docs/estimators.md explains "
       "--mode "
       "estimate; with --split test it only tries the method and keeps nothing.");

@@ -13,6 +13,7 @@
 #include "sparseloom/plan/names.h"
 #include "sparseloom/profile/stitched.h"
 #include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/profile_trust.h"
 #include "sparseloom/report/table.h"
 
 namespace sparseloom::apps {
@@ -58,7 +59,8 @@ Json to_json(const Options& options, const cli::Setup& setup, const zoo::Task& t
                            {{"median", to_ms(p.latency.median)},
                             {"q1", to_ms(p.latency.q1)},
                             {"q3", to_ms(p.latency.q3)},
-                            {"count", p.latency.count}}}});
+                            {"count", p.latency.count},
+                            {"disturbed", profile::disturbed(p.latency)}}}});
   }
   return {{"machine", setup.soc.name},
           {"task", task.name},
@@ -80,10 +82,11 @@ void print(const Options& options, const cli::Setup& setup, const zoo::Task& tas
   report::Table table({"placement", "latency ms", "q1 ms", "q3 ms", "runs"});
   for (const auto& p : result.placements) {
     table.add({fmt::format("{}", fmt::join(plan::processor_names(setup.soc, p.placement), "|")),
-               fmt::format("{:.3f}", to_ms(p.latency.median)), fmt::format("{:.3f}", to_ms(p.latency.q1)),
-               fmt::format("{:.3f}", to_ms(p.latency.q3)), fmt::format("{}", p.latency.count)});
+               report::marked_ms(p.latency.median, profile::disturbed(p.latency), 3),
+               fmt::format("{:.3f}", to_ms(p.latency.q1)), fmt::format("{:.3f}", to_ms(p.latency.q3)),
+               fmt::format("{}", p.latency.count)});
   }
-  fmt::print("{}", table.text());
+  fmt::print("{}{}", table.text(), report::mark_legend(table.text()));
 }
 
 Status run(const Options& options) {
@@ -105,12 +108,13 @@ Status run(const Options& options) {
   }
   const std::int64_t samples = options.samples == 0 ? split.samples : options.samples;
   SL_ASSIGN_OR_RETURN(const zoo::Dataset data, zoo::Dataset::load(setup->zoo, task, split));
-  const profile::Control control{.on_progress = {}, .stop = &cli::interrupted()};
+  const profile::Control control{.on_progress = cli::progress_line(), .stop = &cli::interrupted()};
   SL_ASSIGN_OR_RETURN(result.accuracy,
                       profile::run_accuracy(setup->zoo, *setup->runtime, *setup->pieces, id, result.sigma, data,
                                             static_cast<std::size_t>(samples), control));
   profile::PlacementOptions placing;
   placing.rounds = options.rounds;
+  placing.lock.who = "sparseloom stitch";
   placing.control = control;
   SL_ASSIGN_OR_RETURN(result.placements, profile::measure_placements(setup->soc, *setup->runtime, *setup->pieces, id,
                                                                      result.sigma, data, placing));

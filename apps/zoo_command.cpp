@@ -13,6 +13,7 @@
 #include "sparseloom/profile/store/database.h"
 #include "sparseloom/profile/store/shipped.h"
 #include "sparseloom/report/accuracy_note.h"
+#include "sparseloom/report/profile_trust.h"
 #include "sparseloom/report/table.h"
 #include "sparseloom/zoo/verify.h"
 
@@ -29,22 +30,26 @@ struct Options {
 struct BestLatency {
   Seconds sum{0};
   std::vector<soc::Backend> backends;  // by stage
+  bool disturbed = false;              // that of any stage
 };
 std::optional<BestLatency> best_latency(const soc::Soc& soc, const profile::TaskProfile& task, zoo::VariantId v) {
   BestLatency result;
   for (std::size_t i = 0; i < task.stages(); ++i) {
     std::optional<Seconds> best;
     soc::Backend by{};
+    bool disturbed = false;
     for (std::size_t p = 0; p < task.processors(); ++p) {
       for (const soc::Backend b : soc.processors[p].backends) {
         const profile::Latency& latency = task.latency(v, zoo::StageId(i), soc::ProcessorId(p), b);
         if (latency.count == 0 || (best && *best <= latency.median)) continue;
         best = latency.median;
         by = b;
+        disturbed = profile::disturbed(latency);
       }
     }
     if (!best) return std::nullopt;
     result.sum += *best;
+    result.disturbed |= disturbed;
     result.backends.push_back(by);
   }
   return result;
@@ -124,10 +129,11 @@ std::string list_table(const cli::Setup& setup, const zoo::Zoo& measured, const 
                  fmt::format("{:.1f}", 100 * variant.accuracy_profile),
                  fmt::format("{:.1f}", 100 * variant.accuracy_test), fmt::format("{:.0f}", kib),
                  fmt::format("{}", variant.parameters), fmt::format("{:.1f}", 100 * variant.weight_sparsity),
-                 latency ? fmt::format("{:.2f}", to_ms(latency->sum)) : "-", latency ? other_backends(*latency) : ""});
+                 latency ? report::marked_ms(latency->sum, latency->disturbed) : "-",
+                 latency ? other_backends(*latency) : ""});
     }
   }
-  return table.text();
+  return table.text() + report::mark_legend(table.text());
 }
 
 // What variant.json says and what was measured, where the two cannot both be right.

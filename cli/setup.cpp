@@ -37,11 +37,12 @@ std::string as_duration(Seconds duration) {
 
 std::string bar(const profile::Progress& progress) {
   constexpr std::size_t kWidth = 24;
-  const std::size_t filled = progress.total == 0 ? 0 : kWidth * progress.done / progress.total;
+  const std::size_t filled = kWidth * progress.done / progress.total;
   return fmt::format("[{:#<{}}{:.<{}}]", "", filled, "", kWidth - filled);
 }
 
 std::string line_of(const profile::Progress& progress) {
+  if (progress.total == 0) return progress.what;
   std::string line = fmt::format("{} {} {}/{}", progress.what, bar(progress), progress.done, progress.total);
   if (progress.per_second > 0) line += fmt::format(", {:.0f} {}/s", progress.per_second, progress.unit);
   if (progress.left > Seconds(0)) line += ", " + as_duration(progress.left) + " left";
@@ -78,6 +79,21 @@ Status open_caches(Setup& setup) {
   return {};
 }
 
+constexpr std::string_view kEnsureAdvice = "see sparseloom profile --accuracy and --mode estimate";
+
+template <typename T>
+Result<T> with_advice(Result<T> result, std::string_view advice) {
+  if (result.status().code() != Code::kFailedPrecondition) return result;
+  return advised(result.status(), advice);
+}
+
+profile::EnsureOptions ensure_options(const Setup& setup) {
+  profile::EnsureOptions ensure;
+  ensure.compile_cache = setup.compile_cache;
+  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
+  return ensure;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc) {
@@ -101,19 +117,24 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path,
 }
 
 Result<profile::Profile> read_profile(const Setup& setup) {
-  const auto with_advice = [](Result<profile::Profile> profile, std::string_view advice) -> Result<profile::Profile> {
-    if (profile.status().code() != Code::kFailedPrecondition) return profile;
-    return advised(profile.status(), advice);
-  };
   if (setup.soc_file) {
     return with_advice(profile::model_profile(setup.zoo, *setup.soc_file, *setup.runtime, *setup.pieces),
                        "see sparseloom profile --export-accuracy and --export-latency");
   }
-  profile::EnsureOptions ensure;
-  ensure.compile_cache = setup.compile_cache;
-  ensure.control = {.on_progress = progress_line(), .stop = &interrupted()};
-  return with_advice(profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure),
-                     "see sparseloom profile --accuracy and --mode estimate");
+  return with_advice(
+      profile::ensure_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure_options(setup)),
+      kEnsureAdvice);
+}
+
+Result<profile::CheckedProfile> read_checked_profile(const Setup& setup, bool check, std::string who) {
+  if (!check || setup.soc_file) {
+    SL_ASSIGN_OR_RETURN(profile::Profile profile, read_profile(setup));
+    return profile::CheckedProfile{std::move(profile), std::nullopt};
+  }
+  profile::EnsureOptions ensure = ensure_options(setup);
+  ensure.lock.who = std::move(who);
+  return with_advice(profile::ensure_checked_profile(setup.zoo, setup.soc, *setup.runtime, *setup.pieces, ensure),
+                     kEnsureAdvice);
 }
 
 Result<soc::SocFile> find_soc(const std::string& soc) {

@@ -41,6 +41,14 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path,
 /// The profile that plans need: of this machine with what is missing measured now, of a modelled one as modelled.
 Result<profile::Profile> read_profile(const Setup& setup);
 
+/// The same for commands that serve, which plan for the machine as it is now: checked and corrected where it was not
+/// measured by this very call, as measured if `check` is false. `who` is what others are told that wait meanwhile.
+Result<profile::CheckedProfile> read_checked_profile(const Setup& setup, bool check, std::string who);
+
+/// What --no-check does, for its help.
+inline constexpr const char* kNoCheckHelp =
+    "go by the profile as it was measured, without checking first how fast the machine is now";
+
 /// The machine that --soc names: a file, or the name of one in socs/ below the first of data_folders() that has it.
 /// kInvalidArgument lists the names; else the errors of soc::load_soc.
 Result<soc::SocFile> find_soc(const std::string& soc);

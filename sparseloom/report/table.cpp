@@ -10,7 +10,7 @@ namespace sparseloom::report {
 namespace {
 
 bool numeric(const std::string& cell) {
-  return cell.empty() || cell == "-" || cell.find_first_not_of("0123456789.+-%/ ") == std::string::npos;
+  return cell.empty() || cell == "-" || cell.find_first_not_of("0123456789.+-%/~ ") == std::string::npos;
 }
 
 }  // namespace

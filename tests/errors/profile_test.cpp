@@ -53,6 +53,19 @@ TEST(ProfileErrors, WhatOnlyEstimatesLookAt) {
   }
 }
 
+TEST(ProfileErrors, CheckingMeasuresNothingElse) {
+  expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--check", "--latency"}), 2, {"--check", "--latency"});
+  expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--check", "--mode", "estimate"}), 2,
+                        {"--check", "--mode exhaustive"});
+}
+
+TEST(ProfileErrors, CheckOfNothing) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() / "p.sqlite";
+  expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--check", "--database", path}), 1,
+                        {"p.sqlite", "no latencies to check", "sparseloom profile"});
+}
+
 TEST(ProfileErrors, NegativeThreads) {
   expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--threads", "-1"}), 2, {"--threads", "-1"});
 }

@@ -83,7 +83,8 @@ TEST_F(ServerTest, ServesAZooAndSaysWhichVariantAnswered) {
 }
 
 TEST_F(ServerTest, GivesEveryOutputAndBindsInputsByName) {
-  Server server = open({.models = {{"two", model("two", {tensor("a"), tensor("b", 2)}, {tensor("p"), tensor("q", 2)})}}});
+  Server server =
+      open({.models = {{"two", model("two", {tensor("a"), tensor("b", 2)}, {tensor("p"), tensor("q", 2)})}}});
   std::vector<Input> inputs{Input::copy("b", std::vector<float>{5, 6}),
                             Input::copy("a", std::vector<float>{1, 2, 3, 4})};
   const Reply reply = server.infer("two", std::move(inputs)).get();
@@ -111,8 +112,7 @@ TEST_F(ServerTest, SaysWhatIsWrongWithARequest) {
   EXPECT_EQ(message("two", both(), {.latency = -1ms}),
             "task 'two': latency bound -1 ms; allowed: more than 0 and finite");
   EXPECT_THAT(message("two", both(), {.latency = Seconds(std::nan(""))}), HasSubstr("latency bound nan ms"));
-  EXPECT_EQ(message("two", both(), {.accuracy = 0.5}),
-            "task 'two': accuracy bound 0.5, but its accuracy is unknown");
+  EXPECT_EQ(message("two", both(), {.accuracy = 0.5}), "task 'two': accuracy bound 0.5, but its accuracy is unknown");
   const TaskMetrics metrics = server.metrics().tasks.at(0);
   EXPECT_EQ(metrics.requests, 7U);
   EXPECT_EQ(metrics.refused, 7U);
@@ -184,8 +184,8 @@ TEST_F(ServerTest, EveryReplyComesWhenTheServerIsDestroyed) {
 
 TEST_F(ServerTest, ACallbackThatThrowsIsNoticedAndServingGoesOn) {
   std::string noticed;
-  Server server = open({.models = {{"echo", echo("echo")}},
-                        .on_notice = [&](std::string_view line) { noticed = line; }});
+  Server server =
+      open({.models = {{"echo", echo("echo")}}, .on_notice = [&](std::string_view line) { noticed = line; }});
   ASSERT_TRUE(server.submit("echo", four(0), {}, [](const Reply&) { throw std::runtime_error("oh"); }).ok());
   EXPECT_TRUE(server.infer("echo", four(0)).get().status.ok());
   EXPECT_EQ(noticed, "a reply's callback threw: oh");
