@@ -49,6 +49,9 @@ cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_FUL
 configure_file(cmake/sparseloom.pc.in sparseloom.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/sparseloom.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+install(CODE "if(NOT EXISTS \"${PROJECT_SOURCE_DIR}/zoos/demo/image/dense/model.xml\")
+  message(FATAL_ERROR \"zoos/demo is packed as git holds it; `make zoo-data` unpacks it\")
+endif()")
 install(DIRECTORY zoos/demo DESTINATION ${data}/zoos PATTERN *.xz EXCLUDE PATTERN .gitignore EXCLUDE)
 install(DIRECTORY socs DESTINATION ${data} FILES_MATCHING PATTERN *.json)
 install(FILES examples/workload.json DESTINATION ${data}/examples)

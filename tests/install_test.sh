@@ -39,7 +39,7 @@ embed() { # NAME OPTION...: configures, builds and runs the example
 }
 embed shared
 step "the same with the static library"
-LD_LIBRARY_PATH=$prefix/lib/sparseloom embed static -DSTATIC=ON -DOpenVINO_DIR="$openvino"
+embed static -DSTATIC=ON -DOpenVINO_DIR="$openvino"
 
 step "the same by pkg-config"
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
