@@ -1,29 +1,14 @@
 #include "sparseloom/engine/activation.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
-
-#include "sparseloom/base/sparsity.h"
 
 namespace sparseloom::engine {
 namespace {
 
 std::string describe(const zoo::Zoo& zoo, const SubgraphKey& key) {
   const zoo::Task& task = zoo.task(key.task);
-  return fmt::format("{}/{} stage {}", task.name, task.variants[key.variant.index()].name, key.stage.index());
-}
-
-std::string describe(const std::vector<TensorSpec>& tensors) {
-  std::vector<std::string> parts;
-  for (const TensorSpec& tensor : tensors) parts.push_back(tensor.describe());
-  return fmt::format("({})", fmt::join(parts, ", "));
-}
-
-bool same_layouts(const std::vector<TensorSpec>& a, const std::vector<TensorSpec>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const TensorSpec& x, const TensorSpec& y) { return x.same_layout(y); });
+  return fmt::format("{}/{}", task.name, task.variants[key.variant.index()].name);
 }
 
 }  // namespace
@@ -38,7 +23,10 @@ Activator::Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& reside
 void Activator::extend(const zoo::Zoo& zoo) {
   const std::lock_guard lock(mutex_);
   zoo_ = &zoo;
-  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) boundaries_[t].resize(zoo.tasks[t].stages() + 1);
+  for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
+    const zoo::Task& task = zoo.tasks[t];
+    while (boundaries_[t].size() < slots_per_task_) boundaries_[t].emplace_back(task.stages(), task.inputs);
+  }
 }
 
 const zoo::Zoo& Activator::zoo() const {
@@ -152,37 +140,12 @@ Result<std::shared_ptr<const SlotSessions>> Activator::sessions(const SubgraphKe
 Result<std::shared_ptr<const SlotSessions>> Activator::bind(const SubgraphKey& key,
                                                             std::shared_ptr<backend::Executable> executable) {
   auto bound = std::make_shared<SlotSessions>();
-  SL_ASSIGN_OR_RETURN(Boundary* const before, boundary(key, key.stage.index(), executable->inputs()));
-  SL_ASSIGN_OR_RETURN(Boundary* const after, boundary(key, key.stage.index() + 1, executable->outputs()));
-  for (std::size_t slot = 0; slot < slots_per_task_; ++slot) {
-    SL_ASSIGN_OR_RETURN(auto session, executable->new_session());
-    for (std::size_t k = 0; k < before->tensors.size(); ++k) {
-      SL_RETURN_IF_ERROR(session->bind_input(k, before->by_slot[slot][k].span()));
-    }
-    for (std::size_t k = 0; k < after->tensors.size(); ++k) {
-      SL_RETURN_IF_ERROR(session->bind_output(k, after->by_slot[slot][k].span()));
-    }
+  for (zoo::Boundaries& slot : boundaries_[key.task.index()]) {
+    SL_ASSIGN_OR_RETURN(auto session, slot.bind(*executable, key.stage.index()));
     bound->by_slot.push_back(std::move(session));
   }
   bound->executable = std::move(executable);
   return std::shared_ptr<const SlotSessions>(std::move(bound));
-}
-
-// The first subgraph that touches a boundary decides what its buffers hold; the model's inputs are the zoo's to say.
-Result<Activator::Boundary*> Activator::boundary(const SubgraphKey& key, std::size_t index,
-                                                 const std::vector<TensorSpec>& tensors) {
-  Boundary& there = boundaries_[key.task.index()][index];
-  const std::vector<TensorSpec>& wanted = index == 0 ? zoo_->task(key.task).inputs : there.tensors;
-  if ((index == 0 || !there.by_slot.empty()) && !same_layouts(wanted, tensors)) {
-    return error(Code::kFailedPrecondition, "tensors {} where {} are passed", describe(tensors), describe(wanted));
-  }
-  if (!there.by_slot.empty()) return &there;
-  there.tensors = tensors;
-  there.by_slot.resize(slots_per_task_);
-  for (std::vector<HostBuffer>& buffers : there.by_slot) {
-    for (const TensorSpec& tensor : tensors) buffers.emplace_back(tensor.bytes());
-  }
-  return &there;
 }
 
 void Activator::prune() {
@@ -205,20 +168,21 @@ void Activator::let_go(const SubgraphKey& key) {
 }
 
 HostBuffer& Activator::input(zoo::TaskId task, std::size_t slot, std::size_t index) {
-  return boundaries_[task.index()].front().by_slot[slot][index];
+  return boundaries_[task.index()][slot].at(0)[index];
 }
 
 std::span<const HostBuffer> Activator::outputs(zoo::TaskId task, std::size_t slot) const {
-  return boundaries_[task.index()].back().by_slot[slot];
+  const zoo::Boundaries& boundaries = boundaries_[task.index()][slot];
+  return boundaries.at(boundaries.stages());
 }
 
 std::span<const TensorSpec> Activator::output_tensors(zoo::TaskId task) const {
-  return boundaries_[task.index()].back().tensors;
+  const zoo::Boundaries& any_slot = boundaries_[task.index()].front();
+  return any_slot.tensors(any_slot.stages());
 }
 
 double Activator::sparsity(zoo::TaskId task, std::size_t slot, zoo::StageId stage) const {
-  const Boundary& after = boundaries_[task.index()][stage.index() + 1];
-  return sparseloom::sparsity(after.tensors, after.by_slot[slot]);
+  return boundaries_[task.index()][slot].sparsity(stage.index() + 1);
 }
 
 }  // namespace sparseloom::engine

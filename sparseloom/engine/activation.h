@@ -7,6 +7,7 @@
 
 #include "sparseloom/engine/residency.h"
 #include "sparseloom/plan/planner.h"
+#include "sparseloom/zoo/boundaries.h"
 
 namespace sparseloom::engine {
 
@@ -57,12 +58,6 @@ class Activator final : public Residency::Keeper {
   double sparsity(zoo::TaskId task, std::size_t slot, zoo::StageId stage) const;
 
  private:
-  // Boundary i lies before stage i; boundary S after the last.
-  struct Boundary {
-    std::vector<TensorSpec> tensors;
-    std::vector<std::vector<HostBuffer>> by_slot;  // [slot][tensor]
-  };
-
   using Loaded = std::vector<std::pair<SubgraphKey, std::shared_ptr<backend::Executable>>>;
   static Status check_fits(const zoo::Zoo& zoo, const soc::Soc& soc, const plan::Plan& plan);
   static Status check_task(const zoo::Task& task, const soc::Soc& soc, const plan::TaskPlan& chosen);
@@ -72,14 +67,13 @@ class Activator final : public Residency::Keeper {
                                                        std::shared_ptr<backend::Executable> executable);
   Result<std::shared_ptr<const SlotSessions>> bind(const SubgraphKey& key,
                                                    std::shared_ptr<backend::Executable> executable);
-  Result<Boundary*> boundary(const SubgraphKey& key, std::size_t index, const std::vector<TensorSpec>& tensors);
 
   const soc::Soc& soc_;
   Residency& residency_;
   std::size_t slots_per_task_;
   mutable std::mutex mutex_;  // guards what follows while it is made
   const zoo::Zoo* zoo_;
-  std::vector<std::vector<Boundary>> boundaries_;  // [task][boundary]; as many tasks as there may be
+  std::vector<std::vector<zoo::Boundaries>> boundaries_;  // [task][slot]; as many tasks as there may be
   std::map<SubgraphKey, std::shared_ptr<const SlotSessions>> sessions_;
 };
 

@@ -23,6 +23,7 @@ class Boundaries {
   /// tensors are not, in order, type and shape, those of the boundaries (both are named).
   Result<std::unique_ptr<backend::Session>> bind(backend::Executable& executable, std::size_t stage);
 
+  std::size_t stages() const { return boundaries_.size() - 1; }
   const std::vector<TensorSpec>& tensors(std::size_t boundary) const { return boundaries_[boundary].tensors; }
   std::vector<HostBuffer>& at(std::size_t boundary) { return boundaries_[boundary].buffers; }
   const std::vector<HostBuffer>& at(std::size_t boundary) const { return boundaries_[boundary].buffers; }
