@@ -1,8 +1,5 @@
 #include "sparseloom/serve/catalog.h"
 
-#include <algorithm>
-
-#include "sparseloom/profile/measure/ensure.h"
 #include "sparseloom/zoo/plain.h"
 
 namespace sparseloom::serve {
@@ -15,14 +12,19 @@ Result<std::unique_ptr<Source>> open_source(zoo::Zoo zoo, const OpenWith& with) 
   source->pieces = std::make_unique<zoo::PieceStore>(source->zoo, with.runtime, pieces);
   profile::EnsureOptions ensure;
   ensure.compile_cache = with.compile_cache;
+  ensure.lock.who = "sparseloom::Server";
   ensure.control = with.control;
-  ensure.require_accuracy = std::any_of(source->zoo.tasks.begin(), source->zoo.tasks.end(),
-                                        [](const zoo::Task& task) { return task.accuracy_known(); });
-  SL_ASSIGN_OR_RETURN(source->profile,
-                      profile::ensure_profile(source->zoo, with.soc, with.runtime, *source->pieces, ensure));
+  if (with.check) {
+    SL_ASSIGN_OR_RETURN(source->profile,
+                        profile::ensure_checked_profile(source->zoo, with.soc, with.runtime, *source->pieces, ensure));
+  } else {
+    SL_ASSIGN_OR_RETURN(source->profile.measured,
+                        profile::ensure_profile(source->zoo, with.soc, with.runtime, *source->pieces, ensure));
+    source->profile.profile = source->profile.measured;
+  }
   for (std::size_t t = 0; t < source->zoo.tasks.size(); ++t) {
     if (source->zoo.tasks[t].accuracy_known()) continue;
-    profile::TaskProfile& task = source->profile.tasks[t];
+    profile::TaskProfile& task = source->profile.profile.tasks[t];
     for (std::size_t i = 0; i < task.stitched(); ++i) {
       task.set_accuracy_estimate(task.sigma_at(i), {});  // nothing can be promised of it
     }
@@ -52,7 +54,7 @@ Status Catalog::add(std::unique_ptr<Source> source) {
   auto next = std::make_unique<Snapshot>(newest());
   if (next->zoo.tasks.empty()) {
     next->zoo.name = source->zoo.name;
-    next->profile = source->profile;
+    next->profile = source->profile.profile;
     next->profile.tasks.clear();
   } else {
     next->profile.contention = {};  // how tasks of unlike sources slow each other was not measured
@@ -63,15 +65,20 @@ Status Catalog::add(std::unique_ptr<Source> source) {
       return error(Code::kInvalidArgument, "task '{}': there is one of this name already", task.name);
     }
     next->zoo.tasks.push_back(task);
-    next->profile.tasks.push_back(source->profile.tasks[t]);
-    if (places_.empty() && !source->profile.boundary.empty()) continue;
-    next->profile.boundary.push_back(source->profile.boundary.empty() ? std::vector<Bytes>()
-                                                                      : source->profile.boundary[t]);
+    const profile::Profile& profile = source->profile.profile;
+    next->profile.tasks.push_back(profile.tasks[t]);
+    if (places_.empty() && !profile.boundary.empty()) continue;  // copied above
+    next->profile.boundary.push_back(profile.boundary.empty() ? std::vector<Bytes>() : profile.boundary[t]);
   }
   for (std::size_t t = 0; t < source->zoo.tasks.size(); ++t) places_.push_back({source.get(), zoo::TaskId(t)});
   sources_.push_back(std::move(source));
   snapshots_.push_back(std::move(next));
   return {};
+}
+
+const Source* Catalog::only_source() const {
+  const std::lock_guard lock(mutex_);
+  return sources_.size() == 1 ? sources_.front().get() : nullptr;
 }
 
 const zoo::Zoo& Catalog::zoo() const {

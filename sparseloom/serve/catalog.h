@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
-#include "sparseloom/profile/measure/progress.h"
+#include "sparseloom/profile/measure/ensure.h"
 #include "sparseloom/profile/profile.h"
 #include "sparseloom/server.h"
 #include "sparseloom/zoo/pieces.h"
@@ -21,7 +21,7 @@ namespace sparseloom::serve {
 struct Source {
   zoo::Zoo zoo;
   std::unique_ptr<zoo::PieceStore> pieces;
-  profile::Profile profile;
+  profile::CheckedProfile profile;
 };
 
 /// What sources are opened with; the referenced objects must outlive them.
@@ -29,6 +29,7 @@ struct OpenWith {
   const backend::Runtime& runtime;
   const soc::Soc& soc;
   std::filesystem::path compile_cache;
+  bool check = true;  ///< whether latencies that were measured earlier still fit the machine
   profile::Control control;
 };
 
@@ -49,6 +50,8 @@ class Catalog {
   /// All tasks, as an engine or planner sees a zoo.
   const zoo::Zoo& zoo() const;
   const profile::Profile& profile() const;
+  /// The source of all tasks; null if they are of several.
+  const Source* only_source() const;
   /// The model file of a subgraph, cut now if it was not.
   Result<std::filesystem::path> piece(zoo::TaskId task, zoo::VariantId variant, zoo::StageId stage) const;
 

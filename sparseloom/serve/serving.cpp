@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sparseloom/base/file.h"
 #include "sparseloom/base/thread.h"
 #include "sparseloom/engine/replanner.h"
+#include "sparseloom/plan/plan_file.h"
 #include "sparseloom/plan/slo.h"
 #include "sparseloom/profile/measure/ensure.h"
 #include "sparseloom/soc/discover.h"
@@ -49,7 +51,11 @@ OpenWith Serving::open_with() const {
       options_.on_progress({.what = p.what, .done = p.done, .total = p.total, .left = p.left});
     };
   }
-  return {.runtime = *runtime_, .soc = soc_, .compile_cache = compile_cache_, .control = std::move(control)};
+  return {.runtime = *runtime_,
+          .soc = soc_,
+          .compile_cache = compile_cache_,
+          .check = options_.check_profile,
+          .control = std::move(control)};
 }
 
 Status Serving::open() {
@@ -82,7 +88,7 @@ Status Serving::open() {
 
 // Those of the grid, until others are set.
 Result<std::vector<Slo>> Serving::first_slos(const Source& source) const {
-  SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(source.zoo, soc_, source.profile));
+  SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(source.zoo, soc_, source.profile.profile));
   SL_ASSIGN_OR_RETURN(const plan::SloConfig config, plan::named_config(ranges, options_.slo_config));
   std::vector<Slo> slos;
   for (const plan::Slo& slo : config.slos) {
@@ -92,6 +98,11 @@ Result<std::vector<Slo>> Serving::first_slos(const Source& source) const {
 }
 
 Status Serving::add(std::unique_ptr<Source> source, const std::vector<Slo>& slos) {
+  if (const auto& check = source->profile.check; check && !check->fits()) {
+    const double times = check->overall.median;
+    notice(fmt::format("{}: this machine is {:.2f}x {} than profiled; plans go by how it is now", source->zoo.name,
+                       times >= 1 ? times : 1 / times, times >= 1 ? "slower" : "faster"));
+  }
   SL_RETURN_IF_ERROR(catalog_->add(std::move(source)));
   const zoo::Zoo& zoo = catalog_->zoo();
   std::vector<Slo> all(zoo.tasks.size() - slos.size());
@@ -101,8 +112,7 @@ Status Serving::add(std::unique_ptr<Source> source, const std::vector<Slo>& slos
 }
 
 Status Serving::start_engine() {
-  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
-  SL_ASSIGN_OR_RETURN(const Planned first, plan_for(std::move(domain)));
+  SL_ASSIGN_OR_RETURN(const Planned first, first_plan());
   engine::ResidencyOptions wanted;
   if (memory_) {
     wanted.budget = *memory_;
@@ -136,6 +146,27 @@ Status Serving::start_engine() {
   switcher_->start();
   if (options_.adapt) adapting_ = std::thread([this] { adapt(); });
   return {};
+}
+
+// Made now, or read from the file that was given.
+Result<Serving::Planned> Serving::first_plan() {
+  if (options_.plan.empty()) {
+    SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
+    return plan_for(std::move(domain));
+  }
+  const std::string where = options_.plan.string();
+  const Source* const zoo = catalog_->only_source();
+  if (zoo == nullptr || options_.zoo.empty()) {
+    return error(Code::kInvalidArgument, "{}: a plan file is of one zoo; model files are served too", where);
+  }
+  SL_ASSIGN_OR_RETURN(const std::string text, read_file(options_.plan));
+  SL_ASSIGN_OR_RETURN(plan::PlanFile file, plan::parse_plan(text, where, {zoo->zoo, soc_, zoo->profile.measured}));
+  for (std::size_t t = 0; t < file.slo.slos.size(); ++t) {
+    const plan::Slo& slo = file.slo.slos[t];
+    SL_RETURN_IF_ERROR(tasks_->set_slo(zoo::TaskId(t), {.accuracy = slo.accuracy, .latency = slo.latency}));
+  }
+  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
+  return Planned{std::move(domain), std::make_shared<const plan::Plan>(std::move(file.plan)), slowdowns()};
 }
 
 Result<std::shared_ptr<const Domain>> Serving::new_domain(std::optional<Bytes> memory) const {

@@ -54,6 +54,7 @@ class Serving {
   Status add(std::unique_ptr<Source> source, const std::vector<Slo>& slos);
   Result<std::vector<Slo>> first_slos(const Source& source) const;
   OpenWith open_with() const;
+  Result<Planned> first_plan();
   Status start_engine();
   void notice(std::string_view line) const;
 

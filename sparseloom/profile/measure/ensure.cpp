@@ -49,7 +49,7 @@ Result<Profile> ensure_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const b
 Result<CheckedProfile> ensure_checked_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                                               zoo::PieceStore& pieces, const EnsureOptions& options) {
   SL_ASSIGN_OR_RETURN(Measured measured, ensure(zoo, soc, runtime, pieces, options));
-  CheckedProfile checked{std::move(measured.profile), std::nullopt};
+  CheckedProfile checked{measured.profile, std::move(measured.profile), std::nullopt};
   if (measured.latencies > 0) return checked;
   std::filesystem::path cache = options.compile_cache;
   if (cache.empty()) {

@@ -39,6 +39,7 @@ Result<Profile> ensure_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const b
 
 struct CheckedProfile {
   Profile profile;                    ///< corrected by the check, if there was one
+  Profile measured;                   ///< as it was measured: what plan files are compared with
   std::optional<ProfileCheck> check;  ///< none: its latencies were measured by this very call
 };
 

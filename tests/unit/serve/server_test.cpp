@@ -9,7 +9,9 @@
 #include <thread>
 
 #include "sparseloom/backend/scripted/scripted_runtime.h"
-#include "sparseloom/base/file.h"
+#include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/profile/measure/measure.h"
+#include "sparseloom/soc/discover.h"
 #include "tests/support/made_up_zoo.h"
 #include "tests/support/temporary_folder.h"
 
@@ -19,6 +21,19 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+/// With its accuracies measured, as zoos that are shipped have them.
+std::filesystem::path measured(const testing::MadeUpZoo& made) {
+  const auto runtime = backend::make_scripted_runtime();
+  const zoo::Zoo zoo = made.load();
+  const soc::Soc soc = soc::discover(*runtime).value();
+  zoo::PieceStore pieces(zoo, *runtime, profile::default_pieces(zoo).value());
+  profile::MeasureOptions options;
+  options.latency = false;
+  options.accuracy = {profile::SplitName::kProfile};
+  EXPECT_TRUE(profile::measure(zoo, soc, *runtime, pieces, options).ok());
+  return made.root();
+}
 
 /// A made-up zoo ("toy": passes four numbers on, three stages, three variants) and model files that pass on what they
 /// get; caches in a folder of the test's own.
@@ -41,6 +56,7 @@ class ServerTest : public ::testing::Test {
   static Server open(ServerOptions options) {
     options.runtime = "scripted";
     options.adapt = false;
+    options.check_profile = false;
     auto server = Server::open(std::move(options));
     EXPECT_TRUE(server.ok()) << server.status().message();
     return std::move(server).value();
@@ -71,7 +87,7 @@ TEST_F(ServerTest, ServesAPlainModelFile) {
 
 TEST_F(ServerTest, ServesAZooAndSaysWhichVariantAnswered) {
   const testing::MadeUpZoo zoo;
-  Server server = open({.zoo = zoo.root()});
+  Server server = open({.zoo = measured(zoo)});
   const Reply reply = server.infer("toy", four(1), {.latency = 10s, .accuracy = 0.5}).get();
   ASSERT_TRUE(reply.status.ok()) << reply.status.message();
   EXPECT_EQ(reply.served_by->variant.size(), 3U);
@@ -233,7 +249,7 @@ TEST_F(ServerTest, LoadsAnotherModelFile) {
 
 TEST_F(ServerTest, BoundsChangeWhileServing) {
   const testing::MadeUpZoo zoo;
-  Server server = open({.zoo = zoo.root()});
+  Server server = open({.zoo = measured(zoo)});
   ASSERT_TRUE(server.set_slo("toy", {.accuracy = 0.75, .latency = 1s}).ok());
   EXPECT_TRUE(server.infer("toy", four(0)).get().met_accuracy);
   EXPECT_TRUE(server.tasks()[0].placement->meets_slo);
@@ -246,7 +262,7 @@ TEST_F(ServerTest, BoundsChangeWhileServing) {
 
 TEST_F(ServerTest, FromManyThreadsEveryRequestGetsItsOwnAnswer) {
   const testing::MadeUpZoo zoo;
-  Server server = open({.zoo = zoo.root(), .models = {{"echo", echo("echo")}}});
+  Server server = open({.zoo = measured(zoo), .models = {{"echo", echo("echo")}}});
   constexpr int kThreads = 4, kEach = 300;
   std::atomic<int> right{0}, cancelled{0};
   std::vector<std::thread> clients;
