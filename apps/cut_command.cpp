@@ -8,6 +8,7 @@
 #include "apps/commands.h"
 #include "cli/program.h"
 #include "cli/setup.h"
+#include "cli/shapes.h"
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -46,32 +47,6 @@ struct Latency {
   Quartiles<double> ratio;            // chain / whole, round by round
   Quartiles<double> cpu_ratio;        // the same of the thread's own time, which other processes cannot stretch
 };
-
-Result<std::map<std::string, Shape>> parse_shapes(const std::vector<std::string>& texts) {
-  std::map<std::string, Shape> shapes;
-  for (const std::string& text : texts) {
-    const auto bad = [&](std::string_view why) {
-      return error(Code::kInvalidArgument, "--shape {}: {}; expected NAME=1,3,224,224", text, why);
-    };
-    const std::size_t equals = text.rfind('=');
-    const std::string name = equals == text.npos ? "" : text.substr(0, equals);
-    const char* p = text.data() + (equals == text.npos ? 0 : equals + 1);
-    const char* end = text.data() + text.size();
-    Shape shape;
-    for (;;) {
-      std::int64_t extent = 0;
-      const auto [next, failure] = std::from_chars(p, end, extent);
-      if (failure != std::errc() || (next != end && *next != ',')) return bad("not a list of integers");
-      if (extent < 1) return bad(fmt::format("{} is not a positive extent", extent));
-      shape.push_back(extent);
-      if (next == end) break;
-      p = next + 1;
-    }
-    if (!element_count(shape).ok()) return bad("too many elements");
-    if (!shapes.emplace(name, std::move(shape)).second) return bad("a second shape for the same input");
-  }
-  return shapes;
-}
 
 Status check_arguments(const CutArguments& arguments) {
   if (arguments.parts < 1) return error(Code::kInvalidArgument, "--parts {}: at least 1 is needed", arguments.parts);
@@ -283,7 +258,7 @@ Status write_and_examine(const CutArguments& arguments, const backend::Runtime& 
 Status run_cut(const CutArguments& arguments) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", arguments.json));
   SL_RETURN_IF_ERROR(check_arguments(arguments));
-  SL_ASSIGN_OR_RETURN(const auto shapes, parse_shapes(arguments.shapes));
+  SL_ASSIGN_OR_RETURN(const auto shapes, cli::parse_shapes(arguments.shapes));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
   SL_ASSIGN_OR_RETURN(const auto model, runtime->read(arguments.model, shapes));
   Report report;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "apps/commands.h"
+#include "apps/run_models.h"
 #include "cli/planned_workload.h"
 #include "cli/test_data.h"
 #include "sparseloom/base/file.h"
@@ -182,13 +183,39 @@ Status run_workload(const RunOptions& options) {
 
 std::function<Status()> add_run(CLI::App& command) {
   auto options = std::make_shared<RunOptions>();
-  cli::add_workload_options(command, options->workload)->required();
+  auto plain = std::make_shared<RunModelsOptions>();
+  CLI::Option* const workload = cli::add_workload_options(command, options->workload);
+  CLI::Option* const model =
+      command.add_option("--model", plain->models, "serve this model file as it is: NAME=FILE (may be repeated)")
+          ->excludes(workload);
+  command.add_option("--shape", plain->shapes, "static shape of a dynamic input: NAME.INPUT=1,3,224,224")->needs(model);
+  command.add_option("--latency", plain->latencies, "latency bound of a model: NAME=MILLISECONDS")->needs(model);
+  command
+      .add_option("--input", plain->inputs,
+                  "samples of an input, served in turn: NAME.INPUT=FILE.npy, or NAME=FILE.npy for the only one")
+      ->needs(model);
+  command.add_option("--outputs", plain->outputs, "write every output of every answer into this folder")->needs(model);
+  command.add_option("--requests", plain->requests, "of each model (default: one per sample)")
+      ->check(CLI::Range(1, 10'000'000))
+      ->needs(model);
+  command.add_option("--memory", plain->memory_mib, "MiB that compiled models may take together")
+      ->check(CLI::Range(0.001, 1e9))
+      ->needs(model);
+  command.add_flag("!--no-check", plain->check, cli::kNoCheckHelp);
   command.add_option(
       "--policy", options->workload.policy,
       fmt::format("scheduling policy, instead of the workload's: {}", fmt::join(sched::causal_policy_names(), ", ")));
   command.add_option("--json", options->json, "write the report here");
   command.add_option("--trace", options->trace, "write a Chrome/Perfetto trace here, one track per processor");
-  return [options] { return run_workload(*options); };
+  return [options, plain]() -> Status {
+    if (plain->models.empty() && options->workload.workload.empty()) {
+      return error(Code::kInvalidArgument, "run: nothing to serve; give --workload FILE, or --model NAME=FILE");
+    }
+    if (plain->models.empty()) return run_workload(*options);
+    plain->policy = options->workload.policy;
+    plain->json = options->json;
+    return run_models(*plain);
+  };
 }
 
 }  // namespace sparseloom::apps

@@ -24,6 +24,9 @@ constexpr std::array kCommands{
     cli::CommandRow{"residency",
                     "memory of compiled subgraphs: preloading within a budget, plan switches while serving",
                     bench::add_residency},
+    cli::CommandRow{"server",
+                    "what the server adds to the engine, and whether anything is lost while everything changes",
+                    bench::add_server},
 };
 
 }  // namespace

@@ -23,6 +23,9 @@ struct NpyArray {
 /// Parses the bytes of a .npy file; `where` opens the message. kMalformed, kDataLoss (truncated).
 Result<NpyArray> parse_npy(std::string_view bytes, std::string_view where);
 
+/// The reverse, version 1.0; bf16, which NumPy lacks, as its bits (u16). `data` must be as large as type and shape say.
+std::string format_npy(ElementType type, const Shape& shape, std::span<const std::byte> data);
+
 /// One split of a task's data in memory. Immutable after loading, hence safe to share.
 class Dataset {
  public:

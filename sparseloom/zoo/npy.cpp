@@ -152,4 +152,20 @@ Result<NpyArray> parse_npy(std::string_view bytes, std::string_view where) {
   return array;
 }
 
+std::string format_npy(ElementType type, const Shape& shape, std::span<const std::byte> data) {
+  const auto name = std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeName& t) { return t.type == type; });
+  const std::string_view descr = name == kTypes.end() ? "<u2" : name->descr;  // NumPy has no bf16: its bits
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': (", descr);
+  for (const std::int64_t extent : shape) header += fmt::format("{},", extent);
+  header += "), }";
+  constexpr std::size_t kBefore = 10, kAlignment = 64;  // magic, version and length; where data begins
+  while ((kBefore + header.size() + 1) % kAlignment != 0) header += ' ';
+  header += '\n';
+  std::string text(kMagic);
+  text += {'\x01', '\x00', static_cast<char>(header.size() & 0xff), static_cast<char>(header.size() >> 8)};
+  text += header;
+  text.append(reinterpret_cast<const char*>(data.data()), data.size());
+  return text;
+}
+
 }  // namespace sparseloom::zoo
