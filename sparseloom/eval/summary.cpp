@@ -85,7 +85,7 @@ std::vector<Summary> summarize(const std::vector<Row>& rows) {
 }
 
 std::vector<std::string> lost_cells(const std::vector<Row>& rows, const std::string& soc, const std::string& ours) {
-  std::map<Cell, const Row*> own;
+  std::map<plan::GridCell, const Row*> own;
   for (const Row& row : rows) {
     if (row.soc == soc && row.system == ours) own[row.cell] = &row;
   }

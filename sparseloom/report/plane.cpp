@@ -44,13 +44,20 @@ bool keeps(const Points& points, const plan::Slo& slo) {
 }
 
 plan::Slo bounds(const Plane& plane, int accuracy_index, int latency_index) {
-  return plan::grid_config({plane.range}, accuracy_index, latency_index).slos.front();
+  return plan::grid_config({plane.range}, {accuracy_index, latency_index}).slos.front();
 }
 
 Points all_of(const Plane& plane) {
   Points all = plane.originals;
   all.insert(all.end(), plane.stitched.begin(), plane.stitched.end());
   return all;
+}
+
+// Of all variants, but for those that are less accurate than any bound.
+Points stitched_front(const Plane& plane) {
+  Points front = front_of(all_of(plane));
+  std::erase_if(front, [&](const PlanePoint& p) { return !plan::within(plane.range.accuracy_min, p.accuracy); });
+  return front;
 }
 
 // What a panel shows: the range of bounds with room around it, and what is on the front even if that is outside. Other
@@ -69,7 +76,7 @@ struct View {
 };
 
 View view_of(const Plane& plane, double left, double top) {
-  Points shown = front_of(all_of(plane));
+  Points shown = stitched_front(plane);
   shown.insert(shown.end(), plane.originals.begin(), plane.originals.end());
   double x_low = 1e300, x_high = 0, y_low = 1e300, y_high = 0;
   for (const PlanePoint& p : shown) {
@@ -156,7 +163,7 @@ std::string panel(const Plane& plane, double left, double top) {
   const View view = view_of(plane, left, top);
   std::string out = grid_of(plane, view) + axes_of(plane, view) + cloud(plane.stitched, view);
   out += staircase(front_of(plane.originals), view, kOriginal, "5 3");
-  const Points front = front_of(all_of(plane));
+  const Points front = stitched_front(plane);
   out += staircase(front, view, kStitched, "none");
   for (const PlanePoint& p : front) {
     out += fmt::format("<circle cx='{:.1f}' cy='{:.1f}' r='3' fill='{}'/>", view.x.pixel(p.latency_ms),

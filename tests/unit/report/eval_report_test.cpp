@@ -9,7 +9,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-eval::Row row(const std::string& system, eval::Cell cell, double violations) {
+eval::Row row(const std::string& system, plan::GridCell cell, double violations) {
   eval::Row r;
   r.soc = "board";
   r.system = system;
@@ -19,9 +19,9 @@ eval::Row row(const std::string& system, eval::Cell cell, double violations) {
   return r;
 }
 
-std::vector<eval::Row> rows_of(const std::vector<eval::Cell>& cells) {
+std::vector<eval::Row> rows_of(const std::vector<plan::GridCell>& cells) {
   std::vector<eval::Row> rows;
-  for (const eval::Cell& cell : cells) {
+  for (const plan::GridCell& cell : cells) {
     rows.push_back(row("sparseloom", cell, 0.1));
     rows.push_back(row("av-np", cell, 0.4));
   }
