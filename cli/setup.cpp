@@ -106,7 +106,8 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path,
   auto zoo = zoo::load_zoo(zoo_path);
   std::error_code ignored;
   const bool is_demo = std::filesystem::equivalent(zoo_path, default_zoo(), ignored);
-  if (zoo.status().code() == Code::kNotFound && is_demo) return advised(zoo.status(), "make zoo-data fetches data");
+  if (zoo.status().code() == Code::kNotFound && is_demo)
+    return advised(zoo.status(), "make zoo-data unpacks and fetches its files");
   if (!zoo.ok()) return zoo.status();
   setup->zoo = std::move(zoo).value();
   if (!setup->soc_file) {
