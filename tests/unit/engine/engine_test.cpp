@@ -186,7 +186,7 @@ TEST(Engine, APlanThatDoesNotFitLeavesTheActiveOne) {
   const auto engine = world.start(world.plan_of(1), log.callback());
   const Status status = engine->switch_plan(world.plan_of(3));
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-  EXPECT_EQ(status.message(), "a/v3: stage 1 takes (x f32[1,99]) where (x f32[1,4]) are passed");
+  EXPECT_EQ(status.message(), "a/v3: stage 1 takes (x f32[1,99]) where (x f32[1,4]) is passed");
   auto short_plan = std::make_shared<plan::Plan>(*world.plan_of(0));
   short_plan->tasks.pop_back();
   EXPECT_EQ(engine->switch_plan(short_plan).message(), "plan 'fake': 1 tasks; the zoo has 2");
