@@ -130,7 +130,7 @@ Result<profile::Profile> read_profile(const Setup& setup) {
 Result<profile::CheckedProfile> read_checked_profile(const Setup& setup, bool check, std::string who) {
   if (!check || setup.soc_file) {
     SL_ASSIGN_OR_RETURN(profile::Profile profile, read_profile(setup));
-    return profile::CheckedProfile{std::move(profile), std::nullopt};
+    return profile::CheckedProfile{profile, profile, std::nullopt};
   }
   profile::EnsureOptions ensure = ensure_options(setup);
   ensure.lock.who = std::move(who);
