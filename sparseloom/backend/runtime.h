@@ -35,7 +35,7 @@ struct CompileOptions {
   int threads = 1;                                   ///< CPU only: threads that one inference uses
   SparseLayers sparse_layers = SparseLayers::kNone;  ///< CPU only
   /// What Runtime::load() compiled of an IR file is kept here between processes, with what was measured to choose
-  /// sparse layers; empty: not kept, as other formats never are. kUnavailable if the folder cannot be written.
+  /// sparse layers; empty: not kept, as other formats never are. A folder that cannot be written keeps nothing.
   std::filesystem::path cache_dir;
 };
 
@@ -100,7 +100,8 @@ class Runtime {
 
   /// Reads a model file of any format the runtime knows. `shapes` gives the static shape of inputs that are dynamic (by
   /// input name; "" for a model's only input). kNotFound, kDataLoss (truncated, not a model), kFailedPrecondition: a
-  /// dynamic shape without an entry (says which input and to pass --shape), or a stateful model (the state is named).
+  /// dynamic shape without an entry (says which input, and a shape for example), or a stateful model (the state is
+  /// named).
   virtual Result<std::unique_ptr<Model>> read(const std::filesystem::path& path,
                                               const std::map<std::string, Shape>& shapes = {}) const = 0;
 

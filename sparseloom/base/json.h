@@ -14,7 +14,8 @@ namespace sparseloom {
 /// Keeps keys in the order they were written, so that output reads as it was composed.
 using Json = nlohmann::ordered_json;
 
-/// Parses text; `where` (usually the file's path) opens the message, which gives line and column. kMalformed.
+/// Parses text; `where` (usually the file's path) opens the message, which gives line and column. A key that stands
+/// twice in an object is refused, with the object's place. kMalformed.
 Result<Json> parse_json(std::string_view text, std::string_view where);
 
 /// Reads and parses a file. kNotFound, kUnavailable, kMalformed.

@@ -99,8 +99,10 @@ struct Zoo {
 inline constexpr std::int64_t kZooFormatVersion = 1;
 
 /// Reads zoo.json, every task.json and every variant.json (format: docs/zoo-format.md). Every listed file must
-/// exist with the listed size (cheap); contents are hashed by check_files() and, per model, when its pieces are cut.
-/// kNotFound, kMalformed, kDataLoss, kFailedPrecondition (format_version of another release).
+/// exist with the listed size (cheap) and, links followed, below `root`; contents are hashed by check_files() and, per
+/// model, when a piece of it is first asked for. Every file that a model reads must be listed: an IR's weights, an ONNX
+/// model's external data. kNotFound, kMalformed, kDataLoss, kFailedPrecondition (format_version of another release, a
+/// link that leaves the folder).
 Result<Zoo> load_zoo(const std::filesystem::path& root);
 
 /// Hashes every listed file. The first mismatch is kDataLoss and names the file, what was found and what is listed.
@@ -108,9 +110,9 @@ Status check_files(const Zoo& zoo);
 /// Hashes one listed file, by its path. kDataLoss as above; kNotFound if zoo.json does not list it.
 Status check_file(const Zoo& zoo, const std::filesystem::path& path);
 
-/// Identifies what the accuracies of a task's stitched variants depend on: SHA-256 over its variants' names, its cuts,
-/// and the hash of every listed file of the task but task.json, variant.json and accuracy.csv (i.e. of models and
-/// data).
+/// Identifies what the accuracies of a task's stitched variants depend on: SHA-256 over its variants' names, its
+/// inputs' names if they are several, its cuts, and the hash of every listed file of the task but task.json,
+/// variant.json and accuracy.csv (i.e. of models and data).
 std::string models_digest(const Zoo& zoo, const Task& task);
 
 /// The listed file at `path` (relative to the zoo's folder), or nullptr. O(log files).
