@@ -12,7 +12,7 @@ std::string disturbed_note(const profile::Profile& profile) {
   const auto [measured, disturbed] = profile::count_latencies(profile);
   if (disturbed == 0) return "";
   return fmt::format(
-      "{} of {} latencies were measured on a busy machine; measure them anew with: sparseloom profile --again\n",
+      "{} of {} latencies were measured on a busy machine; measure them again with: sparseloom profile --again\n",
       disturbed, measured);
 }
 

@@ -8,7 +8,7 @@
 
 namespace sparseloom::report {
 
-/// How many latencies of `profile` are disturbed(), and how to measure them anew: a line for people, wherever something
+/// How many latencies of `profile` are disturbed(), and how to measure them again: a line for people, wherever something
 /// is planned by them; empty if none is.
 std::string disturbed_note(const profile::Profile& profile);
 
