@@ -385,6 +385,8 @@ Status draw_plane(const EvalOptions& options) {
 }
 
 Status evaluate(EvalOptions options) {
+  if (options.socs.empty()) return error(Code::kInvalidArgument, "--soc: none; host or a modelled machine is needed");
+  if (!options.plane.empty()) return draw_plane(options);
   const auto cells = plan::grid_cells(options.cells);
   if (!cells.ok()) return cells.status().with_context("--cells");
   SL_ASSIGN_OR_RETURN(const auto planners, find_systems(options.systems));
