@@ -8,8 +8,8 @@
 
 namespace sparseloom::report {
 
-/// How many latencies of `profile` are disturbed(), and how to measure them again: a line for people, wherever something
-/// is planned by them; empty if none is.
+/// How many latencies of `profile` are disturbed(), and how to measure them again: a line for people, wherever
+/// something is planned by them; empty if none is.
 std::string disturbed_note(const profile::Profile& profile);
 
 /// Whether the latency of any stage that `plan` runs is disturbed().
