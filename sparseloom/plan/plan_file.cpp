@@ -16,7 +16,7 @@ namespace sparseloom::plan {
 
 namespace {
 
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kPlanVersion = 1;
 constexpr double kLeastPerSecond = 1e-6, kMostPerSecond = 1e12;
 constexpr std::array<std::pair<std::string_view, profile::EstimateUse>, 2> kEstimateUses{
     {{"value", profile::EstimateUse::kValue}, {"lower", profile::EstimateUse::kLower}}};
@@ -221,9 +221,9 @@ struct Head {
 
 Result<Head> read_head(JsonObject& object) {
   const std::int64_t version = object.integer("format_version");
-  if (object.ok() && version != kFormatVersion) {  // before anything else, for that may be another release's
+  if (object.ok() && version != kPlanVersion) {  // before anything else, for that may be another release's
     return error(Code::kFailedPrecondition, "{}: got {}; this release reads {}", object.place("format_version"),
-                 version, kFormatVersion);
+                 version, kPlanVersion);
   }
   Head head;
   head.file.plan.planner = object.string("planner");
@@ -271,7 +271,7 @@ std::string format_plan(const PlanFile& file, const PlanTarget& target) {
                      {"slo", {{"accuracy", slo.accuracy}, {"latency_ms", to_ms(slo.latency)}}},
                      {"ladder", Json::array({rung_json(target, zoo::TaskId(t), file.plan.tasks[t])})}});
   }
-  Json document{{"format_version", kFormatVersion}};
+  Json document{{"format_version", kPlanVersion}};
   document.update(summary_json(file, resident_bytes(target.profile, file.plan)));
   if (!file.planning) document.erase("plan_ms");
   document["zoo"] = {{"name", target.zoo.name}, {"fingerprint", target.zoo.fingerprint}};

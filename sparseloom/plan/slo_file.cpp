@@ -6,15 +6,15 @@ namespace sparseloom::plan {
 
 namespace {
 
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kSlosVersion = 1;
 
 }  // namespace
 
 Result<SloConfig> parse_slos(const Json& json, const zoo::Zoo& zoo, const std::string& where) {
   JsonObject object(json, where);
   const std::int64_t version = object.integer("format_version");
-  if (object.ok() && version != kFormatVersion) {
-    object.fail("format_version", fmt::format("got {}; this program reads {}", version, kFormatVersion));
+  if (object.ok() && version != kSlosVersion) {
+    object.fail("format_version", fmt::format("got {}; this program reads {}", version, kSlosVersion));
   }
   const auto entries = object.array("slos");
   SL_RETURN_IF_ERROR(object.finish());

@@ -14,7 +14,7 @@ namespace sparseloom::report {
 namespace {
 
 // Pixels: of the picture, of a panel, and of what stands around a panel's plot.
-constexpr double kWidth = 900, kHead = 76, kPanelWidth = kWidth / 2, kPanelHeight = 300;
+constexpr double kPlaneWidth = 900, kHead = 76, kPanelWidth = kPlaneWidth / 2, kPanelHeight = 300;
 constexpr double kLeft = 62, kRight = 14, kTop = 34, kBottom = 52;
 constexpr int kSteps = 9;  // of the grid of bounds
 
@@ -247,7 +247,7 @@ std::string planes_svg(const std::vector<Plane>& planes, const std::string& wher
   std::string out = fmt::format(
       "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {0} {1}' width='{0}' height='{1}' font-family='system-ui, "
       "sans-serif' font-size='12.5' fill='{2}'><rect width='{0}' height='{1}' rx='6' fill='#fff'/>\n",
-      kWidth, height, kInk);
+      kPlaneWidth, height, kInk);
   out += legend(where) + "\n";
   for (std::size_t i = 0; i < planes.size(); ++i) {
     out +=

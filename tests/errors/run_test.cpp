@@ -20,7 +20,7 @@ struct Workload {
   std::filesystem::path file = folder.path() / "w.json";
 };
 
-TEST(RunErrors, NoWorkload) { expect_one_line_error(run_cli({"run"}), 2, {"--workload"}); }
+TEST(RunErrors, NothingToServe) { expect_one_line_error(run_cli({"run"}), 2, {"--workload", "--model"}); }
 
 TEST(RunErrors, UnknownPlanner) {
   expect_one_line_error(Workload().run({"--planner", "best"}), 2, {"'best'", "sparseloom"});

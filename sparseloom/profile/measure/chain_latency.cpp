@@ -13,11 +13,11 @@
 namespace sparseloom::profile {
 namespace {
 
-using Stage = std::pair<std::size_t, zoo::VariantId>;
+using StageOf = std::pair<std::size_t, zoo::VariantId>;
 
 // What is timed: a chain's stages, or one stage.
 struct TimedStages {
-  std::vector<Stage> stages;
+  std::vector<StageOf> stages;
   std::vector<Seconds> runs;
 };
 
@@ -48,14 +48,14 @@ Result<std::vector<ChainLatency>> measure_chains(const StageTable& stages, const
                                                  const ChainLatencyOptions& options) {
   SL_ASSIGN_OR_RETURN(StageSessions sessions, StageSessions::bind(stages));
   std::vector<TimedStages> subjects;
-  std::map<Stage, std::size_t> alone;
+  std::map<StageOf, std::size_t> alone;
   for (const zoo::Sigma& sigma : sigmas) {
     TimedStages& chain = subjects.emplace_back();
     for (std::size_t s = 0; s < sigma.size(); ++s) chain.stages.emplace_back(s, sigma[s]);
   }
   for (std::size_t k = 0; k < sigmas.size(); ++k) {
     for (std::size_t s = 0; s < sigmas[k].size(); ++s) {
-      const Stage stage(s, sigmas[k][s]);
+      const StageOf stage(s, sigmas[k][s]);
       if (alone.emplace(stage, subjects.size()).second) subjects.push_back({{stage}, {}});
     }
   }

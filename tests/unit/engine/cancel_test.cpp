@@ -17,13 +17,6 @@ using ::testing::UnorderedElementsAre;
 
 constexpr zoo::TaskId kTask(0);
 
-sched::Request request(std::size_t id, zoo::TaskId task = kTask) {
-  sched::Request r;
-  r.id = sched::RequestId(id);
-  r.task = task;
-  return r;
-}
-
 std::vector<std::size_t> cancelled(const Log& log) {
   std::vector<std::size_t> ids;
   for (const testing::Seen& seen : log.all) {
@@ -41,7 +34,7 @@ struct Held {
       return Status();
     };
     engine = world.start(world.plan_of(0), log.callback(), std::move(options));
-    EXPECT_TRUE(engine->submit(request(0), inputs[0]).ok());
+    EXPECT_TRUE(engine->submit(testing::request(0), inputs[0]).ok());
     gate.until_reached();
   }
   FakeWorld world;
@@ -54,7 +47,7 @@ struct Held {
 
 TEST(Cancel, ARequestThatWaitsIsRemovedAtOnce) {
   Held held(0);
-  for (std::size_t s = 1; s < 4; ++s) ASSERT_TRUE(held.engine->submit(request(s), held.inputs[s]).ok());
+  for (std::size_t s = 1; s < 4; ++s) ASSERT_TRUE(held.engine->submit(testing::request(s), held.inputs[s]).ok());
   EXPECT_TRUE(held.engine->cancel(kTask, sched::RequestId(2)));
   EXPECT_THAT(cancelled(held.log), ElementsAre(2)) << "before the others have been served";
   EXPECT_FALSE(held.engine->cancel(kTask, sched::RequestId(2)));
@@ -65,7 +58,7 @@ TEST(Cancel, ARequestThatWaitsIsRemovedAtOnce) {
 
 TEST(Cancel, ARequestInFlightEndsAfterTheStageThatItIsIn) {
   Held held(0);
-  ASSERT_TRUE(held.engine->submit(request(1), held.inputs[1]).ok());
+  ASSERT_TRUE(held.engine->submit(testing::request(1), held.inputs[1]).ok());
   EXPECT_TRUE(held.engine->cancel(kTask, sched::RequestId(0)));
   EXPECT_TRUE(held.log.all.empty());
   held.gate.open();
@@ -100,7 +93,7 @@ TEST(Cancel, FromManyThreadsEveryRequestCompletesOnce) {
       }
     });
     for (std::size_t s = 0; s < kRequests; ++s) {
-      ASSERT_TRUE(engine->submit(request(s, zoo::TaskId(s % 2)), inputs[s]).ok());
+      ASSERT_TRUE(engine->submit(testing::request(s, s % 2), inputs[s]).ok());
       sent = s + 1;
     }
     canceller.join();
@@ -119,15 +112,15 @@ TEST(Cancel, FromManyThreadsEveryRequestCompletesOnce) {
 
 TEST(Stop, CancelsWhatIsLeftWhenTheGraceIsOver) {
   Held held(1);
-  for (std::size_t s = 1; s < 4; ++s) ASSERT_TRUE(held.engine->submit(request(s), held.inputs[s]).ok());
+  for (std::size_t s = 1; s < 4; ++s) ASSERT_TRUE(held.engine->submit(testing::request(s), held.inputs[s]).ok());
   std::size_t dropped = 0;
   std::thread stopper([&] { dropped = held.engine->stop(Seconds(0)); });
-  while (held.engine->submit(request(9), held.inputs[1]).ok()) std::this_thread::yield();
+  while (held.engine->submit(testing::request(9), held.inputs[1]).ok()) std::this_thread::yield();
   held.gate.open();
   stopper.join();
   EXPECT_EQ(cancelled(held.log).size(), dropped);
   EXPECT_THAT(cancelled(held.log), ::testing::IsSupersetOf({1, 2, 3}));
-  EXPECT_EQ(held.engine->submit(request(4), held.inputs[1]).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(held.engine->submit(testing::request(4), held.inputs[1]).code(), Code::kFailedPrecondition);
 }
 
 TEST(Stop, WaitsForWhatIsInFlight) {
@@ -135,7 +128,7 @@ TEST(Stop, WaitsForWhatIsInFlight) {
   Log log;
   const Inputs inputs(50);
   const auto engine = world.start(world.plan_of(0), log.callback());
-  for (std::size_t s = 0; s < 50; ++s) ASSERT_TRUE(engine->submit(request(s), inputs[s]).ok());
+  for (std::size_t s = 0; s < 50; ++s) ASSERT_TRUE(engine->submit(testing::request(s), inputs[s]).ok());
   EXPECT_EQ(engine->stop(Seconds(60)), 0U);
   EXPECT_EQ(log.all.size(), 50U);
 }
@@ -153,7 +146,7 @@ TEST(TasksThatAreNotServed, WaitForAPlanThatServesThem) {
   const Inputs inputs(8);
   const auto engine = world.start(without(*world.plan_of(0), kTask), log.callback(), {.slots_per_task = 2});
   for (std::size_t s = 0; s < 8; ++s) {
-    ASSERT_TRUE(engine->submit(request(s, zoo::TaskId(s % 2)), inputs[s]).ok());
+    ASSERT_TRUE(engine->submit(testing::request(s, s % 2), inputs[s]).ok());
   }
   ASSERT_TRUE(engine->switch_plan(world.plan_of(2)).ok());
   engine->drain();
@@ -171,7 +164,7 @@ TEST(TasksThatAreNotServed, AreCancelledWhenTheEngineEnds) {
   const Inputs inputs(2);
   {
     const auto engine = world.start(without(*world.plan_of(0), kTask), log.callback());
-    for (std::size_t s = 0; s < 2; ++s) ASSERT_TRUE(engine->submit(request(s), inputs[s]).ok());
+    for (std::size_t s = 0; s < 2; ++s) ASSERT_TRUE(engine->submit(testing::request(s), inputs[s]).ok());
   }
   EXPECT_THAT(cancelled(log), UnorderedElementsAre(0, 1));
 }
@@ -184,9 +177,9 @@ TEST(TasksThatAreNotServed, MayBeAddedWhileOthersAre) {
   Log log;
   const Inputs inputs(3);
   const auto engine = world.start(world.plan_of(0), log.callback(), {.task_capacity = 3});
-  EXPECT_EQ(engine->submit(request(0, zoo::TaskId(2)), inputs[0]).message(), "task 2: the zoo has 2");
+  EXPECT_EQ(engine->submit(testing::request(0, 2), inputs[0]).message(), "task 2: the zoo has 2");
   ASSERT_TRUE(engine->extend(grown).ok());
-  for (std::size_t t = 0; t < 3; ++t) ASSERT_TRUE(engine->submit(request(t, zoo::TaskId(t)), inputs[t]).ok());
+  for (std::size_t t = 0; t < 3; ++t) ASSERT_TRUE(engine->submit(testing::request(t, t), inputs[t]).ok());
   auto plan = std::make_shared<plan::Plan>(*world.plan_of(1));
   plan->tasks.push_back(plan->tasks[0]);
   ASSERT_TRUE(engine->switch_plan(plan).ok());
