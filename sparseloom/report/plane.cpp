@@ -15,7 +15,7 @@ namespace {
 
 // Pixels: of the picture, of a panel, and of what stands around a panel's plot.
 constexpr double kPlaneWidth = 900, kHead = 76, kPanelWidth = kPlaneWidth / 2, kPanelHeight = 300;
-constexpr double kLeft = 62, kRight = 14, kTop = 34, kBottom = 52;
+constexpr double kPlaneLeft = 62, kPlaneRight = 14, kPlaneTop = 34, kPlaneBottom = 52;
 constexpr int kSteps = 9;  // of the grid of bounds
 
 constexpr const char* kInk = "#222";
@@ -84,7 +84,8 @@ View view_of(const Plane& plane, double left, double top) {
     y_low = std::min(y_low, 100 * p.accuracy), y_high = std::max(y_high, 100 * p.accuracy);
   }
   const double x_room = 0.06 * (x_high - x_low), y_room = 0.08 * (y_high - y_low);
-  const double l = left + kLeft, r = left + kPanelWidth - kRight, t = top + kTop, b = top + kPanelHeight - kBottom;
+  const double l = left + kPlaneLeft, r = left + kPanelWidth - kPlaneRight, t = top + kPlaneTop,
+               b = top + kPanelHeight - kPlaneBottom;
   return {Axis(x_low - x_room, x_high + x_room, l, r), Axis(y_low - y_room, y_high + y_room, b, t), l, r, t, b};
 }
 
