@@ -97,7 +97,7 @@ TEST_F(DatabaseTest, AnotherMachineOrZooIsRefusedWithBothFingerprints) {
   soc_.fingerprint = "beef";
   Status status = open().status();
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-  for (const char* word : {"another machine", "feed", "beef", "--database", "p.sqlite"}) {
+  for (const char* word : {"another machine", "feed", "beef", "another file", "p.sqlite"}) {
     EXPECT_THAT(status.message(), HasSubstr(word));
   }
   soc_.fingerprint = "feed";
@@ -155,7 +155,7 @@ TEST_F(DatabaseTest, EstimatesOfAnotherEstimatorAreRefusedUntilForgotten) {
   const Status status = database.read(profile);
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr(fmt::format("estimator version 99, this release has {}", kEstimatorVersion)));
-  EXPECT_THAT(status.message(), HasSubstr("--mode estimate"));
+  EXPECT_THAT(status.message(), HasSubstr("estimate again"));
   ASSERT_TRUE(database.forget_other_estimates().ok());
   EXPECT_TRUE(database.read(profile).ok());
 }
