@@ -9,6 +9,7 @@
 #include "sparseloom/profile/measure/latency.h"
 #include "sparseloom/profile/measure/memory.h"
 #include "sparseloom/zoo/boundaries.h"
+#include "sparseloom/zoo/model_files.h"
 
 namespace sparseloom::engine {
 namespace {
@@ -35,13 +36,13 @@ CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& 
   };
 }
 
-// Of a piece's two files.
+// Of the files that a piece is read from.
 Result<std::string> digest_of_piece(const FindPiece& find_piece, const SubgraphKey& key) {
-  SL_ASSIGN_OR_RETURN(const std::filesystem::path model, find_piece(key));
+  SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, find_piece(key));
+  SL_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> files, zoo::model_files(piece));
   std::string digest;
-  for (const char* ending : {".xml", ".bin"}) {
-    SL_ASSIGN_OR_RETURN(const MappedFile file,
-                        MappedFile::open(std::filesystem::path(model).replace_extension(ending)));
+  for (const std::filesystem::path& path : files) {
+    SL_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::open(path));
     digest += checksum({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
   }
   return digest;

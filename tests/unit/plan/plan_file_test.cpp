@@ -253,10 +253,10 @@ TEST_F(ChangedPlanFile, NumbersLieInTheirRange) {
 }
 
 TEST_F(ChangedPlanFile, KeysThatNobodyKnowsAreRefused) {
-  expect([](Json& j) { j["note"] = 1; }, Code::kMalformed, {"unknown key 'note'"});
-  expect([](Json& j) { j["zoo"]["path"] = ""; }, Code::kMalformed, {"zoo: unknown key 'path'"});
-  expect([](Json& j) { j["tasks"][0]["rung"] = 1; }, Code::kMalformed, {"tasks[0]: unknown key 'rung'"});
-  expect([](Json& j) { rung(j)["backend"] = 1; }, Code::kMalformed, {"ladder[0]: unknown key 'backend'"});
+  expect([](Json& j) { j["note"] = 1; }, Code::kMalformed, {"key 'note': not known"});
+  expect([](Json& j) { j["zoo"]["path"] = ""; }, Code::kMalformed, {"zoo: key 'path': not known"});
+  expect([](Json& j) { j["tasks"][0]["rung"] = 1; }, Code::kMalformed, {"tasks[0]: key 'rung': not known"});
+  expect([](Json& j) { rung(j)["backend"] = 1; }, Code::kMalformed, {"ladder[0]: key 'backend': not known"});
 }
 
 TEST_F(ChangedPlanFile, FiguresAreTheProfiles) {

@@ -159,7 +159,7 @@ TEST(Preload, OfPlansHasWhatTheyUseAndOneChoiceEach) {
 }
 
 TEST(Preload, RefusesUnknownNamesAndMissingSlos) {
-  EXPECT_EQ(find_preloader("lru").status().message(), "preloader 'lru': allowed: hotness, knapsack");
+  EXPECT_EQ(find_preloader("lru").status().message(), "preloader 'lru': not known; allowed: hotness, knapsack");
   testing::World world = testing::world_of(1);
   testing::add_task(world, "t", 1, {{"dense", 1, 0.9}}, {});
   const auto problem = preload_problem(world.zoo, world.soc, world.profile, {{"empty", {}}});
