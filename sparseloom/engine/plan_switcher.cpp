@@ -181,11 +181,18 @@ Result<bool> PlanSwitcher::switch_to_resident(Change& change) {
   return false;
 }
 
+// Under planning_: a copy of the active plan; tasks that have come since it was made are not served.
+std::shared_ptr<plan::Plan> PlanSwitcher::active_for(std::size_t tasks) const {
+  auto copy = std::make_shared<plan::Plan>(*active_);
+  copy->tasks.resize(tasks);
+  return copy;
+}
+
 // Tasks whose part of the bridge is resident follow it; the others stay as they are until their subgraphs are loaded.
 Status PlanSwitcher::bridge(Change& change) {
   const plan::IsResident resident = [this](const SubgraphKey& key) { return residency_.resident(key); };
   SL_ASSIGN_OR_RETURN(const auto made, options_.bridge(change.slo, resident));
-  auto mixed = std::make_shared<plan::Plan>(*active_);
+  auto mixed = active_for(made->tasks.size());
   bool whole = true;
   for (std::size_t t = 0; t < made->tasks.size(); ++t) {
     const plan::TaskPlan before = std::exchange(mixed->tasks[t], made->tasks[t]);
@@ -254,14 +261,15 @@ Status PlanSwitcher::switch_by_task(Change& change, LoaderThread* loader) {
   std::vector<std::size_t> left;
   const auto with = [&](std::size_t t) {
     const std::lock_guard planning(planning_);
-    auto mixed = std::make_shared<plan::Plan>(*active_);
+    auto mixed = active_for(change.plan->tasks.size());
     mixed->tasks[t] = change.plan->tasks[t];
     return mixed;
   };
   {
     const std::lock_guard planning(planning_);
+    const auto active = active_for(change.plan->tasks.size());
     for (std::size_t t = 0; t < change.plan->tasks.size(); ++t) {
-      if (!alike(active_->tasks[t], change.plan->tasks[t])) left.push_back(t);  // else an earlier try got that far
+      if (!alike(active->tasks[t], change.plan->tasks[t])) left.push_back(t);  // else an earlier try got that far
     }
   }
   for (bool got_on = true; got_on && !left.empty();) {
@@ -287,7 +295,7 @@ Status PlanSwitcher::switch_by_task(Change& change, LoaderThread* loader) {
 Status PlanSwitcher::hold(const std::vector<std::size_t>& tasks, Change& change) {
   if (residency_.needed(subgraphs_of(*change.plan)) + residency_.load_reserve() > residency_.budget()) return {};
   const std::lock_guard planning(planning_);
-  auto mixed = std::make_shared<plan::Plan>(*active_);
+  auto mixed = active_for(change.plan->tasks.size());
   for (const std::size_t t : tasks) mixed->tasks[t] = {};
   if (change.before_hold == nullptr) change.before_hold = active_;
   return switch_to(std::move(mixed), change);

@@ -110,6 +110,7 @@ class PlanSwitcher {
   void set_aside(const Change& change);
   void record(const Change& change, Seconds now, Status status);
   Result<bool> switch_to_resident(Change& change);
+  std::shared_ptr<plan::Plan> active_for(std::size_t tasks) const;
   Status bridge(Change& change);
   Status carry_out(Change& change, LoaderThread* loader);
   Status load(const plan::Plan& plan, Change& change, LoaderThread* loader);

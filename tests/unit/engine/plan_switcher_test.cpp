@@ -146,7 +146,7 @@ TEST_F(Switcher, HoldsTasksWhereTheOldPlanIsInTheWayOfTheNew) {
   for (std::size_t k = 0; k < 1000 && !done; ++k) {
     now_ = *switcher_->due();
     done = switcher_->step();
-    submit(1 + k);  // waits while its task is held
+    if (k == 10) submit(1);  // after ten tries: waits while its task is held
   }
   engine_->drain();
   EXPECT_TRUE(last().status.ok()) << last().status.message();
