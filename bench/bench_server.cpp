@@ -19,6 +19,7 @@
 #include "sparseloom/backend/scripted/scripted_runtime.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/statistics.h"
+#include "sparseloom/engine/brief.h"
 #include "sparseloom/engine/engine.h"
 #include "sparseloom/plan/slo.h"
 #include "sparseloom/profile/measure/latency.h"
@@ -58,6 +59,12 @@ class NullModel {
     made->server_.emplace(std::move(server));
     SL_RETURN_IF_ERROR(made->start_engine(file, x, y));
     return made;
+  }
+
+  // Returns when the workers of both have gone to sleep: each request then wakes one, whose turn it is or was.
+  static void let_workers_sleep() {
+    const auto until = Clock::now() + 3 * engine::kBrief;
+    while (Clock::now() < until) {}
   }
 
   // Seconds until each has the answer in its hands.
@@ -147,8 +154,14 @@ Status bench_overhead(const Options& options, Json& document) {
   std::vector<double> server_future, engine_future, server_callback, engine_callback;
   const std::size_t warm_up = options.rounds / 10;
   for (std::size_t r = 0; r < options.rounds + warm_up && !cli::interrupted(); ++r) {
-    const double times[] = {model->server_future(), model->engine_future(), model->server_callback(),
-                            model->engine_callback()};
+    double times[4] = {};
+    constexpr double (NullModel::*kKinds[])() = {&NullModel::server_future, &NullModel::engine_future,
+                                                 &NullModel::server_callback, &NullModel::engine_callback};
+    for (std::size_t k = 0; k < 4; ++k) {
+      const std::size_t kind = (k + r) % 4;
+      NullModel::let_workers_sleep();
+      times[kind] = (model.get()->*kKinds[kind])();
+    }
     if (r < warm_up) continue;
     server_future.push_back(1e6 * times[0]), engine_future.push_back(1e6 * times[1]);
     server_callback.push_back(1e6 * times[2]), engine_callback.push_back(1e6 * times[3]);

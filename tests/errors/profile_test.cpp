@@ -79,7 +79,7 @@ TEST(ProfileErrors, DatabaseThatIsNone) {
   const std::string path = folder.path() / "notes.txt";
   ASSERT_TRUE(write_file(path, "a file that somebody needs and that must stay as it is").ok());
   expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--latency", "--database", path}), 1,
-                        {"notes.txt", "--database"});
+                        {"notes.txt", "another file"});
   EXPECT_EQ(read_file(path).value(), "a file that somebody needs and that must stay as it is");
 }
 
@@ -91,7 +91,7 @@ TEST(ProfileErrors, ProfileOfAnotherMachine) {
   other.fingerprint = "0123456789abcdef";
   ASSERT_TRUE(profile::Database::open(path, zoo, other).ok());
   expect_one_line_error(run_cli({"profile", "--zoo", demo_zoo(), "--latency", "--database", path}), 1,
-                        {"p.sqlite", "another machine", "0123456789abcdef", "--database"});
+                        {"p.sqlite", "another machine", "0123456789abcdef", "another file"});
 }
 
 TEST(ProfileErrors, DatabaseInAReadOnlyPlace) {

@@ -39,7 +39,7 @@ TEST(RehearseErrors, ATraceOfSeveralPolicies) {
 }
 
 TEST(RehearseErrors, UnknownPolicy) {
-  expect_one_line_error(simulate({"--workload", "w.json", "--policy", "lifo"}), 2, {"--policy lifo", "fcfs, edf"});
+  expect_one_line_error(simulate({"--workload", "w.json", "--policy", "lifo"}), 2, {"policy 'lifo'", "fcfs, edf"});
 }
 
 TEST(RehearseErrors, NoWorkloadFile) {

@@ -9,7 +9,7 @@ const std::string kTraces = kData / "sanger", kRequests = kData / "requests_sang
 
 TEST(SimulateErrors, UnknownPolicy) {
   expect_one_line_error(run_cli({"simulate", "--traces", kTraces, "--requests", kRequests, "--policy", "sjff"}), 2,
-                        {"--policy sjff", "sjf_sparse"});
+                        {"policy 'sjff'", "sjf_sparse"});
 }
 
 TEST(SimulateErrors, NoTraces) {

@@ -23,7 +23,7 @@ TEST(StitchErrors, TwoNamesForThreeStages) {
 }
 
 TEST(StitchErrors, EmptyName) {
-  expect_one_line_error(stitch({"--task", "image", "--variant", "dense,,int8"}), 2, {"no variant ''"});
+  expect_one_line_error(stitch({"--task", "image", "--variant", "dense,,int8"}), 2, {"variant '': not known"});
 }
 
 TEST(StitchErrors, MoreSamplesThanThereAre) {

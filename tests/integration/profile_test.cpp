@@ -134,7 +134,7 @@ TEST(EnsureProfile, MeasuresWhatIsMissingOnceAndKeepsIt) {
   options.compile_cache = folder.path() / "compiled";
   const auto refused = ensure_profile(zoo, soc, *runtime, pieces, options);
   EXPECT_EQ(refused.status().code(), Code::kFailedPrecondition);
-  EXPECT_THAT(refused.status().message(), HasSubstr("sparseloom profile"));
+  EXPECT_THAT(refused.status().message(), HasSubstr("measure it first"));
 
   MeasureOptions measuring;
   measuring.database = options.database;
