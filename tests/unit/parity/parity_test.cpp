@@ -194,7 +194,7 @@ Trace real(const Script& script, std::string_view policy, std::size_t processors
   {
     const auto engine = world.start(make_plan(world, late_binding), nullptr,
                                     {.policy = std::string(policy),
-                                     .slots_per_task = kRequests,  // nobody waits at the door
+                                     .slots_per_task = kRequests,  // nobody waits for a slot
                                      .clock = [&] { return time.now(); },
                                      .trace = &sink});
     // Every stage that was handed out is being run: nothing happens until time goes on.

@@ -117,7 +117,7 @@ TEST(Rehearsal, AClosedLoopSendsNothingAfterTheEnd) {
   EXPECT_EQ(r.order, "a@10 a@20 a@30");  // what was sent is served
 }
 
-// The second request of a is more urgent than b's, but while it waits at the door b's first stage starts.
+// The second request of a is more urgent than b's, but while it waits for a slot b's first stage starts.
 TEST(Rehearsal, RequestsBeyondTheSlotsWaitAtTheDoor) {
   Rehearsed r({at(0, {0, 0}), at(1, {1})});
   r.play();
