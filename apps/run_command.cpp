@@ -23,6 +23,7 @@ namespace {
 struct RunOptions {
   cli::WorkloadOptions workload;
   std::string json, trace;
+  double grace_s = 5;
 };
 
 std::string percentiles(const std::optional<Seconds>& p50, const std::optional<Seconds>& p95,
@@ -138,7 +139,8 @@ Status run_workload(const RunOptions& options) {
                                    .engine = {.policy = workload.policy,
                                               .slots_per_task = planned.slots,
                                               .trace = options.trace.empty() ? nullptr : &trace},
-                                   .stop = &cli::interrupted()};
+                                   .stop = &cli::interrupted(),
+                                   .grace = Seconds(options.grace_s)};
   SL_ASSIGN_OR_RETURN(const auto player, engine::Player::start(std::move(player_setup), planned.plan));
   fmt::print("Serving {}, policy {}\n{}", planned.title(), workload.policy, report::accuracy_note(setup.zoo));
   fmt::print("{}", report::describe_missed(setup.zoo, *planned.plan, planned.slo.slos));
@@ -156,6 +158,10 @@ Status run_workload(const RunOptions& options) {
                                                            .throughput_qps = engine::completed_per_second(records)});
   fmt::print("{}Peak memory {:.1f} MiB; latest send {:.3f} ms after it was due\n", engine::format_report(report),
              to_mib(engine::peak_resident_bytes()), to_ms(player->worst_lateness()));
+  if (cli::interrupted()) {
+    fmt::print("Stopped: {} requests that had not completed {} s later were dropped\n", player->dropped(),
+               options.grace_s);
+  }
   const Result<Predicted> predicted = predict(planned, records);
   if (predicted.ok()) {
     print_predicted(*predicted, report);
@@ -206,6 +212,12 @@ std::function<Status()> add_run(CLI::App& command) {
       "--policy", options->workload.policy,
       fmt::format("scheduling policy, instead of the workload's: {}", fmt::join(sched::causal_policy_names(), ", ")));
   command.add_option("--json", options->json, "write the report here");
+  command
+      .add_option(
+          "--grace", options->grace_s,
+          "seconds that requests have to complete when the run is stopped (Ctrl-C, SIGTERM); others are dropped")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
   command.add_option("--trace", options->trace, "write a Chrome/Perfetto trace here, one track per processor");
   return [options, plain]() -> Status {
     if (plain->models.empty() && options->workload.workload.empty()) {

@@ -71,6 +71,7 @@ class Engine::Impl {
   std::size_t running() const;
   std::vector<Seconds> busy() const;
   void drain();
+  bool drain_for(Seconds most);
   std::size_t stop(Seconds grace);
 
   std::chrono::steady_clock::time_point epoch() const { return epoch_; }
@@ -546,6 +547,11 @@ void Engine::Impl::cancel_everything() {
   }
 }
 
+bool Engine::Impl::drain_for(Seconds most) {
+  std::unique_lock lock(mutex_);
+  return idle_.wait_for(lock, most, [this] { return pending_ == 0 && !delivering_; });
+}
+
 std::size_t Engine::Impl::stop(Seconds grace) {
   const auto done = [this] { return pending_ == 0 && !delivering_; };
   std::size_t left = 0;
@@ -590,6 +596,7 @@ std::size_t Engine::plan_version() const { return impl_->plan_version(); }
 std::size_t Engine::running() const { return impl_->running(); }
 std::vector<Seconds> Engine::busy() const { return impl_->busy(); }
 void Engine::drain() { impl_->drain(); }
+bool Engine::drain_for(Seconds most) { return impl_->drain_for(most); }
 std::size_t Engine::stop(Seconds grace) { return impl_->stop(grace); }
 
 }  // namespace sparseloom::engine

@@ -114,6 +114,8 @@ class Engine {
 
   /// Waits until everything submitted has completed.
   void drain();
+  /// The same, but for no longer than `most`; false: something has not completed.
+  bool drain_for(Seconds most);
   /// Takes no more requests and waits until everything submitted has completed; what has not after `grace` is
   /// cancelled. Returns how many requests that were.
   std::size_t stop(Seconds grace);

@@ -94,7 +94,9 @@ std::vector<Record> Player::finish() {
     std::unique_lock lock(mutex_);
     while (!loops_.over() && !stopped()) changed_.wait_for(lock, kLookUp);
   }
-  engine_->drain();
+  while (!engine_->drain_for(kLookUp)) {
+    if (stopped()) dropped_ += engine_->stop(setup_.grace);
+  }
   const std::lock_guard lock(mutex_);
   return std::move(records_);
 }
@@ -151,7 +153,7 @@ std::size_t Player::log(Record record, const Status& status, sched::RequestId id
 void Player::keep(Record record, const Status& status) {
   record.status = status.code();
   records_.push_back(record);
-  if (status.ok()) return;
+  if (status.ok() || status.code() == Code::kCancelled) return;
   if (failed_++ == 0) first_failure_ = status;
 }
 

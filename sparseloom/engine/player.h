@@ -48,7 +48,8 @@ struct PlayerSetup {
   Residency& residency;
   std::vector<TaskSamples> samples;         ///< by zoo::TaskId; each at least one
   EngineOptions engine;                     ///< the engine it starts
-  const std::atomic<bool>* stop = nullptr;  ///< set from outside (Ctrl-C): stop sending, drain, return what is there
+  const std::atomic<bool>* stop = nullptr;  ///< set from outside (Ctrl-C): stop sending, end, return what is there
+  Seconds grace{5};                         ///< when stopped, requests that have not completed by then are dropped
 };
 
 /// Sends requests to an engine in real time and records what becomes of them. Requests of a task take its samples in
@@ -70,6 +71,9 @@ class Player {
   /// Plays a workload from now: open-loop arrivals at their times, closed loops from their offset on. Returns all
   /// records in order of completion once everything has completed.
   std::vector<Record> play(const sched::Workload& workload, const std::vector<plan::Slo>& slos);
+
+  /// Requests that were dropped when it was stopped; their records say kCancelled.
+  std::size_t dropped() const { return dropped_; }
 
   /// Not ok if requests failed since start: how many, and why the first did (its code).
   Status failures() const;
@@ -102,6 +106,7 @@ class Player {
 
   PlayerSetup setup_;
   Seconds worst_lateness_{0};
+  std::size_t dropped_ = 0;
 
   mutable std::mutex mutex_;  // guards what follows: completions come from worker threads
   std::condition_variable changed_;

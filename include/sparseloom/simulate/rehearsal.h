@@ -33,11 +33,11 @@ struct Rehearsal {
 };
 
 /// Plays a workload as the real player and engine do, on a virtual clock: the same arrivals, closed loops that send the
-/// next request when one completes, requests beyond a task's slots waiting in the admission queue. Every stage takes what the plan
-/// estimates, which is the profile's median with the transfer of its inputs; with `contention` that times the
-/// slow-downs by what runs on the other processors when it starts, times a factor drawn from the scatter; and members
-/// of a pool that run the same subgraph take turns. Requests are numbered as they are let in. kInvalidArgument: no such
-/// policy, no slot; kFailedPrecondition: the plan estimates that a task takes no time.
+/// next request when one completes, requests beyond a task's slots waiting in the admission queue. Every stage takes
+/// what the plan estimates, which is the profile's median with the transfer of its inputs; with `contention` that times
+/// the slow-downs by what runs on the other processors when it starts, times a factor drawn from the scatter; and
+/// members of a pool that run the same subgraph take turns. Requests are numbered as they are let in. kInvalidArgument:
+/// no such policy, no slot; kFailedPrecondition: the plan estimates that a task takes no time.
 Result<Rehearsal> rehearse(const RehearsalInput& input, std::string_view policy);
 
 }  // namespace sparseloom::simulate
