@@ -8,6 +8,8 @@
 namespace sparseloom::engine {
 namespace {
 
+constexpr std::size_t kMostRecords = 65'536;
+
 bool alike(const plan::TaskPlan& a, const plan::TaskPlan& b) {
   return a.sigma == b.sigma && a.placement == b.placement && a.backends == b.backends &&
          a.late_binding == b.late_binding;
@@ -150,6 +152,11 @@ void PlanSwitcher::set_aside(const Change& change) {
 void PlanSwitcher::record(const Change& change, Seconds now, Status status) {
   if (status.ok()) last_switch_ = now;
   if (waiting_ && last_switch_) waiting_->due = std::max(waiting_->due, *last_switch_ + options_.least_dwell);
+  if (records_.size() >= kMostRecords) {  // the older half is forgotten: a server may switch for years
+    const std::size_t forgotten = records_.size() / 2;
+    records_.erase(records_.begin(), records_.begin() + static_cast<std::ptrdiff_t>(forgotten));
+    unserved_ -= std::min(unserved_, forgotten);
+  }
   records_.push_back({.slo = change.slo.name,
                       .asked = change.asked,
                       .began = change.began,

@@ -81,7 +81,8 @@ class PlanSwitcher {
   /// To be told every completion (from OnComplete), to know when a new plan first served a request.
   void completed(const Completion& completion);
 
-  /// What became of the changes; of those that a later one overtook (kCancelled), only if they had been bridged.
+  /// What became of the latest changes (some ten thousand); of those that a later one overtook (kCancelled), only if
+  /// they had been bridged.
   std::vector<SwitchRecord> records() const;
   /// A change waits or is being carried out.
   bool busy() const;
