@@ -69,10 +69,12 @@ Result<std::vector<ModelFile>> parse_models(const RunModelsOptions& options) {
     model->latency = from_ms(ms);
   }
   for (const std::string& text : options.shapes) {
-    const auto model = std::find_if(models.begin(), models.end(), [&](const ModelFile& m) {
-      return text.starts_with(m.name + ".") || text.starts_with(m.name + "=");
-    });
-    if (model == models.end()) return unknown_model("--shape", text.substr(0, text.find_first_of(".=")), models);
+    ModelFile* model = nullptr;  // of names with dots the longest that fits
+    for (ModelFile& m : models) {
+      const bool fits = text.starts_with(m.name + ".") || text.starts_with(m.name + "=");
+      if (fits && (model == nullptr || m.name.size() > model->name.size())) model = &m;
+    }
+    if (model == nullptr) return unknown_model("--shape", text.substr(0, text.find_first_of(".=")), models);
     const bool named = text[model->name.size()] == '.';
     SL_ASSIGN_OR_RETURN(const auto shapes, cli::parse_shapes({text.substr(model->name.size() + (named ? 1 : 0))}));
     model->shapes.insert(shapes.begin(), shapes.end());
@@ -196,16 +198,18 @@ Result<std::vector<Answers>> serve(Server& server, const RunModelsOptions& optio
       sent.emplace_back(t, server.infer(tasks[t].name, inputs_of(tasks[t], samples[t], r % samples[t].count)));
     }
     any = !sent.empty();
+    Status failed;  // returned when nobody reads the samples any more
     for (auto& [t, pending] : sent) {
       const Reply reply = pending.get();
-      if (!reply.status.ok()) return reply.status;
-      if (r >= samples[t].count) continue;
+      if (!reply.status.ok() && failed.ok()) failed = reply.status;
+      if (!reply.status.ok() || r >= samples[t].count) continue;
       ++answers[t].count;
       for (std::size_t k = 0; k < reply.outputs.size(); ++k) {
         const std::vector<std::byte>& data = reply.outputs[k].data;
         answers[t].data[k].append(reinterpret_cast<const char*>(data.data()), data.size());
       }
     }
+    SL_RETURN_IF_ERROR(failed);
   }
   return answers;
 }

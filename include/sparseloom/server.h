@@ -37,7 +37,7 @@ struct ModelFile {
   std::string name;                       ///< the task's: letters, digits and -_.+
   std::filesystem::path file;             ///< ONNX, OpenVINO IR, or whatever else the runtime reads
   std::map<std::string, Shape> shapes{};  ///< of inputs that are dynamic in the file, by name
-  std::optional<Seconds> latency{};       ///< its latency bound; absent: served after all requests that have one
+  std::optional<Seconds> latency{};       ///< its latency bound; absent: served after all that have one (policy edf)
 };
 
 /// How far a measurement, such as the first profile of a machine, has come.
@@ -185,7 +185,8 @@ struct TaskInfo {
   std::shared_ptr<const Placement> placement;  ///< null if it is not loaded
 };
 
-/// Serves tasks. Every member may be called from any thread, but none that blocks (see there) from a reply's callback.
+/// Serves tasks. Every member may be called from any thread, but none that blocks (see there) from a reply's callback,
+/// nor may the server be destroyed there.
 class Server {
  public:
   /// Opens what `options` name, measures what is missing of a profile (cached per user), plans, loads, starts one
@@ -203,15 +204,17 @@ class Server {
   /// Several at once, in this order.
   std::vector<PendingReply> infer(std::vector<Query> queries);
   /// The same, but calls `on_reply` exactly once, from a worker thread: it must be quick, and may submit further
-  /// requests. What it throws is caught, counted and noticed. An error means that nothing was submitted.
+  /// requests; cancel() and stop() call back from their own thread too. What it throws is caught and noticed. An error
+  /// means that nothing was submitted.
   Result<Ticket> submit(std::string_view task, std::vector<Input> inputs, const InferOptions& options,
                         OnReply on_reply);
   /// Cancels a request: one that waits at once, one in flight after the stage that it is in; its reply says kCancelled.
-  /// False: it has completed, or is in its last stage.
+  /// One in its last stage completes as if nothing had happened. False: it has completed. Must not be called with a
+  /// mutex held that a callback takes.
   bool cancel(Ticket ticket);
 
-  /// New bounds for a task, in force when this returns. If no variant meets them the plan degrades, and
-  /// TaskInfo::placement says so. Loads what that takes in the background.
+  /// New bounds for a task, in force when this returns. Blocks while another thread loads, unloads or sets memory. If
+  /// no variant meets them the plan degrades, and TaskInfo::placement says so. Loads what that takes in the background.
   Status set_slo(std::string_view task, const Slo& slo);
   /// What compiled subgraphs may take together; none: no limit. Blocks until a plan that fits is served.
   /// kResourceExhausted names the least budget that would do; the old one then stays.
@@ -227,7 +230,8 @@ class Server {
   Metrics metrics() const;
   /// Waits until everything submitted has completed. Blocks.
   void drain();
-  /// Ends serving as the destructor does, but waits no longer than `grace`. Returns how many requests were cancelled.
+  /// Ends serving as the destructor does, but cancels what has not completed after `grace`. Blocks. Returns how many
+  /// requests that were.
   std::size_t stop(Seconds grace);
 
  private:

@@ -72,6 +72,7 @@ class Engine::Impl {
   std::vector<Seconds> busy() const;
   void drain();
   bool drain_for(Seconds most);
+  void drain_old_plans();
   std::size_t stop(Seconds grace);
 
   std::chrono::steady_clock::time_point epoch() const { return epoch_; }
@@ -411,7 +412,7 @@ std::optional<sched::Dispatch> Engine::Impl::after_stage(const sched::Dispatch& 
       slot.completed = true;
       to_deliver_.push_back(done.request.index() % slots_.size());
     }
-    deliver_too = !to_deliver_.empty() && !std::exchange(delivering_, true);
+    deliver_too = !(to_deliver_.empty() && dropped_.empty()) && !std::exchange(delivering_, true);
   }
   std::optional<sched::Dispatch> next;
   hand_out(out, done.processor, next);  // the others start before anybody is called back
@@ -425,7 +426,9 @@ void Engine::Impl::deliver(Dispatches& out, std::optional<soc::ProcessorId> self
                            std::optional<sched::Dispatch>& next) {
   auto lock = lock_briefly(mutex_);
   bool delivered = false;
-  while (!(to_deliver_.empty() && dropped_.empty()) && !(delivered && next)) {
+  // Who is no worker leaves the rest to one as soon as a stage runs that will end.
+  const auto enough = [&] { return delivered && (next || (!self && dispatcher_->running() > 0)); };
+  while (!(to_deliver_.empty() && dropped_.empty()) && !enough()) {
     delivered = true;
     batch_.swap(to_deliver_);
     std::vector<Waiting> dropped = std::exchange(dropped_, {});
@@ -489,6 +492,7 @@ void Engine::Impl::call_back(const Waiting& dropped) {
 
 void Engine::Impl::leave(std::size_t slot_index, Dispatches& out) {
   Slot& slot = slots_[slot_index];
+  if (slot.plan != active_) idle_.notify_all();
   slot.plan.reset();
   --pending_;
   if (auto next = admission_->leave(slot.request.task, slot_index)) {
@@ -547,6 +551,16 @@ void Engine::Impl::cancel_everything() {
   }
 }
 
+void Engine::Impl::drain_old_plans() {
+  {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] {
+      return std::none_of(slots_.begin(), slots_.end(), [this](const Slot& s) { return s.plan && s.plan != active_; });
+    });
+  }
+  activator_.prune();
+}
+
 bool Engine::Impl::drain_for(Seconds most) {
   std::unique_lock lock(mutex_);
   return idle_.wait_for(lock, most, [this] { return pending_ == 0 && !delivering_; });
@@ -596,6 +610,7 @@ std::size_t Engine::plan_version() const { return impl_->plan_version(); }
 std::size_t Engine::running() const { return impl_->running(); }
 std::vector<Seconds> Engine::busy() const { return impl_->busy(); }
 void Engine::drain() { impl_->drain(); }
+void Engine::drain_old_plans() { impl_->drain_old_plans(); }
 bool Engine::drain_for(Seconds most) { return impl_->drain_for(most); }
 std::size_t Engine::stop(Seconds grace) { return impl_->stop(grace); }
 

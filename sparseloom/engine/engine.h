@@ -116,6 +116,9 @@ class Engine {
   void drain();
   /// The same, but for no longer than `most`; false: something has not completed.
   bool drain_for(Seconds most);
+  /// Waits until no request is in flight under any plan but the active one, and frees what only those used and the
+  /// residency has evicted.
+  void drain_old_plans();
   /// Takes no more requests and waits until everything submitted has completed; what has not after `grace` is
   /// cancelled. Returns how many requests that were.
   std::size_t stop(Seconds grace);

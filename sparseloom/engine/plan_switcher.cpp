@@ -81,7 +81,8 @@ void PlanSwitcher::change_here(plan::SloConfig slo) {
   {
     const std::lock_guard lock(mutex_);
     --changing_here_;
-    if (!done.ok() || *done) {
+    const bool no_room = done.status().code() == Code::kResourceExhausted && change.plan != nullptr;
+    if ((!done.ok() && !no_room) || (done.ok() && *done)) {
       record(change, engine_.now(), done.status());
     } else if (change.number < changes_) {
       set_aside(change);
@@ -122,11 +123,8 @@ bool PlanSwitcher::step(LoaderThread* loader) {
     stepping_ = true;
   }
   const Status status = carry_out(change, loader);
-  const bool again = may_be_tried_again(change, status);
-  if (!status.ok() && !again && change.before_hold != nullptr) {
-    const std::lock_guard planning(planning_);
-    static_cast<void>(switch_to(change.before_hold, change));  // else tasks would wait for good
-  }
+  bool again = may_be_tried_again(change, status);
+  if (!status.ok() && !again) again = go_back(change, status);
   const Seconds now = engine_.now();
   const std::lock_guard lock(mutex_);
   stepping_ = false;
@@ -139,7 +137,19 @@ bool PlanSwitcher::step(LoaderThread* loader) {
     change.number < changes_ ? set_aside(change) : void(waiting_ = std::move(change));
     return false;
   }
-  record(change, now, status);
+  record(change, now, change.failure.ok() ? status : change.failure);
+  return true;
+}
+
+// Tasks that a plan which cannot be loaded has put on hold would wait for good: the plan before it is taken up again.
+// True: it has to be loaded for that, in the change's next tries.
+bool PlanSwitcher::go_back(Change& change, const Status& failure) {
+  const std::lock_guard planning(planning_);
+  if (before_hold_ == nullptr || change.plan == before_hold_ || overtaken(change)) return false;
+  if (switch_to(before_hold_, change).ok()) return false;
+  change.plan = before_hold_;
+  change.failure = failure;
+  change.tries = 0;
   return true;
 }
 
@@ -184,14 +194,15 @@ Result<bool> PlanSwitcher::switch_to_resident(Change& change) {
     SL_RETURN_IF_ERROR(switch_to(change.plan, change));
     return true;
   }
-  if (options_.bridge && change.steps == 0) SL_RETURN_IF_ERROR(bridge(change));
+  // Without a bridge the old plan serves until the new one is loaded.
+  if (options_.bridge && change.steps == 0) static_cast<void>(bridge(change));
   return false;
 }
 
 // Under planning_: a copy of the active plan; tasks that have come since it was made are not served.
 std::shared_ptr<plan::Plan> PlanSwitcher::active_for(std::size_t tasks) const {
   auto copy = std::make_shared<plan::Plan>(*active_);
-  copy->tasks.resize(tasks);
+  copy->tasks.resize(std::max(tasks, copy->tasks.size()));
   return copy;
 }
 
@@ -257,6 +268,7 @@ Status PlanSwitcher::load_and_switch(std::shared_ptr<const plan::Plan> plan, Cha
 Status PlanSwitcher::switch_to(std::shared_ptr<const plan::Plan> plan, Change& change) {
   SL_RETURN_IF_ERROR(engine_.switch_plan(plan));
   ++change.steps;
+  if (plan == change.plan || plan == before_hold_) before_hold_ = nullptr;  // nothing is held any more
   active_ = std::move(plan);
   return {};
 }
@@ -304,8 +316,10 @@ Status PlanSwitcher::hold(const std::vector<std::size_t>& tasks, Change& change)
   const std::lock_guard planning(planning_);
   auto mixed = active_for(change.plan->tasks.size());
   for (const std::size_t t : tasks) mixed->tasks[t] = {};
-  if (change.before_hold == nullptr) change.before_hold = active_;
-  return switch_to(std::move(mixed), change);
+  const auto before = before_hold_ == nullptr ? active_ : before_hold_;
+  SL_RETURN_IF_ERROR(switch_to(std::move(mixed), change));
+  before_hold_ = before;
+  return {};
 }
 
 Status PlanSwitcher::settle() {

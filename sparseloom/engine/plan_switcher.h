@@ -95,8 +95,8 @@ class PlanSwitcher {
     Seconds asked{0};
     Seconds due{0};
     std::size_t number = 0;
-    std::shared_ptr<const plan::Plan> plan;         // once it was tried
-    std::shared_ptr<const plan::Plan> before_hold;  // if tasks are held for its sake
+    std::shared_ptr<const plan::Plan> plan;  // once it was tried
+    Status failure;                          // why its plan was given up, while the one before is loaded again
     Seconds began{0};
     std::optional<Seconds> bridged;
     std::size_t loaded = 0, steps = 0;
@@ -119,6 +119,7 @@ class PlanSwitcher {
   Status switch_to(std::shared_ptr<const plan::Plan> plan, Change& change);
   Status switch_by_task(Change& change, LoaderThread* loader);
   Status hold(const std::vector<std::size_t>& tasks, Change& change);
+  bool go_back(Change& change, const Status& failure);
   bool may_be_tried_again(Change& change, const Status& status) const;
 
   Engine& engine_;
@@ -128,6 +129,7 @@ class PlanSwitcher {
 
   std::mutex planning_;  // held while planning and switching, never while loading; taken before mutex_; guards active_
   std::shared_ptr<const plan::Plan> active_;
+  std::shared_ptr<const plan::Plan> before_hold_;  // while tasks are held for another plan's sake; guarded by planning_
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

@@ -16,19 +16,9 @@ namespace {
 
 constexpr std::size_t kMostTasks = 256;   // that may be loaded while serving
 constexpr Seconds kNoBound{1e9};          // later than every deadline of a request that has a bound
-constexpr double kLoadReserve = 0.1;      // of the memory budget: what the runtime takes while it loads a subgraph
 constexpr Seconds kLookEvery{0.02};       // at how long stages take
 constexpr double kPausePerPlanning = 10;  // and re-planning takes no more than a tenth of a thread
 constexpr double kQuiet = 0.15;           // a machine this near to its profile is planned for as profiled
-
-Bytes reserve_of(Bytes budget) {
-  return {static_cast<std::uint64_t>(kLoadReserve * static_cast<double>(budget.count))};
-}
-
-// What of a budget plans may use.
-std::optional<Bytes> usable(std::optional<Bytes> memory) {
-  return memory ? std::optional(Bytes{memory->count - reserve_of(*memory).count}) : std::nullopt;
-}
 
 Output output_of(const TensorSpec& tensor, const HostBuffer& buffer) {
   return {tensor, std::vector<std::byte>(buffer.data(), buffer.data() + buffer.size())};
@@ -107,17 +97,14 @@ Status Serving::add(std::unique_ptr<Source> source, const std::vector<Slo>& slos
   const zoo::Zoo& zoo = catalog_->zoo();
   std::vector<Slo> all(zoo.tasks.size() - slos.size());
   all.insert(all.end(), slos.begin(), slos.end());
-  tasks_->add(zoo, all);
+  tasks_->add(zoo, all, true);
   return {};
 }
 
 Status Serving::start_engine() {
   SL_ASSIGN_OR_RETURN(const Planned first, first_plan());
   engine::ResidencyOptions wanted;
-  if (memory_) {
-    wanted.budget = *memory_;
-    wanted.load_reserve = reserve_of(*memory_);
-  }
+  if (memory_) wanted.budget = *memory_;
   wanted.estimate = [this](const soc::SubgraphKey& key) {
     return catalog_->profile().task(key.task).latency(key.variant, key.stage, key.processor, key.backend).resident;
   };
@@ -151,7 +138,7 @@ Status Serving::start_engine() {
 // Made now, or read from the file that was given.
 Result<Serving::Planned> Serving::first_plan() {
   if (options_.plan.empty()) {
-    SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
+    SL_ASSIGN_OR_RETURN(auto domain, new_domain(tasks_->loaded(), memory_));
     return plan_for(std::move(domain));
   }
   const std::string where = options_.plan.string();
@@ -165,12 +152,13 @@ Result<Serving::Planned> Serving::first_plan() {
     const plan::Slo& slo = file.slo.slos[t];
     SL_RETURN_IF_ERROR(tasks_->set_slo(zoo::TaskId(t), {.accuracy = slo.accuracy, .latency = slo.latency}));
   }
-  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
+  SL_ASSIGN_OR_RETURN(auto domain, new_domain(tasks_->loaded(), memory_));
   return Planned{std::move(domain), std::make_shared<const plan::Plan>(std::move(file.plan)), slowdowns()};
 }
 
-Result<std::shared_ptr<const Domain>> Serving::new_domain(std::optional<Bytes> memory) const {
-  return make_domain(*catalog_, soc_, tasks_->loaded(), tasks_->slos(), usable(memory));
+Result<std::shared_ptr<const Domain>> Serving::new_domain(const std::vector<bool>& loaded,
+                                                          std::optional<Bytes> memory) const {
+  return make_domain(*catalog_, soc_, loaded, tasks_->slos(), memory);
 }
 
 std::vector<double> Serving::slowdowns() const {
@@ -235,8 +223,16 @@ Status Serving::switch_to(std::shared_ptr<const Domain> domain) {
   follow(next);
   switcher_->change(next.domain->slo, next.domain->expanded(*next.plan));
   const Status switched = switcher_->settle();
-  if (!switched.ok()) follow(before);
+  if (!switched.ok()) go_back_to(before);
   return switched;
+}
+
+// Some tasks may have changed over already.
+void Serving::go_back_to(const Planned& before) {
+  follow(before);
+  switcher_->change(before.domain->slo, before.domain->expanded(*before.plan));
+  const Status back = switcher_->settle();
+  if (!back.ok()) notice(fmt::format("the plan before cannot be served again: {}", back.message()));
 }
 
 Result<Ticket> Serving::submit(std::string_view task, std::vector<Input> inputs, const InferOptions& options,
@@ -272,9 +268,14 @@ void Serving::completed(const engine::Completion& completion) {
   if (!request) return;
   Reply reply = tasks_->complete(request->task, request->bounds, completion.status,
                                  completion.finished - completion.request.arrival, completion.plan);
-  reply.outputs.reserve(completion.outputs.size());
-  for (std::size_t k = 0; k < completion.outputs.size(); ++k) {
-    reply.outputs.push_back(output_of(completion.tensors[k], completion.outputs[k]));
+  try {
+    reply.outputs.reserve(completion.outputs.size());
+    for (std::size_t k = 0; k < completion.outputs.size(); ++k) {
+      reply.outputs.push_back(output_of(completion.tensors[k], completion.outputs[k]));
+    }
+  } catch (const std::bad_alloc&) {
+    reply.outputs.clear();
+    reply.status = error(Code::kResourceExhausted, "no memory for the outputs");
   }
   if (!request->on_reply) return;
   try {
@@ -289,57 +290,75 @@ void Serving::completed(const engine::Completion& completion) {
 Status Serving::set_slo(std::string_view name, const Slo& slo) {
   const std::lock_guard control(control_);
   SL_ASSIGN_OR_RETURN(const zoo::TaskId task, tasks_->find(name));
+  const Slo before = tasks_->slos()[task.index()];
   SL_RETURN_IF_ERROR(tasks_->set_slo(task, slo));
   if (!tasks_->loaded()[task.index()]) return {};
-  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
-  SL_ASSIGN_OR_RETURN(const Planned next, plan_for(std::move(domain)));
-  follow(next);
-  switcher_->change_here(next.domain->slo);
+  auto domain = new_domain(tasks_->loaded(), memory_);
+  const Result<Planned> next = domain.ok() ? plan_for(std::move(domain).value()) : domain.status();
+  if (!next.ok()) {
+    static_cast<void>(tasks_->set_slo(task, before));
+    return next.status();
+  }
+  follow(*next);
+  switcher_->change_here(next->domain->slo);
   return {};
 }
 
 Status Serving::set_memory(std::optional<Bytes> memory) {
   const std::lock_guard control(control_);
-  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory));
+  SL_ASSIGN_OR_RETURN(auto domain, new_domain(tasks_->loaded(), memory));
   SL_RETURN_IF_ERROR(plan_for(domain).status());  // before anything is given up
   const auto enforce = [this](std::optional<Bytes> limit) {
-    residency_->set_budget(limit.value_or(engine::kNoBudget), limit ? reserve_of(*limit) : Bytes{});
+    residency_->set_budget(limit.value_or(engine::kNoBudget), Bytes{});
   };
+  const Planned before = planned();
   enforce(memory);
   const Status switched = switch_to(std::move(domain));
   if (!switched.ok()) {
     enforce(memory_);
+    go_back_to(before);  // with the room that it needs
     return switched;
   }
   memory_ = memory;
+  engine_->drain_old_plans();
   enforce(memory);  // once more: what the old plan used is idle now
+  return {};
+}
+
+// Takes requests only once a plan serves the task: else they would wait for good if it cannot be.
+Status Serving::serve(zoo::TaskId task) {
+  std::vector<bool> loaded = tasks_->loaded();
+  loaded[task.index()] = true;
+  SL_ASSIGN_OR_RETURN(auto domain, new_domain(loaded, memory_));
+  SL_RETURN_IF_ERROR(switch_to(std::move(domain)));
+  tasks_->set_loaded(task, true);
   return {};
 }
 
 Status Serving::load(std::string_view name) {
   const std::lock_guard control(control_);
   SL_ASSIGN_OR_RETURN(const zoo::TaskId task, tasks_->find(name));
-  if (tasks_->loaded()[task.index()]) return {};
-  tasks_->set_loaded(task, true);
-  auto domain = new_domain(memory_);
-  const Status loaded = domain.ok() ? switch_to(std::move(domain).value()) : domain.status();
-  if (!loaded.ok()) tasks_->set_loaded(task, false);
-  return loaded;
+  return tasks_->loaded()[task.index()] ? Status() : serve(task);
 }
 
 Status Serving::load(const ModelFile& model) {
   const std::lock_guard control(control_);
+  if (catalog_->zoo().find_task(model.name).ok()) {
+    return error(Code::kInvalidArgument, "model '{}': there is a task of this name already", model.name);
+  }
+  if (catalog_->zoo().tasks.size() >= kMostTasks) {
+    return error(Code::kResourceExhausted, "model '{}': {} tasks are known; no more can be", model.name,
+                 catalog_->zoo().tasks.size());
+  }
   auto source = open_model(model, open_with());
   if (!source.ok()) return source.status().with_context(fmt::format("model '{}'", model.name));
-  if (catalog_->zoo().tasks.size() == kMostTasks) {
-    return error(Code::kResourceExhausted, "model '{}': {} tasks are known; no more can be", model.name, kMostTasks);
-  }
-  SL_RETURN_IF_ERROR(add(std::move(source).value(), {{.latency = model.latency}}));
-  SL_RETURN_IF_ERROR(engine_->extend(catalog_->zoo()));
-  auto domain = new_domain(memory_);
-  const Status loaded = domain.ok() ? switch_to(std::move(domain).value()) : domain.status();
-  if (!loaded.ok()) tasks_->set_loaded(zoo::TaskId(catalog_->zoo().tasks.size() - 1), false);
-  return loaded;
+  SL_RETURN_IF_ERROR(catalog_->add(std::move(source).value()));
+  const zoo::Zoo& zoo = catalog_->zoo();
+  SL_RETURN_IF_ERROR(engine_->extend(zoo));
+  std::vector<Slo> slos = tasks_->slos();
+  slos.push_back({.accuracy = {}, .latency = model.latency});
+  tasks_->add(zoo, slos, false);
+  return serve(zoo::TaskId(zoo.tasks.size() - 1));
 }
 
 Status Serving::unload(std::string_view name) {
@@ -348,12 +367,13 @@ Status Serving::unload(std::string_view name) {
   if (!tasks_->loaded()[task.index()]) return {};
   tasks_->set_loaded(task, false);
   tasks_->drain(task);
-  SL_ASSIGN_OR_RETURN(auto domain, new_domain(memory_));
+  SL_ASSIGN_OR_RETURN(auto domain, new_domain(tasks_->loaded(), memory_));
   const Status unloaded = switch_to(std::move(domain));
   if (!unloaded.ok()) {
     tasks_->set_loaded(task, true);
     return unloaded;
   }
+  engine_->drain_old_plans();
   residency_->evict(task);
   return {};
 }
@@ -384,7 +404,10 @@ std::size_t Serving::stop(Seconds grace) {
     stopping_ = true;
   }
   stop_.notify_all();
-  if (adapting_.joinable()) adapting_.join();
+  {
+    const std::lock_guard joining(joining_);
+    if (adapting_.joinable()) adapting_.join();
+  }
   return engine_ == nullptr ? 0 : engine_->stop(grace);
 }
 
@@ -398,31 +421,32 @@ void Serving::adapt() {
   for (std::unique_lock lock(stopping_mutex_); !stop_.wait_for(lock, pause, [this] { return stopping_; });) {
     lock.unlock();
     const Seconds before = engine_->now();
-    // Whoever changes tasks, bounds or memory plans anyway.
-    if (const std::unique_lock control(control_, std::try_to_lock); control) {
-      if (const Planned now = planned(); now.plan != watched.plan) {
-        watched = now;
-        replanner.reset();
-        if (!now.domain->tasks.empty()) {
-          const Domain& d = *watched.domain;
-          replanner.emplace(engine::ReplannerInput{d.zoo, soc_, d.profile, d.slo, *planner_, nullptr, d.memory},
-                            watched.plan, engine::ReplannerOptions{}, watched.slowdowns);
-        }
-      }
-      const std::vector<double> slow = drift_->slowdowns();
-      Result<std::shared_ptr<const plan::Plan>> better = std::shared_ptr<const plan::Plan>();
-      if (replanner) better = replanner->consider(slow);
-      if (better.ok() && *better != nullptr) {
-        watched.plan = *better;
-        watched.slowdowns = slow;
-        ++replans_;
-        follow(watched);
-        switcher_->change(watched.domain->slo, watched.domain->expanded(**better));
+    if (const Planned now = planned(); now.plan != watched.plan) {
+      watched = now;
+      replanner.reset();
+      if (!now.domain->tasks.empty()) {
+        const Domain& d = *watched.domain;
+        replanner.emplace(engine::ReplannerInput{d.zoo, soc_, d.profile, d.slo, *planner_, nullptr, d.memory},
+                          watched.plan, engine::ReplannerOptions{}, watched.slowdowns);
       }
     }
+    const std::vector<double> slow = drift_->slowdowns();
+    Result<std::shared_ptr<const plan::Plan>> better = std::shared_ptr<const plan::Plan>();
+    if (replanner) better = replanner->consider(slow);
+    if (better.ok() && *better != nullptr) take_over({watched.domain, *better, slow}, watched);
     pause = std::max(kLookEvery, kPausePerPlanning * (engine_->now() - before));
     lock.lock();
   }
+}
+
+// Unless tasks, bounds or memory have changed meanwhile: whoever changed them has planned anyway.
+void Serving::take_over(const Planned& better, Planned& watched) {
+  const std::unique_lock control(control_, std::try_to_lock);
+  if (!control || planned().plan != watched.plan) return;
+  watched = better;
+  ++replans_;
+  follow(better);
+  switcher_->change(better.domain->slo, better.domain->expanded(*better.plan));
 }
 
 }  // namespace sparseloom::serve

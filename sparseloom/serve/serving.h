@@ -59,16 +59,19 @@ class Serving {
   void notice(std::string_view line) const;
 
   // Called with control_ held.
-  Result<std::shared_ptr<const Domain>> new_domain(std::optional<Bytes> memory) const;
+  Result<std::shared_ptr<const Domain>> new_domain(const std::vector<bool>& loaded, std::optional<Bytes> memory) const;
   Result<Planned> plan_for(std::shared_ptr<const Domain> domain) const;
   void follow(const Planned& planned);
   Status switch_to(std::shared_ptr<const Domain> domain);
+  void go_back_to(const Planned& before);
+  Status serve(zoo::TaskId task);
 
   Planned planned() const;
   std::vector<double> slowdowns() const;
   Result<std::shared_ptr<const plan::Plan>> bridge(const plan::IsResident& resident) const;
   void completed(const engine::Completion& completion);
   void adapt();
+  void take_over(const Planned& better, Planned& watched);
 
   const ServerOptions options_;
   std::unique_ptr<backend::Runtime> runtime_;
@@ -92,6 +95,7 @@ class Serving {
   std::mutex stopping_mutex_;  // guards:
   bool stopping_ = false;
   std::condition_variable stop_;
+  std::mutex joining_;  // of adapting_
   std::thread adapting_;
 };
 

@@ -37,7 +37,7 @@ bool served_alike(const plan::TaskPlan& a, const plan::TaskPlan& b) {
 
 }  // namespace
 
-void Tasks::add(const zoo::Zoo& zoo, const std::vector<Slo>& slos) {
+void Tasks::add(const zoo::Zoo& zoo, const std::vector<Slo>& slos, bool loaded) {
   const std::lock_guard lock(mutex_);
   for (std::size_t t = tasks_.size(); t < zoo.tasks.size(); ++t) {
     const zoo::Task& task = zoo.tasks[t];
@@ -48,6 +48,7 @@ void Tasks::add(const zoo::Zoo& zoo, const std::vector<Slo>& slos) {
     for (const zoo::Variant& variant : task.variants) added.info.variants.push_back(variant.name);
     added.info.accuracy_known = task.accuracy_known();
     added.info.slo = slos[t];
+    added.info.loaded = loaded;
     by_name_.emplace(task.name, zoo::TaskId(t));
   }
 }

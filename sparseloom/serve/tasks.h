@@ -28,11 +28,11 @@ class Tasks {
  public:
   explicit Tasks(const soc::Soc& soc) : soc_(soc) {}
 
-  /// Tasks of `zoo` that are new; loaded, with these bounds.
-  void add(const zoo::Zoo& zoo, const std::vector<Slo>& slos);
+  /// Tasks of `zoo` that are new, with these bounds.
+  void add(const zoo::Zoo& zoo, const std::vector<Slo>& slos, bool loaded);
 
-  /// Looks a request over and counts it in. Errors, which are counted too: unknown or unloaded task, wrong inputs,
-  /// bounds that nothing can be held to.
+  /// Looks a request over and counts it in. Errors: unknown task; and, counted as refused: unloaded task, wrong
+  /// inputs, bounds that nothing can be held to.
   Result<Admitted> admit(std::string_view task, std::vector<Input> inputs, const InferOptions& options);
   /// It has completed; `plan` is null if it never got in. The reply but for its outputs.
   Reply complete(zoo::TaskId task, const Slo& bounds, const Status& status, Seconds latency,

@@ -187,9 +187,9 @@ TEST(Engine, APlanThatDoesNotFitLeavesTheActiveOne) {
   const Status status = engine->switch_plan(world.plan_of(3));
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
   EXPECT_EQ(status.message(), "a/v3: stage 1 takes (x f32[1,99]) where (x f32[1,4]) is passed");
-  auto short_plan = std::make_shared<plan::Plan>(*world.plan_of(0));
-  short_plan->tasks.pop_back();
-  EXPECT_EQ(engine->switch_plan(short_plan).message(), "plan 'fake': 1 tasks; the zoo has 2");
+  auto long_plan = std::make_shared<plan::Plan>(*world.plan_of(0));
+  long_plan->tasks.push_back(long_plan->tasks[0]);
+  EXPECT_EQ(engine->switch_plan(long_plan).message(), "plan 'fake': 3 tasks; the zoo has 2");
   auto far_plan = std::make_shared<plan::Plan>(*world.plan_of(0));
   far_plan->tasks[1].placement[2] = soc::ProcessorId(7);
   const auto elsewhere = std::make_shared<plan::Plan>(*world.plan_of(0));

@@ -243,8 +243,20 @@ TEST_F(ServerTest, LoadsAnotherModelFile) {
   ASSERT_TRUE(reply.status.ok()) << reply.status.message();
   EXPECT_EQ(reply.outputs[0].as<float>().size(), 8U);
   EXPECT_TRUE(server.infer("a", four(0)).get().status.ok());
-  EXPECT_THAT(server.load(ModelFile{"a", echo("a")}).message(), HasSubstr("there is one of this name already"));
+  EXPECT_EQ(server.load(ModelFile{"a", echo("a")}).message(), "model 'a': there is a task of this name already");
   EXPECT_EQ(server.tasks().size(), 2U);
+}
+
+TEST_F(ServerTest, WhatDoesNotFitTheMemoryBudgetIsRefusedAndServingGoesOn) {
+  const testing::MadeUpZoo zoo;
+  Server server = open({.zoo = measured(zoo), .models = {{"echo", echo("echo")}}});
+  const Status refused = server.set_memory(Bytes{0});
+  // A scripted model takes next to no memory, so even none may do.
+  if (!refused.ok()) EXPECT_EQ(refused.code(), Code::kResourceExhausted) << refused.message();
+  EXPECT_TRUE(server.infer("toy", four(1)).get().status.ok());
+  EXPECT_TRUE(server.set_memory(std::nullopt).ok());
+  EXPECT_EQ(server.metrics().budget, std::nullopt);
+  EXPECT_TRUE(server.infer("echo", four(1)).get().status.ok());
 }
 
 TEST_F(ServerTest, BoundsChangeWhileServing) {
