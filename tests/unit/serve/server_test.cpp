@@ -204,6 +204,7 @@ TEST_F(ServerTest, ACallbackThatThrowsIsNoticedAndServingGoesOn) {
       open({.models = {{"echo", echo("echo")}}, .on_notice = [&](std::string_view line) { noticed = line; }});
   ASSERT_TRUE(server.submit("echo", four(0), {}, [](const Reply&) { throw std::runtime_error("oh"); }).ok());
   EXPECT_TRUE(server.infer("echo", four(0)).get().status.ok());
+  server.drain();
   EXPECT_EQ(noticed, "a reply's callback threw: oh");
 }
 
