@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_status(task.status());
     if (task.ok()) {
       check_path(task->task.profile.labels);
-      if (task->task.output.bytes() != task->task.classes.size() * sizeof(float)) std::abort();
+      if (task->task.outputs.front().bytes() != task->task.classes.size() * sizeof(float)) std::abort();
     }
   } else {
     const auto variant = zoo::parse_variant_file(*json, "input.json");
