@@ -64,7 +64,7 @@ Points stitched_front(const Plane& plane) {
 // stitched variants that are slower or less accurate than all of this are cut off.
 struct View {
   Axis x, y;
-  double left, right, top, bottom;
+  double left = 0, right = 0, top = 0, bottom = 0;
 
   bool shows(const PlanePoint& p) const {
     const double px = x.pixel(p.latency_ms), py = y.pixel(100 * p.accuracy);
@@ -243,7 +243,8 @@ BoundsKept bounds_kept(const Plane& plane) {
 }
 
 std::string planes_svg(const std::vector<Plane>& planes, const std::string& where) {
-  const auto rows = static_cast<double>((planes.size() + 1) / 2);
+  const std::size_t rows_of_two = (planes.size() + 1) / 2;
+  const auto rows = static_cast<double>(rows_of_two);
   const double height = kHead + rows * kPanelHeight;
   std::string out = fmt::format(
       "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {0} {1}' width='{0}' height='{1}' font-family='system-ui, "
@@ -251,8 +252,8 @@ std::string planes_svg(const std::vector<Plane>& planes, const std::string& wher
       kPlaneWidth, height, kInk);
   out += legend(where) + "\n";
   for (std::size_t i = 0; i < planes.size(); ++i) {
-    out +=
-        panel(planes[i], kPanelWidth * static_cast<double>(i % 2), kHead + kPanelHeight * static_cast<double>(i / 2));
+    const std::size_t row = i / 2, column = i % 2;
+    out += panel(planes[i], kPanelWidth * static_cast<double>(column), kHead + kPanelHeight * static_cast<double>(row));
     out += "\n";
   }
   return out + "</svg>\n";
