@@ -134,9 +134,7 @@ TEST_F(ServerTest, SaysWhatIsWrongWithARequest) {
   EXPECT_EQ(metrics.refused, 7U);
 }
 
-TEST_F(ServerTest, AFailedStageIsTheReplysStatus) {
-  Server server = open({.models = {{"echo", echo("echo")}}});
-  // A model that cannot run at all is found when it is opened.
+TEST_F(ServerTest, AModelThatCannotRunIsFoundWhenItIsOpened) {
   EXPECT_THAT(refused({.models = {{"broken", model("broken", {tensor("x")}, {tensor("y")}, Seconds(0), "no power")}}})
                   .message(),
               HasSubstr("no power"));
@@ -248,7 +246,7 @@ TEST_F(ServerTest, LoadsAnotherModelFile) {
   EXPECT_EQ(server.tasks().size(), 2U);
 }
 
-TEST_F(ServerTest, WhatDoesNotFitTheMemoryBudgetIsRefusedAndServingGoesOn) {
+TEST_F(ServerTest, ServesOnWhateverMemoryIsAskedFor) {
   const testing::MadeUpZoo zoo;
   Server server = open({.zoo = measured(zoo), .models = {{"echo", echo("echo")}}});
   const Status refused = server.set_memory(Bytes{0});
