@@ -212,7 +212,7 @@ void print_cold(const cli::Setup& setup, const profile::Contention& contention) 
   const auto place = [](std::size_t t, std::size_t i) {
     return profile::Contention::Stage{zoo::TaskId(t), zoo::StageId(i), soc::ProcessorId(0)};
   };
-  const auto& points = contention.cold_points(place(0, 0));
+  const auto& points = contention.cold_penalties(place(0, 0));
   std::vector<std::string> header{"ms more after idling"};
   for (const auto& point : points) header.push_back(fmt::format("{:g} ms", to_ms(point.idle)));
   report::Table table(header);
@@ -220,7 +220,8 @@ void print_cold(const cli::Setup& setup, const profile::Contention& contention) 
     std::vector<std::string> row{setup.zoo.tasks[t].name};
     for (const auto& point : points) {
       Seconds extra{0};
-      for (std::size_t i = 0; i < setup.zoo.tasks[t].stages(); ++i) extra += contention.cold(place(t, i), point.idle);
+      for (std::size_t i = 0; i < setup.zoo.tasks[t].stages(); ++i)
+        extra += contention.cold_penalty(place(t, i), point.idle);
       row.push_back(fmt::format("{:.2f}", to_ms(extra)));
     }
     table.add(row);
@@ -241,11 +242,11 @@ void print_slowdowns(const cli::Setup& setup, const profile::Contention& content
     table.add(row);
   }
   fmt::print("\n{}a stage's time over its mean beside the same neighbour: p50 {:.3f}, p95 {:.3f}, p99 {:.3f}\n",
-             table.text(), contention.scatter(0.5), contention.scatter(0.95), contention.scatter(0.99));
+             table.text(), contention.variability(0.5), contention.variability(0.95), contention.variability(0.99));
 }
 
 void print_contention(const cli::Setup& setup, const profile::Contention& contention) {
-  if (!contention.scatter().empty()) print_slowdowns(setup, contention);  // else there is one processor only
+  if (!contention.variability().empty()) print_slowdowns(setup, contention);  // else there is one processor only
   print_cold(setup, contention);
 }
 

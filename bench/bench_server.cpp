@@ -130,7 +130,7 @@ class NullModel {
     chosen.sigma.emplace_back(0);
     chosen.placement.emplace_back(0);
     chosen.backends.push_back(soc_.processors[0].backends.front());
-    chosen.late_binding = true;
+    chosen.pooled = true;
     chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1)});
     residency_.emplace(soc_, [this, file](const soc::SubgraphKey&) { return runtime_->load(file, {}); });
     SL_ASSIGN_OR_RETURN(engine_, engine::Engine::start(zoo_, soc_, *residency_, std::move(plan), {},

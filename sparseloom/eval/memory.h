@@ -14,7 +14,7 @@ namespace sparseloom::eval {
 struct MemoryPoint {
   std::string preloader;
   double share = 0;  ///< budget over what full preloading takes
-  Bytes budget, kept;
+  Bytes budget, resident;
   double attainment = 0;      ///< plan::Preload
   double violation_rate = 0;  ///< mean over the configurations
 };

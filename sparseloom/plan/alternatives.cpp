@@ -12,12 +12,12 @@ namespace {
 
 /// As planning sees them: pools are averaged only where something is left to them.
 Result<Costs> costs_of(const Problem& problem, const Plan& plan) {
-  if (std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const TaskPlan& t) { return t.late_binding; })) {
+  if (std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const TaskPlan& t) { return t.pooled; })) {
     return read_all_costs(problem);
   }
   Costs costs;
   costs.pools = problem.soc.pools();
-  SL_ASSIGN_OR_RETURN(costs.bound, read_costs(problem.zoo, problem.soc, problem.profile));
+  SL_ASSIGN_OR_RETURN(costs.pinned, read_costs(problem.zoo, problem.soc, problem.profile));
   return costs;
 }
 
@@ -45,28 +45,28 @@ class Enumeration {
         chosen[task_] = &option;
         consider({.sigma = sigma,
                   .placement = option.placement,
-                  .late_binding = option.late_binding,
+                  .pooled = option.pooled,
                   .latency = Seconds(option.latency),
                   .accuracy = accuracy,
                   .bytes = others_bytes + option.bytes,
                   .bottleneck = Seconds(bottleneck_of(costs_.pools, chosen))},
                  result);
-      } while (advance(placement, planned_.late_binding ? costs_.pools.members.size() : costs_.pools.of.size()));
+      } while (advance(placement, planned_.pooled ? costs_.pools.members.size() : costs_.pools.of.size()));
     }
     return result;
   }
 
   /// Under a placement on processors, or on pools if the task's plan leaves its stages to them.
   StitchedOption option_of(const zoo::Sigma& sigma, const Placement& placement) const {
-    if (!planned_.late_binding) {
-      const TaskCosts& costs = costs_.bound[task_];
+    if (!planned_.pooled) {
+      const TaskCosts& costs = costs_.pinned[task_];
       return {.sigma = sigma,
               .placement = placement,
               .latency = costs.latency(sigma, placement),
               .busy = costs.busy(sigma, placement),
               .bytes = costs.bytes(sigma, placement)};
     }
-    const TaskCosts& costs = costs_.late[task_];
+    const TaskCosts& costs = costs_.on_pools[task_];
     return on_members(costs_.pools,
                       {.sigma = sigma,
                        .placement = placement,
@@ -78,7 +78,7 @@ class Enumeration {
 
   StitchedOption planned() const {
     Placement placement = planned_.placement;
-    if (planned_.late_binding) {
+    if (planned_.pooled) {
       for (soc::ProcessorId& p : placement) p = soc::ProcessorId(costs_.pools.of[p.index()]);
     }
     return option_of(planned_.sigma, placement);

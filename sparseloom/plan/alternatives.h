@@ -11,8 +11,8 @@ namespace sparseloom::plan {
 struct Alternative {
   zoo::Sigma sigma;
   Placement placement;
-  bool late_binding = false;  ///< as the task's plan
-  Seconds latency{0};         ///< alone
+  bool pooled = false;  ///< as the task's plan
+  Seconds latency{0};   ///< alone
   double accuracy = 0;
   Bytes bytes;            ///< of the whole plan with it
   Seconds bottleneck{0};  ///< of the whole plan with it

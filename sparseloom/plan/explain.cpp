@@ -105,7 +105,7 @@ std::string describe(const Problem& problem, zoo::TaskId task, const Alternative
   TaskPlan plan;
   plan.placement = a.placement;
   plan.backends.assign(a.placement.size(), soc::Backend::kOpenVino);  // not named: the fastest, as everywhere
-  plan.late_binding = a.late_binding;
+  plan.pooled = a.pooled;
   return fmt::format("{} on {} ({:.2f} ms, {:.1f} %)", zoo::describe(problem.zoo.task(task), a.sigma),
                      describe_placement(problem.soc, plan), to_ms(a.latency), 100 * a.accuracy);
 }
@@ -142,7 +142,7 @@ std::string describe_placement(const soc::Soc& soc, const TaskPlan& plan) {
     text += soc.processor(plan.placement[i]).name;
     if (plan.backends[i] != soc::Backend::kOpenVino) text += fmt::format("({})", soc::to_string(plan.backends[i]));
   }
-  return plan.late_binding ? text + "*" : text;
+  return plan.pooled ? text + "*" : text;
 }
 
 std::string placement_legend(const std::vector<std::string>& placements) {

@@ -50,7 +50,7 @@ Json rung_json(const PlanTarget& target, zoo::TaskId task, const TaskPlan& plan)
   return {{"variant", variant_names(target.zoo.task(task), plan.sigma)},
           {"placement", processor_names(target.soc, plan.placement)},
           {"providers", backend_names(plan.backends)},
-          {"pooled", plan.late_binding},
+          {"pooled", plan.pooled},
           {"shared", plan.shared},
           {"batch", 1},
           {"latency_ms", to_ms(plan.latency)},
@@ -149,7 +149,7 @@ Result<TaskPlan> read_rung(const Json& json, const std::string& where, const Pla
   plan.backends = ids<soc::Backend>(object, "providers", task, [&](std::size_t stage, std::string_view name) {
     return provider_of(target.soc.processor(plan.placement[stage]), name);
   });
-  plan.late_binding = object.boolean("pooled");
+  plan.pooled = object.boolean("pooled");
   plan.shared = object.boolean("shared");
   const std::int64_t batch = object.integer("batch");
   plan.latency = duration(object, "latency_ms");

@@ -31,7 +31,7 @@ struct ResponseModel::Scratch {
   /// The processor that would run the request's next stage.
   std::size_t processor_for(const Request& request, const soc::Pools& pools) const {
     const soc::ProcessorId placed = request.stages->processor[request.stage];
-    if (!request.stages->late_binding || free_at[placed.index()] <= request.ready) return placed.index();
+    if (!request.stages->pooled || free_at[placed.index()] <= request.ready) return placed.index();
     const auto& members = pools.pool(placed);
     const auto first = std::min_element(members.begin(), members.end(), [&](soc::ProcessorId a, soc::ProcessorId b) {
       return free_at[a.index()] < free_at[b.index()];
@@ -40,8 +40,8 @@ struct ResponseModel::Scratch {
   }
 
   /// A request of a task finished after `ratio` times its latency bound.
-  void count(std::size_t task, double ratio, bool accurate, double scatter) {
-    const double late = accurate ? 1 / (1 + std::exp((1 - ratio) / scatter)) : 1;
+  void count(std::size_t task, double ratio, bool accurate, double variability) {
+    const double late = accurate ? 1 / (1 + std::exp((1 - ratio) / variability)) : 1;
     sum.violation_rate += ratio > 1 + 1e-9 || !accurate ? weight : 0;
     sum.expected_violation_rate += weight * late;
     sum.expected_by_task[task] += weight * late;
@@ -111,7 +111,8 @@ void ResponseModel::play(const ArrivalSequence& arrivals, const std::vector<cons
     request.ready = next_start + seconds * options_.slowdown;
     scratch.free_at[processor] = request.ready;
     if (++request.stage < stages.seconds.size()) continue;
-    scratch.count(request.task, (request.ready - request.arrival) / request.bound, stages.accurate, options_.scatter);
+    scratch.count(request.task, (request.ready - request.arrival) / request.bound, stages.accurate,
+                  options_.variability);
     requests.erase(requests.begin() + static_cast<std::ptrdiff_t>(next));
   }
 }
@@ -153,7 +154,7 @@ ExpectedArrivals arrivals_of(const Load& load, const std::vector<Slo>& slos) {
 PredictOptions margins_of(const Problem& problem) {
   if (!problem.soc.modelled) return {.slowdown = 1.05};
   if (problem.load != nullptr) return {};
-  return {.scatter = 0.005};
+  return {.variability = 0.005};
 }
 
 ExpectedArrivals arrivals_of(const Problem& problem) {
@@ -186,7 +187,7 @@ namespace {
 
 /// A stage's time, and what it takes more after idling.
 double seconds_of(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, zoo::StageId stage, Seconds idle) {
-  const Seconds cold = problem.profile.contention.cold({task, stage, plan.placement[stage.index()]}, idle);
+  const Seconds cold = problem.profile.contention.cold_penalty({task, stage, plan.placement[stage.index()]}, idle);
   return (stage_time(problem, task, plan, stage) + cold).count();
 }
 
@@ -227,10 +228,10 @@ Prediction predict_responses(const Problem& problem, const Plan& plan, const Pre
       stages[t].seconds.push_back(seconds_of(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i), before));
     }
     stages[t].processor = tasks[t].placement;
-    if (tasks[t].late_binding) {
+    if (tasks[t].pooled) {
       stages[t].on_processor = seconds_on_processors(problem, zoo::TaskId(t), tasks[t], idle[t]);
     }
-    stages[t].late_binding = tasks[t].late_binding;
+    stages[t].pooled = tasks[t].pooled;
     stages[t].accurate = tasks[t].meets_accuracy;
     pointers.push_back(&stages[t]);
   }

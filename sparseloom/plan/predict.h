@@ -9,9 +9,9 @@ namespace sparseloom::plan {
 
 struct PredictOptions {
   /// How far measured response times vary about predicted ones, as a share of the latency bound: a request predicted
-  /// to take exactly its bound is late half of the time, one predicted to take (1 - scatter) of it 27 %, (1 - 3
-  /// scatter) 5 % (logistic curve).
-  double scatter = 0.05;
+  /// to take exactly its bound is late half of the time, one predicted to take (1 - variability) of it 27 %, (1 - 3
+  /// variability) 5 % (logistic curve).
+  double variability = 0.05;
   /// Every stage takes this many times its profiled latency (memory contention, a hot machine).
   double slowdown = 1.0;
 };
@@ -43,7 +43,7 @@ class ResponseModel {
   struct Stages {
     std::vector<double> seconds;
     std::vector<soc::ProcessorId> processor;
-    bool late_binding = false;
+    bool pooled = false;
     bool accurate = true;  ///< false: every request violates its accuracy bound
     /// If pooled, seconds by stage and processor; empty: what `seconds` says on every member of the pool.
     std::vector<std::vector<double>> on_processor{};

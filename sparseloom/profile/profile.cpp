@@ -92,7 +92,7 @@ Contention::Contention(const zoo::Zoo& zoo, const soc::Soc& soc) : processors_(s
   first_stage_.push_back(stages);
   places_ = stages * processors_;
   slowdown_.assign(places_ * places_, 1.0);
-  cold_.resize(places_);
+  cold_penalties_.resize(places_);
 }
 
 double Contention::slowdown(const Stage& stage, const Stage& neighbour) const {
@@ -116,10 +116,10 @@ void Contention::set_slowdown(const Stage& stage, const Stage& neighbour, double
   slowdown_[index_of(stage) * places_ + index_of(neighbour)] = slowdown;
 }
 
-Seconds Contention::cold(const Stage& stage, Seconds idle) const {
-  if (cold_.empty() || idle <= Seconds(0)) return Seconds(0);
-  Cold before;
-  for (const Cold& point : cold_points(stage)) {
+Seconds Contention::cold_penalty(const Stage& stage, Seconds idle) const {
+  if (cold_penalties_.empty() || idle <= Seconds(0)) return Seconds(0);
+  ColdPenalty before;
+  for (const ColdPenalty& point : cold_penalties(stage)) {
     if (idle < point.idle) {
       return before.extra + (point.extra - before.extra) * ((idle - before.idle) / (point.idle - before.idle));
     }
@@ -128,13 +128,14 @@ Seconds Contention::cold(const Stage& stage, Seconds idle) const {
   return before.extra;
 }
 
-bool Contention::cold_known() const {
-  return std::any_of(cold_.begin(), cold_.end(), [](const auto& points) { return !points.empty(); });
+bool Contention::cold_penalty_known() const {
+  return std::any_of(cold_penalties_.begin(), cold_penalties_.end(),
+                     [](const auto& points) { return !points.empty(); });
 }
 
-bool Contention::known() const { return !scatter_.empty() || cold_known(); }
+bool Contention::known() const { return !variability_.empty() || cold_penalty_known(); }
 
-double Contention::scatter(double u) const { return scatter_.empty() ? 1.0 : quantile(scatter_, u); }
+double Contention::variability(double u) const { return variability_.empty() ? 1.0 : quantile(variability_, u); }
 
 LatencyCounts count_latencies(const TaskProfile& task) {
   LatencyCounts counts;

@@ -39,7 +39,7 @@ void add_task(Numbers& to, const TaskProfile& task, bool everything) {
         for (const soc::Backend backend : soc::kBackends) {
           const Latency& l = task.latency(variant, stage, soc::ProcessorId(p), backend);
           to.add(l.median, l.resident);
-          if (everything) to.add(l.q1, l.q3, l.count);
+          if (everything) to.add(l.q1, l.q3, l.count, l.conditions.steal, l.conditions.foreign);
         }
       }
       to.add(task.sparsity(variant, stage).mean);
@@ -58,7 +58,7 @@ void add_task(Numbers& to, const TaskProfile& task, bool everything) {
 
 void add_contention(Numbers& to, const Profile& profile, bool everything) {
   const Contention& contention = profile.contention;
-  const bool known = everything ? contention.known() : contention.cold_known();
+  const bool known = everything ? contention.known() : contention.cold_penalty_known();
   to.add(known);
   if (!known) return;
   std::vector<Contention::Stage> stages;
@@ -70,13 +70,13 @@ void add_contention(Numbers& to, const Profile& profile, bool everything) {
     }
   }
   for (const auto& stage : stages) {
-    to.add(contention.cold_points(stage).size());
-    for (const auto& [idle, extra] : contention.cold_points(stage)) to.add(idle, extra);
+    to.add(contention.cold_penalties(stage).size());
+    for (const auto& [idle, extra] : contention.cold_penalties(stage)) to.add(idle, extra);
     if (!everything) continue;
     for (const auto& neighbour : stages) to.add(contention.slowdown(stage, neighbour));
   }
   if (!everything) return;
-  for (const double factor : contention.scatter()) to.add(factor);
+  for (const double factor : contention.variability()) to.add(factor);
 }
 
 }  // namespace

@@ -235,7 +235,7 @@ std::string memory_text(const std::vector<eval::MemoryPoint>& points) {
   for (const eval::MemoryPoint& p : points) {
     if (p.preloader == "full") {
       out += fmt::format("Full preloading: {:.1f} MiB, {:.2f} % violations. ",
-                         static_cast<double>(p.kept.count) / 1024 / 1024, 100 * p.violation_rate);
+                         static_cast<double>(p.resident.count) / 1024 / 1024, 100 * p.violation_rate);
     }
   }
   for (const char* name : {"hotness", "knapsack"}) {

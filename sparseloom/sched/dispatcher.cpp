@@ -37,7 +37,7 @@ std::size_t Dispatcher::plans_in_use() const {
 
 QueueId Dispatcher::queue_of(const plan::TaskPlan& plan, zoo::StageId stage) const {
   const std::size_t placed = plan.placement.at(stage.index()).index();
-  return QueueId(plan.late_binding ? pools_.of.size() + pools_.of.at(placed) : placed);
+  return QueueId(plan.pooled ? pools_.of.size() + pools_.of.at(placed) : placed);
 }
 
 SlotIndex Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatch>& out, const StageTimes* truth) {

@@ -31,8 +31,8 @@ std::string names_of(const std::vector<TensorSpec>& tensors) {
 }
 
 bool served_alike(const plan::TaskPlan& a, const plan::TaskPlan& b) {
-  return a.sigma == b.sigma && a.placement == b.placement && a.backends == b.backends &&
-         a.late_binding == b.late_binding && a.latency == b.latency && a.meets_slo() == b.meets_slo();
+  return a.sigma == b.sigma && a.placement == b.placement && a.backends == b.backends && a.pooled == b.pooled &&
+         a.latency == b.latency && a.meets_slo() == b.meets_slo();
 }
 
 }  // namespace
@@ -142,7 +142,7 @@ std::shared_ptr<const Placement> Tasks::placement(Task& task, const plan::TaskPl
     made->processor.push_back(soc_.processor(plan.placement[i]).name);
     made->provider.emplace_back(soc::to_string(plan.backends[i]));
   }
-  made->pooled = plan.late_binding;
+  made->pooled = plan.pooled;
   if (task.info.accuracy_known) made->accuracy = plan.accuracy;
   made->latency = plan.latency;
   made->meets_slo = plan.meets_slo();

@@ -232,7 +232,7 @@ Result<std::unique_ptr<Benchmark>> Benchmark::load(const std::filesystem::path& 
 
 std::shared_ptr<const plan::Plan> Benchmark::plan_for(std::size_t processors) const {
   auto plan = std::make_shared<plan::Plan>(*plan_);
-  for (plan::TaskPlan& task : plan->tasks) task.late_binding = processors > 1;
+  for (plan::TaskPlan& task : plan->tasks) task.pooled = processors > 1;
   return plan;
 }
 

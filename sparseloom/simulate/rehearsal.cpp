@@ -116,7 +116,7 @@ class Host final : public World, public Observer {
   Seconds beside_others(Seconds planned, zoo::TaskId task, const sched::Dispatch& dispatch, Seconds now) {
     const profile::Contention::Stage stage{task, dispatch.stage, dispatch.processor};
     const std::size_t pool = in_.pools.of[dispatch.processor.index()];
-    double slowdown = in_.contention->scatter(uniform(random_));
+    double slowdown = in_.contention->variability(uniform(random_));
     Seconds turn{0};  // until the members of a pool that run the same subgraph, of which there is one, are done with it
     for (const auto& neighbour : running_) {
       if (!neighbour) continue;
@@ -126,7 +126,7 @@ class Host final : public World, public Observer {
       if (same) turn = std::max(turn, neighbour->end - now);
     }
     const Seconds idle = idle_since(task, dispatch.stage, pool, now);
-    const Seconds time = turn + planned * slowdown + in_.contention->cold(stage, idle);
+    const Seconds time = turn + planned * slowdown + in_.contention->cold_penalty(stage, idle);
     running_[dispatch.processor.index()] = Running{stage, now, now + time};
     return time;
   }

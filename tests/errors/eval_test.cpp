@@ -17,7 +17,7 @@ TEST(EvalErrors, CellsOffTheGrid) {
 TEST(EvalErrors, UnknownSystem) {
   const TemporaryFolder folder;
   expect_one_line_error(eval(folder, {"--system", "oracle"}), 2,
-                        {"--system", "'oracle'", "sparseloom", "sparseloom-bound"});
+                        {"--system", "'oracle'", "sparseloom", "sparseloom-pinned"});
 }
 
 TEST(EvalErrors, TheSameSystemTwice) {

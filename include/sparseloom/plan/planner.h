@@ -30,7 +30,7 @@ struct TaskPlan {
   /// A stage runs on whichever processor of its placed one's pool (soc::Pools) is free first: the placed one if
   /// it is, else the one that ran the stage before if that is. Costs no memory: processors of a pool share their
   /// compiled subgraphs.
-  bool late_binding = false;
+  bool pooled = false;
   /// The whole model runs on all processors of the placed one's device at once, whenever a request comes: nothing is
   /// scheduled, the operating system shares them (planner `shared`). The placement is then that which `latency` is of.
   bool shared = false;

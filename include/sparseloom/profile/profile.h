@@ -134,24 +134,26 @@ class Contention {
 
   /// What a stage takes more once its processor, or those of its pool on average, have idled for so long since it ran
   /// last.
-  struct Cold {
+  struct ColdPenalty {
     Seconds idle{0};
     Seconds extra{0};
   };
   /// That extra time: linear between measured points, from none at no idling; beyond the last point it stays. None if
   /// nothing is known.
-  Seconds cold(const Stage& stage, Seconds idle) const;
-  const std::vector<Cold>& cold_points(const Stage& stage) const { return cold_[index_of(stage)]; }
+  Seconds cold_penalty(const Stage& stage, Seconds idle) const;
+  const std::vector<ColdPenalty>& cold_penalties(const Stage& stage) const { return cold_penalties_[index_of(stage)]; }
   /// `points`: by idle time, ascending, above 0.
-  void set_cold(const Stage& stage, std::vector<Cold> points) { cold_[index_of(stage)] = std::move(points); }
+  void set_cold_penalties(const Stage& stage, std::vector<ColdPenalty> points) {
+    cold_penalties_[index_of(stage)] = std::move(points);
+  }
 
-  bool cold_known() const;  ///< whether it was measured what idling costs
-  bool known() const;       ///< whether anything was measured
+  bool cold_penalty_known() const;  ///< whether it was measured what idling costs
+  bool known() const;               ///< whether anything was measured
   /// Run time over its mean, `u` in 0..1 being the share of runs that take less; 1 if that is not known.
-  double scatter(double u) const;
+  double variability(double u) const;
   /// By that share, evenly spaced from 0 to 1, ascending.
-  const std::vector<double>& scatter() const { return scatter_; }
-  void set_scatter(std::vector<double> ascending) { scatter_ = std::move(ascending); }
+  const std::vector<double>& variability() const { return variability_; }
+  void set_variability(std::vector<double> ascending) { variability_ = std::move(ascending); }
 
  private:
   std::size_t index_of(const Stage& stage) const {
@@ -162,8 +164,8 @@ class Contention {
   std::size_t processors_ = 0;
   std::size_t places_ = 0;
   std::vector<double> slowdown_;
-  std::vector<std::vector<Cold>> cold_;
-  std::vector<double> scatter_;
+  std::vector<std::vector<ColdPenalty>> cold_penalties_;
+  std::vector<double> variability_;
 };
 
 /// What plans take for the accuracy of a σ that was estimated and not measured.

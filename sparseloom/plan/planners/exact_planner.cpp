@@ -11,7 +11,7 @@ Result<Plan> ExactPlanner::plan(const Problem& problem) const {
   SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
   std::vector<TaskOptions> tasks;
   for (std::size_t t = 0; t < costs.size(); ++t) {
-    SL_ASSIGN_OR_RETURN(TaskOptions options, bound_options(problem, costs[t], zoo::TaskId(t)));
+    SL_ASSIGN_OR_RETURN(TaskOptions options, pinned_options(problem, costs[t], zoo::TaskId(t)));
     tasks.push_back(std::move(options));
   }
   SL_ASSIGN_OR_RETURN(const BottleneckResult least,

@@ -12,9 +12,9 @@ namespace {
 
 /// Whether a bound is kept is judged by what was planned with: a pool's mean, where the stages are left to pools.
 Result<TaskPlan> task_plan(const Problem& problem, const Costs& costs, zoo::TaskId task, StitchedOption option) {
-  SL_ASSIGN_OR_RETURN(TaskPlan plan, make_task_plan(problem, costs.bound[task.index()], task, std::move(option.sigma),
+  SL_ASSIGN_OR_RETURN(TaskPlan plan, make_task_plan(problem, costs.pinned[task.index()], task, std::move(option.sigma),
                                                     std::move(option.placement)));
-  plan.late_binding = option.late_binding;
+  plan.pooled = option.pooled;
   plan.latency = Seconds(option.latency);
   plan.meets_latency = within(option.latency, problem.slo.slos[task.index()].latency.count());
   return plan;
@@ -27,7 +27,7 @@ Result<Plan> SparseloomPlanner::plan(const Problem& problem) const {
   SL_ASSIGN_OR_RETURN(const Costs costs, read_all_costs(problem));
   std::vector<TaskOptions> tasks;
   for (std::size_t t = 0; t < problem.zoo.tasks.size(); ++t) {
-    SL_ASSIGN_OR_RETURN(TaskOptions options, stitched_options(problem, costs, zoo::TaskId(t), options_.late_binding));
+    SL_ASSIGN_OR_RETURN(TaskOptions options, stitched_options(problem, costs, zoo::TaskId(t), options_.pooled));
     tasks.push_back(std::move(options));
   }
   const bool responses = options_.objective == SparseloomOptions::Objective::kResponses;

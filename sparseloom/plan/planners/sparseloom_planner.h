@@ -13,8 +13,8 @@ struct SparseloomOptions {
     kThroughput,  ///< least bottleneck, proven (Plan::optimal)
   };
   Objective objective = Objective::kResponses;
-  /// A task may be left to pools of interchangeable processors (TaskPlan::late_binding). False: all stages are bound.
-  bool late_binding = true;
+  /// A task may be left to pools of interchangeable processors (TaskPlan::pooled). False: all stages are bound.
+  bool pooled = true;
   std::optional<PredictOptions> predict{};  ///< none: margins_of() the problem
   /// Plans whose expected violation rates differ by no more are ties; of those for a load, where one in a hundred
   /// counts.

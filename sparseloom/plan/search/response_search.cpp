@@ -20,11 +20,11 @@ ResponseModel::Stages stages_of(const profile::Contention& contention, const Cos
   ResponseModel::Stages stages;
   for (std::size_t i = 0; i < option.sigma.size(); ++i) {
     const Seconds before = idle[costs.pools.of[option.placement[i].index()]];
-    const Seconds cold = contention.cold({zoo::TaskId(task), zoo::StageId(i), option.placement[i]}, before);
+    const Seconds cold = contention.cold_penalty({zoo::TaskId(task), zoo::StageId(i), option.placement[i]}, before);
     stages.seconds.push_back(costs.stage(task, option, i) + cold.count());
   }
   stages.processor = option.placement;
-  stages.late_binding = option.late_binding;
+  stages.pooled = option.pooled;
   stages.accurate = accurate;
   return stages;
 }
@@ -42,7 +42,7 @@ TimesByPool first_options(const Costs& costs, const std::vector<TaskOptions>& ta
 }
 
 bool placed_alike(const StitchedOption& a, const StitchedOption& b) {
-  return a.placement == b.placement && a.late_binding == b.late_binding;
+  return a.placement == b.placement && a.pooled == b.pooled;
 }
 
 }  // namespace

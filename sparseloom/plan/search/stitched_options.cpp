@@ -156,7 +156,7 @@ double accuracy_floor(const std::vector<double>& accuracies, double bound) {
 }  // namespace
 
 /// Also for pools in the place of processors, if `costs` is of those.
-Result<TaskOptions> bound_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
+Result<TaskOptions> pinned_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
   const bool memory = problem.memory_budget.has_value();
   SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
   const Slo& slo = problem.slo.slos[task.index()];
@@ -249,58 +249,58 @@ StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::s
   busy.reserve(pools.of.size());
   for (const std::size_t pool : pools.of) busy.push_back(option.busy[pool]);
   option.busy = std::move(busy);
-  option.late_binding = true;
+  option.pooled = true;
   return option;
 }
 
 double Costs::stage(std::size_t task, const StitchedOption& option, std::size_t i) const {
-  return option.late_binding ? late[task].stage(option.sigma, pools_of(pools, option.placement), i)
-                             : bound[task].stage(option.sigma, option.placement, i);
+  return option.pooled ? on_pools[task].stage(option.sigma, pools_of(pools, option.placement), i)
+                       : pinned[task].stage(option.sigma, option.placement, i);
 }
 
 Result<Costs> read_all_costs(const Problem& problem) {
   Costs costs;
-  SL_ASSIGN_OR_RETURN(costs.bound, read_costs(problem.zoo, problem.soc, problem.profile));
+  SL_ASSIGN_OR_RETURN(costs.pinned, read_costs(problem.zoo, problem.soc, problem.profile));
   const soc::Pools& served = problem.soc.pools();
-  costs.pools = measured_alike(served, costs.bound);
-  costs.may_bind_late = largest(served) > 1 && costs.pools.members.size() == served.members.size();
-  for (TaskCosts& task : costs.bound) {
-    costs.late.push_back(task.pooled(costs.pools));
-    task = costs.late.back().of_members(costs.pools);
+  costs.pools = measured_alike(served, costs.pinned);
+  costs.may_pool = largest(served) > 1 && costs.pools.members.size() == served.members.size();
+  for (TaskCosts& task : costs.pinned) {
+    costs.on_pools.push_back(task.pooled(costs.pools));
+    task = costs.on_pools.back().of_members(costs.pools);
   }
   return costs;
 }
 
 double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOption*>& chosen) {
-  std::vector<double> bound(pools.of.size(), 0.0);
+  std::vector<double> pinned(pools.of.size(), 0.0);
   std::vector<double> mean(pools.members.size(), 0.0);
   for (const StitchedOption* option : chosen) {
-    for (std::size_t p = 0; p < bound.size(); ++p) {
-      if (!option->late_binding) bound[p] += option->busy[p];
+    for (std::size_t p = 0; p < pinned.size(); ++p) {
+      if (!option->pooled) pinned[p] += option->busy[p];
       mean[pools.of[p]] += option->busy[p] / static_cast<double>(pools.members[pools.of[p]].size());
     }
   }
   double most = 0;
-  for (const double busy : bound) most = std::max(most, busy);
+  for (const double busy : pinned) most = std::max(most, busy);
   for (const double busy : mean) most = std::max(most, busy);
   return most;
 }
 
-Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool late_binding) {
-  SL_ASSIGN_OR_RETURN(TaskOptions bound, bound_options(problem, costs.bound[task.index()], task));
-  if (!late_binding || !costs.may_bind_late) return bound;
-  SL_ASSIGN_OR_RETURN(const TaskOptions on_pools, bound_options(problem, costs.late[task.index()], task));
-  const auto with_pools = [&](const std::vector<StitchedOption>& pooled, std::vector<StitchedOption>& options) {
+Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool pooled) {
+  SL_ASSIGN_OR_RETURN(TaskOptions pinned, pinned_options(problem, costs.pinned[task.index()], task));
+  if (!pooled || !costs.may_pool) return pinned;
+  SL_ASSIGN_OR_RETURN(const TaskOptions on_pools, pinned_options(problem, costs.on_pools[task.index()], task));
+  const auto with_pools = [&](const std::vector<StitchedOption>& added, std::vector<StitchedOption>& options) {
     std::vector<StitchedOption> all;
     for (std::size_t preferred = 0; preferred < largest(costs.pools); ++preferred) {
-      for (const StitchedOption& option : pooled) all.push_back(on_members(costs.pools, option, preferred));
+      for (const StitchedOption& option : added) all.push_back(on_members(costs.pools, option, preferred));
     }
     std::move(options.begin(), options.end(), std::back_inserter(all));
     options = std::move(all);
   };
-  with_pools(on_pools.options, bound.options);
-  with_pools(on_pools.aside, bound.aside);
-  return bound;
+  with_pools(on_pools.options, pinned.options);
+  with_pools(on_pools.aside, pinned.aside);
+  return pinned;
 }
 
 Result<BottleneckResult> least_bottleneck(const soc::Pools& pools, const std::vector<TaskOptions>& tasks,
@@ -312,9 +312,9 @@ Result<BottleneckResult> least_bottleneck(const soc::Pools& pools, const std::ve
     std::vector<BusyOption> list;
     // Leaving stages to pools never raises the bottleneck: where options do, they come first, and only those are looked
     // at, once, with pools in the place of processors.
-    const bool late = task.options.front().late_binding;
+    const bool late = task.options.front().pooled;
     for (const StitchedOption& from : task.options) {
-      if (from.late_binding != late) break;
+      if (from.pooled != late) break;
       BusyOption option{from.busy, from.latency, static_cast<double>(from.bytes.count), {}};
       if (late) {
         option.busy.clear();
@@ -338,8 +338,8 @@ Result<BottleneckResult> least_bottleneck(const soc::Pools& pools, const std::ve
 Result<StitchedOption> most_accurate_tie(const Problem& problem, const Costs& costs, zoo::TaskId task,
                                          const StitchedOption& option, Bytes most_bytes) {
   SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
-  const bool late = option.late_binding;
-  const TaskCosts& cost = (late ? costs.late : costs.bound)[task.index()];
+  const bool late = option.pooled;
+  const TaskCosts& cost = (late ? costs.on_pools : costs.pinned)[task.index()];
   const Placement placement = late ? pools_of(costs.pools, option.placement) : option.placement;
   const std::vector<double> busy = cost.busy(option.sigma, placement);
   const double bound = problem.slo.slos[task.index()].latency.count();

@@ -17,13 +17,13 @@ struct StitchedOption {
   double accuracy = 0;
   std::vector<double> busy;  ///< by processor
   Bytes bytes;               ///< of its compiled subgraphs
-  bool late_binding = false;
+  bool pooled = false;
 };
 
 /// What one task may choose from, and which bound it cannot keep however it chooses.
 struct TaskOptions {
   /// Per placement, the σ of which no other allowed σ keeps every processor as little busy (and takes as little memory,
-  /// if there is a budget). Those with late binding first; by placement, then latency.
+  /// if there is a budget). Those that are pooled first; by placement, then latency.
   std::vector<StitchedOption> options;
   /// Out of the others' way: for every placement under which nothing is allowed, the fastest σ that is accurate enough.
   /// Later than its latency bound even when it runs alone.
@@ -40,15 +40,15 @@ struct TaskOptions {
 /// median over subgraphs. Above, the system hides a difference (a virtual machine shows no core's frequency).
 constexpr double kAlike = 1.2;
 
-/// What planning knows of every task: its costs when stages are bound to processors, and when they are left to pools.
+/// What planning knows of every task: its costs when stages are pinned to processors, and when they are pooled.
 /// What the measurements of interchangeable processors differ in is taken for noise and averaged.
 struct Costs {
-  soc::Pools pools;              ///< the SoC's, those with unlike members dissolved
-  std::vector<TaskCosts> bound;  ///< by task
-  std::vector<TaskCosts> late;   ///< by task; pools in the place of processors
+  soc::Pools pools;                 ///< the SoC's, those with unlike members dissolved
+  std::vector<TaskCosts> pinned;    ///< by task
+  std::vector<TaskCosts> on_pools;  ///< by task; pools in the place of processors
   /// Whether any stage may be left to a pool. Not where a pool is dissolved: what serves a plan knows only
   /// the SoC's pools, and would run stages on members that were measured to be slower than planned.
-  bool may_bind_late = false;
+  bool may_pool = false;
 
   /// Seconds of stage i of an option for `task`.
   double stage(std::size_t task, const StitchedOption& option, std::size_t i) const;
@@ -62,17 +62,17 @@ bool advance(Placement& placement, std::size_t processors);
 StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::size_t preferred);
 
 /// Busiest processor's time per round under one option for each task. What is left to a pool goes to its less busy
-/// members first, so the pool's mean counts for it, and what is bound to a member for that member.
+/// members first, so the pool's mean counts for it, and what is pinned to a member for that member.
 double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOption*>& chosen);
 
 /// Allowed are σ that keep both bounds. If no σ is accurate enough, the most accurate ones; if no accurate one is fast
 /// enough, those within 2 % of the least latency: accuracy is kept before time.
-/// With `late_binding`, and if the costs allow it, also those that leave their stages to pools, once for every member
+/// With `pooled`, and if the costs allow it, also those that leave their stages to pools, once for every member
 /// that a task may prefer.
 /// O(V^S · S·V) to filter σ, then O(P^S) times those that are left. kFailedPrecondition if an accuracy is missing.
-Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool late_binding);
-/// The same for stages that are bound to processors, with the costs as given.
-Result<TaskOptions> bound_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task);
+Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs, zoo::TaskId task, bool pooled);
+/// The same for stages that are pinned to processors, with the costs as given.
+Result<TaskOptions> pinned_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task);
 
 /// The least bottleneck over the tasks' options within the memory budget, `choice` being indices into them. Errors:
 /// those of the joint search (joint.h).

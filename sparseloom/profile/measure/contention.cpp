@@ -117,32 +117,32 @@ class ContentionMeasurement {
         if (a == b && pools_.members[a].size() < 2) continue;
         SL_RETURN_IF_ERROR(measure(a, b, tables));
       }
-      SL_RETURN_IF_ERROR(measure_cold(a, tables[a]));
+      SL_RETURN_IF_ERROR(measure_cold_penalties(a, tables[a]));
     }
-    result_.set_scatter(scatter_points());
+    result_.set_variability(variability_points());
     return std::move(result_);
   }
 
  private:
   // Quantiles of the factors, evenly spaced, over their mean: chance makes some runs longer and others shorter. What
   // all take more is no chance, and under steady load they do not.
-  std::vector<double> scatter_points() {
-    std::sort(scatter_.begin(), scatter_.end(),
+  std::vector<double> variability_points() {
+    std::sort(variability_.begin(), variability_.end(),
               [](const Scattered& a, const Scattered& b) { return a.factor < b.factor; });
     double all = 0, below = 0, run = 0;
-    for (const Scattered& one : scatter_) {
+    for (const Scattered& one : variability_) {
       all += one.weight;
       run += one.weight * one.factor;
     }
     std::vector<double> points;
-    for (const Scattered& one : scatter_) {
+    for (const Scattered& one : variability_) {
       below += one.weight;
       while (points.size() + 1 < kScatterPoints &&
              below > all * static_cast<double>(points.size()) / (kScatterPoints - 1)) {
         points.push_back(one.factor * all / run);
       }
     }
-    if (!scatter_.empty()) points.push_back(scatter_.back().factor * all / run);
+    if (!variability_.empty()) points.push_back(variability_.back().factor * all / run);
     return points;
   }
 
@@ -167,7 +167,7 @@ class ContentionMeasurement {
         if (a == b && i == n) continue;  // one subgraph for both: they take turns
         const double beside = quartiles(runs[n][i]).median;
         if (alone <= 0 || beside <= 0) continue;  // too quick for the clock
-        for (const double run : runs[n][i]) scatter_.push_back({.factor = run / beside, .weight = beside});
+        for (const double run : runs[n][i]) variability_.push_back({.factor = run / beside, .weight = beside});
         keep(a, b, i, n, beside / alone);
       }
     }
@@ -198,7 +198,7 @@ class ContentionMeasurement {
 
   // What stages take after idling, on a processor of a pool, and at once again. One task after the other: what they
   // take from each other's caches is no matter of idling.
-  Status measure_cold(std::size_t pool, const std::vector<StageTable>& tables) {
+  Status measure_cold_penalties(std::size_t pool, const std::vector<StageTable>& tables) {
     SL_ASSIGN_OR_RETURN(Lane lane, Lane::make(zoo_, tables));
     std::vector<IdleRuns> runs(stages_.size());
     Status status;
@@ -207,13 +207,13 @@ class ContentionMeasurement {
     SL_RETURN_IF_ERROR(status);
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       const double again = quartiles(runs[i].again).median;
-      std::vector<Contention::Cold> points;
+      std::vector<Contention::ColdPenalty> points;
       for (std::size_t k = 0; k < kIdle.size(); ++k) {
         const double extra = quartiles(runs[i].after[k]).median - again;
         points.push_back({kIdle[k], Seconds(std::max(extra, points.empty() ? 0.0 : points.back().extra.count()))});
       }
       for (const soc::ProcessorId p : pools_.members[pool]) {
-        result_.set_cold(on(p, stages_[i]), points);
+        result_.set_cold_penalties(on(p, stages_[i]), points);
       }
     }
     return {};
@@ -279,7 +279,7 @@ class ContentionMeasurement {
     double factor = 1;  // a run's time over the median
     double weight = 0;  // the median: a hitch of 0.1 ms says more of a short stage than it means for a long one
   };
-  std::vector<Scattered> scatter_;
+  std::vector<Scattered> variability_;
   Contention result_;
 };
 

@@ -262,7 +262,7 @@ class Database::Impl {
       }
       scatter.push_back(ratio);
     }
-    contention.set_scatter(std::move(scatter));
+    contention.set_variability(std::move(scatter));
     profile.contention = std::move(contention);
     return {};
   }
@@ -277,9 +277,9 @@ class Database::Impl {
       const Seconds idle(rows.number(3)), extra(rows.number(4));
       const bool sane = positive(idle.count()) && (extra == Seconds(0) || positive(extra.count()));
       if (!stage || !sane) return bad_row(db_, "cold", fmt::format("{} {}", rows.text(0), idle.count()));
-      std::vector<Contention::Cold> points = contention.cold_points(*stage);
+      std::vector<Contention::ColdPenalty> points = contention.cold_penalties(*stage);
       points.push_back({idle, extra});
-      contention.set_cold(*stage, std::move(points));
+      contention.set_cold_penalties(*stage, std::move(points));
     }
   }
 
@@ -302,7 +302,7 @@ class Database::Impl {
       }
       SL_ASSIGN_OR_RETURN(Statement cold, db_.prepare("INSERT INTO cold VALUES (?, ?, ?, ?, ?)"));
       for (const Contention::Stage& stage : places) {
-        for (const Contention::Cold& point : contention.cold_points(stage)) {
+        for (const Contention::ColdPenalty& point : contention.cold_penalties(stage)) {
           SL_RETURN_IF_ERROR(cold.reset());
           SL_RETURN_IF_ERROR(bind_place(cold, 1, stage));
           SL_RETURN_IF_ERROR(cold.bind(4, point.idle.count()));
@@ -311,10 +311,10 @@ class Database::Impl {
         }
       }
       SL_ASSIGN_OR_RETURN(Statement point, db_.prepare("INSERT INTO scatter VALUES (?, ?)"));
-      for (std::size_t k = 0; k < contention.scatter().size(); ++k) {
+      for (std::size_t k = 0; k < contention.variability().size(); ++k) {
         SL_RETURN_IF_ERROR(point.reset());
         SL_RETURN_IF_ERROR(point.bind(1, static_cast<std::int64_t>(k)));
-        SL_RETURN_IF_ERROR(point.bind(2, contention.scatter()[k]));
+        SL_RETURN_IF_ERROR(point.bind(2, contention.variability()[k]));
         SL_RETURN_IF_ERROR(point.step().status());
       }
     }

@@ -59,7 +59,7 @@ struct FakeWorld {
     plan->planner = "fake";
     for (const zoo::Task& task : zoo.tasks) {
       plan::TaskPlan& chosen = plan->tasks.emplace_back();
-      chosen.late_binding = plan->tasks.size() % 2 == 0;
+      chosen.pooled = plan->tasks.size() % 2 == 0;
       for (std::size_t i = 0; i < task.stages(); ++i) {
         chosen.sigma.emplace_back(v);
         chosen.placement.emplace_back(i % soc.processors.size());

@@ -77,7 +77,7 @@ TEST_F(ReplannerTest, StaysWhereFewOfTheLateRequestsWouldBeSpared) {
 // The second processor would take 4.4 ms, and 3 more if what idling costs were not in the slow-downs already.
 TEST_F(ReplannerTest, CountsColdCachesOnce) {
   world_.profile.contention = profile::Contention(world_.zoo, world_.soc);
-  world_.profile.contention.set_cold({zoo::TaskId(0), zoo::StageId(0), kSecond}, {{from_ms(5), from_ms(3)}});
+  world_.profile.contention.set_cold_penalties({zoo::TaskId(0), zoo::StageId(0), kSecond}, {{from_ms(5), from_ms(3)}});
   const plan::Load seldom{{{{from_ms(0), zoo::TaskId(0)}, {from_ms(30), zoo::TaskId(0)}}}};
   Replanner replanner = this->replanner({}, &seldom);
   EXPECT_NE(replanner.consider({3, 1}).value(), nullptr);

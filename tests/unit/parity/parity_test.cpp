@@ -62,11 +62,11 @@ Script make_script(std::size_t processors) {
 }
 
 /// A variant of its own at every stage, and estimates that tell tasks and stages apart, as a profile would.
-std::shared_ptr<const plan::Plan> make_plan(const FakeWorld& world, bool late_binding) {
+std::shared_ptr<const plan::Plan> make_plan(const FakeWorld& world, bool pooled) {
   auto plan = std::make_shared<plan::Plan>(*world.plan_of(0));
   for (std::size_t t = 0; t < plan->tasks.size(); ++t) {
     plan::TaskPlan& task = plan->tasks[t];
-    task.late_binding = late_binding;
+    task.pooled = pooled;
     for (std::size_t i = 0; i < kStages; ++i) {
       task.sigma[i] = zoo::VariantId((t + i) % 4);
       task.placement[i] = soc::ProcessorId((t + i) % world.soc.processors.size());
@@ -98,7 +98,7 @@ class Recorder {
   std::map<std::pair<Seconds, soc::ProcessorId>, std::string> lines_;
 };
 
-Trace simulated(const Script& script, std::string_view policy_name, std::size_t processors, bool late_binding) {
+Trace simulated(const Script& script, std::string_view policy_name, std::size_t processors, bool pooled) {
   struct ScriptedWorld final : simulate::World {
     explicit ScriptedWorld(const Script& s) : script(s) {}
     simulate::StageRun run(const simulate::Query& query, const sched::Dispatch& dispatch, Seconds) override {
@@ -120,7 +120,7 @@ Trace simulated(const Script& script, std::string_view policy_name, std::size_t 
   ScriptedWorld world(script);
   Observer observer;
   auto policy = sched::make_policy(policy_name, sched::Dispatcher::queue_count(pools));
-  auto simulation = simulate::Simulation::make(make_plan(fake, late_binding), pools, std::move(policy).value(),
+  auto simulation = simulate::Simulation::make(make_plan(fake, pooled), pools, std::move(policy).value(),
                                                simulate::Admission::kStandard, world, observer);
   for (const sched::Request& request : script.requests) simulation->arrive({request, 0, nullptr});
   simulation->finish();
@@ -179,7 +179,7 @@ class ScriptedTime {
   std::vector<Running*> running_;
 };
 
-Trace real(const Script& script, std::string_view policy, std::size_t processors, bool late_binding) {
+Trace real(const Script& script, std::string_view policy, std::size_t processors, bool pooled) {
   FakeWorld world(kTasks, processors, kStages, kWidth);
   ScriptedTime time;
   world.on_run = [&](const soc::SubgraphKey& key, std::span<const float> in, std::span<float> out) {
@@ -192,7 +192,7 @@ Trace real(const Script& script, std::string_view policy, std::size_t processors
   const engine::testing::Inputs inputs(kRequests + 1, kWidth);
   sched::TraceSink sink(processors);
   {
-    const auto engine = world.start(make_plan(world, late_binding), nullptr,
+    const auto engine = world.start(make_plan(world, pooled), nullptr,
                                     {.policy = std::string(policy),
                                      .slots_per_task = kRequests,  // nobody waits for a slot
                                      .clock = [&] { return time.now(); },
@@ -224,11 +224,11 @@ Trace real(const Script& script, std::string_view policy, std::size_t processors
 class Parity : public ::testing::TestWithParam<std::tuple<std::string_view, std::size_t, bool>> {};
 
 TEST_P(Parity, SimulationAndEngineDispatchTheSame) {
-  const auto [policy, processors, late_binding] = GetParam();
+  const auto [policy, processors, pooled] = GetParam();
   const Script script = make_script(processors);
-  const Trace expected = simulated(script, policy, processors, late_binding);
+  const Trace expected = simulated(script, policy, processors, pooled);
   EXPECT_EQ(expected.size(), kRequests * kStages);
-  EXPECT_EQ(real(script, policy, processors, late_binding), expected);
+  EXPECT_EQ(real(script, policy, processors, pooled), expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryPolicy, Parity,

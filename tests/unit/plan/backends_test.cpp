@@ -141,7 +141,7 @@ TEST(Backends, AreNamedToPeopleWhereTheyAreNotOpenVino) {
   TaskPlan task = testing::dense_plan(testing::sigma({1, 0}), testing::placement({1, 0}));
   EXPECT_EQ(describe_placement(world.soc, task), "cpu1|cpu0");
   task.backends[0] = Backend::kSparse;
-  task.late_binding = true;
+  task.pooled = true;
   EXPECT_EQ(describe_placement(world.soc, task), "cpu1(sparse)|cpu0*");
 
   const Plan plan = plan_of(world);

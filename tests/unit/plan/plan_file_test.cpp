@@ -68,7 +68,7 @@ void expect_same(const TaskPlan& read, const TaskPlan& written) {
   EXPECT_EQ(read.sigma, written.sigma);
   EXPECT_EQ(read.placement, written.placement);
   EXPECT_EQ(read.backends, written.backends);
-  EXPECT_EQ(read.late_binding, written.late_binding);
+  EXPECT_EQ(read.pooled, written.pooled);
   EXPECT_EQ(read.shared, written.shared);
   ASSERT_EQ(read.estimates.size(), written.estimates.size());
   for (std::size_t i = 0; i < read.estimates.size(); ++i) expect_same(read.estimates[i], written.estimates[i]);
@@ -116,7 +116,7 @@ TEST(PlanFile, ReadsBackEveryPlannersPlan) {
 
 TEST(PlanFile, KeepsWhatIsLeftToPoolsWhatIsSharedAndWhatIsMissed) {
   World world = like_processors();
-  EXPECT_TRUE(planned(world).plan.tasks[0].late_binding);
+  EXPECT_TRUE(planned(world).plan.tasks[0].pooled);
   EXPECT_TRUE(planned(world, **find_planner("shared")).plan.tasks[0].shared);
   world.slo.slos[1] = {0.95, from_ms(0.5)};  // out of reach
   const PlanFile missed = planned(world);

@@ -163,7 +163,7 @@ TEST(Predict, AModelledMachineDoesWhatItsModelSays) {
   EXPECT_EQ(margins_of(world.problem()).slowdown, 1.05);
   world.soc.modelled = true;
   EXPECT_EQ(margins_of(world.problem()).slowdown, 1);
-  EXPECT_LT(margins_of(world.problem()).scatter, PredictOptions().scatter);
+  EXPECT_LT(margins_of(world.problem()).variability, PredictOptions().variability);
 }
 
 TEST(Predict, WithoutRequestsNothingIsLate) {

@@ -224,7 +224,8 @@ TEST(UnderLoad, CountsWithCachesThatAreColdAfterIdling) {
   EXPECT_EQ(plan_under(world, seldom).tasks[0].placement[0].index(), 0U);
 
   world.profile.contention = profile::Contention(world.zoo, world.soc);
-  world.profile.contention.set_cold({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)}, {{from_ms(5), from_ms(3)}});
+  world.profile.contention.set_cold_penalties({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)},
+                                              {{from_ms(5), from_ms(3)}});
   EXPECT_EQ(plan_under(world, seldom).tasks[0].placement[0].index(), 1U);
 }
 
@@ -330,7 +331,7 @@ TEST(LateBinding, NeedsProcessorsThatWereMeasuredAlike) {
     const Costs costs = read_all_costs(world.problem()).value();
     EXPECT_EQ(costs.pools.members.size(), slower < kAlike ? 1U : 2U);
     // Of unlike processors each keeps its own latency.
-    EXPECT_DOUBLE_EQ(costs.bound[0].run(0, 0, 1), slower < kAlike ? 1.05e-3 : 1.5e-3);
+    EXPECT_DOUBLE_EQ(costs.pinned[0].run(0, 0, 1), slower < kAlike ? 1.05e-3 : 1.5e-3);
   }
 }
 
@@ -350,7 +351,7 @@ TEST(LateBinding, IsOfNoPoolWhereAnyHasUnlikeMembers) {
       for (const std::size_t little : {2U, 3U}) set_ms(world, t, 0, 0, little, 4);
     }
     for (const Plan& plan : {response_plan(world), throughput_plan(world)}) {
-      const bool late = std::any_of(plan.tasks.begin(), plan.tasks.end(), [](auto& task) { return task.late_binding; });
+      const bool late = std::any_of(plan.tasks.begin(), plan.tasks.end(), [](auto& task) { return task.pooled; });
       EXPECT_EQ(late, slower == 1.0);
     }
     const Costs costs = read_all_costs(world.problem()).value();
@@ -363,11 +364,11 @@ TEST(LateBinding, TakesProcessorsOfOneKindForOne) {
   World world = world_of(2);
   for (const char* name : {"a", "b", "c"}) add_task(world, name, 1, {{"dense", 2, 0.9}}, {0.8, from_ms(9)});
   const Plan plan = response_plan(world);
-  EXPECT_TRUE(std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const TaskPlan& t) { return t.late_binding; }));
+  EXPECT_TRUE(std::any_of(plan.tasks.begin(), plan.tasks.end(), [](const TaskPlan& t) { return t.pooled; }));
   EXPECT_DOUBLE_EQ(to_ms(plan.bottleneck), 3.0);
   EXPECT_TRUE(plan.optimal);
   SparseloomOptions bound;
-  bound.late_binding = false;
+  bound.pooled = false;
   EXPECT_DOUBLE_EQ(to_ms(SparseloomPlanner(bound).plan(world.problem())->bottleneck), 4.0);
 }
 

@@ -165,15 +165,15 @@ TEST_F(DatabaseTest, ContentionIsKeptAndReplacedAsAWhole) {
   const Contention::Stage beside{zoo::TaskId(0), zoo::StageId(2), soc::ProcessorId(1)};
   Contention contention(zoo_, soc_);
   contention.set_slowdown(stage, beside, 1.25);
-  contention.set_scatter({0.9, 1.0, 3.0});
+  contention.set_variability({0.9, 1.0, 3.0});
   Database database = open().value();
   ASSERT_TRUE(database.write(contention).ok());
   EXPECT_EQ(read(database).contention.slowdown(stage, beside), 1.25);
   EXPECT_EQ(read(database).contention.slowdown(beside, stage), 1);
-  EXPECT_EQ(read(database).contention.scatter(0.75), 2);
-  contention.set_scatter({1.0});
+  EXPECT_EQ(read(database).contention.variability(0.75), 2);
+  contention.set_variability({1.0});
   ASSERT_TRUE(database.write(contention).ok());
-  EXPECT_EQ(read(database).contention.scatter().size(), 1U);
+  EXPECT_EQ(read(database).contention.variability().size(), 1U);
 
   execute("UPDATE contention SET slowdown = -1 WHERE stage = 1");
   Profile profile = empty_profile(zoo_, soc_);
@@ -183,10 +183,10 @@ TEST_F(DatabaseTest, ContentionIsKeptAndReplacedAsAWhole) {
 TEST_F(DatabaseTest, WhatIdlingCostsIsKept) {
   const Contention::Stage stage{zoo::TaskId(0), zoo::StageId(1), soc::ProcessorId(0)};
   Contention contention(zoo_, soc_);
-  contention.set_cold(stage, {{Seconds(0.01), Seconds(0.001)}, {Seconds(0.1), Seconds(0.003)}});
+  contention.set_cold_penalties(stage, {{Seconds(0.01), Seconds(0.001)}, {Seconds(0.1), Seconds(0.003)}});
   Database database = open().value();
   ASSERT_TRUE(database.write(contention).ok());
-  EXPECT_EQ(read(database).contention.cold(stage, Seconds(1)), Seconds(0.003));
+  EXPECT_EQ(read(database).contention.cold_penalty(stage, Seconds(1)), Seconds(0.003));
   execute("UPDATE cold SET extra_s = -1");
   Profile profile = empty_profile(zoo_, soc_);
   EXPECT_EQ(open().value().read(profile).code(), Code::kDataLoss);

@@ -21,7 +21,7 @@ Profile small_profile() {
   soc.processors = {{.name = "cpu0"}, {.name = "cpu1"}};
   Profile profile = empty_profile(zoo, soc);
   profile.contention = Contention(zoo, soc);
-  profile.contention.set_scatter({1, 1});
+  profile.contention.set_variability({1, 1});
   return profile;
 }
 
@@ -47,7 +47,7 @@ const std::vector<Change> kPlanned{
     [](auto& p) { p.transfer_latency = from_ms(1); },
     [](auto& p) { p.use_estimates = EstimateUse::kLower; },
     [](auto& p) {
-      p.contention.set_cold({{}, kStage, kProcessor}, {{from_ms(1), from_ms(2)}});
+      p.contention.set_cold_penalties({{}, kStage, kProcessor}, {{from_ms(1), from_ms(2)}});
     },
 };
 // ... and what only simulations and reports do.
@@ -62,7 +62,7 @@ const std::vector<Change> kBesides{
       p.contention.set_slowdown({{}, kStage, {}}, {{}, kStage, kProcessor}, 1.2);
     },
     [](auto& p) {
-      p.contention.set_scatter({1, 2});
+      p.contention.set_variability({1, 2});
     },
 };
 

@@ -29,7 +29,7 @@ struct Row {
   std::vector<std::size_t> placement;
 };
 
-inline std::shared_ptr<const plan::Plan> made_up_plan(const std::vector<Row>& rows, bool late_binding = false) {
+inline std::shared_ptr<const plan::Plan> made_up_plan(const std::vector<Row>& rows, bool pooled = false) {
   auto plan = std::make_shared<plan::Plan>();
   plan->planner = "made-up";
   for (const Row& row : rows) {
@@ -38,7 +38,7 @@ inline std::shared_ptr<const plan::Plan> made_up_plan(const std::vector<Row>& ro
     for (const std::size_t p : row.placement) task.placement.emplace_back(p);
     task.backends.assign(row.sigma.size(), soc::Backend::kOpenVino);
     task.estimates.assign(row.sigma.size(), {.latency = Seconds(1), .model_latency = Seconds(1)});
-    task.late_binding = late_binding;
+    task.pooled = pooled;
     task.latency = Seconds(static_cast<double>(row.sigma.size()));
   }
   return plan;

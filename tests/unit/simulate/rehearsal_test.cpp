@@ -52,7 +52,7 @@ struct Rehearsed {
   }
   void share_between_two_processors() {
     auto changed = std::make_shared<plan::Plan>(*plan);
-    for (plan::TaskPlan& task : changed->tasks) task.late_binding = true;
+    for (plan::TaskPlan& task : changed->tasks) task.pooled = true;
     plan = std::move(changed);
     pools = {{{soc::ProcessorId(0), soc::ProcessorId(1)}}, {0, 0}};
   }
@@ -60,7 +60,7 @@ struct Rehearsed {
     soc::Soc soc;
     while (soc.processors.size() < pools.of.size()) soc.processors.push_back({});
     profile::Contention measured(sched::testing::made_up_zoo(2, 2, 1), soc);
-    measured.set_scatter({1.0});
+    measured.set_variability({1.0});
     return measured;
   }
 
@@ -157,7 +157,7 @@ TEST(Rehearsal, StagesAreSlowedByWhatRunsBesideThemWhenTheyStart) {
 TEST(Rehearsal, RunTimesScatterTheSameWayEveryTime) {
   Rehearsed r({at(0, {0, 100, 200, 300})});
   profile::Contention contention = r.nothing_slows();
-  contention.set_scatter({0.5, 1.0, 2.0});
+  contention.set_variability({0.5, 1.0, 2.0});
   r.contention = &contention;
   const Rehearsal once = r.play();
   EXPECT_GT(once.tasks[0].p99, once.tasks[0].p50);
@@ -168,7 +168,7 @@ TEST(Rehearsal, RunTimesScatterTheSameWayEveryTime) {
 TEST(Rehearsal, AfterIdlingCachesAreCold) {
   Rehearsed r({at(0, {0, 11, 40})});
   profile::Contention contention = r.nothing_slows();
-  contention.set_cold({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)}, {{from_ms(20), from_ms(2)}});
+  contention.set_cold_penalties({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)}, {{from_ms(20), from_ms(2)}});
   r.contention = &contention;
   r.play();
   EXPECT_EQ(r.order, "a@12 a@22 a@52") << "colds of 2 ms (never run before), none (busy till 12), 1.8 ms (18 ms idle)";
@@ -181,7 +181,7 @@ TEST(Rehearsal, APoolIdlesAsMuchAsItsProcessorsDoOnAverage) {
   r.share_between_two_processors();
   profile::Contention contention = r.nothing_slows();
   for (std::size_t p : {0, 1}) {
-    contention.set_cold({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(p)}, {{from_ms(20), from_ms(20)}});
+    contention.set_cold_penalties({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(p)}, {{from_ms(20), from_ms(20)}});
   }
   r.contention = &contention;
   r.play();
@@ -192,7 +192,7 @@ TEST(Rehearsal, ProcessorsOfOtherPoolsMayBeBusyOrNot) {
   Rehearsed r({at(0, {0, 40}), at(1, {29})});
   r.put_b_on_another_processor();
   profile::Contention contention = r.nothing_slows();
-  contention.set_cold({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)}, {{from_ms(20), from_ms(20)}});
+  contention.set_cold_penalties({zoo::TaskId(0), zoo::StageId(0), soc::ProcessorId(0)}, {{from_ms(20), from_ms(20)}});
   r.contention = &contention;
   r.play();
   EXPECT_EQ(r.order, "a@30 b@39 a@60") << "4 + 6 ms, and 10 for as many of idling";

@@ -153,7 +153,7 @@ std::shared_ptr<const plan::Plan> plan_of(const Scenario& scenario) {
   for (std::size_t t = 0; t < scenario.tasks.size(); ++t) {
     const Task& task = scenario.tasks[t];
     plan::TaskPlan& chosen = plan->tasks.emplace_back();
-    chosen.late_binding = scenario.any;
+    chosen.pooled = scenario.any;
     for (std::size_t i = 0; i < task.times.size(); ++i) {
       chosen.sigma.emplace_back(0);
       chosen.placement.emplace_back(scenario.placement[t][i]);
