@@ -11,8 +11,7 @@ namespace {
 constexpr std::size_t kMostRecords = 65'536;
 
 bool alike(const plan::TaskPlan& a, const plan::TaskPlan& b) {
-  return a.sigma == b.sigma && a.placement == b.placement && a.backends == b.backends &&
-         a.late_binding == b.late_binding;
+  return a.sigma == b.sigma && a.placement == b.placement && a.backends == b.backends && a.pooled == b.pooled;
 }
 
 }  // namespace
@@ -126,7 +125,7 @@ bool PlanSwitcher::step(LoaderThread* loader) {
   bool again = may_be_tried_again(change, status);
   if (!status.ok() && !again) again = go_back(change, status);
   const Seconds now = engine_.now();
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   stepping_ = false;
   if (status.code() == Code::kCancelled) {
     set_aside(change);
@@ -137,7 +136,10 @@ bool PlanSwitcher::step(LoaderThread* loader) {
     change.number < changes_ ? set_aside(change) : void(waiting_ = std::move(change));
     return false;
   }
-  record(change, now, change.failure.ok() ? status : change.failure);
+  const Status result = change.failure.ok() ? status : change.failure;
+  record(change, now, result);
+  lock.unlock();
+  if (!result.ok() && options_.on_failure) options_.on_failure(result);
   return true;
 }
 

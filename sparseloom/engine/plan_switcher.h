@@ -34,6 +34,8 @@ struct SwitcherOptions {
   /// While a plan's subgraphs are being loaded, its SLOs are served by this one, task by task where it is resident.
   /// Empty: the old plan serves until then.
   MakeBridge bridge{};
+  /// Told of every change that step() has given up, and why; on its thread, with no lock held. May be empty.
+  std::function<void(const Status&)> on_failure{};
 };
 
 /// How one change of SLOs went. Times are the engine's.

@@ -309,10 +309,12 @@ TEST_F(Switcher, ALoadThatALaterChangeOvertakesEndsWithTheSubgraphInHand) {
   EXPECT_EQ(last().slo, "v0");
 }
 
-TEST_F(Switcher, APlannerThatFailsChangesNothing) {
-  serve(kTwoPlans);
+TEST_F(Switcher, APlannerThatFailsChangesNothingAndIsReported) {
+  std::vector<std::string> told;
+  serve(kTwoPlans, {.on_failure = [&](const Status& why) { told.push_back(why.message()); }});
   change("impossible");
   EXPECT_TRUE(switcher_->step());
+  EXPECT_EQ(told, (std::vector<std::string>{"no such SLO"}));
   EXPECT_EQ(last().status.message(), "no such SLO");
   EXPECT_EQ(engine_->plan_version(), 0U);
 }
