@@ -34,7 +34,7 @@ struct DemoOptions {
   std::string trace;
   std::size_t repeats = 5;
   double saturated_s = 2.0;
-  bool late_binding = true;
+  bool pooled = true;
   bool check = true;
   std::vector<std::string> backends;
   std::string compare_backend;
@@ -77,7 +77,7 @@ Result<std::vector<eval::Contender>> plan_all(const Stage& stage, const plan::Sl
     contenders.push_back({std::move(name), std::make_shared<const plan::Plan>(std::move(plan))});
     return {};
   };
-  const plan::SparseloomPlanner ours({.late_binding = stage.options.late_binding});
+  const plan::SparseloomPlanner ours({.pooled = stage.options.pooled});
   for (const plan::Planner* planner : plan::planners()) {
     const bool is_ours = planner->name() == ours.name();
     SL_RETURN_IF_ERROR(add(std::string(planner->name()), is_ours ? ours : *planner, stage.soc));
@@ -96,18 +96,18 @@ struct Played {
 
 // One engine for all configurations, hence one clock for the trace, and one for plans that share all cores.
 struct Engines {
-  std::unique_ptr<engine::Player> player;
+  std::unique_ptr<engine::EnginePlayer> player;
   std::unique_ptr<eval::Host> host;
 };
 
 Result<Engines> start_engines(const Stage& stage, const std::vector<eval::Contender>& contenders) {
   const cli::Setup& setup = stage.setup;
-  const engine::PlayerSetup player_setup{.zoo = setup.zoo,
-                                         .soc = setup.soc,
-                                         .residency = stage.residency,
-                                         .samples = stage.samples,
-                                         .engine = {.policy = stage.options.policy, .trace = stage.trace},
-                                         .stop = &cli::interrupted()};
+  const engine::EnginePlayerSetup player_setup{.zoo = setup.zoo,
+                                               .soc = setup.soc,
+                                               .residency = stage.residency,
+                                               .samples = stage.samples,
+                                               .engine = {.policy = stage.options.policy, .trace = stage.trace},
+                                               .stop = &cli::interrupted()};
   Engines engines;
   std::unique_ptr<eval::SharedCores> shared;
   for (const eval::Contender& contender : contenders) {
@@ -115,7 +115,7 @@ Result<Engines> start_engines(const Stage& stage, const std::vector<eval::Conten
     SL_ASSIGN_OR_RETURN(shared, eval::SharedCores::start(player_setup, *setup.runtime, *setup.pieces,
                                                          setup.compile_cache, *contender.plan));
   }
-  SL_ASSIGN_OR_RETURN(engines.player, engine::Player::start(player_setup, contenders.front().plan));
+  SL_ASSIGN_OR_RETURN(engines.player, engine::EnginePlayer::start(player_setup, contenders.front().plan));
   engines.host = eval::engine_host(*engines.player, setup.soc.processors.size(), std::move(shared));
   return engines;
 }
@@ -482,7 +482,7 @@ std::function<Status()> add_demo(CLI::App& command) {
       ->check(CLI::Range(0.0, 600.0))
       ->capture_default_str();
   command.add_flag(
-      "--pooled,!--pinned,--late-binding,!--no-late-binding", options->late_binding,
+      "--pooled,!--pinned,--late-binding,!--no-late-binding", options->pooled,
       "sparseloom's stages run on whichever processor of their pool is free first (default), or stay pinned "
       "as the baselines' do");
   command.add_flag("!--no-check", options->check, cli::kNoCheckHelp);

@@ -18,6 +18,7 @@
 #include "sparseloom/report/accuracy_note.h"
 #include "sparseloom/report/eval_report.h"
 #include "sparseloom/report/plane.h"
+#include "sparseloom/report/profile_trust.h"
 #include "sparseloom/report/profiling_report.h"
 
 namespace sparseloom::apps {
@@ -27,8 +28,9 @@ namespace {
 constexpr std::string_view kHost = "host";
 // The planner whose plans no engine with a worker per processor serves.
 constexpr std::string_view kSharing = "shared";
-// `sparseloom` with every stage pinned to its processor.
-constexpr std::string_view kBound = "sparseloom-bound";
+// `sparseloom` with every stage pinned to its processor; and what this was called first.
+constexpr std::string_view kPinned = "sparseloom-pinned";
+constexpr std::string_view kPinnedBefore = "sparseloom-bound";
 // Of one probe for goodput on a virtual clock.
 constexpr std::size_t kSimulatedRequests = 2000;
 // From the highest rate to the lowest that is tried there, which takes no longer than others.
@@ -53,7 +55,7 @@ struct Machine {
   profile::Profile profile;
   std::vector<plan::GridRange> ranges;
   std::unique_ptr<engine::Residency> residency;
-  std::unique_ptr<engine::Player> player;
+  std::unique_ptr<engine::EnginePlayer> player;
   std::unique_ptr<eval::Host> host;
 };
 
@@ -70,11 +72,11 @@ struct NamedPlanner {
 };
 
 Result<const plan::Planner*> find_system(const std::string& name) {
-  static const plan::SparseloomPlanner bound({.late_binding = false});
-  if (name == kBound) return &bound;
+  static const plan::SparseloomPlanner pinned({.pooled = false});
+  if (name == kPinned || name == kPinnedBefore) return &pinned;
   auto planner = plan::find_planner(name);
   if (planner.ok()) return planner;
-  return error(planner.status().code(), "--system: {}, {}", planner.status().message(), kBound);
+  return error(planner.status().code(), "--system: {}, {}", planner.status().message(), kPinned);
 }
 
 Result<std::vector<NamedPlanner>> find_systems(const std::vector<std::string>& names) {
@@ -96,18 +98,18 @@ Status start_engines(Machine& machine, const cli::TestData& data, const EvalOpti
   const cli::Setup& setup = *machine.setup;
   machine.residency =
       std::make_unique<engine::Residency>(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
-  const engine::PlayerSetup player_setup{.zoo = setup.zoo,
-                                         .soc = setup.soc,
-                                         .residency = *machine.residency,
-                                         .samples = data.samples,
-                                         .engine = {.policy = options.policy},
-                                         .stop = &cli::interrupted()};
+  const engine::EnginePlayerSetup player_setup{.zoo = setup.zoo,
+                                               .soc = setup.soc,
+                                               .residency = *machine.residency,
+                                               .samples = data.samples,
+                                               .engine = {.policy = options.policy},
+                                               .stop = &cli::interrupted()};
   const plan::SloConfig slo = plan::grid_config(machine.ranges, {0, 0});
   const plan::Problem problem{setup.zoo, setup.soc, machine.profile, slo};
   SL_ASSIGN_OR_RETURN(const plan::Planner* any, plan::find_planner("sv-ao-np"));
   SL_ASSIGN_OR_RETURN(plan::Plan first, any->plan(problem));
   SL_ASSIGN_OR_RETURN(machine.player,
-                      engine::Player::start(player_setup, std::make_shared<const plan::Plan>(std::move(first))));
+                      engine::EnginePlayer::start(player_setup, std::make_shared<const plan::Plan>(std::move(first))));
   SL_ASSIGN_OR_RETURN(const plan::Planner* sharing, plan::find_planner(kSharing));
   SL_ASSIGN_OR_RETURN(const plan::Plan on_all_cores, sharing->plan(problem));
   SL_ASSIGN_OR_RETURN(auto shared, eval::SharedCores::start(player_setup, *setup.runtime, *setup.pieces,
@@ -213,7 +215,7 @@ std::string memory_csv(const MemoryCurves& machines) {
   for (const auto& [name, points] : machines) {
     for (const eval::MemoryPoint& p : points) {
       csv += fmt::format("{},{},{},{},{},{},{}\n", eval::csv_quoted(name), p.preloader, p.share, p.budget.count,
-                         p.kept.count, p.attainment, p.violation_rate);
+                         p.resident.count, p.attainment, p.violation_rate);
     }
   }
   return csv;
@@ -252,7 +254,7 @@ std::string settings_of(const EvalOptions& options) {
       "a "
       "probe, {:g} % of which keep both bounds; policy {}.",
       options.cells, options.grid.repeats, options.saturated_s, options.grid.goodput_seeds,
-      options.grid.goodput.requests, 100 * options.grid.goodput.kept, options.policy);
+      options.grid.goodput.requests, 100 * options.grid.goodput.target, options.policy);
 }
 
 Result<Json> inputs_of(const EvalOptions& options, const Machines& machines,
@@ -312,6 +314,7 @@ Status write_all(const EvalOptions& options, const Machines& machines, const eva
   for (const auto& machine : machines) {
     SL_ASSIGN_OR_RETURN(auto planes, report::planes_of(machine->setup->zoo, machine->setup->soc, machine->profile));
     text.planes.emplace_back(machine->setup->soc.name, std::move(planes));
+    if (!machine->setup->soc.modelled) text.accuracy += report::disturbed_note(machine->profile);
   }
   std::vector<eval::ProfilingRow> profiling;
   for (const auto& machine : machines) {
@@ -438,7 +441,7 @@ std::function<Status()> add_eval(CLI::App& command) {
                   "which SLOs: grid (81 cells), coarse (25), diagonal (C1..C8), or one by name")
       ->capture_default_str();
   command.add_option("--system", options->systems,
-                     "only this planner, or sparseloom-bound: with pinned stages (may be repeated; default: all "
+                     "only this planner, or sparseloom-pinned: with pinned stages (may be repeated; default: all "
                      "planners)");
   command.add_option("--policy", options->policy, "scheduling policy of all systems")->capture_default_str();
   command.add_option("--repeats", options->grid.repeats, "times that every order of the tasks is played")
@@ -456,7 +459,7 @@ std::function<Status()> add_eval(CLI::App& command) {
       ->check(CLI::Range(50, 1'000'000))
       ->capture_default_str();
   command
-      .add_option("--goodput-target,--goodput-kept", options->grid.goodput.kept,
+      .add_option("--goodput-target,--goodput-kept", options->grid.goodput.target,
                   "goodput: share of requests that must keep both bounds")
       ->check(CLI::Range(0.5, 0.9999))
       ->capture_default_str();

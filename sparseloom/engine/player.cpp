@@ -44,36 +44,27 @@ TaskSamples samples_of(const zoo::Dataset& data, std::size_t model_inputs) {
   return samples;
 }
 
-Player::Player(PlayerSetup setup) : setup_(std::move(setup)), next_sample_(setup_.zoo.tasks.size(), 0) {}
-
-Player::~Player() = default;
-
-Result<std::unique_ptr<Player>> Player::start(PlayerSetup setup, std::shared_ptr<const plan::Plan> plan) {
-  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
-    if (t < setup.samples.size() && !setup.samples[t].inputs.empty()) continue;
-    return error(Code::kInvalidArgument, "task '{}': no samples to send", setup.zoo.tasks[t].name);
-  }
-  std::unique_ptr<Player> player(new Player(std::move(setup)));
-  const auto on_complete = [p = player.get()](const Completion& completion) { p->on_complete(completion); };
-  const PlayerSetup& s = player->setup_;
-  SL_ASSIGN_OR_RETURN(player->engine_,
-                      Engine::start(s.zoo, s.soc, s.residency, std::move(plan), s.engine, on_complete));
-  return player;
-}
+Player::Player(std::vector<TaskSamples> samples, const std::atomic<bool>* stop, Seconds grace)
+    : samples_(std::move(samples)), stop_(stop), grace_(grace), next_sample_(samples_.size(), 0) {}
 
 void Player::seek(std::size_t sample) {
   const std::lock_guard lock(mutex_);
-  for (std::size_t t = 0; t < next_sample_.size(); ++t) next_sample_[t] = sample % setup_.samples[t].labels.size();
+  for (std::size_t t = 0; t < next_sample_.size(); ++t) next_sample_[t] = sample % samples_[t].labels.size();
 }
 
-bool Player::stopped() const { return setup_.stop != nullptr && setup_.stop->load(std::memory_order_relaxed); }
+bool Player::stopped() const { return stop_ != nullptr && stop_->load(std::memory_order_relaxed); }
+
+plan::Slo Player::slo(zoo::TaskId task) const {
+  const std::lock_guard lock(mutex_);
+  return slos_[task.index()];
+}
 
 bool Player::sleep_until(Seconds time) {
   while (!stopped()) {
-    const Seconds now = engine_->now();
-    if (now >= time) return true;
-    const Seconds until = std::min(time, now + kLookUp);
-    sleep_until_steady(engine_->epoch() + std::chrono::ceil<std::chrono::steady_clock::duration>(until));
+    const Seconds current = now();
+    if (current >= time) return true;
+    const Seconds until = std::min(time, current + kLookUp);
+    sleep_until_steady(epoch() + std::chrono::ceil<std::chrono::steady_clock::duration>(until));
   }
   return false;
 }
@@ -90,19 +81,18 @@ void Player::begin(const std::vector<plan::Slo>& slos, sched::ClosedLoops loops,
 }
 
 std::vector<Record> Player::finish() {
-  {
-    std::unique_lock lock(mutex_);
-    while (!loops_.over() && !stopped()) changed_.wait_for(lock, kLookUp);
+  std::unique_lock lock(mutex_);
+  while (!over() && !stopped()) changed_.wait_for(lock, kLookUp);
+  if (!over()) {
+    lock.unlock();
+    dropped_ += end(grace_);
+    lock.lock();
+    changed_.wait(lock, [this] { return in_flight_ == 0; });
   }
-  while (!engine_->drain_for(kLookUp)) {
-    if (stopped()) dropped_ += engine_->stop(setup_.grace);
-  }
-  const std::lock_guard lock(mutex_);
   return std::move(records_);
 }
 
 void Player::send(zoo::TaskId task, Seconds arrival, double priority, std::size_t loop) {
-  const TaskSamples& samples = setup_.samples[task.index()];
   sched::Request request;
   request.task = task;
   request.arrival = arrival;
@@ -114,26 +104,29 @@ void Player::send(zoo::TaskId task, Seconds arrival, double priority, std::size_
     request.id = sched::RequestId(sent_++);
     sample = next;
     request.deadline = arrival + slos_[task.index()].latency;
-    next = (next + 1) % samples.inputs.size();
+    next = (next + 1) % samples_[task.index()].inputs.size();
     sent_as_.push_back({loop, sample});
+    ++in_flight_;
   }
-  const Status status = engine_->submit(request, samples.inputs[sample]);
+  const Status status = submit(request, sample);
   if (status.ok()) return;
   const std::lock_guard lock(mutex_);  // samples that do not fit the model: a request that was not served
+  --in_flight_;
   if (loop != kOpenLoop) loops_.dropped(loop);
   keep({.task = task, .sample = sample, .arrival = arrival, .deadline = request.deadline, .finished = arrival}, status);
+  if (over()) changed_.notify_all();
 }
 
-void Player::on_complete(const Completion& completion) {
-  const sched::Request& r = completion.request;
-  Record record{.task = r.task,
-                .arrival = r.arrival,
-                .deadline = r.deadline,
-                .finished = completion.finished,
-                .plan_version = completion.plan_version};
-  if (completion.status.ok()) record.predicted = zoo::top1(completion.output());
-  const std::size_t loop = log(record, completion.status, r.id);
-  if (loop != kOpenLoop) send(r.task, completion.finished, r.priority, loop);
+void Player::completed(const sched::Request& r, const Outcome& outcome) {
+  const Record record{.task = r.task,
+                      .arrival = r.arrival,
+                      .deadline = r.deadline,
+                      .finished = outcome.finished,
+                      .plan_version = outcome.plan_version,
+                      .predicted = outcome.predicted,
+                      .accurate = outcome.accurate};
+  const std::size_t loop = log(record, outcome.status, r.id);
+  if (loop != kOpenLoop) send(r.task, outcome.finished, r.priority, loop);
 }
 
 // Returns the loop that sends its next request now, if any.
@@ -142,10 +135,10 @@ std::size_t Player::log(Record record, const Status& status, sched::RequestId id
   const auto [index, sample] = sent_as_[id.index() - first_request_];
   record.sample = sample;
   keep(record, status);
-  if (index == kOpenLoop) return kOpenLoop;
-  if (stopped()) loops_.stop();
-  if (loops_.completed(index, record.finished)) return index;
-  if (loops_.over()) changed_.notify_all();
+  --in_flight_;
+  if (index != kOpenLoop && stopped()) loops_.stop();
+  if (index != kOpenLoop && loops_.completed(index, record.finished)) return index;
+  if (over()) changed_.notify_all();
   return kOpenLoop;
 }
 
@@ -175,7 +168,7 @@ std::vector<Record> Player::play(const sched::Workload& workload, const std::vec
   }
   std::size_t expected = due.size();
   for (const sched::Arrivals& a : workload.arrivals) expected += std::min(sched::follow_ups(a), kGuess);
-  const Seconds start = engine_->now();
+  const Seconds start = now();
   begin(slos, sched::ClosedLoops(workload, first, start), expected);
   send_all(start, due);
   return finish();
@@ -186,7 +179,7 @@ void Player::send_all(Seconds start, const std::vector<Due>& due) {
   for (const Due& next : due) {
     const Seconds time = start + next.at;
     if (!sleep_until(time)) return;
-    worst_lateness_ = std::max(worst_lateness_, engine_->now() - time);
+    worst_lateness_ = std::max(worst_lateness_, now() - time);
     send(next.task, time, next.priority, next.loop);
   }
 }

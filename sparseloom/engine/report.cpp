@@ -43,7 +43,7 @@ std::optional<Seconds> nearest_rank(const std::vector<Seconds>& sorted, double q
 struct Tally {
   std::vector<Seconds> latencies;  // of the requests served
   std::size_t requests = 0;
-  std::size_t late = 0;
+  std::size_t violations = 0;
   std::size_t correct = 0;
 };
 
@@ -52,7 +52,7 @@ std::vector<Tally> tally(const ReportInput& in) {
   for (const Record& r : in.records) {
     Tally& t = tallies[r.task.index()];
     ++t.requests;
-    t.late += r.late() ? 1 : 0;
+    t.violations += r.violates() ? 1 : 0;
     if (!r.served()) continue;
     t.latencies.push_back(r.finished - r.arrival);
     t.correct += r.predicted == in.samples[r.task.index()].labels[r.sample] ? 1 : 0;
@@ -69,10 +69,10 @@ TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally
   report.variant = plan::variant_names(task, chosen.sigma);
   report.placement = plan::processor_names(in.soc, chosen.placement);
   report.backend = plan::backend_names(chosen.backends);
-  report.late_binding = chosen.late_binding;
+  report.pooled = chosen.pooled;
   report.where = plan::describe_placement(in.soc, chosen);
   report.requests = tally.requests;
-  report.violations = !plan::accurate(chosen, in.slos[id.index()]) ? tally.requests : tally.late;
+  report.violations = tally.violations;
   report.accuracy = chosen.accuracy;
   const profile::Accuracy& test = in.profile.task(id).accuracy_test(chosen.sigma);
   if (test.samples > 0) {
@@ -102,7 +102,7 @@ Json to_json(const TaskReport& t) {
           {"variant", t.variant},
           {"placement", t.placement},
           {"backend", t.backend},
-          {"late_binding", t.late_binding},
+          {"late_binding", t.pooled},
           {"requests", t.requests},
           {"violations", t.violations},
           {"accuracy", t.accuracy},
@@ -150,17 +150,15 @@ Rate rate_with_interval(const std::vector<Record>& records, const std::vector<bo
   return {share, low, high};
 }
 
-Violated count_violations(const std::vector<Record>& records, const plan::Plan& plan,
-                          const std::vector<plan::Slo>& slos) {
+Violated count_violations(const std::vector<Record>& records) {
   Violated violated;
   std::vector<bool> hits;
   const double one = 1.0 / static_cast<double>(std::max<std::size_t>(records.size(), 1));
   for (const Record& r : records) {
-    const bool inaccurate = !plan::accurate(plan.tasks[r.task.index()], slos[r.task.index()]);
-    hits.push_back(inaccurate || r.late());
+    hits.push_back(r.violates());
     if (!hits.back()) continue;
     Violations& causes = violated.causes;
-    (!inaccurate ? causes.latency : (r.late() ? causes.both : causes.accuracy)) += one;
+    (r.accurate ? causes.latency : (r.late() ? causes.both : causes.accuracy)) += one;
   }
   violated.rate = rate_with_interval(records, hits);
   return violated;
@@ -172,7 +170,7 @@ SystemReport make_report(const ReportInput& in) {
   report.requests = in.records.size();
   report.throughput_qps = in.throughput_qps;
   report.antt = normalised_turnaround(in.records, in.plan);
-  const Violated violated = count_violations(in.records, in.plan, in.slos);
+  const Violated violated = count_violations(in.records);
   report.violation_rate = violated.rate;
   report.violations = violated.causes;
   const std::vector<Tally> tallies = tally(in);

@@ -35,16 +35,15 @@ struct Violated {
   Violations causes;
 };
 
-/// How many of the requests of one plan violate their SLOs, and why. `plan` and `slos` by task.
-Violated count_violations(const std::vector<Record>& records, const plan::Plan& plan,
-                          const std::vector<plan::Slo>& slos);
+/// How many requests violate their SLOs, and why.
+Violated count_violations(const std::vector<Record>& records);
 
 struct TaskReport {
   std::string task;
   std::vector<std::string> variant;    ///< per stage
   std::vector<std::string> placement;  ///< per stage
   std::vector<std::string> backend;    ///< per stage
-  bool late_binding = false;           ///< a placement then stands for the processor's whole pool
+  bool pooled = false;                 ///< a placement then stands for the processor's whole pool
   std::string where;                   ///< placement, backends and late binding as plan::describe_placement() puts them
   std::size_t requests = 0;
   std::size_t violations = 0;

@@ -17,16 +17,15 @@ Result<bool> keeps(double rate, Host& host, const PlanAt& plan_at, const std::ve
   SL_ASSIGN_OR_RETURN(const auto plan, plan_at(rate));
   double inaccurate = 0;
   for (std::size_t t = 0; t < slos.size(); ++t) inaccurate += plan::accurate(plan->tasks[t], slos[t]) ? 0 : 1;
-  if (inaccurate / static_cast<double>(slos.size()) > 1 - options.kept) return false;
+  if (inaccurate / static_cast<double>(slos.size()) > 1 - options.target) return false;
   SL_RETURN_IF_ERROR(host.adopt(plan));
-  const double allowed = (1 - options.kept) * static_cast<double>(options.requests);
+  const double allowed = (1 - options.target) * static_cast<double>(options.requests);
   double lost = 0;
   for (std::size_t part = 0; part < kParts && lost <= allowed; ++part) {
     const auto workload = sched::poisson(slos.size(), rate, options.requests / kParts, seed * kParts + part);
     SL_ASSIGN_OR_RETURN(const auto records, host.play(workload, slos));
-    lost += static_cast<double>(std::count_if(records.begin(), records.end(), [&](const engine::Record& r) {
-      return r.late() || !plan::accurate(plan->tasks[r.task.index()], slos[r.task.index()]);
-    }));
+    lost += static_cast<double>(
+        std::count_if(records.begin(), records.end(), [](const engine::Record& r) { return r.violates(); }));
   }
   return lost <= allowed;
 }

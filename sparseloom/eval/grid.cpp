@@ -19,7 +19,7 @@ std::string key_of(const plan::Plan& plan) {
     for (std::size_t i = 0; i < task.sigma.size(); ++i) {
       key += fmt::format("{}@{}/{} ", task.sigma[i].index(), task.placement[i].index(), to_string(task.backends[i]));
     }
-    if (task.late_binding) key += "late";
+    if (task.pooled) key += "late";
     if (task.shared) key += "shared";
     key += ';';
   }
@@ -118,7 +118,7 @@ Result<std::vector<Mean>> Grid::measure_goodput(const std::vector<Contender>& co
       options.highest = 1.2 * static_cast<double>(plan.tasks.size()) / plan.bottleneck.count();
       const PlanAt plan_at = [&](double rate) -> Result<std::shared_ptr<const plan::Plan>> {
         plan::Load load = sched::load_of(sched::poisson(slo.slos.size(), rate, kPlannedRequests, 0));
-        load.percentile = options.kept;
+        load.percentile = options.target;
         SL_ASSIGN_OR_RETURN(plan::Plan made, in_.systems[c].plan(slo, &load));
         return std::make_shared<const plan::Plan>(std::move(made));
       };
@@ -175,7 +175,7 @@ Result<std::vector<Row>> Grid::measure(plan::GridCell cell) {
   std::vector<Row> rows;
   for (std::size_t c = 0; c < contenders.size(); ++c) {
     const plan::Plan& plan = *contenders[c].plan;
-    const engine::Violated violated = engine::count_violations(compared->outcomes[c].episodes, plan, slo.slos);
+    const engine::Violated violated = engine::count_violations(compared->outcomes[c].episodes);
     Row row;
     row.soc = in_.soc;
     row.modelled = in_.modelled;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sparseloom/plan/costs.h"
 #include "sparseloom/simulate/rehearsal.h"
 
 namespace sparseloom::eval {
@@ -13,7 +14,7 @@ bool shares(const plan::Plan& plan) {
 
 class EngineHost final : public Host {
  public:
-  EngineHost(engine::Player& player, std::size_t processors, std::unique_ptr<SharedCores> shared)
+  EngineHost(engine::EnginePlayer& player, std::size_t processors, std::unique_ptr<SharedCores> shared)
       : own_(player), shared_(std::move(shared)), playing_(&player), processors_(processors) {}
   Status adopt(std::shared_ptr<const plan::Plan> plan) override {
     SL_ASSIGN_OR_RETURN(playing_, player_for(*plan));
@@ -21,7 +22,7 @@ class EngineHost final : public Host {
     return playing_->engine().switch_plan(std::move(plan));
   }
   Status prepare(const plan::Plan& plan) override {
-    SL_ASSIGN_OR_RETURN(engine::Player * player, player_for(plan));
+    SL_ASSIGN_OR_RETURN(engine::EnginePlayer * player, player_for(plan));
     return player->engine().prepare(shares(plan) ? on_shared_cores(plan) : plan);
   }
   void seek(std::size_t sample) override { playing_->seek(sample); }
@@ -39,27 +40,35 @@ class EngineHost final : public Host {
   bool deterministic() const override { return false; }
 
  private:
-  Result<engine::Player*> player_for(const plan::Plan& plan) {
+  Result<engine::EnginePlayer*> player_for(const plan::Plan& plan) {
     if (!shares(plan)) return &own_;
     if (shared_ != nullptr) return &shared_->player();
     return error(Code::kFailedPrecondition, "plan '{}': shares all cores; no engine for that was started",
                  plan.planner);
   }
 
-  engine::Player& own_;
+  engine::EnginePlayer& own_;
   std::unique_ptr<SharedCores> shared_;
-  engine::Player* playing_;
+  engine::EnginePlayer* playing_;
   std::size_t processors_;
 };
 
 // Notes down what a rehearsal's requests come to.
 struct Records final : simulate::Observer {
+  Records(const plan::Plan& plan, const std::vector<plan::Slo>& slos) {
+    for (std::size_t t = 0; t < slos.size(); ++t) accurate.push_back(plan::accurate(plan.tasks[t], slos[t]));
+  }
   void ran(const sched::Request&, const sched::Dispatch&, Seconds, Seconds, bool) override {}
   void finished(const simulate::Query& query, Seconds at) override {
     const sched::Request& request = query.request;
-    records.push_back({.task = request.task, .arrival = request.arrival, .deadline = request.deadline, .finished = at});
+    records.push_back({.task = request.task,
+                       .arrival = request.arrival,
+                       .deadline = request.deadline,
+                       .finished = at,
+                       .accurate = accurate[request.task.index()]});
   }
   std::vector<engine::Record> records;
+  std::vector<bool> accurate;  // by task
 };
 
 class VirtualHost final : public Host {
@@ -78,7 +87,7 @@ class VirtualHost final : public Host {
   void seek(std::size_t) override {}
   Result<std::vector<engine::Record>> play(const sched::Workload& workload,
                                            const std::vector<plan::Slo>& slos) override {
-    Records records;
+    Records records(*plan_, slos);
     SL_RETURN_IF_ERROR(simulate::rehearse({.workload = workload,
                                            .slos = slos,
                                            .plan = plan_,
@@ -102,7 +111,8 @@ class VirtualHost final : public Host {
 
 }  // namespace
 
-std::unique_ptr<Host> engine_host(engine::Player& player, std::size_t processors, std::unique_ptr<SharedCores> shared) {
+std::unique_ptr<Host> engine_host(engine::EnginePlayer& player, std::size_t processors,
+                                  std::unique_ptr<SharedCores> shared) {
   return std::make_unique<EngineHost>(player, processors, std::move(shared));
 }
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "sparseloom/engine/player.h"
+#include "sparseloom/engine/engine_player.h"
 #include "sparseloom/eval/shared_cores.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/sched/workload.h"
@@ -39,7 +39,7 @@ class Host {
 
 /// On the real engine of `player`, which must outlive it. Plans that share all cores (TaskPlan::shared) are served by
 /// `shared`; without it they are kFailedPrecondition. `processors` is the P of episodes, whoever serves.
-std::unique_ptr<Host> engine_host(engine::Player& player, std::size_t processors,
+std::unique_ptr<Host> engine_host(engine::EnginePlayer& player, std::size_t processors,
                                   std::unique_ptr<SharedCores> shared = nullptr);
 
 /// What a simulated machine is.

@@ -26,7 +26,7 @@ Result<double> violations(const MemoryInput& in, const profile::Profile& profile
     SL_ASSIGN_OR_RETURN(const Comparison played, compare(*host, {{made->planner, made}}, slo.slos,
                                                          {.repeats = 1, .saturated = Seconds(0), .on_progress = {}}));
     if (played.rounds == 0) return error(Code::kCancelled, "stopped");
-    sum += engine::count_violations(played.outcomes[0].episodes, *made, slo.slos).rate.value;
+    sum += engine::count_violations(played.outcomes[0].episodes).rate.value;
   }
   return sum / static_cast<double>(in.configurations.size());
 }
@@ -71,7 +71,7 @@ std::optional<double> least_share(const std::vector<MemoryPoint>& points, const 
   for (const MemoryPoint& p : points) {
     if (p.preloader != preloader || full == points.end() || p.violation_rate > full->violation_rate + kSameRate)
       continue;
-    const double share = static_cast<double>(p.kept.count) / static_cast<double>(full->kept.count);
+    const double share = static_cast<double>(p.resident.count) / static_cast<double>(full->resident.count);
     least = std::min(least.value_or(share), share);
   }
   return least;

@@ -34,7 +34,7 @@ plan::Plan on_shared_cores(plan::Plan plan) {
   return plan;
 }
 
-Result<std::unique_ptr<SharedCores>> SharedCores::start(const engine::PlayerSetup& setup,
+Result<std::unique_ptr<SharedCores>> SharedCores::start(const engine::EnginePlayerSetup& setup,
                                                         const backend::Runtime& runtime, zoo::PieceStore& pieces,
                                                         const std::filesystem::path& compile_cache,
                                                         const plan::Plan& plan) {
@@ -44,13 +44,14 @@ Result<std::unique_ptr<SharedCores>> SharedCores::start(const engine::PlayerSetu
   engine.trace = nullptr;  // their processors are others
   engine.drift = nullptr;
   made->residency_ = std::make_unique<engine::Residency>(runtime, made->soc_, pieces, compile_cache);
-  SL_ASSIGN_OR_RETURN(made->player_, engine::Player::start({.zoo = setup.zoo,
-                                                            .soc = made->soc_,
-                                                            .residency = *made->residency_,
-                                                            .samples = setup.samples,
-                                                            .engine = std::move(engine),
-                                                            .stop = setup.stop},
-                                                           std::make_shared<const plan::Plan>(on_shared_cores(plan))));
+  SL_ASSIGN_OR_RETURN(made->player_,
+                      engine::EnginePlayer::start({.zoo = setup.zoo,
+                                                   .soc = made->soc_,
+                                                   .residency = *made->residency_,
+                                                   .samples = setup.samples,
+                                                   .engine = std::move(engine),
+                                                   .stop = setup.stop},
+                                                  std::make_shared<const plan::Plan>(on_shared_cores(plan))));
   return made;
 }
 

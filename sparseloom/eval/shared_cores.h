@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sparseloom/engine/player.h"
+#include "sparseloom/engine/engine_player.h"
 #include "sparseloom/plan/planner.h"
 
 namespace sparseloom::eval {
@@ -17,17 +17,18 @@ plan::Plan on_shared_cores(plan::Plan plan);
 /// refers to but its SoC and its residency is used; all must outlive it.
 class SharedCores {
  public:
-  /// `plan` by planner `shared` is what it starts with. Errors: those of shared_cores() and engine::Player::start().
-  static Result<std::unique_ptr<SharedCores>> start(const engine::PlayerSetup& setup, const backend::Runtime& runtime,
-                                                    zoo::PieceStore& pieces, const std::filesystem::path& compile_cache,
-                                                    const plan::Plan& plan);
-  engine::Player& player() { return *player_; }
+  /// `plan` by planner `shared` is what it starts with. Errors: those of shared_cores() and
+  /// engine::EnginePlayer::start().
+  static Result<std::unique_ptr<SharedCores>> start(const engine::EnginePlayerSetup& setup,
+                                                    const backend::Runtime& runtime, zoo::PieceStore& pieces,
+                                                    const std::filesystem::path& compile_cache, const plan::Plan& plan);
+  engine::EnginePlayer& player() { return *player_; }
 
  private:
   SharedCores() = default;
   soc::Soc soc_;
   std::unique_ptr<engine::Residency> residency_;
-  std::unique_ptr<engine::Player> player_;
+  std::unique_ptr<engine::EnginePlayer> player_;
 };
 
 }  // namespace sparseloom::eval

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "sparseloom/engine/engine.h"
-#include "sparseloom/engine/player.h"
+#include "sparseloom/engine/engine_player.h"
 #include "sparseloom/soc/discover.h"
 #include "tests/support/made_up_zoo.h"
 
@@ -35,7 +35,7 @@ struct DemoZoo {
     auto plan = std::make_shared<plan::Plan>();
     for (const zoo::Task& task : zoo.tasks) {
       plan::TaskPlan& chosen = plan->tasks.emplace_back();
-      chosen.late_binding = (plan->tasks.size() + shift) % 2 == 0;
+      chosen.pooled = (plan->tasks.size() + shift) % 2 == 0;
       for (std::size_t i = 0; i < task.stages(); ++i) {
         chosen.sigma.emplace_back((first + i * step) % task.variants.size());
         chosen.placement.emplace_back((i + shift) % soc.processors.size());
@@ -121,7 +121,7 @@ TEST(EngineWithRealModels, SwitchingUnderLoadAnswersEveryRequestAsItsOwnPlanWoul
 
 TEST(EngineWithRealModels, PlayedSamplesAreAnsweredAboutAsWellAsTheZooSays) {
   DemoZoo demo;
-  auto player = Player::start(
+  auto player = EnginePlayer::start(
       {.zoo = demo.zoo, .soc = demo.soc, .residency = demo.residency, .samples = demo.samples, .engine = {}},
       demo.plan(0, 0, 0));
   ASSERT_TRUE(player.ok()) << player.status().message();

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_world.h"
-#include "sparseloom/engine/player.h"
+#include "sparseloom/engine/engine_player.h"
 
 namespace sparseloom::engine::testing {
 
@@ -18,14 +18,15 @@ struct Stage {
     setup.samples.assign(tasks, task);
     slos.assign(tasks, {0.5, from_ms(50)});
   }
-  std::unique_ptr<Player> start() {
-    auto player = Player::start(setup, world.plan_of(0));
+  std::unique_ptr<EnginePlayer> start() {
+    auto player = EnginePlayer::start(setup, world.plan_of(0));
     EXPECT_TRUE(player.ok());
     return std::move(player).value();
   }
   FakeWorld world;
   Inputs inputs;
-  PlayerSetup setup{.zoo = world.zoo, .soc = world.soc, .residency = world.residency, .samples = {}, .engine = {}};
+  EnginePlayerSetup setup{
+      .zoo = world.zoo, .soc = world.soc, .residency = world.residency, .samples = {}, .engine = {}};
   std::vector<plan::Slo> slos;
 };
 

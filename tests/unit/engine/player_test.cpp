@@ -1,5 +1,3 @@
-#include "sparseloom/engine/player.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +5,7 @@
 #include <map>
 
 #include "fake_stage.h"
+#include "sparseloom/engine/engine_player.h"
 #include "sparseloom/sched/standard_workloads.h"
 
 namespace sparseloom::engine {
@@ -158,7 +157,7 @@ TEST(Player, SaysHowManyRequestsFailedAndWhyTheFirstDid) {
 TEST(Player, RefusesATaskWithoutSamples) {
   Stage stage;
   stage.setup.samples[1] = {};
-  const auto player = Player::start(stage.setup, stage.world.plan_of(0));
+  const auto player = EnginePlayer::start(stage.setup, stage.world.plan_of(0));
   EXPECT_EQ(player.status().message(), "task 'b': no samples to send");
 }
 
