@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <memory>
 #include <optional>
 
 #include "apps/commands.h"
+#include "cli/memory_option.h"
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -83,23 +83,6 @@ Result<profile::EstimateUse> parse_estimates(const std::string& text) {
   return error(Code::kInvalidArgument, "--estimates: '{}'; value and lower are allowed", text);
 }
 
-// "20MiB", "1.5GiB", "5242880": bytes, or kibi-, mebi- or gibibytes.
-Result<std::optional<Bytes>> parse_memory(const std::string& text) {
-  if (text.empty()) return std::optional<Bytes>();
-  double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, failure] = std::from_chars(text.data(), end, value);
-  const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
-  constexpr std::array<std::pair<std::string_view, double>, 5> kUnits{
-      {{"", 1}, {"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}}};
-  for (const auto& [name, factor] : kUnits) {
-    if (failure != std::errc() || unit != name || !(value > 0 && value * factor <= 0x1p53)) continue;
-    return std::optional(Bytes{static_cast<std::uint64_t>(value * factor)});
-  }
-  return error(Code::kInvalidArgument, "--memory: '{}'; allowed is a positive number of bytes, or of KiB, MiB or GiB",
-               text);
-}
-
 // "p99": 0.99.
 Result<std::optional<double>> parse_percentile(const Options& options) {
   const std::string& text = options.percentile;
@@ -133,7 +116,7 @@ Json to_json(const cli::Setup& setup, const Options& options, const Outcome& out
              {"variant", plan::variant_names(setup.zoo.tasks[t], task.sigma)},
              {"placement", plan::processor_names(setup.soc, task.placement)},
              {"backend", plan::backend_names(task.backends)},
-             {"late_binding", task.late_binding},
+             {"late_binding", task.pooled},
              {"shared", task.shared},
              {"latency_ms", to_ms(task.latency)},
              {"latency_disturbed", outcome.disturbed[t]},
@@ -265,7 +248,7 @@ Result<Wanted> read_options(const Options& options) {
       return grid.status().with_context("--slo: no such file");
   }
   Wanted wanted;
-  SL_ASSIGN_OR_RETURN(wanted.memory, parse_memory(options.memory));
+  SL_ASSIGN_OR_RETURN(wanted.memory, cli::parse_memory(options.memory));
   SL_ASSIGN_OR_RETURN(wanted.planner, plan::find_planner(options.planner));
   SL_ASSIGN_OR_RETURN(wanted.throughput, throughput_planner(options));
   if (wanted.throughput != nullptr) wanted.planner = wanted.throughput.get();

@@ -7,7 +7,9 @@
 
 #include "apps/commands.h"
 #include "apps/run_models.h"
+#include "cli/memory_option.h"
 #include "cli/planned_workload.h"
+#include "cli/server.h"
 #include "cli/test_data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/statistics.h"
@@ -16,14 +18,18 @@
 #include "sparseloom/report/latency_json.h"
 #include "sparseloom/report/missed.h"
 #include "sparseloom/report/table.h"
+#include "sparseloom/server.h"
+#include "sparseloom/simulate/rehearsal.h"
+#include "sparseloom/zoo/zoo.h"
 
 namespace sparseloom::apps {
 namespace {
 
 struct RunOptions {
   cli::WorkloadOptions workload;
-  std::string json, trace;
+  std::string plan, memory, json, trace;
   double grace_s = 5;
+  bool adapt = true, check = true;
 };
 
 std::string percentiles(const std::optional<Seconds>& p50, const std::optional<Seconds>& p95,
@@ -85,10 +91,21 @@ struct Predicted {
   std::vector<Quartiles<Seconds>> errors;  // by task
 };
 
-Result<Predicted> predict(const cli::PlannedWorkload& planned, const std::vector<engine::Record>& records) {
-  const std::size_t tasks = planned.setup->zoo.tasks.size();
+// Under the plan that serves to begin with; `slos`: those that are played for.
+Result<Predicted> predict(const ServerView& view, const sched::Workload& workload, const std::vector<plan::Slo>& slos,
+                          std::size_t slots, const std::vector<engine::Record>& records) {
+  const std::size_t tasks = view.zoo.tasks.size();
   Rehearsed rehearsed(tasks);
-  SL_ASSIGN_OR_RETURN(simulate::Rehearsal rehearsal, rehearse(planned, planned.workload.policy, &rehearsed));
+  SL_ASSIGN_OR_RETURN(simulate::Rehearsal rehearsal, simulate::rehearse({.workload = workload,
+                                                                         .slos = slos,
+                                                                         .plan = view.plan,
+                                                                         .pools = view.soc.pools(),
+                                                                         .slots_per_task = slots,
+                                                                         .contention = &view.profile.contention,
+                                                                         .seed = workload.seed,
+                                                                         .observer = &rehearsed,
+                                                                         .stop = &cli::interrupted()},
+                                                                        workload.policy));
   return Predicted{std::move(rehearsal), errors_of(std::move(rehearsed.responses), measured_responses(tasks, records))};
 }
 
@@ -106,9 +123,11 @@ void print_predicted(const Predicted& predicted, const engine::SystemReport& mea
   fmt::print("{}", table.text());
 }
 
-Json document_of(const cli::PlannedWorkload& planned, const engine::SystemReport& report,
-                 const Result<Predicted>& predicted) {
-  Json document = engine::report_json(planned.slo.name, planned.setup->soc.name, {report}, !cli::interrupted().load());
+Json document_of(std::string_view slo, const ServerView& view, const engine::SystemReport& report,
+                 const Result<Predicted>& predicted, const Metrics& metrics) {
+  Json document = engine::report_json(std::string(slo), view.soc.name, {report}, !cli::interrupted().load());
+  document["replans"] = metrics.replans;
+  document["resident_bytes"] = metrics.resident.count;
   if (!predicted.ok()) return document;
   Json& tasks = document["systems"][0]["tasks"];
   for (std::size_t t = 0; t < predicted->errors.size(); ++t) {
@@ -121,51 +140,93 @@ Json document_of(const cli::PlannedWorkload& planned, const engine::SystemReport
   return document;
 }
 
+Result<ServerOptions> server_options(const RunOptions& options, const sched::Workload& workload, const zoo::Zoo& zoo) {
+  ServerOptions wanted;
+  wanted.zoo = cli::zoo_folder(options.workload);
+  wanted.slo_config = workload.slo_config;
+  for (std::size_t t = 0; t < workload.slos.size(); ++t) {
+    if (!workload.slos[t]) continue;
+    wanted.slos[zoo.tasks[t].name] = {.accuracy = workload.slos[t]->accuracy, .latency = workload.slos[t]->latency};
+  }
+  SL_ASSIGN_OR_RETURN(wanted.memory, cli::parse_memory(options.memory));
+  wanted.plan = options.plan;
+  wanted.planner = workload.planner;
+  wanted.expected_load = cli::expected_load(options.workload, workload);
+  wanted.backends = options.workload.backends;
+  wanted.policy = workload.policy;
+  wanted.slots_per_task = options.workload.slots;
+  wanted.adapt = options.adapt;
+  wanted.check_profile = options.check;
+  wanted.grace = Seconds(options.grace_s);
+  wanted.trace = options.trace;
+  cli::attach_terminal(wanted);
+  return wanted;
+}
+
+// What the server goes by, and what is played for.
+std::vector<plan::Slo> slos_of(const Server& server) {
+  std::vector<plan::Slo> slos;
+  for (const TaskInfo& task : server.tasks()) {
+    slos.push_back({.accuracy = task.slo.accuracy.value_or(0), .latency = task.slo.latency.value()});
+  }
+  return slos;
+}
+
+void print_after(const Metrics& metrics, Seconds worst_lateness) {
+  fmt::print(
+      "Peak memory {:.1f} MiB, of which compiled subgraphs {:.1f} MiB{}; latest send {:.3f} ms after it was due\n",
+      to_mib(engine::peak_resident_bytes()), to_mib(metrics.resident),
+      metrics.budget ? fmt::format(" of {:.1f} MiB", to_mib(*metrics.budget)) : "", to_ms(worst_lateness));
+  if (metrics.replans > 0) {
+    fmt::print(
+        "Re-planned {} time{} because stages took longer or shorter than profiled: the table shows the last plan\n",
+        metrics.replans, metrics.replans == 1 ? "" : "s");
+  }
+}
+
 Status run_workload(const RunOptions& options) {
   SL_RETURN_IF_ERROR(cli::refuse_modelled("run", options.workload.soc));
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(cli::check_writable("--trace", options.trace));
-  SL_ASSIGN_OR_RETURN(const cli::PlannedWorkload planned, cli::plan_workload(options.workload));
-  const cli::Setup& setup = *planned.setup;
-  const sched::Workload& workload = planned.workload;
-  SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup.zoo));
+  SL_RETURN_IF_ERROR(cli::parse_backends("--backend", options.workload.backends).status());
+  SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(cli::zoo_folder(options.workload)));
+  SL_ASSIGN_OR_RETURN(const sched::Workload workload, cli::read_workload(options.workload, zoo));
+  SL_ASSIGN_OR_RETURN(ServerOptions wanted, server_options(options, workload, zoo));
+  SL_ASSIGN_OR_RETURN(Server server, Server::open(std::move(wanted)));
+  SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(zoo));
 
-  engine::Residency residency(*setup.runtime, setup.soc, *setup.pieces, setup.compile_cache);
-  sched::TraceSink trace(setup.soc.processors.size());
-  engine::PlayerSetup player_setup{.zoo = setup.zoo,
-                                   .soc = setup.soc,
-                                   .residency = residency,
-                                   .samples = data.samples,
-                                   .engine = {.policy = workload.policy,
-                                              .slots_per_task = planned.slots,
-                                              .trace = options.trace.empty() ? nullptr : &trace},
-                                   .stop = &cli::interrupted(),
-                                   .grace = Seconds(options.grace_s)};
-  SL_ASSIGN_OR_RETURN(const auto player, engine::Player::start(std::move(player_setup), planned.plan));
-  fmt::print("Serving {}, policy {}\n{}", planned.title(), workload.policy, report::accuracy_note(setup.zoo));
-  fmt::print("{}", report::describe_missed(setup.zoo, *planned.plan, planned.slo.slos));
+  const ServerView first = server.view();
+  const std::vector<plan::Slo> slos = slos_of(server);
+  const std::string slo = options.plan.empty() ? workload.slo_config : options.plan;
+  fmt::print("Serving {}, policy {}\n{}", cli::title_of(workload, first.soc.name, slo), workload.policy,
+             report::accuracy_note(zoo));
+  fmt::print("{}", report::describe_missed(zoo, *first.plan, slos));
   std::fflush(stdout);
-  const std::vector<engine::Record> records = player->play(workload, planned.slo.slos);
+  cli::ServerPlayer player(server, data.samples, &cli::interrupted(), Seconds(options.grace_s));
+  const std::vector<engine::Record> records = player.play(workload, slos);
+  static_cast<void>(server.stop(Seconds(options.grace_s)));
 
-  const engine::SystemReport report = engine::make_report({.name = workload.planner,
-                                                           .zoo = setup.zoo,
-                                                           .soc = setup.soc,
-                                                           .profile = planned.profile,
-                                                           .plan = *planned.plan,
-                                                           .slos = planned.slo.slos,
+  const ServerView last = server.view();
+  const Metrics metrics = server.metrics();
+  const engine::SystemReport report = engine::make_report({.name = last.plan->planner,
+                                                           .zoo = zoo,
+                                                           .soc = last.soc,
+                                                           .profile = last.profile,
+                                                           .plan = *last.plan,
+                                                           .slos = slos,
                                                            .samples = data.samples,
                                                            .records = records,
                                                            .throughput_qps = engine::completed_per_second(records)});
-  fmt::print("{}Peak memory {:.1f} MiB; latest send {:.3f} ms after it was due\n", engine::format_report(report),
-             to_mib(engine::peak_resident_bytes()), to_ms(player->worst_lateness()));
+  fmt::print("{}", engine::format_report(report));
+  print_after(metrics, player.worst_lateness());
   if (cli::interrupted()) {
-    fmt::print("Stopped: {} requests that had not completed {} s later were dropped\n", player->dropped(),
+    fmt::print("Stopped: {} requests that had not completed {} s later were dropped\n", player.dropped(),
                options.grace_s);
   }
-  const Result<Predicted> predicted = predict(planned, records);
+  const Result<Predicted> predicted = predict(first, workload, slos, options.workload.slots, records);
   if (predicted.ok()) {
     print_predicted(*predicted, report);
-    if (!planned.profile.contention.cold_known()) {
+    if (!first.profile.contention.cold_penalty_known()) {
       fmt::print(
           "Predicted of stages that follow each other without a pause; what neighbours, idling and chance add is "
           "measured by: sparseloom profile --contention\n");
@@ -174,14 +235,11 @@ Status run_workload(const RunOptions& options) {
     fmt::print("Nothing predicted: {}\n", predicted.status().message());
   }
   if (!options.json.empty()) {
-    SL_RETURN_IF_ERROR(write_file(options.json, document_of(planned, report, predicted).dump(2) + "\n"));
-  }
-  if (!options.trace.empty()) {
-    const auto names = sched::trace_names("sparseloom on " + setup.soc.name, setup.zoo, setup.soc);
-    SL_RETURN_IF_ERROR(cli::write_trace(options.trace, trace, names));
+    const Json document = document_of(slo, first, report, predicted, metrics);
+    SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
   std::fflush(stdout);
-  SL_RETURN_IF_ERROR(player->failures());
+  SL_RETURN_IF_ERROR(player.failures());
   return cli::cancelled_if_interrupted();
 }
 
@@ -204,10 +262,12 @@ std::function<Status()> add_run(CLI::App& command) {
   command.add_option("--requests", plain->requests, "of each model (default: one per sample)")
       ->check(CLI::Range(1, 10'000'000))
       ->needs(model);
-  command.add_option("--memory", plain->memory_mib, "MiB that compiled models may take together")
-      ->check(CLI::Range(0.001, 1e9))
-      ->needs(model);
-  command.add_flag("!--no-check", plain->check, cli::kNoCheckHelp);
+  command.add_option("--plan", options->plan, "serve this plan file first (docs/plan-format.md), within its bounds")
+      ->needs(workload);
+  command.add_option("--memory", options->memory,
+                     "what compiled subgraphs may take together, in bytes or as 20MiB (default: no limit)");
+  command.add_flag("!--no-adapt", options->adapt, "keep to the plan, however long stages take");
+  command.add_flag("!--no-check", options->check, cli::kNoCheckHelp);
   command.add_option(
       "--policy", options->workload.policy,
       fmt::format("scheduling policy, instead of the workload's: {}", fmt::join(sched::causal_policy_names(), ", ")));
@@ -226,6 +286,10 @@ std::function<Status()> add_run(CLI::App& command) {
     if (plain->models.empty()) return run_workload(*options);
     plain->policy = options->workload.policy;
     plain->json = options->json;
+    plain->trace = options->trace;
+    plain->memory = options->memory;
+    plain->adapt = options->adapt;
+    plain->check = options->check;
     return run_models(*plain);
   };
 }

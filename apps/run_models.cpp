@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <map>
 
+#include "cli/memory_option.h"
+#include "cli/server.h"
 #include "cli/setup.h"
 #include "cli/shapes.h"
 #include "sparseloom/base/file.h"
@@ -243,17 +245,15 @@ Json report_of(const Server& server, report::Table& table) {
 
 Status run_models(const RunModelsOptions& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--trace", options.trace));
   SL_ASSIGN_OR_RETURN(std::vector<ModelFile> models, parse_models(options));
-  cli::interrupted();
-  ServerOptions wanted{.models = std::move(models), .check_profile = options.check};
-  if (options.memory_mib > 0) wanted.memory = Bytes{static_cast<std::uint64_t>(options.memory_mib * 1024 * 1024)};
-  if (!options.planner.empty()) wanted.planner = options.planner;
+  ServerOptions wanted{.models = std::move(models)};
+  SL_ASSIGN_OR_RETURN(wanted.memory, cli::parse_memory(options.memory));
   if (!options.policy.empty()) wanted.policy = options.policy;
-  wanted.on_progress = [line = cli::progress_line()](const OpenProgress& p) mutable {
-    line(
-        {.what = p.what, .done = p.done, .total = p.total, .elapsed = {}, .per_second = 0, .unit = {}, .left = p.left});
-  };
-  wanted.on_notice = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
+  wanted.adapt = options.adapt;
+  wanted.check_profile = options.check;
+  wanted.trace = options.trace;
+  cli::attach_terminal(wanted);
   SL_ASSIGN_OR_RETURN(Server server, Server::open(std::move(wanted)));
   const std::vector<TaskInfo> tasks = server.tasks();
   SL_ASSIGN_OR_RETURN(const std::vector<Samples> samples, load_samples(options, tasks));

@@ -16,9 +16,9 @@ struct RunModelsOptions {
   std::vector<std::string> inputs;     ///< NAME.INPUT=FILE.npy, or NAME=FILE.npy for a model's only input
   std::string outputs;                 ///< folder
   std::size_t requests = 0;            ///< of each model; 0: one per sample
-  double memory_mib = 0;               ///< 0: no limit
-  std::string policy, planner, json;
-  bool check = true;
+  std::string memory;                  ///< empty: no limit
+  std::string policy, json, trace;
+  bool adapt = true, check = true;
 };
 
 Status run_models(const RunModelsOptions& options);

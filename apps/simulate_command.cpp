@@ -169,8 +169,8 @@ Json rehearsals_json(const cli::Setup& setup, const std::vector<std::string_view
 
 std::string what_contention_adds(const profile::Contention& contention) {
   std::vector<std::string> parts;
-  if (!contention.scatter().empty()) parts.emplace_back("with latency variability and slowed by its neighbours");
-  if (contention.cold_known()) parts.emplace_back("with the cold-cache penalty after idling");
+  if (!contention.variability().empty()) parts.emplace_back("with latency variability and slowed by its neighbours");
+  if (contention.cold_penalty_known()) parts.emplace_back("with the cold-cache penalty after idling");
   return parts.empty() ? "" : fmt::format(", {}, as measured", fmt::join(parts, ", "));
 }
 
@@ -188,7 +188,8 @@ Status simulate_workload(const SimulateOptions& options) {
     SL_ASSIGN_OR_RETURN(rehearsals.emplace_back(), rehearse(planned, policy, trace.observer()));
     results.push_back(rehearsals.back().all);
   }
-  fmt::print("Rehearsing {}\n{}All times are predicted: every stage takes the profile's median{}\n", planned.title(),
+  fmt::print("Rehearsing {}\n{}All times are predicted: every stage takes the profile's median{}\n",
+             cli::title_of(planned.workload, setup.soc.name, planned.slo.name),
              report::describe_missed(setup.zoo, *planned.plan, planned.slo.slos),
              what_contention_adds(planned.profile.contention));
   print_results(policies, results);

@@ -38,9 +38,24 @@ CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options) {
   return workload;
 }
 
-std::string PlannedWorkload::title() const {
-  return fmt::format("workload '{}' on {}: SLOs {}, planner {}", workload.name, setup->soc.name, slo.name,
-                     workload.planner);
+std::filesystem::path zoo_folder(const WorkloadOptions& options) {
+  return options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo);
+}
+
+Result<sched::Workload> read_workload(const WorkloadOptions& options, const zoo::Zoo& zoo) {
+  SL_ASSIGN_OR_RETURN(sched::Workload workload, sched::load_workload(options.workload, zoo));
+  if (workload.name.empty()) workload.name = options.workload;
+  SL_RETURN_IF_ERROR(apply(options, workload));
+  return workload;
+}
+
+std::shared_ptr<const plan::Load> expected_load(const WorkloadOptions& options, const sched::Workload& workload) {
+  if (options.plan_for != "workload" || !sched::any_open_loop_arrival(workload)) return nullptr;
+  return std::make_shared<const plan::Load>(sched::load_of(workload));
+}
+
+std::string title_of(const sched::Workload& workload, std::string_view machine, std::string_view slo) {
+  return fmt::format("workload '{}' on {}: SLOs {}, planner {}", workload.name, machine, slo, workload.planner);
 }
 
 Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
@@ -48,23 +63,17 @@ Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
   interrupted();
   PlannedWorkload planned;
   planned.slots = options.slots;
-  SL_ASSIGN_OR_RETURN(
-      planned.setup, make_setup(options.zoo.empty() ? default_zoo() : std::filesystem::path(options.zoo), options.soc));
+  SL_ASSIGN_OR_RETURN(planned.setup, make_setup(zoo_folder(options), options.soc));
   const Setup& setup = *planned.setup;
-  SL_ASSIGN_OR_RETURN(planned.workload, sched::load_workload(options.workload, setup.zoo));
-  if (planned.workload.name.empty()) planned.workload.name = options.workload;
-  SL_RETURN_IF_ERROR(apply(options, planned.workload));
+  SL_ASSIGN_OR_RETURN(planned.workload, read_workload(options, setup.zoo));
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup.soc, backends));
   SL_ASSIGN_OR_RETURN(planned.profile, read_profile(setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, planned.profile));
   SL_ASSIGN_OR_RETURN(planned.slo, sched::workload_slos(planned.workload, ranges));
   SL_ASSIGN_OR_RETURN(const plan::Planner* const planner, plan::find_planner(planned.workload.planner));
   plan::Problem problem{setup.zoo, soc, planned.profile, planned.slo};
-  plan::Load load;
-  if (options.plan_for == "workload" && sched::any_open_loop_arrival(planned.workload)) {
-    load = sched::load_of(planned.workload);
-    problem.load = &load;
-  }
+  const auto load = expected_load(options, planned.workload);
+  problem.load = load.get();
   SL_ASSIGN_OR_RETURN(plan::Plan plan, planner->plan(problem));
   for (const plan::TaskPlan& task : plan.tasks) {
     if (!task.shared) continue;

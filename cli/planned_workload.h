@@ -27,6 +27,19 @@ struct WorkloadOptions {
 /// Adds --workload, and --zoo, --soc, --planner, --plan-for, --backend and --slots, which need it. Returns --workload.
 CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options);
 
+/// The zoo that --zoo names.
+std::filesystem::path zoo_folder(const WorkloadOptions& options);
+
+/// The workload that --workload names, with the planner and policy of the command line. Errors: those of
+/// sched::load_workload; kInvalidArgument for a planner or policy that does not exist.
+Result<sched::Workload> read_workload(const WorkloadOptions& options, const zoo::Zoo& zoo);
+
+/// What --plan-for says that plans expect; null: episodes.
+std::shared_ptr<const plan::Load> expected_load(const WorkloadOptions& options, const sched::Workload& workload);
+
+/// A headline: the workload, the machine, SLOs and planner.
+std::string title_of(const sched::Workload& workload, std::string_view machine, std::string_view slo);
+
 /// A workload with the plan that serves it.
 struct PlannedWorkload {
   std::unique_ptr<Setup> setup;
@@ -35,9 +48,6 @@ struct PlannedWorkload {
   plan::SloConfig slo;
   std::shared_ptr<const plan::Plan> plan;
   std::size_t slots = 0;
-
-  /// The workload, the machine, SLOs and planner, for a headline.
-  std::string title() const;
 };
 
 /// Loads zoo and workload, measures what the profile lacks (on a modelled machine: models it), and plans. Mistakes on

@@ -2,6 +2,7 @@
 // front: a Server owns runtimes, models, profile, plan and engine, and adapts while it serves.
 #pragma once
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -20,6 +21,20 @@
 #include "sparseloom/metrics.h"
 
 namespace sparseloom {
+
+namespace plan {
+struct Load;  // sparseloom/plan/planner.h
+struct Plan;
+}  // namespace plan
+namespace profile {
+struct Profile;  // sparseloom/profile/profile.h
+}  // namespace profile
+namespace soc {
+struct Soc;  // sparseloom/soc/soc.h
+}  // namespace soc
+namespace zoo {
+struct Zoo;  // sparseloom/zoo/zoo.h
+}  // namespace zoo
 
 inline namespace literals {
 /// 64_MiB.
@@ -57,13 +72,19 @@ struct ServerOptions {
   std::optional<Bytes> memory{};       ///< that compiled subgraphs may take together; none: no limit
   std::filesystem::path plan{};        ///< serve this plan file first, instead of making one
   std::string planner = "sparseloom";  ///< docs/planning.md
-  std::string policy = "edf";          ///< docs/simulate.md
-  std::size_t slots_per_task = 4;      ///< requests of one task in flight at once; more wait in the admission queue
-  bool adapt = true;                   ///< re-plan when stages take longer or shorter than profiled
-  bool check_profile = true;           ///< before serving, see whether the stored profile still fits the machine
-  Seconds grace{5};                    ///< the destructor waits so long for requests before it cancels them
-  std::string runtime = "openvino";    ///< "scripted" runs no model: for tests and for measuring the server itself
+  /// Requests that plans expect, by the zoo's tasks (sched::load_of() makes one of a workload); none: episodes, one
+  /// request per task (docs/planning.md).
+  std::shared_ptr<const plan::Load> expected_load{};
+  std::vector<std::string> backends{};  ///< that plans may use; empty: all that the processors offer
+  std::string policy = "edf";           ///< docs/simulate.md
+  std::size_t slots_per_task = 4;       ///< requests of one task in flight at once; more wait in the admission queue
+  bool adapt = true;                    ///< re-plan when stages take longer or shorter than profiled
+  bool check_profile = true;            ///< before serving, see whether the stored profile still fits the machine
+  Seconds grace{5};                     ///< the destructor waits so long for requests before it cancels them
+  std::string runtime = "openvino";     ///< "scripted" runs no model: for tests and for measuring the server itself
+  std::filesystem::path trace{};        ///< what ran when and where is written here in the end (Chrome, Perfetto)
   std::function<void(const OpenProgress&)> on_progress{};  ///< while open() or load() measures
+  const std::atomic<bool>* stop_measuring = nullptr;       ///< not owned; set: open() or load() fails with kCancelled
   std::function<void(std::string_view)> on_notice{};       ///< one line for people; from any thread; must not throw
 };
 
@@ -185,6 +206,15 @@ struct TaskInfo {
   std::shared_ptr<const Placement> placement;  ///< null if it is not loaded
 };
 
+/// What is served, for tools that explain, report or simulate it: see the headers of these types. The references stay
+/// valid as long as the server.
+struct ServerView {
+  const zoo::Zoo& zoo;
+  const soc::Soc& soc;
+  const profile::Profile& profile;         ///< of this machine as it was when the server was opened
+  std::shared_ptr<const plan::Plan> plan;  ///< served now; tasks that are not loaded have an empty part
+};
+
 /// Serves tasks. Every member may be called from any thread, but none that blocks (see there) from a reply's callback,
 /// nor may the server be destroyed there.
 class Server {
@@ -214,7 +244,8 @@ class Server {
   bool cancel(Ticket ticket);
 
   /// New bounds for a task, in force when this returns. Blocks while another thread loads, unloads or sets memory. If
-  /// no variant meets them the plan degrades, and TaskInfo::placement says so. Loads what that takes in the background.
+  /// no variant meets them the plan degrades, and TaskInfo::placement says so. Loads what that takes in the background;
+  /// should that fail, options.on_notice is told why, and what is in memory serves on.
   Status set_slo(std::string_view task, const Slo& slo);
   /// What compiled subgraphs may take together; none: no limit. Blocks until a plan that fits is served.
   /// kResourceExhausted names the least budget that would do; the old one then stays.
@@ -228,6 +259,8 @@ class Server {
 
   std::vector<TaskInfo> tasks() const;
   Metrics metrics() const;
+  /// Of the tasks that are known now; those that are loaded later are not in it.
+  ServerView view() const;
   /// Waits until everything submitted has completed. Blocks.
   void drain();
   /// Ends serving as the destructor does, but cancels what has not completed after `grace`. Blocks. Returns how many

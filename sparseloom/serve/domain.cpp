@@ -14,9 +14,26 @@ std::shared_ptr<const plan::Plan> Domain::expanded(const plan::Plan& plan) const
   return whole;
 }
 
+std::shared_ptr<const plan::Load> renumbered(const plan::Load& load, const Domain& domain) {
+  std::vector<std::optional<zoo::TaskId>> numbers(domain.all);
+  for (std::size_t t = 0; t < domain.tasks.size(); ++t) numbers[domain.tasks[t].index()] = zoo::TaskId(t);
+  auto left = std::make_shared<plan::Load>();
+  left->percentile = load.percentile;
+  for (const plan::ArrivalSequence& sample : load.samples) {
+    plan::ArrivalSequence renumbered;
+    for (const auto& [at, task] : sample) {
+      const auto number = task.index() < numbers.size() ? numbers[task.index()] : std::nullopt;
+      if (number) renumbered.push_back({at, *number});
+    }
+    if (!renumbered.empty()) left->samples.push_back(std::move(renumbered));
+  }
+  return left->samples.empty() ? nullptr : left;
+}
+
 Result<std::shared_ptr<const Domain>> make_domain(const Catalog& catalog, const soc::Soc& soc,
                                                   const std::vector<bool>& loaded, const std::vector<Slo>& slos,
-                                                  std::optional<Bytes> memory) {
+                                                  std::optional<Bytes> memory,
+                                                  const std::shared_ptr<const plan::Load>& load) {
   const zoo::Zoo& zoo = catalog.zoo();
   const profile::Profile& profile = catalog.profile();
   auto domain = std::make_shared<Domain>();
@@ -41,6 +58,7 @@ Result<std::shared_ptr<const Domain>> make_domain(const Catalog& catalog, const 
     domain->slo.slos.push_back(
         {.accuracy = slo.accuracy.value_or(0), .latency = slo.latency.value_or(kUnbounded * ranges[t].latency_max)});
   }
+  if (load != nullptr) domain->load = renumbered(*load, *domain);
   return std::shared_ptr<const Domain>(std::move(domain));
 }
 

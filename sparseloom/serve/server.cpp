@@ -73,6 +73,7 @@ Status Server::load(std::string_view task) { return impl_->load(task); }
 Status Server::load(ModelFile model) { return impl_->load(model); }
 Status Server::unload(std::string_view task) { return impl_->unload(task); }
 std::vector<TaskInfo> Server::tasks() const { return impl_->tasks(); }
+ServerView Server::view() const { return impl_->view(); }
 Metrics Server::metrics() const { return impl_->metrics(); }
 void Server::drain() { impl_->drain(); }
 std::size_t Server::stop(Seconds grace) { return impl_->stop(grace); }

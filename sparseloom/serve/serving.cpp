@@ -24,6 +24,23 @@ Output output_of(const TensorSpec& tensor, const HostBuffer& buffer) {
   return {tensor, std::vector<std::byte>(buffer.data(), buffer.data() + buffer.size())};
 }
 
+Result<soc::Soc> planned_with(const soc::Soc& soc, const std::vector<std::string>& names) {
+  std::vector<soc::Backend> backends;
+  for (const std::string& name : names) {
+    SL_ASSIGN_OR_RETURN(backends.emplace_back(), soc::find_backend(name));
+  }
+  return backends.empty() ? Result<soc::Soc>(soc) : soc::confined(soc, backends);
+}
+
+// "cpu0 1.00x, cpu1 1.92x the profiled times".
+std::string describe(const std::vector<double>& slowdowns, const soc::Soc& soc) {
+  std::string text;
+  for (std::size_t p = 0; p < slowdowns.size(); ++p) {
+    text += fmt::format("{}{} {:.2f}x", p == 0 ? "" : ", ", soc.processors[p].name, slowdowns[p]);
+  }
+  return text + " the profiled times";
+}
+
 }  // namespace
 
 Serving::Serving(ServerOptions options) : options_(std::move(options)), memory_(options_.memory) {}
@@ -35,7 +52,7 @@ void Serving::notice(std::string_view line) const {
 }
 
 OpenWith Serving::open_with() const {
-  profile::Control control;
+  profile::Control control{.on_progress = {}, .stop = options_.stop_measuring};
   if (options_.on_progress) {
     control.on_progress = [this](const profile::Progress& p) {
       options_.on_progress({.what = p.what, .done = p.done, .total = p.total, .left = p.left});
@@ -56,6 +73,7 @@ Status Serving::open() {
   SL_ASSIGN_OR_RETURN(runtime_, backend::make_runtime(options_.runtime));
   SL_ASSIGN_OR_RETURN(compile_cache_, profile::default_compile_cache());
   SL_ASSIGN_OR_RETURN(soc_, soc::discover(*runtime_));
+  SL_ASSIGN_OR_RETURN(plan_soc_, planned_with(soc_, options_.backends));
   catalog_ = std::make_unique<Catalog>(soc_);
   tasks_ = std::make_unique<Tasks>(soc_);
   drift_ = std::make_unique<engine::Drift>(soc_.processors.size());
@@ -113,12 +131,14 @@ Status Serving::start_engine() {
       [this](const soc::SubgraphKey& key) { return catalog_->piece(key.task, key.variant, key.stage); }, compile_cache_,
       std::move(wanted));
   follow(first);
+  if (!options_.trace.empty()) trace_ = std::make_unique<sched::TraceSink>(soc_.processors.size());
   auto active = first.domain->expanded(*first.plan);
   SL_ASSIGN_OR_RETURN(engine_,
                       engine::Engine::start(catalog_->zoo(), soc_, *residency_, active,
                                             {.policy = options_.policy,
                                              .slots_per_task = options_.slots_per_task,
                                              .task_capacity = std::max(kMostTasks, catalog_->zoo().tasks.size()),
+                                             .trace = trace_.get(),
                                              .drift = drift_.get()},
                                             [this](const engine::Completion& completion) { completed(completion); }));
   // The thread that changes something has made the plan that it hands over.
@@ -129,7 +149,9 @@ Status Serving::start_engine() {
   switcher_ = std::make_unique<engine::PlanSwitcher>(
       *engine_, *residency_, std::move(active), made,
       engine::SwitcherOptions{
-          .bridge = [this](const plan::SloConfig&, const plan::IsResident& resident) { return bridge(resident); }});
+          .bridge = [this](const plan::SloConfig&, const plan::IsResident& resident) { return bridge(resident); },
+          .on_failure =
+              [this](const Status& why) { notice(fmt::format("the plan before is served on: {}", why.message())); }});
   switcher_->start();
   if (options_.adapt) adapting_ = std::thread([this] { adapt(); });
   return {};
@@ -158,7 +180,7 @@ Result<Serving::Planned> Serving::first_plan() {
 
 Result<std::shared_ptr<const Domain>> Serving::new_domain(const std::vector<bool>& loaded,
                                                           std::optional<Bytes> memory) const {
-  return make_domain(*catalog_, soc_, loaded, tasks_->slos(), memory);
+  return make_domain(*catalog_, soc_, loaded, tasks_->slos(), memory, options_.expected_load);
 }
 
 std::vector<double> Serving::slowdowns() const {
@@ -174,7 +196,7 @@ Result<Serving::Planned> Serving::plan_for(std::shared_ptr<const Domain> domain)
     return planned;
   }
   const bool quiet = std::all_of(planned.slowdowns.begin(), planned.slowdowns.end(), [](double s) { return s == 1; });
-  const plan::Problem problem = planned.domain->problem(soc_);
+  const plan::Problem problem = planned.domain->problem(plan_soc_);
   SL_ASSIGN_OR_RETURN(plan::Plan plan,
                       quiet ? planner_->plan(problem) : engine::plan_slowed(problem, *planner_, planned.slowdowns));
   for (const plan::TaskPlan& task : plan.tasks) {
@@ -212,7 +234,7 @@ Result<std::shared_ptr<const plan::Plan>> Serving::bridge(const plan::IsResident
   };
   const profile::Profile profile = plan::with_loading(domain.profile, soc_, in_memory);
   SL_ASSIGN_OR_RETURN(const plan::Planner* const quick, plan::find_planner("exact"));
-  SL_ASSIGN_OR_RETURN(const plan::Plan plan, quick->plan({domain.zoo, soc_, profile, domain.slo}));
+  SL_ASSIGN_OR_RETURN(const plan::Plan plan, quick->plan({domain.zoo, plan_soc_, profile, domain.slo}));
   return domain.expanded(plan);
 }
 
@@ -396,6 +418,11 @@ Metrics Serving::metrics() const {
   return metrics;
 }
 
+ServerView Serving::view() const {
+  const Planned now = planned();
+  return {catalog_->zoo(), soc_, catalog_->profile(), now.domain->expanded(*now.plan)};
+}
+
 void Serving::drain() { engine_->drain(); }
 
 std::size_t Serving::stop(Seconds grace) {
@@ -408,7 +435,22 @@ std::size_t Serving::stop(Seconds grace) {
     const std::lock_guard joining(joining_);
     if (adapting_.joinable()) adapting_.join();
   }
-  return engine_ == nullptr ? 0 : engine_->stop(grace);
+  const std::size_t cancelled = engine_ == nullptr ? 0 : engine_->stop(grace);
+  const std::lock_guard joining(joining_);
+  write_trace();
+  return cancelled;
+}
+
+// Of an engine that has stopped; once.
+void Serving::write_trace() {
+  if (trace_ == nullptr || trace_written_) return;
+  trace_written_ = true;
+  const auto names = sched::trace_names("sparseloom on " + soc_.name, catalog_->zoo(), soc_);
+  const Status written = write_file(options_.trace, trace_->to_json(names).dump() + "\n");
+  notice(written.ok()
+             ? fmt::format("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)", options_.trace.string())
+             : written.message());
+  if (trace_->dropped() > 0) notice(fmt::format("The trace was full: {} stages are not in it", trace_->dropped()));
 }
 
 // Looks now and then at how long stages take, and re-plans when that puts SLOs at risk.
@@ -426,7 +468,7 @@ void Serving::adapt() {
       replanner.reset();
       if (!now.domain->tasks.empty()) {
         const Domain& d = *watched.domain;
-        replanner.emplace(engine::ReplannerInput{d.zoo, soc_, d.profile, d.slo, *planner_, nullptr, d.memory},
+        replanner.emplace(engine::ReplannerInput{d.zoo, plan_soc_, d.profile, d.slo, *planner_, d.load.get(), d.memory},
                           watched.plan, engine::ReplannerOptions{}, watched.slowdowns);
       }
     }
@@ -441,12 +483,14 @@ void Serving::adapt() {
 
 // Unless tasks, bounds or memory have changed meanwhile: whoever changed them has planned anyway.
 void Serving::take_over(const Planned& better, Planned& watched) {
-  const std::unique_lock control(control_, std::try_to_lock);
+  std::unique_lock control(control_, std::try_to_lock);
   if (!control || planned().plan != watched.plan) return;
   watched = better;
   ++replans_;
   follow(better);
   switcher_->change(better.domain->slo, better.domain->expanded(*better.plan));
+  control.unlock();  // whoever is told may call us
+  notice(fmt::format("re-planned: {}", describe(better.slowdowns, soc_)));
 }
 
 }  // namespace sparseloom::serve

@@ -13,6 +13,7 @@
 #include "sparseloom/engine/plan_switcher.h"
 #include "sparseloom/engine/residency.h"
 #include "sparseloom/plan/planners/resident_only.h"
+#include "sparseloom/sched/trace.h"
 #include "sparseloom/serve/catalog.h"
 #include "sparseloom/serve/domain.h"
 #include "sparseloom/serve/requests.h"
@@ -40,6 +41,7 @@ class Serving {
   Status unload(std::string_view task);
   std::vector<TaskInfo> tasks() const { return tasks_->infos(); }
   Metrics metrics() const;
+  ServerView view() const;
   void drain();
   std::size_t stop(Seconds grace);
 
@@ -68,6 +70,7 @@ class Serving {
 
   Planned planned() const;
   std::vector<double> slowdowns() const;
+  void write_trace();
   Result<std::shared_ptr<const plan::Plan>> bridge(const plan::IsResident& resident) const;
   void completed(const engine::Completion& completion);
   void adapt();
@@ -77,6 +80,7 @@ class Serving {
   std::unique_ptr<backend::Runtime> runtime_;
   std::filesystem::path compile_cache_;
   soc::Soc soc_;
+  soc::Soc plan_soc_;  // the same with the backends that plans may use
   const plan::Planner* planner_ = nullptr;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Tasks> tasks_;
@@ -90,12 +94,14 @@ class Serving {
   Planned planned_;
 
   std::atomic<std::uint64_t> replans_{0};
+  std::unique_ptr<sched::TraceSink> trace_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::PlanSwitcher> switcher_;
   std::mutex stopping_mutex_;  // guards:
   bool stopping_ = false;
   std::condition_variable stop_;
-  std::mutex joining_;  // of adapting_
+  std::mutex joining_;  // of adapting_; guards:
+  bool trace_written_ = false;
   std::thread adapting_;
 };
 

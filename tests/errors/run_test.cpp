@@ -34,6 +34,16 @@ TEST(RunErrors, UnknownBackend) {
   expect_one_line_error(Workload().run({"--backend", "dense"}), 2, {"--backend", "'dense'", "openvino, sparse"});
 }
 
+TEST(RunErrors, MemoryThatIsNoSize) {
+  expect_one_line_error(Workload().run({"--memory", "much"}), 2, {"--memory", "'much'", "KiB, MiB or GiB"});
+}
+
+TEST(RunErrors, TooLittleMemory) { expect_one_line_error(Workload().run({"--memory", "1B"}), 1, {"1 bytes", "least"}); }
+
+TEST(RunErrors, NoPlanFile) {
+  expect_one_line_error(Workload().run({"--plan", "/nonexistent/p.json"}), 1, {"/nonexistent/p.json"});
+}
+
 TEST(RunErrors, NoSlots) { expect_one_line_error(Workload().run({"--slots", "0"}), 2, {"--slots", "1 to 1024"}); }
 
 TEST(RunErrors, NoFolderForOutput) {

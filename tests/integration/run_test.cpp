@@ -47,6 +47,24 @@ TEST(RunCommand, ServesAndWritesReportAndTrace) {
   EXPECT_EQ(stages, image["requests"].get<std::size_t>() * image["variant"].size());
 }
 
+TEST(RunCommand, ServesAPlanFileWithinAMemoryBudget) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "w.json", plan = folder.path() / "p.json", report = folder.path() / "r.json";
+  ASSERT_TRUE(write_file(file, workload(0.2)).ok());
+  const CliResult made =
+      run_cli({"plan", "--zoo", demo_zoo(), "--planner", "exact", "--slo", "C6", "--out", plan}, shared_cache());
+  ASSERT_EQ(made.status, 0) << made.err;
+  const CliResult result = run_cli({"run", "--zoo", demo_zoo(), "--workload", file, "--plan", plan, "--memory",
+                                    "200MiB", "--no-adapt", "--no-check", "--json", report},
+                                   shared_cache());
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find(" of 200.0 MiB"), std::string::npos) << result.out;
+  const Json json = read_json(report).value();
+  EXPECT_EQ(json["systems"][0]["name"], "exact") << "who made the plan";
+  EXPECT_EQ(json["slo_config"], plan.string());
+  EXPECT_EQ(json["replans"], 0);
+}
+
 TEST(SimulateCommand, RehearsesAWorkloadAndTracesIt) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "w.json", report = folder.path() / "r.json", trace = folder.path() / "t.json";

@@ -9,8 +9,10 @@
 #include <thread>
 
 #include "sparseloom/backend/scripted/scripted_runtime.h"
+#include "sparseloom/base/json.h"
 #include "sparseloom/profile/measure/ensure.h"
 #include "sparseloom/profile/measure/measure.h"
+#include "sparseloom/serve/domain.h"
 #include "sparseloom/soc/discover.h"
 #include "tests/support/made_up_zoo.h"
 #include "tests/support/temporary_folder.h"
@@ -269,6 +271,55 @@ TEST_F(ServerTest, BoundsChangeWhileServing) {
   EXPECT_THAT(server.set_slo("toy", {.accuracy = 1.5}).message(), HasSubstr("accuracy bound 1.5"));
   EXPECT_THAT(server.set_slo("toy", {.latency = 0s}).message(), HasSubstr("latency bound 0 ms"));
   EXPECT_EQ(server.tasks()[0].slo.accuracy, 1.0) << "what was refused changes nothing";
+}
+
+TEST_F(ServerTest, ShowsWhatItServesByAndTracesIt) {
+  const testing::MadeUpZoo zoo;
+  const std::filesystem::path trace = models_.path() / "trace.json";
+  std::vector<std::string> notices;
+  {
+    Server server = open({.zoo = measured(zoo), .trace = trace, .on_notice = [&](std::string_view line) {
+                            notices.emplace_back(line);
+                          }});
+    const ServerView view = server.view();
+    ASSERT_EQ(view.plan->tasks.size(), 1U);
+    EXPECT_EQ(view.zoo.tasks[0].name, "toy");
+    EXPECT_EQ(view.plan->tasks[0].accuracy, server.tasks()[0].placement->accuracy);
+    ASSERT_TRUE(server.infer("toy", four(1)).get().status.ok());
+    EXPECT_EQ(server.stop(1s), 0U);
+    EXPECT_EQ(server.stop(1s), 0U) << "again, to no effect";
+  }
+  std::size_t stages = 0;
+  const Json written = read_json(trace).value();
+  for (const Json& event : written["traceEvents"]) stages += event["ph"] == "X" ? 1 : 0;
+  EXPECT_EQ(stages, 3U);
+  EXPECT_THAT(notices, ElementsAre(HasSubstr("trace.json")));
+}
+
+TEST_F(ServerTest, MeasuringStopsWhenItIsToldTo) {
+  const std::atomic<bool> stop{true};
+  EXPECT_EQ(refused({.models = {{"echo", echo("echo")}}, .stop_measuring = &stop}).code(), Code::kCancelled);
+}
+
+TEST_F(ServerTest, PlansWithTheBackendsItIsGiven) {
+  Server server = open({.models = {{"echo", echo("echo")}}, .backends = {"scripted"}});
+  EXPECT_THAT(server.tasks()[0].placement->provider, ElementsAre("scripted"));
+  EXPECT_THAT(refused({.models = {{"echo", echo("echo")}}, .backends = {"dense"}}).message(), HasSubstr("'dense'"));
+}
+
+TEST_F(ServerTest, ExpectsTheLoadOfThoseTasksThatAreLoaded) {
+  plan::Load load;
+  load.samples = {{{Seconds(0), zoo::TaskId(0)}, {Seconds(0.5), zoo::TaskId(1)}}, {{Seconds(0), zoo::TaskId(0)}}};
+  serve::Domain domain;
+  domain.all = 3;
+  domain.tasks = {zoo::TaskId(1), zoo::TaskId(2)};
+  const auto left = serve::renumbered(load, domain);
+  ASSERT_NE(left, nullptr);
+  ASSERT_EQ(left->samples.size(), 1U) << "one sample had nothing but the task that is not loaded";
+  ASSERT_EQ(left->samples[0].size(), 1U);
+  EXPECT_EQ(left->samples[0][0].task, zoo::TaskId(0)) << "the domain's number of task 1";
+  domain.tasks = {zoo::TaskId(2)};
+  EXPECT_EQ(serve::renumbered(load, domain), nullptr) << "episodes: nothing is known to come";
 }
 
 TEST_F(ServerTest, FromManyThreadsEveryRequestGetsItsOwnAnswer) {
