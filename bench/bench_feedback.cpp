@@ -2,17 +2,21 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <thread>
 
 #include "bench/bench_commands.h"
+#include "cli/scratch_folder.h"
+#include "cli/server.h"
 #include "cli/setup.h"
 #include "cli/test_data.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/statistics.h"
-#include "sparseloom/engine/player.h"
 #include "sparseloom/engine/replanner.h"
+#include "sparseloom/plan/plan_file.h"
+#include "sparseloom/plan/planners/sparseloom_planner.h"
 #include "sparseloom/report/quartiles_json.h"
 #include "sparseloom/report/table.h"
 #include "sparseloom/sched/standard_workloads.h"
@@ -24,7 +28,7 @@ struct FeedbackOptions {
   std::string zoo, slo_config = "C3", json;
   double seconds = 4;  // of each half: quiet, then with a neighbour
   double load = 0.25;  // arrival rate over what the plan can serve at most
-  std::size_t repeats = 3;
+  std::size_t repeats = 5;
 };
 
 // Keeps a processor's cores busy for others' harm, from when it is told to.
@@ -53,46 +57,6 @@ class Neighbour {
   std::vector<std::thread> threads_;
 };
 
-// Asks a Replanner every few milliseconds and switches the engine's plan.
-class Watch {
- public:
-  struct Switch {
-    Seconds at{0}, planning{0}, switching{0};  // `at` on the engine's clock: when the new plan serves
-  };
-
-  Watch(engine::Replanner& replanner, const engine::Drift& drift, engine::Engine& engine)
-      : thread_([this, &replanner, &drift, &engine] {
-          lower_priority_of_this_thread();
-          for (Seconds pause = kPeriod; !over_;) {
-            std::this_thread::sleep_for(pause);
-            const Seconds before = engine.now();
-            const auto plan = replanner.consider(drift.slowdowns());
-            const Seconds planned = engine.now();
-            pause = std::max(kPeriod, kPlanningShare * (planned - before));
-            if (!plan.ok() || *plan == nullptr) continue;
-            if (!engine.switch_plan(*plan).ok()) continue;
-            switches_.push_back({engine.now(), planned - before, engine.now() - planned});
-          }
-        }) {}
-  ~Watch() { static_cast<void>(finish()); }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-
-  // Ends it, and says what it did.
-  const std::vector<Switch>& finish() {
-    over_ = true;
-    if (thread_.joinable()) thread_.join();
-    return switches_;
-  }
-
- private:
-  static constexpr Seconds kPeriod{0.02};
-  static constexpr double kPlanningShare = 10;  // pauses at least so many times as long as planning took
-  std::atomic<bool> over_{false};
-  std::vector<Switch> switches_;
-  std::thread thread_;  // last: it uses the rest
-};
-
 // One half of one run.
 struct Half {
   double late = 0;
@@ -111,9 +75,17 @@ Half half_of(const std::vector<engine::Record>& records) {
   return {late / static_cast<double>(records.size()), quantile(times, 0.99)};
 }
 
+// A way to serve: a server of its own for every run, which begins with this plan.
+struct Way {
+  std::string name;
+  std::shared_ptr<const plan::Plan> plan;
+  bool adapt = false;
+};
+
 struct Run {
   Half quiet, disturbed;
-  std::vector<Watch::Switch> switches;  // in the disturbed half, `at` since its start
+  std::vector<Seconds> replans;   // in the disturbed half, since its start
+  std::vector<double> slowdowns;  // by processor, at its end
 };
 
 // What all runs share.
@@ -121,41 +93,68 @@ struct Bench {
   const cli::Setup& setup;
   const profile::Profile& profile;
   const plan::SloConfig& slo;
-  const plan::Planner& planner;
-  std::shared_ptr<const plan::Plan> plan;
-  engine::Player& player;
-  const engine::Drift& drift;
-  const plan::Load& load;
+  const cli::TestData& data;
+  std::shared_ptr<const plan::Load> load;
+  std::filesystem::path scratch;
+};
+
+// The times at which a server says something.
+class Notices {
+ public:
+  void add() {
+    const std::lock_guard lock(mutex_);
+    times_.push_back(std::chrono::steady_clock::now());
+  }
+  std::vector<Seconds> since(std::chrono::steady_clock::time_point start) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Seconds> all;
+    for (const auto time : times_) {
+      if (time >= start) all.push_back(time - start);
+    }
+    return all;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::chrono::steady_clock::time_point> times_;
 };
 
 // The same arrivals on the quiet machine, then beside a neighbour.
-Result<Run> play(const Bench& bench, const sched::Workload& workload, bool feedback) {
-  engine::Engine& engine = bench.player.engine();
-  SL_RETURN_IF_ERROR(engine.switch_plan(bench.plan));
-  Run result;
-  result.quiet = half_of(bench.player.play(workload, bench.slo.slos));
-  engine::Replanner replanner({bench.setup.zoo, bench.setup.soc, bench.profile, bench.slo, bench.planner, &bench.load},
-                              bench.plan);
-  const Seconds start = engine.now();
+Result<Run> play(const Bench& bench, const Way& way, const sched::Workload& workload) {
+  const auto file = bench.scratch / "plan.json";
+  const plan::PlanFile plan{.plan = *way.plan, .slo = bench.slo};
+  SL_RETURN_IF_ERROR(write_file(file, plan::format_plan(plan, {bench.setup.zoo, bench.setup.soc, bench.profile})));
+  Notices notices;
+  ServerOptions options;
+  options.zoo = bench.setup.zoo.root;
+  options.plan = file;
+  options.expected_load = bench.load;
+  options.adapt = way.adapt;
+  options.check_profile = false;  // the plans are of the profile as it was measured
+  options.on_notice = [&notices](std::string_view) { notices.add(); };
+  SL_ASSIGN_OR_RETURN(Server server, Server::open(std::move(options)));
+  cli::ServerPlayer player(server, bench.data.samples, &cli::interrupted(), Seconds(1));
+  Run run;
+  run.quiet = half_of(player.play(workload, bench.slo.slos));
   const Neighbour neighbour(bench.setup.soc.processors.back().cores);
-  std::optional<Watch> watch;
-  if (feedback) watch.emplace(replanner, bench.drift, engine);
-  result.disturbed = half_of(bench.player.play(workload, bench.slo.slos));
-  if (!watch) return result;
-  result.switches = watch->finish();
-  for (Watch::Switch& s : result.switches) s.at -= start;
-  return result;
+  const auto start = std::chrono::steady_clock::now();
+  run.disturbed = half_of(player.play(workload, bench.slo.slos));
+  SL_RETURN_IF_ERROR(player.failures());
+  run.replans = notices.since(start);
+  for (const ProcessorMetrics& p : server.metrics().processors) run.slowdowns.push_back(1 + p.prediction_error);
+  return run;
 }
 
-// The runs of one way, with or without feedback.
+// The runs of one way.
 struct Summary {
-  std::vector<double> quiet_late, late, p99_ms, planning_ms, reaction_ms;
+  std::vector<double> quiet_late, late, p99_ms, reaction_ms;
+  std::size_t replans = 0;
   void add(const Run& run) {
     quiet_late.push_back(100 * run.quiet.late);
     late.push_back(100 * run.disturbed.late);
     p99_ms.push_back(to_ms(run.disturbed.p99));
-    for (const Watch::Switch& s : run.switches) planning_ms.push_back(to_ms(s.planning));
-    if (!run.switches.empty()) reaction_ms.push_back(to_ms(run.switches.front().at));
+    replans += run.replans.size();
+    if (!run.replans.empty()) reaction_ms.push_back(to_ms(run.replans.front()));
   }
 };
 
@@ -165,13 +164,65 @@ std::string spread(const std::vector<double>& values) {
   return fmt::format("{:.1f} [{:.1f}..{:.1f}]", q.median, q.q1, q.q3);
 }
 
-Json json_of(const Summary& s) {
-  return {{"late_quiet_percent", report::quartiles_json(quartiles(s.quiet_late))},
+Json json_of(const Way& way, const Summary& s) {
+  return {{"way", way.name},
+          {"late_quiet_percent", report::quartiles_json(quartiles(s.quiet_late))},
           {"late_percent", report::quartiles_json(quartiles(s.late))},
+          {"late_percent_runs", s.late},
           {"p99_ms", report::quartiles_json(quartiles(s.p99_ms))},
-          {"switches", s.planning_ms.size()},
-          {"planning_ms", report::quartiles_json(quartiles(s.planning_ms))},
-          {"first_switch_after_ms", report::quartiles_json(quartiles(s.reaction_ms))}};
+          {"replans", s.replans},
+          {"first_replan_after_ms", report::quartiles_json(quartiles(s.reaction_ms))}};
+}
+
+// Late requests of the first way less those of another, run by run: their mean with its interval.
+Mean difference(const Summary& ours, const Summary& other) {
+  std::vector<double> differences;
+  for (std::size_t r = 0; r < std::min(ours.late.size(), other.late.size()); ++r) {
+    differences.push_back(ours.late[r] - other.late[r]);
+  }
+  return mean95(differences);
+}
+
+// A rate that the plan for one request of each task at a time could serve so many times over.
+Result<double> rate_at(const Bench& bench, const plan::Planner& planner, double load) {
+  SL_ASSIGN_OR_RETURN(const plan::Plan episodes,
+                      planner.plan({bench.setup.zoo, bench.setup.soc, bench.profile, bench.slo}));
+  return load * static_cast<double>(bench.setup.zoo.tasks.size()) / episodes.bottleneck.count();
+}
+
+// The four ways; what slows the machine down is measured in a run that does not count.
+Result<std::vector<Way>> ways_of(const Bench& bench, const sched::Workload& trial) {
+  static const plan::SparseloomPlanner pooling, pinning({.pooled = false});
+  const plan::Problem problem{bench.setup.zoo, bench.setup.soc, bench.profile, bench.slo, {}, bench.load.get()};
+  const auto shared = [](plan::Plan plan) { return std::make_shared<const plan::Plan>(std::move(plan)); };
+  SL_ASSIGN_OR_RETURN(plan::Plan pooled, pooling.plan(problem));
+  SL_ASSIGN_OR_RETURN(plan::Plan pinned, pinning.plan(problem));
+  std::vector<Way> ways{{"adaptive", shared(std::move(pooled)), true}, {"pinned", shared(std::move(pinned)), false}};
+  ways.push_back({"pooled", ways[0].plan, false});
+  SL_ASSIGN_OR_RETURN(const Run disturbed, play(bench, ways.back(), trial));
+  SL_ASSIGN_OR_RETURN(plan::Plan slowed, engine::plan_slowed(problem, pooling, disturbed.slowdowns));
+  ways.insert(ways.begin() + 1, {"for the slowed machine", shared(std::move(slowed)), false});
+  std::string seen;
+  for (std::size_t p = 0; p < disturbed.slowdowns.size(); ++p) {
+    seen += fmt::format("{}{} {:.2f}x", p == 0 ? "" : ", ", bench.setup.soc.processors[p].name, disturbed.slowdowns[p]);
+  }
+  fmt::print("Beside the neighbour, over the profile: {}\n", seen);
+  return ways;
+}
+
+void print_summary(const std::vector<Way>& ways, const std::vector<Summary>& summaries) {
+  report::Table table({"", "late % when quiet", "late % beside it", "p99 ms beside it", "re-plans", "first after ms"});
+  for (std::size_t w = 0; w < ways.size(); ++w) {
+    const Summary& s = summaries[w];
+    table.add({ways[w].name, spread(s.quiet_late), spread(s.late), spread(s.p99_ms), fmt::to_string(s.replans),
+               spread(s.reaction_ms)});
+  }
+  fmt::print("{}", table.text());
+  for (std::size_t w = 1; w < ways.size(); ++w) {
+    const Mean d = difference(summaries[0], summaries[w]);
+    fmt::print("{} less {}: {:+.1f} points late, 95 % interval {:+.1f} .. {:+.1f}\n", ways[0].name, ways[w].name,
+               d.mean, d.low(), d.high());
+  }
 }
 
 Status bench_feedback(const FeedbackOptions& options) {
@@ -185,52 +236,34 @@ Status bench_feedback(const FeedbackOptions& options) {
   SL_ASSIGN_OR_RETURN(const profile::Profile profile, cli::read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup->zoo, setup->soc, profile));
   SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, plan::named_config(ranges, options.slo_config));
-  SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner("sparseloom"));
-  const std::size_t tasks = setup->zoo.tasks.size();
-  SL_ASSIGN_OR_RETURN(const plan::Plan episodes, planner->plan({setup->zoo, setup->soc, profile, slo}));
-  const double rate = options.load * static_cast<double>(tasks) / episodes.bottleneck.count();
-  const auto requests = static_cast<std::size_t>(rate * options.seconds);
-  const plan::Load load = sched::load_of(sched::poisson(tasks, rate, requests, 0));
-  SL_ASSIGN_OR_RETURN(plan::Plan made, planner->plan({setup->zoo, setup->soc, profile, slo, {}, &load}));
-  const auto plan = std::make_shared<const plan::Plan>(std::move(made));
   SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup->zoo));
+  SL_ASSIGN_OR_RETURN(const cli::ScratchFolder scratch, cli::ScratchFolder::make());
+  Bench bench{*setup, profile, slo, data, nullptr, scratch.path()};
+  SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner("sparseloom"));
+  SL_ASSIGN_OR_RETURN(const double rate, rate_at(bench, *planner, options.load));
+  const std::size_t tasks = setup->zoo.tasks.size();
+  const auto workload = [&](std::uint64_t seed) {
+    return sched::poisson(tasks, rate, static_cast<std::size_t>(rate * options.seconds), seed);
+  };
+  bench.load = std::make_shared<const plan::Load>(sched::load_of(workload(0)));
+  SL_ASSIGN_OR_RETURN(const std::vector<Way> ways, ways_of(bench, workload(99)));
 
-  engine::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
-  engine::Drift drift(setup->soc.processors.size());
-  SL_ASSIGN_OR_RETURN(const auto player, engine::Player::start({.zoo = setup->zoo,
-                                                                .soc = setup->soc,
-                                                                .residency = residency,
-                                                                .samples = data.samples,
-                                                                .engine = {.drift = &drift},
-                                                                .stop = &cli::interrupted()},
-                                                               plan));
-  const Bench bench{*setup, profile, slo, *planner, plan, *player, drift, load};
-  Summary without, with;
+  std::vector<Summary> summaries(ways.size());
   for (std::size_t r = 0; r < options.repeats && !cli::interrupted(); ++r) {
-    // None of the draws that the plans are made for.
-    const auto workload = sched::poisson(tasks, rate, requests, 100 + r);
-    for (const bool feedback : {false, true}) {
-      SL_ASSIGN_OR_RETURN(const Run run, play(bench, workload, feedback));
-      (feedback ? with : without).add(run);
+    for (std::size_t w = 0; w < ways.size() && !cli::interrupted(); ++w) {
+      // None of the draws that the plans are made for.
+      SL_ASSIGN_OR_RETURN(const Run run, play(bench, ways[w], workload(100 + r)));
+      summaries[w].add(run);
     }
   }
   fmt::print("{} at {:.0f} % load, {} runs of each; a neighbour spins on {} in the second half of {} s\n\n", slo.name,
-             100 * options.load, without.late.size(), setup->soc.processors.back().name, options.seconds);
-  report::Table table(
-      {"", "late % when quiet", "late % beside it", "p99 ms beside it", "first new plan after ms", "planning ms"});
-  table.add({"without feedback", spread(without.quiet_late), spread(without.late), spread(without.p99_ms), "-", "-"});
-  table.add({"with feedback", spread(with.quiet_late), spread(with.late), spread(with.p99_ms), spread(with.reaction_ms),
-             spread(with.planning_ms)});
-  fmt::print("{}", table.text());
+             100 * options.load, summaries.back().late.size(), setup->soc.processors.back().name, options.seconds);
+  print_summary(ways, summaries);
   if (!options.json.empty()) {
-    const Json document{{"machine", setup->soc.name},
-                        {"slo_config", slo.name},
-                        {"load", options.load},
-                        {"without", json_of(without)},
-                        {"with", json_of(with)}};
+    Json document{{"machine", setup->soc.name}, {"slo_config", slo.name}, {"load", options.load}};
+    for (std::size_t w = 0; w < ways.size(); ++w) document["ways"].push_back(json_of(ways[w], summaries[w]));
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
   }
-  SL_RETURN_IF_ERROR(player->failures());
   return cli::cancelled_if_interrupted();
 }
 
