@@ -55,6 +55,7 @@ class NullModel {
         file, {.inputs = {x}, .between = {}, .outputs = {y}, .spin = Seconds(0), .fail = {}}));
     ServerOptions options{.models = {{"nothing", file}}, .adapt = false, .check_profile = false};
     options.runtime = "scripted";
+    options.spin = engine::kBrief;  // so that rounds need not wait long for workers to sleep
     SL_ASSIGN_OR_RETURN(Server server, Server::open(std::move(options)));
     made->server_.emplace(std::move(server));
     SL_RETURN_IF_ERROR(made->start_engine(file, x, y));
@@ -133,8 +134,9 @@ class NullModel {
     chosen.pooled = true;
     chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1)});
     residency_.emplace(soc_, [this, file](const soc::SubgraphKey&) { return runtime_->load(file, {}); });
-    SL_ASSIGN_OR_RETURN(engine_, engine::Engine::start(zoo_, soc_, *residency_, std::move(plan), {},
-                                                       [this](const engine::Completion&) { on_complete_(); }));
+    SL_ASSIGN_OR_RETURN(engine_,
+                        engine::Engine::start(zoo_, soc_, *residency_, std::move(plan), {.spin = engine::kBrief},
+                                              [this](const engine::Completion&) { on_complete_(); }));
     return {};
   }
 

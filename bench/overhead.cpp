@@ -200,7 +200,7 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   const std::filesystem::path slow_file = folder / "busy.json";
   backend::ScriptedModel script{.inputs = {tensor}, .between = {}, .outputs = {result}, .spin = Seconds(0), .fail = {}};
   SL_RETURN_IF_ERROR(backend::write_scripted_model(file, script));
-  script.spin = 10 * engine::kBrief;
+  script.spin = 5 * engine::kBrief;  // a worker that looks no longer than that sleeps then
   SL_RETURN_IF_ERROR(backend::write_scripted_model(slow_file, script));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("scripted"));
   engine::Residency residency(part, [&](const soc::SubgraphKey&) { return runtime->load(file, {}); });
@@ -210,7 +210,7 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   const auto plan = plan_in_turn(zoo, part);
 
   constexpr std::size_t kRequests = 500, kOutstanding = 8;
-  DispatchCost cost{.processors = processors, .per_dispatch = {}, .hand_off = {}};
+  DispatchCost cost{.processors = processors, .per_dispatch = {}, .hand_off = {}, .hand_off_looking = {}};
   {
     Load load(zoo);
     SL_ASSIGN_OR_RETURN(const auto engine,
@@ -225,17 +225,19 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
     SL_RETURN_IF_ERROR(load.wait());
     cost.per_dispatch = spread_of(std::move(samples));
   }
-  sched::TraceSink trace(processors);
-  {
+  for (const bool looking : {false, true}) {
+    sched::TraceSink trace(processors);
+    engine::EngineOptions options{.slots_per_task = 1, .trace = &trace};
+    if (!looking) options.spin = engine::kBrief;
     Load load(zoo);
     SL_ASSIGN_OR_RETURN(const auto engine,
-                        engine::Engine::start(zoo, part, slow, plan, {.slots_per_task = 1, .trace = &trace},
+                        engine::Engine::start(zoo, part, slow, plan, options,
                                               [&](const engine::Completion& c) { load.on_complete(c); }));
     load.attach(*engine);
     load.serve(batches * 5, 1);
     SL_RETURN_IF_ERROR(load.wait());
+    (looking ? cost.hand_off_looking : cost.hand_off) = spread_of(hand_offs(trace, processors));
   }
-  cost.hand_off = spread_of(hand_offs(trace, processors));
   return cost;
 }
 

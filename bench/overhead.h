@@ -25,9 +25,10 @@ struct DispatchCost {
   std::size_t processors = 1;
   /// Saturated: time per stage dispatched, times the number of processors (all of it engine time, or waiting for it).
   Spread per_dispatch;
-  /// One request at a time: from a stage's end to its successor's start, on another processor (which has to be woken)
-  /// if there is one, else on the same.
-  Spread hand_off;
+  /// One request at a time: from a stage's end to its successor's start, on another processor if there is one, else on
+  /// the same; where that processor's worker sleeps and has to be woken up, and where it still looks for its next
+  /// stage.
+  Spread hand_off, hand_off_looking;
 };
 
 /// Serves a single three-stage task, stage i on processor i mod `processors`, pinned to the first cores of `soc`: first

@@ -78,11 +78,14 @@ struct ServerOptions {
   std::vector<std::string> backends{};  ///< that plans may use; empty: all that the processors offer
   std::string policy = "edf";           ///< docs/simulate.md
   std::size_t slots_per_task = 4;       ///< requests of one task in flight at once; more wait in the admission queue
-  bool adapt = true;                    ///< re-plan when stages take longer or shorter than profiled
-  bool check_profile = true;            ///< before serving, see whether the stored profile still fits the machine
-  Seconds grace{5};                     ///< the destructor waits so long for requests before it cancels them
-  std::string runtime = "openvino";     ///< "scripted" runs no model: for tests and for measuring the server itself
-  std::filesystem::path trace{};        ///< what ran when and where is written here in the end (Chrome, Perfetto)
+  /// For so long an idle worker looks for its next stage before it sleeps: saves the time that waking it up takes, at
+  /// the cost of a busy core meanwhile.
+  Seconds spin{200e-6};
+  bool adapt = true;                 ///< re-plan when stages take longer or shorter than profiled
+  bool check_profile = true;         ///< before serving, see whether the stored profile still fits the machine
+  Seconds grace{5};                  ///< the destructor waits so long for requests before it cancels them
+  std::string runtime = "openvino";  ///< "scripted" runs no model: for tests and for measuring the server itself
+  std::filesystem::path trace{};     ///< what ran when and where is written here in the end (Chrome, Perfetto)
   std::function<void(const OpenProgress&)> on_progress{};  ///< while open() or load() measures
   const std::atomic<bool>* stop_measuring = nullptr;       ///< not owned; set: open() or load() fails with kCancelled
   std::function<void(std::string_view)> on_notice{};       ///< one line for people; from any thread; must not throw

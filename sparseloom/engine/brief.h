@@ -3,6 +3,8 @@
 #include <chrono>
 #include <mutex>
 
+#include "sparseloom/base/units.h"
+
 namespace sparseloom::engine {
 
 /// How long a thread looks before it sleeps. About what sleeping and being woken costs, so that looking first wastes at
@@ -18,11 +20,11 @@ inline void relax() {
 #endif
 }
 
-/// Calls `done` again and again until it returns true or kBrief has passed.
+/// Calls `done` again and again until it returns true or `most` has passed.
 template <typename Done>
-bool spin_briefly(Done done) {
+bool spin(Seconds most, Done done) {
   constexpr int kLooksPerClock = 32;
-  const auto end = std::chrono::steady_clock::now() + kBrief;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::ceil<std::chrono::steady_clock::duration>(most);
   do {
     for (int i = 0; i < kLooksPerClock; ++i) {
       if (done()) return true;
@@ -35,7 +37,7 @@ bool spin_briefly(Done done) {
 /// Locks a mutex that others hold for less than a microsecond: putting the thread to sleep would take far longer.
 inline std::unique_lock<std::mutex> lock_briefly(std::mutex& mutex) {
   std::unique_lock lock(mutex, std::try_to_lock);
-  if (!lock && !spin_briefly([&] { return lock.try_lock(); })) lock.lock();
+  if (!lock && !spin(kBrief, [&] { return lock.try_lock(); })) lock.lock();
   return lock;
 }
 

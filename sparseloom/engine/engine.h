@@ -49,6 +49,10 @@ struct EngineOptions {
   /// wait in the admission queue, earliest deadline first within their task; the policy sees a request when it is let
   /// in, but its deadline counts from its arrival.
   std::size_t slots_per_task = 4;
+  /// For so long an idle worker looks for its next stage before it sleeps. Being woken up takes tens of microseconds,
+  /// on a virtual machine whose host is busy hundreds (`sparseloom bench engine` prints it); a worker that looks keeps
+  /// its core busy meanwhile.
+  Seconds spin{200e-6};
   /// Tasks that the zoo may grow to (extend()); 0: it stays as it is.
   std::size_t task_capacity = 0;
   /// Time since the engine's start: never falls, and any thread may call it. Empty: the steady clock. A test that gives
@@ -114,8 +118,6 @@ class Engine {
 
   /// Waits until everything submitted has completed.
   void drain();
-  /// The same, but for no longer than `most`; false: something has not completed.
-  bool drain_for(Seconds most);
   /// Waits until no request is in flight under any plan but the active one, and frees what only those used and the
   /// residency has evicted.
   void drain_old_plans();

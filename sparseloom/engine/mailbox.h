@@ -13,6 +13,9 @@ namespace sparseloom::engine {
 /// only when the last letter was taken. Neither side takes a lock: a post is a store and, if the worker sleeps, a wake.
 class Mailbox {
  public:
+  /// `spin`: for so long the taker looks for a letter before it sleeps.
+  explicit Mailbox(Seconds spin = kBrief) : spin_(spin) {}
+
   void post(const sched::Dispatch& dispatch) {
     letter_ = dispatch;
     put(kFull);
@@ -20,10 +23,9 @@ class Mailbox {
   /// Ends the taker. Nothing may be posted afterwards.
   void close() { put(kClosed); }
 
-  /// Waits until there is a letter; nothing once the mailbox is closed. Looks for a little while before it sleeps:
-  /// being woken costs more than that (`sparseloom bench engine` prints both).
+  /// Waits until there is a letter; nothing once the mailbox is closed.
   std::optional<sched::Dispatch> take() {
-    spin_briefly([this] { return state_.load(std::memory_order_relaxed) != kEmpty; });
+    spin(spin_, [this] { return state_.load(std::memory_order_relaxed) != kEmpty; });
     state_.wait(kEmpty, std::memory_order_acquire);
     if (state_.load(std::memory_order_acquire) == kClosed) return std::nullopt;
     const sched::Dispatch letter = letter_;
@@ -40,6 +42,7 @@ class Mailbox {
     state_.notify_one();
   }
 
+  const Seconds spin_;
   std::atomic<std::int32_t> state_{kEmpty};
   sched::Dispatch letter_;
 };

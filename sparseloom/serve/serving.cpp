@@ -137,6 +137,7 @@ Status Serving::start_engine() {
                       engine::Engine::start(catalog_->zoo(), soc_, *residency_, active,
                                             {.policy = options_.policy,
                                              .slots_per_task = options_.slots_per_task,
+                                             .spin = options_.spin,
                                              .task_capacity = std::max(kMostTasks, catalog_->zoo().tasks.size()),
                                              .trace = trace_.get(),
                                              .drift = drift_.get()},

@@ -11,15 +11,15 @@ namespace {
 
 using testing::SleepingThread;
 
-TEST(SpinBriefly, StopsAtTheFirstLookThatSucceeds) {
+TEST(Spin, StopsAtTheFirstLookThatSucceeds) {
   int looks = 0;
-  EXPECT_TRUE(spin_briefly([&] { return ++looks == 3; }));
+  EXPECT_TRUE(spin(kBrief, [&] { return ++looks == 3; }));
   EXPECT_EQ(looks, 3);
 }
 
-TEST(SpinBriefly, GivesUpButNotBeforeItsTimeIsOver) {
+TEST(Spin, GivesUpButNotBeforeItsTimeIsOver) {
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_FALSE(spin_briefly([] { return false; }));
+  EXPECT_FALSE(spin(kBrief, [] { return false; }));
   EXPECT_GE(std::chrono::steady_clock::now() - start, kBrief);  // at least: how much longer is the machine's business
 }
 

@@ -125,13 +125,6 @@ TEST(Stop, CancelsWhatIsLeftWhenTheGraceIsOver) {
   EXPECT_EQ(held.engine->submit(testing::request(4), held.inputs[1]).code(), Code::kFailedPrecondition);
 }
 
-TEST(Drain, ForATimeSaysWhetherEverythingHasCompleted) {
-  Held held(1);
-  EXPECT_FALSE(held.engine->drain_for(Seconds(0)));
-  held.gate.open();
-  EXPECT_TRUE(held.engine->drain_for(Seconds(60)));
-}
-
 TEST(Stop, WaitsForWhatIsInFlight) {
   FakeWorld world(1);
   Log log;
