@@ -126,16 +126,9 @@ class NullModel {
     task.inputs = {x};
     task.outputs = {y};
     task.variants.resize(1);
-    auto plan = std::make_shared<plan::Plan>();
-    plan::TaskPlan& chosen = plan->tasks.emplace_back();
-    chosen.sigma.emplace_back(0);
-    chosen.placement.emplace_back(0);
-    chosen.backends.push_back(soc_.processors[0].backends.front());
-    chosen.pooled = true;
-    chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1)});
     residency_.emplace(soc_, [this, file](const soc::SubgraphKey&) { return runtime_->load(file, {}); });
     SL_ASSIGN_OR_RETURN(engine_,
-                        engine::Engine::start(zoo_, soc_, *residency_, std::move(plan), {.spin = engine::kBrief},
+                        engine::Engine::start(zoo_, soc_, *residency_, server_->view().plan, {.spin = engine::kBrief},
                                               [this](const engine::Completion&) { on_complete_(); }));
     return {};
   }
