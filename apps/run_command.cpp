@@ -179,8 +179,10 @@ void print_after(const Metrics& metrics, Seconds worst_lateness) {
       metrics.budget ? fmt::format(" of {:.1f} MiB", to_mib(*metrics.budget)) : "", to_ms(worst_lateness));
   if (metrics.replans > 0) {
     fmt::print(
-        "Re-planned {} time{} because stages took longer or shorter than profiled: the table shows the last plan\n",
-        metrics.replans, metrics.replans == 1 ? "" : "s");
+        "Re-planned {} time{} because stages took longer or shorter than profiled, {} of them undone; the table shows "
+        "the "
+        "last plan\n",
+        metrics.replans, metrics.replans == 1 ? "" : "s", metrics.undone);
   }
 }
 

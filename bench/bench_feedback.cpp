@@ -88,6 +88,7 @@ struct Run {
   Half quiet, disturbed;
   std::vector<Seconds> replans;   // in the disturbed half, since its start
   std::vector<double> slowdowns;  // by processor, at its end
+  std::uint64_t undone = 0;       // re-plans that were taken back
 };
 
 // What all runs share.
@@ -143,19 +144,22 @@ Result<Run> play(const Bench& bench, const Way& way, const sched::Workload& work
   run.disturbed = half_of(player.play(workload, bench.slo.slos));
   SL_RETURN_IF_ERROR(player.failures());
   run.replans = notices.since(start);
-  for (const ProcessorMetrics& p : server.metrics().processors) run.slowdowns.push_back(1 + p.prediction_error);
+  const Metrics metrics = server.metrics();
+  run.undone = metrics.undone;
+  for (const ProcessorMetrics& p : metrics.processors) run.slowdowns.push_back(1 + p.prediction_error);
   return run;
 }
 
 // The runs of one way.
 struct Summary {
   std::vector<double> quiet_late, late, p99_ms, reaction_ms;
-  std::size_t replans = 0;
+  std::uint64_t replans = 0, undone = 0;  // in all runs
   void add(const Run& run) {
     quiet_late.push_back(100 * run.quiet.late);
     late.push_back(100 * run.disturbed.late);
     p99_ms.push_back(to_ms(run.disturbed.p99));
     replans += run.replans.size();
+    undone += run.undone;
     if (!run.replans.empty()) reaction_ms.push_back(to_ms(run.replans.front()));
   }
 };
@@ -172,7 +176,8 @@ Json json_of(const Way& way, const Summary& s) {
           {"late_percent", report::quartiles_json(quartiles(s.late))},
           {"late_percent_runs", s.late},
           {"p99_ms", report::quartiles_json(quartiles(s.p99_ms))},
-          {"replans", s.replans},
+          {"changes_of_plan", s.replans},
+          {"undone", s.undone},
           {"first_replan_after_ms", report::quartiles_json(quartiles(s.reaction_ms))}};
 }
 
@@ -237,11 +242,12 @@ void print_plans(const Bench& bench, const std::vector<Way>& ways) {
 }
 
 void print_summary(const std::vector<Way>& ways, const std::vector<Summary>& summaries) {
-  report::Table table({"", "late % when quiet", "late % beside it", "p99 ms beside it", "re-plans", "first after ms"});
+  report::Table table(
+      {"", "late % when quiet", "late % beside it", "p99 ms beside it", "changes of plan", "undone", "first after ms"});
   for (std::size_t w = 0; w < ways.size(); ++w) {
     const Summary& s = summaries[w];
     table.add({ways[w].name, spread(s.quiet_late), spread(s.late), spread(s.p99_ms), fmt::to_string(s.replans),
-               spread(s.reaction_ms)});
+               fmt::to_string(s.undone), spread(s.reaction_ms)});
   }
   fmt::print("{}", table.text());
   for (std::size_t w = 1; w < ways.size(); ++w) {

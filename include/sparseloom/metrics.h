@@ -62,6 +62,7 @@ struct Metrics {
   std::optional<Bytes> budget;  ///< that these may take; none: no limit
   std::uint64_t plan_switches = 0;
   std::uint64_t replans = 0;  ///< of these, because stages took longer or shorter than profiled
+  std::uint64_t undone = 0;   ///< of those, taken back because more requests were late than before
 };
 
 }  // namespace sparseloom

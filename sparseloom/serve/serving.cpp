@@ -5,6 +5,7 @@
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/thread.h"
+#include "sparseloom/engine/replan_guard.h"
 #include "sparseloom/engine/replanner.h"
 #include "sparseloom/plan/plan_file.h"
 #include "sparseloom/plan/slo.h"
@@ -416,6 +417,7 @@ Metrics Serving::metrics() const {
   if (residency_->budget() != engine::kNoBudget) metrics.budget = residency_->budget();
   metrics.plan_switches = engine_->plan_version();
   metrics.replans = replans_;
+  metrics.undone = undone_;
   return metrics;
 }
 
@@ -458,40 +460,68 @@ void Serving::write_trace() {
 void Serving::adapt() {
   lower_priority_of_this_thread();
   name_this_thread("re-planning");
-  Planned watched;
+  Planned watched, before;  // what is served, and what the last new plan has replaced
   std::optional<engine::Replanner> replanner;
+  engine::ReplanGuard guard;
+  bool loading = false;  // a new plan, which does not serve yet
+  const auto watch = [&](const Planned& planned) {
+    watched = planned;
+    const Domain& d = *watched.domain;
+    replanner.reset();
+    if (d.tasks.empty()) return;
+    replanner.emplace(engine::ReplannerInput{d.zoo, plan_soc_, d.profile, d.slo, *planner_, d.load.get(), d.memory},
+                      watched.plan, engine::ReplannerOptions{}, watched.slowdowns);
+  };
   Seconds pause = kLookEvery;
   for (std::unique_lock lock(stopping_mutex_); !stop_.wait_for(lock, pause, [this] { return stopping_; });) {
     lock.unlock();
-    const Seconds before = engine_->now();
-    if (const Planned now = planned(); now.plan != watched.plan) {
-      watched = now;
-      replanner.reset();
-      if (!now.domain->tasks.empty()) {
-        const Domain& d = *watched.domain;
-        replanner.emplace(engine::ReplannerInput{d.zoo, plan_soc_, d.profile, d.slo, *planner_, d.load.get(), d.memory},
-                          watched.plan, engine::ReplannerOptions{}, watched.slowdowns);
+    const Seconds start = engine_->now();
+    const engine::LateCount count = tasks_->late_count();
+    const std::vector<double> slow = drift_->slowdowns();
+    if (const Planned now = planned(); now.plan != watched.plan) {  // somebody has changed something
+      guard.reset();
+      loading = false;
+      watch(now);
+    }
+    if (loading && !switcher_->busy()) {
+      loading = false;
+      guard.replanned(count);
+    }
+    if (!loading) guard.see(count);
+    if (guard.go_back(count, start)) {
+      if (take_over({before.domain, before.plan, slow}, watched)) {
+        watch(watched);
+        ++undone_;
+        notice(fmt::format(
+            "went back to the plan before: {:.0f} % of the requests were late under the new one, {:.0f} % before",
+            100 * guard.after(), 100 * guard.before()));
+      }
+    } else if (replanner && !loading && guard.may_replan(start)) {
+      const auto better = replanner->consider(slow);
+      const Planned old = watched;
+      if (better.ok() && *better != nullptr) {
+        loading = take_over({watched.domain, *better, slow}, watched);
+        if (!loading) watch(watched);
+      }
+      if (loading) {
+        before = old;
+        ++replans_;
+        notice(fmt::format("re-planned: {}", describe(slow, soc_)));
       }
     }
-    const std::vector<double> slow = drift_->slowdowns();
-    Result<std::shared_ptr<const plan::Plan>> better = std::shared_ptr<const plan::Plan>();
-    if (replanner) better = replanner->consider(slow);
-    if (better.ok() && *better != nullptr) take_over({watched.domain, *better, slow}, watched);
-    pause = std::max(kLookEvery, kPausePerPlanning * (engine_->now() - before));
+    pause = std::max(kLookEvery, kPausePerPlanning * (engine_->now() - start));
     lock.lock();
   }
 }
 
 // Unless tasks, bounds or memory have changed meanwhile: whoever changed them has planned anyway.
-void Serving::take_over(const Planned& better, Planned& watched) {
-  std::unique_lock control(control_, std::try_to_lock);
-  if (!control || planned().plan != watched.plan) return;
+bool Serving::take_over(const Planned& better, Planned& watched) {
+  const std::unique_lock control(control_, std::try_to_lock);
+  if (!control || planned().plan != watched.plan) return false;
   watched = better;
-  ++replans_;
   follow(better);
   switcher_->change(better.domain->slo, better.domain->expanded(*better.plan));
-  control.unlock();  // whoever is told may call us
-  notice(fmt::format("re-planned: {}", describe(better.slowdowns, soc_)));
+  return true;
 }
 
 }  // namespace sparseloom::serve

@@ -74,7 +74,7 @@ class Serving {
   Result<std::shared_ptr<const plan::Plan>> bridge(const plan::IsResident& resident) const;
   void completed(const engine::Completion& completion);
   void adapt();
-  void take_over(const Planned& better, Planned& watched);
+  bool take_over(const Planned& better, Planned& watched);
 
   const ServerOptions options_;
   std::unique_ptr<backend::Runtime> runtime_;
@@ -93,7 +93,7 @@ class Serving {
   mutable std::mutex planned_mutex_;  // guards:
   Planned planned_;
 
-  std::atomic<std::uint64_t> replans_{0};
+  std::atomic<std::uint64_t> replans_{0}, undone_{0};
   std::unique_ptr<sched::TraceSink> trace_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::PlanSwitcher> switcher_;
