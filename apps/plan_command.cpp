@@ -116,7 +116,8 @@ Json to_json(const cli::Setup& setup, const Options& options, const Outcome& out
              {"variant", plan::variant_names(setup.zoo.tasks[t], task.sigma)},
              {"placement", plan::processor_names(setup.soc, task.placement)},
              {"backend", plan::backend_names(task.backends)},
-             {"late_binding", task.pooled},
+             {"pooled", task.pooled},
+             {"late_binding", task.pooled},  // what it was called first
              {"shared", task.shared},
              {"latency_ms", to_ms(task.latency)},
              {"latency_disturbed", outcome.disturbed[t]},

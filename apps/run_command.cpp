@@ -127,6 +127,7 @@ Json document_of(std::string_view slo, const ServerView& view, const engine::Sys
                  const Result<Predicted>& predicted, const Metrics& metrics) {
   Json document = engine::report_json(std::string(slo), view.soc.name, {report}, !cli::interrupted().load());
   document["replans"] = metrics.replans;
+  document["replans_undone"] = metrics.undone;
   document["resident_bytes"] = metrics.resident.count;
   if (!predicted.ok()) return document;
   Json& tasks = document["systems"][0]["tasks"];
@@ -158,7 +159,7 @@ Result<ServerOptions> server_options(const RunOptions& options, const sched::Wor
   wanted.adapt = options.adapt;
   wanted.check_profile = options.check;
   wanted.grace = Seconds(options.grace_s);
-  wanted.trace = options.trace;
+  wanted.trace = !options.trace.empty();
   cli::attach_terminal(wanted);
   return wanted;
 }
@@ -191,7 +192,7 @@ Status run_workload(const RunOptions& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(cli::check_writable("--trace", options.trace));
   SL_RETURN_IF_ERROR(cli::parse_backends("--backend", options.workload.backends).status());
-  SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(cli::zoo_folder(options.workload)));
+  SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, cli::load_zoo(cli::zoo_folder(options.workload)));
   SL_ASSIGN_OR_RETURN(const sched::Workload workload, cli::read_workload(options.workload, zoo));
   SL_ASSIGN_OR_RETURN(ServerOptions wanted, server_options(options, workload, zoo));
   SL_ASSIGN_OR_RETURN(Server server, Server::open(std::move(wanted)));
@@ -200,8 +201,8 @@ Status run_workload(const RunOptions& options) {
   const ServerView first = server.view();
   const std::vector<plan::Slo> slos = slos_of(server);
   const std::string slo = options.plan.empty() ? workload.slo_config : options.plan;
-  fmt::print("Serving {}, policy {}\n{}", cli::title_of(workload, first.soc.name, slo), workload.policy,
-             report::accuracy_note(zoo));
+  fmt::print("Serving {}, policy {}\n{}", cli::title_of(workload.name, first.soc.name, slo, first.plan->planner),
+             workload.policy, report::accuracy_note(zoo));
   fmt::print("{}", report::describe_missed(zoo, *first.plan, slos));
   std::fflush(stdout);
   cli::ServerPlayer player(server, data.samples, &cli::interrupted(), Seconds(options.grace_s));
@@ -239,6 +240,10 @@ Status run_workload(const RunOptions& options) {
   if (!options.json.empty()) {
     const Json document = document_of(slo, first, report, predicted, metrics);
     SL_RETURN_IF_ERROR(write_file(options.json, document.dump(2) + "\n"));
+  }
+  if (!options.trace.empty()) {
+    SL_RETURN_IF_ERROR(server.write_trace(options.trace));
+    cli::say_where_the_trace_is(options.trace);
   }
   std::fflush(stdout);
   SL_RETURN_IF_ERROR(player.failures());
@@ -292,6 +297,7 @@ std::function<Status()> add_run(CLI::App& command) {
     plain->memory = options->memory;
     plain->adapt = options->adapt;
     plain->check = options->check;
+    plain->grace_s = options->grace_s;
     return run_models(*plain);
   };
 }

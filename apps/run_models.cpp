@@ -252,7 +252,8 @@ Status run_models(const RunModelsOptions& options) {
   if (!options.policy.empty()) wanted.policy = options.policy;
   wanted.adapt = options.adapt;
   wanted.check_profile = options.check;
-  wanted.trace = options.trace;
+  wanted.trace = !options.trace.empty();
+  wanted.grace = Seconds(options.grace_s);
   cli::attach_terminal(wanted);
   SL_ASSIGN_OR_RETURN(Server server, Server::open(std::move(wanted)));
   const std::vector<TaskInfo> tasks = server.tasks();
@@ -264,6 +265,11 @@ Status run_models(const RunModelsOptions& options) {
   fmt::print("{}", table.text());
   if (!options.outputs.empty()) SL_RETURN_IF_ERROR(write_answers(options.outputs, tasks, answers));
   if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, Json{{"tasks", rows}}.dump(2) + "\n"));
+  if (!options.trace.empty()) {
+    static_cast<void>(server.stop(Seconds(options.grace_s)));
+    SL_RETURN_IF_ERROR(server.write_trace(options.trace));
+    cli::say_where_the_trace_is(options.trace);
+  }
   return cli::cancelled_if_interrupted();
 }
 

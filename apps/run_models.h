@@ -19,6 +19,7 @@ struct RunModelsOptions {
   std::string memory;                  ///< empty: no limit
   std::string policy, json, trace;
   bool adapt = true, check = true;
+  double grace_s = 5;
 };
 
 Status run_models(const RunModelsOptions& options);

@@ -189,7 +189,7 @@ Status simulate_workload(const SimulateOptions& options) {
     results.push_back(rehearsals.back().all);
   }
   fmt::print("Rehearsing {}\n{}All times are predicted: every stage takes the profile's median{}\n",
-             cli::title_of(planned.workload, setup.soc.name, planned.slo.name),
+             cli::title_of(planned.workload.name, setup.soc.name, planned.slo.name, planned.plan->planner),
              report::describe_missed(setup.zoo, *planned.plan, planned.slo.slos),
              what_contention_adds(planned.profile.contention));
   print_results(policies, results);

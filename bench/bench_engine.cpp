@@ -8,10 +8,10 @@
 
 #include "bench/bench_commands.h"
 #include "bench/overhead.h"
-#include "cli/scratch_folder.h"
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/scratch_folder.h"
 #include "sparseloom/report/quartiles_json.h"
 #include "sparseloom/soc/discover.h"
 
@@ -48,7 +48,7 @@ void print_hand_off(const Spread& h, std::string_view where) {
 }
 
 Status bench_dispatch(const soc::Soc& soc, Json& document) {
-  SL_ASSIGN_OR_RETURN(const cli::ScratchFolder scratch, cli::ScratchFolder::make());
+  SL_ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::make());
   constexpr std::size_t kBatches = 200;
   fmt::print("\nEngine cost with a backend that does nothing (one task, three stages; median [quartiles]):\n");
   Json rows = Json::array();

@@ -8,11 +8,11 @@
 #include <thread>
 
 #include "bench/bench_commands.h"
-#include "cli/scratch_folder.h"
 #include "cli/server.h"
 #include "cli/setup.h"
 #include "cli/test_data.h"
 #include "sparseloom/base/file.h"
+#include "sparseloom/base/scratch_folder.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/engine/replanner.h"
 #include "sparseloom/plan/explain.h"
@@ -86,9 +86,9 @@ struct Way {
 
 struct Run {
   Half quiet, disturbed;
-  std::vector<Seconds> replans;   // in the disturbed half, since its start
+  std::vector<Seconds> changes;   // of plan, in the disturbed half, since its start
   std::vector<double> slowdowns;  // by processor, at its end
-  std::uint64_t undone = 0;       // re-plans that were taken back
+  std::uint64_t replanned = 0, undone = 0;
 };
 
 // What all runs share.
@@ -139,12 +139,13 @@ Result<Run> play(const Bench& bench, const Way& way, const sched::Workload& work
   cli::ServerPlayer player(server, bench.data.samples, &cli::interrupted(), Seconds(1));
   Run run;
   run.quiet = half_of(player.play(workload, bench.slo.slos));
-  const Neighbour neighbour(bench.setup.soc.processors.back().cores);
+  const Neighbour neighbour(soc::cpus_of(bench.setup.soc).processors.back().cores);
   const auto start = std::chrono::steady_clock::now();
   run.disturbed = half_of(player.play(workload, bench.slo.slos));
   SL_RETURN_IF_ERROR(player.failures());
-  run.replans = notices.since(start);
+  run.changes = notices.since(start);
   const Metrics metrics = server.metrics();
+  run.replanned = metrics.replans;
   run.undone = metrics.undone;
   for (const ProcessorMetrics& p : metrics.processors) run.slowdowns.push_back(1 + p.prediction_error);
   return run;
@@ -158,9 +159,9 @@ struct Summary {
     quiet_late.push_back(100 * run.quiet.late);
     late.push_back(100 * run.disturbed.late);
     p99_ms.push_back(to_ms(run.disturbed.p99));
-    replans += run.replans.size();
+    replans += run.replanned;
     undone += run.undone;
-    if (!run.replans.empty()) reaction_ms.push_back(to_ms(run.replans.front()));
+    if (!run.changes.empty()) reaction_ms.push_back(to_ms(run.changes.front()));
   }
 };
 
@@ -176,9 +177,10 @@ Json json_of(const Way& way, const Summary& s) {
           {"late_percent", report::quartiles_json(quartiles(s.late))},
           {"late_percent_runs", s.late},
           {"p99_ms", report::quartiles_json(quartiles(s.p99_ms))},
-          {"changes_of_plan", s.replans},
+          {"replans", s.replans},
           {"undone", s.undone},
-          {"first_replan_after_ms", report::quartiles_json(quartiles(s.reaction_ms))}};
+          {"first_change_after_ms",
+           s.reaction_ms.empty() ? Json() : Json(report::quartiles_json(quartiles(s.reaction_ms)))}};
 }
 
 // Late requests of the first way less those of another, run by run: their mean with its interval.
@@ -243,7 +245,7 @@ void print_plans(const Bench& bench, const std::vector<Way>& ways) {
 
 void print_summary(const std::vector<Way>& ways, const std::vector<Summary>& summaries) {
   report::Table table(
-      {"", "late % when quiet", "late % beside it", "p99 ms beside it", "changes of plan", "undone", "first after ms"});
+      {"", "late % when quiet", "late % beside it", "p99 ms beside it", "re-plans", "undone", "first after ms"});
   for (std::size_t w = 0; w < ways.size(); ++w) {
     const Summary& s = summaries[w];
     table.add({ways[w].name, spread(s.quiet_late), spread(s.late), spread(s.p99_ms), fmt::to_string(s.replans),
@@ -270,7 +272,7 @@ Status bench_feedback(const FeedbackOptions& options) {
   SL_ASSIGN_OR_RETURN(plan::SloConfig slo, plan::named_config(ranges, options.slo_config));
   for (plan::Slo& bounds : slo.slos) bounds.latency *= options.slack;
   SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup->zoo));
-  SL_ASSIGN_OR_RETURN(const cli::ScratchFolder scratch, cli::ScratchFolder::make());
+  SL_ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::make());
   Bench bench{*setup, profile, slo, data, nullptr, scratch.path()};
   SL_ASSIGN_OR_RETURN(const plan::Planner* planner, plan::find_planner("sparseloom"));
   SL_ASSIGN_OR_RETURN(const double rate, rate_at(bench, *planner, options.load));
@@ -287,7 +289,7 @@ Status bench_feedback(const FeedbackOptions& options) {
     for (std::size_t w = 0; w < ways.size() && !cli::interrupted(); ++w) {
       // None of the draws that the plans are made for.
       SL_ASSIGN_OR_RETURN(const Run run, play(bench, ways[w], workload(100 + r)));
-      summaries[w].add(run);
+      if (!cli::interrupted()) summaries[w].add(run);
     }
   }
   fmt::print(

@@ -36,9 +36,6 @@ struct Options {
 // Of a budget, kept free for what loading takes for the time being and for the heap's fragments.
 constexpr double kLoadReserve = 0.1;
 
-// Above this share of violations something else than the switches keeps requests waiting.
-constexpr double kOverload = 0.9;
-
 // What is promised; each is printed beside what was measured.
 constexpr double kMostHotMs = 1, kMostColdMs = 50, kMostDelayMs = 1, kLeastSaving = 0.28;
 

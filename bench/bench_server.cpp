@@ -13,11 +13,11 @@
 #include <thread>
 
 #include "bench/bench_commands.h"
-#include "cli/scratch_folder.h"
 #include "cli/setup.h"
 #include "cli/test_data.h"
 #include "sparseloom/backend/scripted/scripted_runtime.h"
 #include "sparseloom/base/file.h"
+#include "sparseloom/base/scratch_folder.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/engine/brief.h"
 #include "sparseloom/engine/engine.h"
@@ -48,7 +48,7 @@ class NullModel {
  public:
   static Result<std::unique_ptr<NullModel>> make() {
     auto made = std::make_unique<NullModel>();
-    SL_ASSIGN_OR_RETURN(made->folder_, cli::ScratchFolder::make());
+    SL_ASSIGN_OR_RETURN(made->folder_, ScratchFolder::make());
     const std::filesystem::path file = made->folder_->path() / "nothing.json";
     const TensorSpec x{"x", ElementType::kF32, {1, 4}}, y{"y", ElementType::kF32, {1, 4}};
     SL_RETURN_IF_ERROR(backend::write_scripted_model(
@@ -133,7 +133,7 @@ class NullModel {
     return {};
   }
 
-  std::optional<cli::ScratchFolder> folder_;
+  std::optional<ScratchFolder> folder_;
   std::vector<float> values_ = std::vector<float>(4);
   std::optional<Server> server_;
   std::unique_ptr<backend::Runtime> runtime_;

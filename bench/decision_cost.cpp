@@ -15,7 +15,7 @@ constexpr sched::QueueId kQueue(0);
 class Crowd {
  public:
   Crowd(const simulate::Benchmark& benchmark, sched::Policy& policy, std::size_t waiting)
-      : benchmark_(benchmark), policy_(policy), generator_(benchmark, {.requests = ~std::uint64_t{0}, .load = 50}) {
+      : policy_(policy), generator_(benchmark, {.requests = ~std::uint64_t{0}, .load = 50}) {
     const bool model = policy.knowledge() == sched::Knowledge::kModel;
     for (const plan::TaskPlan& task : benchmark.plan()->tasks) {
       const sched::Outlook outlook(task);
@@ -71,7 +71,6 @@ class Crowd {
                   .priority = inside.request.priority});
   }
 
-  const simulate::Benchmark& benchmark_;
   sched::Policy& policy_;
   simulate::Generator generator_;
   std::vector<sched::StageTimes> times_;  // by model

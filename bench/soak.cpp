@@ -69,7 +69,7 @@ class Soak {
     for (std::size_t id = 0; id < setup_.requests; ++id) {
       if (changed < setup_.changes && id * setup_.changes >= changed * setup_.requests) {
         scenario = (scenario + another(random_)) % setup_.scenarios.size();
-        switcher.change_here(setup_.scenarios[scenario].slo);
+        static_cast<void>(switcher.change_here(setup_.scenarios[scenario].slo));  // records() say how it went
         ++changed;
       }
       const plan::Plan& plan = *setup_.scenarios[scenario].plan;

@@ -16,7 +16,7 @@ Result<std::optional<Bytes>> parse_memory(const std::string& text) {
   constexpr std::array<std::pair<std::string_view, double>, 5> kUnits{
       {{"", 1}, {"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}}};
   for (const auto& [name, factor] : kUnits) {
-    if (failure != std::errc() || unit != name || !(value > 0 && value * factor <= 0x1p53)) continue;
+    if (failure != std::errc() || unit != name || !(value * factor >= 1 && value * factor <= 0x1p53)) continue;
     return std::optional(Bytes{static_cast<std::uint64_t>(value * factor)});
   }
   return error(Code::kInvalidArgument, "--memory: '{}'; allowed is a positive number of bytes, or of KiB, MiB or GiB",

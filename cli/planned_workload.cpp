@@ -54,8 +54,9 @@ std::shared_ptr<const plan::Load> expected_load(const WorkloadOptions& options, 
   return std::make_shared<const plan::Load>(sched::load_of(workload));
 }
 
-std::string title_of(const sched::Workload& workload, std::string_view machine, std::string_view slo) {
-  return fmt::format("workload '{}' on {}: SLOs {}, planner {}", workload.name, machine, slo, workload.planner);
+std::string title_of(std::string_view workload, std::string_view machine, std::string_view slo,
+                     std::string_view planner) {
+  return fmt::format("workload '{}' on {}: SLOs {}, planner {}", workload, machine, slo, planner);
 }
 
 Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {

@@ -38,7 +38,8 @@ Result<sched::Workload> read_workload(const WorkloadOptions& options, const zoo:
 std::shared_ptr<const plan::Load> expected_load(const WorkloadOptions& options, const sched::Workload& workload);
 
 /// A headline: the workload, the machine, SLOs and planner.
-std::string title_of(const sched::Workload& workload, std::string_view machine, std::string_view slo);
+std::string title_of(std::string_view workload, std::string_view machine, std::string_view slo,
+                     std::string_view planner);
 
 /// A workload with the plan that serves it.
 struct PlannedWorkload {

@@ -35,13 +35,12 @@ Status ServerPlayer::submit(const sched::Request& request, std::size_t sample) {
   std::vector<Input> inputs;
   inputs.reserve(data.size());
   for (std::size_t k = 0; k < data.size(); ++k) inputs.push_back(Input::lend(task.inputs[k].name, data[k]));
-  const Seconds sent = now();
   const InferOptions options{
-      .latency = std::max(request.deadline - sent, kOverdue), .accuracy = {}, .priority = request.priority};
+      .latency = std::max(request.deadline - now(), kOverdue), .accuracy = {}, .priority = request.priority};
   return server_
       .submit(task.name, std::move(inputs), options,
-              [this, request, sent](const Reply& reply) {
-                Outcome outcome{.finished = sent + reply.latency, .status = reply.status};
+              [this, request](const Reply& reply) {
+                Outcome outcome{.finished = reply.completed - epoch_, .status = reply.status};
                 outcome.accurate = !reply.status.ok() || reply.met_accuracy;
                 if (reply.status.ok()) outcome.predicted = zoo::top1(reply.outputs.front().data);
                 completed(request, outcome);

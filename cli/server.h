@@ -15,8 +15,8 @@ void attach_terminal(ServerOptions& options);
 /// Plays workloads on a server, whose tasks it knows by their order when it was made.
 class ServerPlayer final : public engine::Player {
  public:
-  /// `server` must outlive it; `samples` of each of its tasks, in their inputs' order. When `stop` is set it stops the
-  /// server with this grace.
+  /// `server`, which must outlive it, is its own while it plays; `samples` of each of its tasks, at least one, in their
+  /// inputs' order. When `stop` is set it stops the server with this grace.
   ServerPlayer(Server& server, std::vector<engine::TaskSamples> samples, const std::atomic<bool>* stop, Seconds grace);
   ~ServerPlayer() override;
 

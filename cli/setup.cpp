@@ -54,22 +54,11 @@ Status advised(const Status& status, std::string_view advice) {
   return status.ok() ? status : Status(status.code(), fmt::format("{} ({})", status.message(), advice));
 }
 
-// Whether files of some size can be made there; leaves none.
-Status check_cache(const std::filesystem::path& folder) {
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  if (failure) return error(Code::kUnavailable, "{}: cannot be made: {}", folder.string(), failure.message());
-  const std::filesystem::path probe = folder / fmt::format(".probe-{}", ::getpid());
-  const Status status = write_file(probe, std::string(1 << 16, ' '));
-  std::filesystem::remove(probe, failure);
-  return status;
-}
-
 Status open_caches(Setup& setup) {
   SL_ASSIGN_OR_RETURN(std::filesystem::path pieces, profile::default_pieces(setup.zoo));
   SL_ASSIGN_OR_RETURN(setup.compile_cache, profile::default_compile_cache());
   SL_ASSIGN_OR_RETURN(const std::filesystem::path folder, cache_folder());
-  if (const Status status = check_cache(folder); !status.ok()) {
+  if (const Status status = check_folder(folder); !status.ok()) {
     fmt::print(stderr, "sparseloom: warning: {}; what is cut and compiled is not kept\n", printable(status.message()));
     SL_ASSIGN_OR_RETURN(setup.scratch, ScratchFolder::make());
     pieces = setup.scratch->path() / "pieces";
@@ -96,6 +85,16 @@ profile::EnsureOptions ensure_options(const Setup& setup) {
 
 }  // namespace
 
+Result<zoo::Zoo> load_zoo(const std::filesystem::path& path) {
+  auto zoo = zoo::load_zoo(path);
+  std::error_code ignored;
+  const bool is_demo = std::filesystem::equivalent(path, default_zoo(), ignored);
+  if (zoo.status().code() == Code::kNotFound && is_demo) {
+    return advised(zoo.status(), "make zoo-data unpacks and fetches its files");
+  }
+  return zoo;
+}
+
 Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc) {
   auto setup = std::make_unique<Setup>();
   if (!soc.empty()) {
@@ -103,13 +102,7 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path,
     setup->soc = setup->soc_file->soc;
   }
   SL_ASSIGN_OR_RETURN(setup->runtime, backend::make_runtime("openvino"));
-  auto zoo = zoo::load_zoo(zoo_path);
-  std::error_code ignored;
-  const bool is_demo = std::filesystem::equivalent(zoo_path, default_zoo(), ignored);
-  if (zoo.status().code() == Code::kNotFound && is_demo)
-    return advised(zoo.status(), "make zoo-data unpacks and fetches its files");
-  if (!zoo.ok()) return zoo.status();
-  setup->zoo = std::move(zoo).value();
+  SL_ASSIGN_OR_RETURN(setup->zoo, load_zoo(zoo_path));
   if (!setup->soc_file) {
     SL_ASSIGN_OR_RETURN(setup->soc, soc::discover(*setup->runtime));
   }
@@ -178,7 +171,7 @@ Result<soc::Soc> confined_to(const soc::Soc& soc, const std::vector<soc::Backend
 }
 
 std::filesystem::path default_zoo() {
-  const std::filesystem::path demo = "zoos/demo";
+  std::filesystem::path demo = "zoos/demo";
   for (const std::filesystem::path& folder : data_folders()) {
     std::error_code ignored;
     if (std::filesystem::exists(folder / demo, ignored)) return folder / demo;
@@ -202,9 +195,13 @@ Status check_writable(std::string_view option, const std::string& path) {
   return {};
 }
 
+void say_where_the_trace_is(const std::string& path) {
+  fmt::print("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)\n", path);
+}
+
 Status write_trace(const std::string& path, const sched::TraceSink& trace, const sched::TraceNames& names) {
   SL_RETURN_IF_ERROR(write_file(path, trace.to_json(names).dump() + "\n"));
-  fmt::print("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)\n", path);
+  say_where_the_trace_is(path);
   if (trace.dropped() > 0) fmt::print("The trace was full: {} stages are not in it\n", trace.dropped());
   return {};
 }

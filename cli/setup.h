@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/scratch_folder.h"
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/base/scratch_folder.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/profile/measure/ensure.h"
 #include "sparseloom/profile/profile.h"
@@ -32,6 +32,10 @@ struct Setup {
   std::filesystem::path compile_cache;
   std::optional<ScratchFolder> scratch;  ///< holds the caches where the cache folder cannot be written
 };
+
+/// Loads the zoo at `path`. Errors: those of zoo::load_zoo, with what the user may do about a demo zoo that is not
+/// unpacked.
+Result<zoo::Zoo> load_zoo(const std::filesystem::path& path);
 
 /// Loads the zoo at `zoo_path` and opens the caches; one that cannot be written is a warning, and the work goes on with
 /// one that is gone at the end. The processors are the host's, or those of the modelled machine
@@ -81,6 +85,9 @@ Status check_writable(std::string_view option, const std::string& path);
 /// Writes a trace to the file `path` and says on standard output where it is, and what it had no room for. Errors:
 /// those of write_file.
 Status write_trace(const std::string& path, const sched::TraceSink& trace, const sched::TraceNames& names);
+
+/// On standard output.
+void say_where_the_trace_is(const std::string& path);
 
 /// Set when the user presses Ctrl-C or the process is asked to end (SIGINT, SIGTERM): finish what runs and print the
 /// summary. A second signal ends the process at once. Installs the handlers when first called.

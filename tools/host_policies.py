@@ -49,7 +49,7 @@ def main():
             for seed in range(options.repetitions):
                 file.write_text(json.dumps(workload(tasks, load * bound, options, seed)))
                 for policy in found:
-                    run(options.program, "run", "--workload", file, "--policy", policy, "--json", report)
+                    run(options.program, "run", "--no-adapt", "--no-check", "--workload", file, "--policy", policy, "--json", report)
                     found[policy].append(json.loads(report.read_text())["systems"][0])
             for policy, systems in found.items():
                 rate, antt, served = (statistics.median(s[key] for s in systems)

@@ -10,10 +10,10 @@
 #include "bench/kernels/load_cost.h"
 #include "bench/kernels/pinning.h"
 #include "cli/program.h"
-#include "cli/scratch_folder.h"
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/scratch_folder.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/base/thread.h"
 #include "sparseloom/report/quartiles_json.h"
@@ -129,7 +129,7 @@ Status bench_model(const ModelOptions& options) {
     return error(Code::kInvalidArgument, "--threads {}: this process may use {} CPUs", options.threads, cpus);
   }
   cli::interrupted();
-  SL_ASSIGN_OR_RETURN(const cli::ScratchFolder cache, cli::ScratchFolder::make());
+  SL_ASSIGN_OR_RETURN(const ScratchFolder cache, ScratchFolder::make());
   const Both<backend::CompileOptions> compile{
       compile_options(options, backend::SparseLayers::kNone, cache.path()),
       compile_options(options, backend::SparseLayers::kWhereFaster, cache.path())};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -68,9 +69,9 @@ struct ServerOptions {
   std::filesystem::path zoo{};         ///< folder of a zoo; empty: none
   std::vector<ModelFile> models{};     ///< besides, or instead; at least one of both
   std::string slo_config = "C5";       ///< of the zoo's tasks, until set_slo(): C1..C8 or a<j>l<k>
-  std::map<std::string, Slo> slos{};   ///< by task, instead
+  std::map<std::string, Slo> slos{};   ///< by task, instead; none beside a plan file, which has its own
   std::optional<Bytes> memory{};       ///< that compiled subgraphs may take together; none: no limit
-  std::filesystem::path plan{};        ///< serve this plan file first, instead of making one
+  std::filesystem::path plan{};        ///< serve this plan file first, within its bounds, instead of making one
   std::string planner = "sparseloom";  ///< docs/planning.md
   /// Requests that plans expect, by the zoo's tasks (sched::load_of() makes one of a workload); none: episodes, one
   /// request per task (docs/planning.md).
@@ -85,10 +86,11 @@ struct ServerOptions {
   bool check_profile = true;         ///< before serving, see whether the stored profile still fits the machine
   Seconds grace{5};                  ///< the destructor waits so long for requests before it cancels them
   std::string runtime = "openvino";  ///< "scripted" runs no model: for tests and for measuring the server itself
-  std::filesystem::path trace{};     ///< what ran when and where is written here in the end (Chrome, Perfetto)
+  bool trace = false;                ///< remember what ran when and where, for write_trace()
   std::function<void(const OpenProgress&)> on_progress{};  ///< while open() or load() measures
-  const std::atomic<bool>* stop_measuring = nullptr;       ///< not owned; set: open() or load() fails with kCancelled
-  std::function<void(std::string_view)> on_notice{};       ///< one line for people; from any thread; must not throw
+  const std::atomic<bool>* stop_measuring = nullptr;       ///< not owned; once set, measuring ends with kCancelled
+  /// One line for people; from any thread. Must neither throw nor call members that block, or stop().
+  std::function<void(std::string_view)> on_notice{};
 };
 
 /// One input of a request. Its data are the caller's copy, shared, or lent.
@@ -156,12 +158,13 @@ struct Placement {
 
 /// The answer to one request. A value, the caller's own.
 struct Reply {
-  Status status;                               ///< not ok: why there is no answer; kCancelled: it was cancelled
-  std::vector<Output> outputs;                 ///< every output of the model, in its order; none without an answer
-  Seconds latency{0};                          ///< from its arrival at the server to its completion
-  std::shared_ptr<const Placement> served_by;  ///< null if it never got in
-  bool met_latency = false;                    ///< in time; true if it had no bound
-  bool met_accuracy = false;                   ///< the variant keeps the accuracy bound; true if there was none
+  Status status;                ///< not ok: why there is no answer; kCancelled: it was cancelled
+  std::vector<Output> outputs;  ///< every output of the model, in its order; none without an answer
+  Seconds latency{0};           ///< from its arrival at the server to its completion
+  std::chrono::steady_clock::time_point completed{};  ///< when that was; of one that never got in: the epoch
+  std::shared_ptr<const Placement> served_by;         ///< null if it never got in
+  bool met_latency = false;                           ///< in time; true if it had no bound
+  bool met_accuracy = false;                          ///< the variant keeps the accuracy bound; true if there was none
 };
 
 using OnReply = std::function<void(Reply)>;
@@ -264,6 +267,9 @@ class Server {
   Metrics metrics() const;
   /// Of the tasks that are known now; those that are loaded later are not in it.
   ServerView view() const;
+  /// Writes what ran when and where as a Chrome or Perfetto trace. kFailedPrecondition: options.trace was not set, or
+  /// the server is not stopped; else the errors of writing.
+  Status write_trace(const std::filesystem::path& file) const;
   /// Waits until everything submitted has completed. Blocks.
   void drain();
   /// Ends serving as the destructor does, but cancels what has not completed after `grace`. Blocks. Returns how many

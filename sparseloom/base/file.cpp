@@ -195,4 +195,14 @@ Result<fs::path> cache_folder() {
   return error(Code::kFailedPrecondition, "no cache folder: set SPARSELOOM_CACHE_DIR, XDG_CACHE_HOME or HOME");
 }
 
+Status check_folder(const std::filesystem::path& folder) {
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) return error(Code::kUnavailable, "{}: cannot be made: {}", folder.string(), failure.message());
+  const std::filesystem::path probe = folder / fmt::format(".probe-{}", ::getpid());
+  Status status = write_file(probe, std::string(1 << 16, ' '));
+  std::filesystem::remove(probe, failure);
+  return status;
+}
+
 }  // namespace sparseloom

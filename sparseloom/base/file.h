@@ -19,6 +19,10 @@ Result<std::string> read_file(const std::filesystem::path& path);
 /// kUnavailable (read-only, no such folder), kResourceExhausted (disk full).
 Status write_file(const std::filesystem::path& path, std::string_view content);
 
+/// Whether files of some size can be made in `folder`, which is made if need be; leaves none. kUnavailable,
+/// kResourceExhausted.
+Status check_folder(const std::filesystem::path& folder);
+
 /// Writes a file bit by bit with write_file's promises: until commit() a reader sees the old content, and without it
 /// the old content stays. Not thread-safe.
 class FileWriter {

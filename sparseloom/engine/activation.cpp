@@ -15,7 +15,7 @@ std::string describe(const zoo::Zoo& zoo, const SubgraphKey& key) {
 
 Activator::Activator(const zoo::Zoo& zoo, const soc::Soc& soc, Residency& residency, std::size_t task_capacity,
                      std::size_t slots_per_task)
-    : soc_(soc), residency_(residency), slots_per_task_(slots_per_task), boundaries_(task_capacity) {
+    : soc_(soc), residency_(residency), slots_per_task_(slots_per_task), zoo_(&zoo), boundaries_(task_capacity) {
   extend(zoo);
   residency_.add(*this);
 }

@@ -17,6 +17,17 @@ bool serves(const plan::Plan& plan, zoo::TaskId task) {
   return task.index() < plan.tasks.size() && !plan.tasks[task.index()].sigma.empty();
 }
 
+bool has_cores_of_its_own(const soc::Soc& soc, std::size_t processor) {
+  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+    if (p == processor) continue;
+    for (const CpuIndex core : soc.processors[p].cores) {
+      const auto& ours = soc.processors[processor].cores;
+      if (std::find(ours.begin(), ours.end(), core) != ours.end()) return false;
+    }
+  }
+  return true;
+}
+
 Status check_inputs(const zoo::Task& task, const std::vector<std::span<const std::byte>>& inputs) {
   if (inputs.size() != task.inputs.size()) {
     return error(Code::kInvalidArgument, "task '{}': {} inputs; its model has {}", task.name, inputs.size(),
@@ -60,7 +71,10 @@ Status Engine::Impl::start(std::shared_ptr<const plan::Plan> plan) {
 
 Status Engine::Impl::start_workers() {
   std::vector<std::future<Status>> pinned;
-  for (std::size_t p = 0; p < soc_.processors.size(); ++p) workers_.push_back(std::make_unique<Worker>(options_.spin));
+  for (std::size_t p = 0; p < soc_.processors.size(); ++p) {
+    const bool alone = has_cores_of_its_own(soc_, p);  // else looking would take time from who works there
+    workers_.push_back(std::make_unique<Worker>(alone ? options_.spin : std::min<Seconds>(options_.spin, kBrief)));
+  }
   for (std::size_t p = 0; p < soc_.processors.size(); ++p) {
     std::promise<Status> promise;
     pinned.push_back(promise.get_future());
@@ -196,6 +210,11 @@ Status Engine::Impl::switch_plan(std::shared_ptr<const plan::Plan> plan) {
   return {};
 }
 
+std::shared_ptr<const plan::Plan> Engine::Impl::plan() const {
+  const std::lock_guard lock(mutex_);
+  return active_->plan;
+}
+
 std::size_t Engine::Impl::plan_version() const {
   const std::lock_guard lock(mutex_);
   return dispatcher_->plan_version();
@@ -276,6 +295,7 @@ bool Engine::cancel(zoo::TaskId task, sched::RequestId id) { return impl_->cance
 Status Engine::extend(const zoo::Zoo& zoo) { return impl_->extend(zoo); }
 Status Engine::prepare(const plan::Plan& plan) { return impl_->prepare(plan); }
 Status Engine::switch_plan(std::shared_ptr<const plan::Plan> plan) { return impl_->switch_plan(std::move(plan)); }
+std::shared_ptr<const plan::Plan> Engine::plan() const { return impl_->plan(); }
 std::size_t Engine::plan_version() const { return impl_->plan_version(); }
 std::size_t Engine::running() const { return impl_->running(); }
 std::vector<Seconds> Engine::busy() const { return impl_->busy(); }

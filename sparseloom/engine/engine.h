@@ -108,6 +108,8 @@ class Engine {
   /// one that is resident does not wait for one that loads. Requests inside finish under the plan they entered with, so
   /// none is lost; what no plan in use needs and the residency has evicted is freed. On failure the active plan stays.
   Status switch_plan(std::shared_ptr<const plan::Plan> plan);
+  /// The plan that requests which are let in now follow.
+  std::shared_ptr<const plan::Plan> plan() const;
   /// Number of switches so far.
   std::size_t plan_version() const;
   /// Stages that have been handed to a worker and not been reported finished.

@@ -41,6 +41,7 @@ class Engine::Impl {
   Status extend(const zoo::Zoo& zoo);
   Status prepare(const plan::Plan& plan);
   Status switch_plan(std::shared_ptr<const plan::Plan> plan);
+  std::shared_ptr<const plan::Plan> plan() const;
   std::size_t plan_version() const;
   std::size_t running() const;
   std::vector<Seconds> busy() const;

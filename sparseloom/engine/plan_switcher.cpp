@@ -62,7 +62,7 @@ void PlanSwitcher::change(plan::SloConfig slo, std::shared_ptr<const plan::Plan>
 }
 
 // step() gets to see the change only if there is something left to do for it.
-void PlanSwitcher::change_here(plan::SloConfig slo) {
+Status PlanSwitcher::change_here(plan::SloConfig slo) {
   const Seconds asked = engine_.now();
   Change change;
   {
@@ -76,12 +76,14 @@ void PlanSwitcher::change_here(plan::SloConfig slo) {
     change.due = due_after_dwell(asked);  // a plan may have been made and switched to meanwhile
   }
   Result<bool> done = false;
+  bool failed = false;
   if (!overtaken(change) && change.due <= engine_.now()) done = switch_to_resident(change);
   {
     const std::lock_guard lock(mutex_);
     --changing_here_;
     const bool no_room = done.status().code() == Code::kResourceExhausted && change.plan != nullptr;
-    if ((!done.ok() && !no_room) || (done.ok() && *done)) {
+    failed = !done.ok() && !no_room;
+    if (failed || (done.ok() && *done)) {
       record(change, engine_.now(), done.status());
     } else if (change.number < changes_) {
       set_aside(change);
@@ -90,6 +92,7 @@ void PlanSwitcher::change_here(plan::SloConfig slo) {
     }
   }
   changed_.notify_all();
+  return failed ? done.status() : Status();
 }
 
 std::optional<Seconds> PlanSwitcher::due() const {
@@ -139,6 +142,7 @@ bool PlanSwitcher::step(LoaderThread* loader) {
   const Status result = change.failure.ok() ? status : change.failure;
   record(change, now, result);
   lock.unlock();
+  changed_.notify_all();
   if (!result.ok() && options_.on_failure) options_.on_failure(result);
   return true;
 }

@@ -70,8 +70,9 @@ class PlanSwitcher {
   void change(plan::SloConfig slo, std::shared_ptr<const plan::Plan> plan = nullptr);
   /// The same, and unless the dwell lasts or a later change comes first, plans on the calling thread (after whoever
   /// plans already) and switches to what is resident: the plan, or a bridge to it. No other thread need wake up for
-  /// that, nor end a load for an earlier change, which is overtaken. What has to be loaded is left to step().
-  void change_here(plan::SloConfig slo);
+  /// that, nor end a load for an earlier change, which is overtaken. What has to be loaded is left to step(). Not ok:
+  /// no plan was made, or it cannot be served; nothing has changed.
+  Status change_here(plan::SloConfig slo);
   /// When step() has something to do; nothing if no change waits.
   std::optional<Seconds> due() const;
   /// Does what is due; true if the plan was switched, or it failed. One thread at a time. What has to be loaded is

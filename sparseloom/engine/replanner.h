@@ -50,11 +50,12 @@ class Replanner {
   /// nothing drifts, else two predictions and a plan. Errors: those of the planner.
   Result<std::shared_ptr<const plan::Plan>> consider(const std::vector<double>& slowdowns);
 
+  /// Whether the slow-downs differ from those that the active plan was last judged by: consider() has something to do.
+  bool drifted(const std::vector<double>& slowdowns) const;
+
   const std::shared_ptr<const plan::Plan>& active() const { return active_; }
 
  private:
-  bool drifted(const std::vector<double>& slowdowns) const;
-
   ReplannerInput in_;
   std::shared_ptr<const plan::Plan> active_;
   ReplannerOptions options_;

@@ -102,7 +102,8 @@ Json to_json(const TaskReport& t) {
           {"variant", t.variant},
           {"placement", t.placement},
           {"backend", t.backend},
-          {"late_binding", t.pooled},
+          {"pooled", t.pooled},
+          {"late_binding", t.pooled},  // what it was called first
           {"requests", t.requests},
           {"violations", t.violations},
           {"accuracy", t.accuracy},

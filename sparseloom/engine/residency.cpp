@@ -70,7 +70,7 @@ Residency::Residency(const soc::Soc& soc, CompileSubgraph compile, ResidencyOpti
       budget_(options_.budget),
       load_reserve_(options_.load_reserve) {}
 
-Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, FindPiece find_piece,
+Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, const FindPiece& find_piece,
                      std::filesystem::path compile_cache, ResidencyOptions options)
     : Residency(soc, compile_pieces(runtime, soc, find_piece, std::move(compile_cache)),
                 with_digest(std::move(options), find_piece)) {}

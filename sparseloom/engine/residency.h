@@ -69,7 +69,7 @@ class Residency {
 
   /// Compiles the pieces that `find_piece` gives and runs each once on zeros, so that no request pays for a first
   /// inference; everything passed by reference must outlive this. `compile_cache` as in CompileOptions.
-  Residency(const backend::Runtime& runtime, const soc::Soc& soc, FindPiece find_piece,
+  Residency(const backend::Runtime& runtime, const soc::Soc& soc, const FindPiece& find_piece,
             std::filesystem::path compile_cache, ResidencyOptions options = {});
   /// Those of a zoo.
   Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,

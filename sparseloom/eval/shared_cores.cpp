@@ -43,7 +43,6 @@ Result<std::unique_ptr<SharedCores>> SharedCores::start(const engine::EnginePlay
   engine::EngineOptions engine = setup.engine;
   engine.trace = nullptr;  // their processors are others
   engine.drift = nullptr;
-  engine.spin = Seconds(0);  // their workers share cores: one that looks would take time from one that runs
   made->residency_ = std::make_unique<engine::Residency>(runtime, made->soc_, pieces, compile_cache);
   SL_ASSIGN_OR_RETURN(made->player_,
                       engine::EnginePlayer::start({.zoo = setup.zoo,

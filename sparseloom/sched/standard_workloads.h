@@ -17,8 +17,4 @@ Workload saturation(std::size_t tasks, Seconds duration, std::size_t outstanding
 /// About `requests` Poisson arrivals, `rate_per_s` > 0 in all, every one of `tasks` tasks equally likely.
 Workload poisson(std::size_t tasks, double rate_per_s, std::size_t requests, std::uint64_t seed);
 
-/// What a planner should expect of a workload: a few draws of its first requests, other ones than those that it will be
-/// played with. Requests of closed loops are not in it: they follow from answers. Deterministic.
-plan::Load load_of(const Workload& workload);
-
 }  // namespace sparseloom::sched

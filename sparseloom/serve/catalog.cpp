@@ -8,9 +8,15 @@ namespace {
 Result<std::unique_ptr<Source>> open_source(zoo::Zoo zoo, const OpenWith& with) {
   auto source = std::make_unique<Source>();
   source->zoo = std::move(zoo);
-  SL_ASSIGN_OR_RETURN(const std::filesystem::path pieces, profile::default_pieces(source->zoo));
-  source->pieces = std::make_unique<zoo::PieceStore>(source->zoo, with.runtime, pieces);
+  SL_ASSIGN_OR_RETURN(std::filesystem::path pieces, profile::default_pieces(source->zoo));
   profile::EnsureOptions ensure;
+  SL_ASSIGN_OR_RETURN(ensure.database, profile::default_database(source->zoo, with.soc));
+  if (!with.scratch.empty()) {
+    pieces = with.scratch / "pieces" / pieces.filename();
+    std::error_code ignored;
+    if (!std::filesystem::exists(ensure.database, ignored)) ensure.database = with.scratch / ensure.database.filename();
+  }
+  source->pieces = std::make_unique<zoo::PieceStore>(source->zoo, with.runtime, pieces);
   ensure.compile_cache = with.compile_cache;
   ensure.lock.who = "sparseloom::Server";
   ensure.control = with.control;
@@ -44,7 +50,7 @@ Result<std::unique_ptr<Source>> open_model(const ModelFile& model, const OpenWit
   return open_source(std::move(zoo), with);
 }
 
-Catalog::Catalog(const soc::Soc& soc) : soc_(soc) { snapshots_.push_back(std::make_unique<const Snapshot>()); }
+Catalog::Catalog() { snapshots_.push_back(std::make_unique<const Snapshot>()); }
 
 // Under mutex_.
 const Catalog::Snapshot& Catalog::newest() const { return *snapshots_.back(); }
@@ -89,6 +95,11 @@ const zoo::Zoo& Catalog::zoo() const {
 const profile::Profile& Catalog::profile() const {
   const std::lock_guard lock(mutex_);
   return newest().profile;
+}
+
+std::pair<const zoo::Zoo&, const profile::Profile&> Catalog::now() const {
+  const std::lock_guard lock(mutex_);
+  return {newest().zoo, newest().profile};
 }
 
 Result<std::filesystem::path> Catalog::piece(zoo::TaskId task, zoo::VariantId variant, zoo::StageId stage) const {

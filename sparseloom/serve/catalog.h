@@ -29,6 +29,9 @@ struct OpenWith {
   const backend::Runtime& runtime;
   const soc::Soc& soc;
   std::filesystem::path compile_cache;
+  /// What takes the place of the user's cache where that cannot be written; empty: nothing. A profile that is in the
+  /// cache is read all the same.
+  std::filesystem::path scratch;
   bool check = true;  ///< whether latencies that were measured earlier still fit the machine
   profile::Control control;
 };
@@ -42,7 +45,7 @@ Result<std::unique_ptr<Source>> open_model(const ModelFile& model, const OpenWit
 /// valid and unchanged as long as it lives.
 class Catalog {
  public:
-  explicit Catalog(const soc::Soc& soc);
+  Catalog();
 
   /// Adds the source's tasks behind those that are there. kInvalidArgument: a name that is taken.
   Status add(std::unique_ptr<Source> source);
@@ -50,6 +53,8 @@ class Catalog {
   /// All tasks, as an engine or planner sees a zoo.
   const zoo::Zoo& zoo() const;
   const profile::Profile& profile() const;
+  /// Both, of one moment.
+  std::pair<const zoo::Zoo&, const profile::Profile&> now() const;
   /// The source of all tasks; null if they are of several.
   const Source* only_source() const;
   /// The model file of a subgraph, cut now if it was not.
@@ -66,7 +71,6 @@ class Catalog {
   };
   const Snapshot& newest() const;
 
-  const soc::Soc& soc_;
   mutable std::mutex mutex_;  // guards what follows
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<Place> places_;  // by task

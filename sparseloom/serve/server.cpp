@@ -74,6 +74,7 @@ Status Server::load(ModelFile model) { return impl_->load(model); }
 Status Server::unload(std::string_view task) { return impl_->unload(task); }
 std::vector<TaskInfo> Server::tasks() const { return impl_->tasks(); }
 ServerView Server::view() const { return impl_->view(); }
+Status Server::write_trace(const std::filesystem::path& file) const { return impl_->write_trace(file); }
 Metrics Server::metrics() const { return impl_->metrics(); }
 void Server::drain() { impl_->drain(); }
 std::size_t Server::stop(Seconds grace) { return impl_->stop(grace); }

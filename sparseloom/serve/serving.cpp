@@ -5,11 +5,12 @@
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/thread.h"
-#include "sparseloom/engine/replan_guard.h"
 #include "sparseloom/engine/replanner.h"
 #include "sparseloom/plan/plan_file.h"
 #include "sparseloom/plan/slo.h"
+#include "sparseloom/profile/change_latencies.h"
 #include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/serve/adaptation.h"
 #include "sparseloom/soc/discover.h"
 
 namespace sparseloom::serve {
@@ -33,13 +34,21 @@ Result<soc::Soc> planned_with(const soc::Soc& soc, const std::vector<std::string
   return backends.empty() ? Result<soc::Soc>(soc) : soc::confined(soc, backends);
 }
 
-// "cpu0 1.00x, cpu1 1.92x the profiled times".
-std::string describe(const std::vector<double>& slowdowns, const soc::Soc& soc) {
-  std::string text;
-  for (std::size_t p = 0; p < slowdowns.size(); ++p) {
-    text += fmt::format("{}{} {:.2f}x", p == 0 ? "" : ", ", soc.processors[p].name, slowdowns[p]);
+// A plan file has the times that were profiled; the check of the profile may have corrected those since.
+void estimate_anew(const plan::Problem& problem, const profile::Profile& measured, plan::Plan& plan) {
+  const plan::Problem as_measured{problem.zoo, problem.soc, measured, problem.slo};
+  for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
+    plan::TaskPlan& task = plan.tasks[t];
+    const zoo::TaskId id(t);
+    for (std::size_t i = 0; i < task.estimates.size(); ++i) {
+      const Seconds before = plan::stage_time(as_measured, id, task, zoo::StageId(i));
+      const double ratio = before > Seconds(0) ? plan::stage_time(problem, id, task, zoo::StageId(i)) / before : 1;
+      task.estimates[i].latency *= ratio;
+      task.estimates[i].model_latency *= ratio;
+    }
+    task.latency = plan::plan_latency(problem, id, task);
+    task.meets_latency = task.latency <= problem.slo.slos[t].latency;
   }
-  return text + " the profiled times";
 }
 
 }  // namespace
@@ -62,6 +71,7 @@ OpenWith Serving::open_with() const {
   return {.runtime = *runtime_,
           .soc = soc_,
           .compile_cache = compile_cache_,
+          .scratch = scratch_ ? scratch_->path() : std::filesystem::path(),
           .check = options_.check_profile,
           .control = std::move(control)};
 }
@@ -70,12 +80,15 @@ Status Serving::open() {
   if (options_.zoo.empty() && options_.models.empty()) {
     return error(Code::kInvalidArgument, "nothing to serve: neither a zoo nor a model was given");
   }
+  if (!options_.plan.empty()) {
+    SL_ASSIGN_OR_RETURN(plan_file_, read_file(options_.plan));  // before a minute of measuring
+  }
   SL_ASSIGN_OR_RETURN(planner_, plan::find_planner(options_.planner));
   SL_ASSIGN_OR_RETURN(runtime_, backend::make_runtime(options_.runtime));
-  SL_ASSIGN_OR_RETURN(compile_cache_, profile::default_compile_cache());
+  SL_RETURN_IF_ERROR(open_caches());
   SL_ASSIGN_OR_RETURN(soc_, soc::discover(*runtime_));
   SL_ASSIGN_OR_RETURN(plan_soc_, planned_with(soc_, options_.backends));
-  catalog_ = std::make_unique<Catalog>(soc_);
+  catalog_ = std::make_unique<Catalog>();
   tasks_ = std::make_unique<Tasks>(soc_);
   drift_ = std::make_unique<engine::Drift>(soc_.processors.size());
   if (!options_.zoo.empty()) {
@@ -93,6 +106,18 @@ Status Serving::open() {
     SL_RETURN_IF_ERROR(tasks_->set_slo(task, slo));
   }
   return start_engine();
+}
+
+// A cache that cannot be written is worth a word, and a folder that is gone at the end takes its place.
+Status Serving::open_caches() {
+  SL_ASSIGN_OR_RETURN(compile_cache_, profile::default_compile_cache());
+  SL_ASSIGN_OR_RETURN(const std::filesystem::path folder, cache_folder());
+  const Status writable = check_folder(folder);
+  if (writable.ok()) return {};
+  notice(fmt::format("warning: {}; what is cut and compiled is not kept", writable.message()));
+  SL_ASSIGN_OR_RETURN(scratch_, ScratchFolder::make());
+  compile_cache_ = scratch_->path() / "compiled";
+  return {};
 }
 
 // Those of the grid, until others are set.
@@ -132,7 +157,7 @@ Status Serving::start_engine() {
       [this](const soc::SubgraphKey& key) { return catalog_->piece(key.task, key.variant, key.stage); }, compile_cache_,
       std::move(wanted));
   follow(first);
-  if (!options_.trace.empty()) trace_ = std::make_unique<sched::TraceSink>(soc_.processors.size());
+  if (options_.trace) trace_ = std::make_unique<sched::TraceSink>(soc_.processors.size());
   auto active = first.domain->expanded(*first.plan);
   SL_ASSIGN_OR_RETURN(engine_,
                       engine::Engine::start(catalog_->zoo(), soc_, *residency_, active,
@@ -153,7 +178,10 @@ Status Serving::start_engine() {
       engine::SwitcherOptions{
           .bridge = [this](const plan::SloConfig&, const plan::IsResident& resident) { return bridge(resident); },
           .on_failure =
-              [this](const Status& why) { notice(fmt::format("the plan before is served on: {}", why.message())); }});
+              [this](const Status& why) {
+                tasks_->planned(*engine_->plan());
+                notice(fmt::format("the plan before is served on: {}", why.message()));
+              }});
   switcher_->start();
   if (options_.adapt) adapting_ = std::thread([this] { adapt(); });
   return {};
@@ -170,13 +198,17 @@ Result<Serving::Planned> Serving::first_plan() {
   if (zoo == nullptr || options_.zoo.empty()) {
     return error(Code::kInvalidArgument, "{}: a plan file is of one zoo; model files are served too", where);
   }
-  SL_ASSIGN_OR_RETURN(const std::string text, read_file(options_.plan));
-  SL_ASSIGN_OR_RETURN(plan::PlanFile file, plan::parse_plan(text, where, {zoo->zoo, soc_, zoo->profile.measured}));
+  if (!options_.slos.empty()) {
+    return error(Code::kInvalidArgument, "{}: a plan file has bounds of its own; others were given beside it", where);
+  }
+  SL_ASSIGN_OR_RETURN(plan::PlanFile file,
+                      plan::parse_plan(plan_file_, where, {zoo->zoo, plan_soc_, zoo->profile.measured}));
   for (std::size_t t = 0; t < file.slo.slos.size(); ++t) {
     const plan::Slo& slo = file.slo.slos[t];
     SL_RETURN_IF_ERROR(tasks_->set_slo(zoo::TaskId(t), {.accuracy = slo.accuracy, .latency = slo.latency}));
   }
   SL_ASSIGN_OR_RETURN(auto domain, new_domain(tasks_->loaded(), memory_));
+  if (zoo->profile.check) estimate_anew(domain->problem(plan_soc_), zoo->profile.measured, file.plan);
   return Planned{std::move(domain), std::make_shared<const plan::Plan>(std::move(file.plan)), slowdowns()};
 }
 
@@ -236,7 +268,8 @@ Result<std::shared_ptr<const plan::Plan>> Serving::bridge(const plan::IsResident
   };
   const profile::Profile profile = plan::with_loading(domain.profile, soc_, in_memory);
   SL_ASSIGN_OR_RETURN(const plan::Planner* const quick, plan::find_planner("exact"));
-  SL_ASSIGN_OR_RETURN(const plan::Plan plan, quick->plan({domain.zoo, plan_soc_, profile, domain.slo}));
+  SL_ASSIGN_OR_RETURN(const plan::Plan plan,
+                      engine::plan_slowed({domain.zoo, plan_soc_, profile, domain.slo}, *quick, now.slowdowns));
   return domain.expanded(plan);
 }
 
@@ -246,7 +279,7 @@ Status Serving::switch_to(std::shared_ptr<const Domain> domain) {
   const Planned before = planned();
   follow(next);
   switcher_->change(next.domain->slo, next.domain->expanded(*next.plan));
-  const Status switched = switcher_->settle();
+  Status switched = switcher_->settle();
   if (!switched.ok()) go_back_to(before);
   return switched;
 }
@@ -292,6 +325,9 @@ void Serving::completed(const engine::Completion& completion) {
   if (!request) return;
   Reply reply = tasks_->complete(request->task, request->bounds, completion.status,
                                  completion.finished - completion.request.arrival, completion.plan);
+  reply.completed =
+      engine_->epoch() + std::chrono::duration_cast<std::chrono::steady_clock::duration>(completion.finished);
+  if (completion.status.code() != Code::kCancelled) late_.add(completion.plan_version, !reply.met_latency);
   try {
     reply.outputs.reserve(completion.outputs.size());
     for (std::size_t k = 0; k < completion.outputs.size(); ++k) {
@@ -323,9 +359,14 @@ Status Serving::set_slo(std::string_view name, const Slo& slo) {
     static_cast<void>(tasks_->set_slo(task, before));
     return next.status();
   }
+  const Planned served = planned();
   follow(*next);
-  switcher_->change_here(next->domain->slo);
-  return {};
+  Status switched = switcher_->change_here(next->domain->slo);
+  if (!switched.ok()) {
+    static_cast<void>(tasks_->set_slo(task, before));
+    follow(served);
+  }
+  return switched;
 }
 
 Status Serving::set_memory(std::optional<Bytes> memory) {
@@ -337,7 +378,7 @@ Status Serving::set_memory(std::optional<Bytes> memory) {
   };
   const Planned before = planned();
   enforce(memory);
-  const Status switched = switch_to(std::move(domain));
+  Status switched = switch_to(std::move(domain));
   if (!switched.ok()) {
     enforce(memory_);
     go_back_to(before);  // with the room that it needs
@@ -392,7 +433,7 @@ Status Serving::unload(std::string_view name) {
   tasks_->set_loaded(task, false);
   tasks_->drain(task);
   SL_ASSIGN_OR_RETURN(auto domain, new_domain(tasks_->loaded(), memory_));
-  const Status unloaded = switch_to(std::move(domain));
+  Status unloaded = switch_to(std::move(domain));
   if (!unloaded.ok()) {
     tasks_->set_loaded(task, true);
     return unloaded;
@@ -422,8 +463,10 @@ Metrics Serving::metrics() const {
 }
 
 ServerView Serving::view() const {
-  const Planned now = planned();
-  return {catalog_->zoo(), soc_, catalog_->profile(), now.domain->expanded(*now.plan)};
+  const auto [zoo, profile] = catalog_->now();
+  auto plan = std::make_shared<plan::Plan>(*engine_->plan());
+  plan->tasks.resize(zoo.tasks.size());  // the last may not have been planned for yet
+  return {zoo, soc_, profile, std::move(plan)};
 }
 
 void Serving::drain() { engine_->drain(); }
@@ -438,90 +481,34 @@ std::size_t Serving::stop(Seconds grace) {
     const std::lock_guard joining(joining_);
     if (adapting_.joinable()) adapting_.join();
   }
-  const std::size_t cancelled = engine_ == nullptr ? 0 : engine_->stop(grace);
-  const std::lock_guard joining(joining_);
-  write_trace();
-  return cancelled;
+  return engine_ == nullptr ? 0 : engine_->stop(grace);
 }
 
-// Of an engine that has stopped; once.
-void Serving::write_trace() {
-  if (trace_ == nullptr || trace_written_) return;
-  trace_written_ = true;
+Status Serving::write_trace(const std::filesystem::path& file) const {
+  if (trace_ == nullptr) return error(Code::kFailedPrecondition, "{}: no trace was asked for", file.string());
+  {
+    const std::lock_guard lock(stopping_mutex_);
+    if (!stopping_) return error(Code::kFailedPrecondition, "{}: the server is not stopped yet", file.string());
+  }
+  engine_->drain();
   const auto names = sched::trace_names("sparseloom on " + soc_.name, catalog_->zoo(), soc_);
-  const Status written = write_file(options_.trace, trace_->to_json(names).dump() + "\n");
-  notice(written.ok()
-             ? fmt::format("Trace: {} (open it in ui.perfetto.dev or chrome://tracing)", options_.trace.string())
-             : written.message());
+  SL_RETURN_IF_ERROR(write_file(file, trace_->to_json(names).dump() + "\n"));
   if (trace_->dropped() > 0) notice(fmt::format("The trace was full: {} stages are not in it", trace_->dropped()));
+  return {};
 }
 
-// Looks now and then at how long stages take, and re-plans when that puts SLOs at risk.
 void Serving::adapt() {
   lower_priority_of_this_thread();
   name_this_thread("re-planning");
-  Planned watched, before;  // what is served, and what the last new plan has replaced
-  std::optional<engine::Replanner> replanner;
-  engine::ReplanGuard guard;
-  bool loading = false;  // a new plan, which does not serve yet
-  const auto watch = [&](const Planned& planned) {
-    watched = planned;
-    const Domain& d = *watched.domain;
-    replanner.reset();
-    if (d.tasks.empty()) return;
-    replanner.emplace(engine::ReplannerInput{d.zoo, plan_soc_, d.profile, d.slo, *planner_, d.load.get(), d.memory},
-                      watched.plan, engine::ReplannerOptions{}, watched.slowdowns);
-  };
+  Adaptation adaptation(*this);
   Seconds pause = kLookEvery;
   for (std::unique_lock lock(stopping_mutex_); !stop_.wait_for(lock, pause, [this] { return stopping_; });) {
     lock.unlock();
     const Seconds start = engine_->now();
-    const engine::LateCount count = tasks_->late_count();
-    const std::vector<double> slow = drift_->slowdowns();
-    if (const Planned now = planned(); now.plan != watched.plan) {  // somebody has changed something
-      guard.reset();
-      loading = false;
-      watch(now);
-    }
-    if (loading && !switcher_->busy()) {
-      loading = false;
-      guard.replanned(count);
-    }
-    if (!loading) guard.see(count);
-    if (guard.go_back(count, start)) {
-      if (take_over({before.domain, before.plan, slow}, watched)) {
-        watch(watched);
-        ++undone_;
-        notice(fmt::format(
-            "went back to the plan before: {:.0f} % of the requests were late under the new one, {:.0f} % before",
-            100 * guard.after(), 100 * guard.before()));
-      }
-    } else if (replanner && !loading && guard.may_replan(start)) {
-      const auto better = replanner->consider(slow);
-      const Planned old = watched;
-      if (better.ok() && *better != nullptr) {
-        loading = take_over({watched.domain, *better, slow}, watched);
-        if (!loading) watch(watched);
-      }
-      if (loading) {
-        before = old;
-        ++replans_;
-        notice(fmt::format("re-planned: {}", describe(slow, soc_)));
-      }
-    }
+    adaptation.look();
     pause = std::max(kLookEvery, kPausePerPlanning * (engine_->now() - start));
     lock.lock();
   }
-}
-
-// Unless tasks, bounds or memory have changed meanwhile: whoever changed them has planned anyway.
-bool Serving::take_over(const Planned& better, Planned& watched) {
-  const std::unique_lock control(control_, std::try_to_lock);
-  if (!control || planned().plan != watched.plan) return false;
-  watched = better;
-  follow(better);
-  switcher_->change(better.domain->slo, better.domain->expanded(*better.plan));
-  return true;
 }
 
 }  // namespace sparseloom::serve

@@ -8,9 +8,11 @@
 #include <string_view>
 #include <thread>
 
+#include "sparseloom/base/scratch_folder.h"
 #include "sparseloom/engine/drift.h"
 #include "sparseloom/engine/engine.h"
 #include "sparseloom/engine/plan_switcher.h"
+#include "sparseloom/engine/replan_guard.h"
 #include "sparseloom/engine/residency.h"
 #include "sparseloom/plan/planners/resident_only.h"
 #include "sparseloom/sched/trace.h"
@@ -42,10 +44,12 @@ class Serving {
   std::vector<TaskInfo> tasks() const { return tasks_->infos(); }
   Metrics metrics() const;
   ServerView view() const;
+  Status write_trace(const std::filesystem::path& file) const;
   void drain();
   std::size_t stop(Seconds grace);
 
  private:
+  class Adaptation;
   /// A plan and what it was made for.
   struct Planned {
     std::shared_ptr<const Domain> domain;
@@ -56,6 +60,7 @@ class Serving {
   Status add(std::unique_ptr<Source> source, const std::vector<Slo>& slos);
   Result<std::vector<Slo>> first_slos(const Source& source) const;
   OpenWith open_with() const;
+  Status open_caches();
   Result<Planned> first_plan();
   Status start_engine();
   void notice(std::string_view line) const;
@@ -70,15 +75,15 @@ class Serving {
 
   Planned planned() const;
   std::vector<double> slowdowns() const;
-  void write_trace();
   Result<std::shared_ptr<const plan::Plan>> bridge(const plan::IsResident& resident) const;
   void completed(const engine::Completion& completion);
   void adapt();
-  bool take_over(const Planned& better, Planned& watched);
 
   const ServerOptions options_;
   std::unique_ptr<backend::Runtime> runtime_;
   std::filesystem::path compile_cache_;
+  std::optional<ScratchFolder> scratch_;  // takes the place of a cache that cannot be written
+  std::string plan_file_;                 // its text
   soc::Soc soc_;
   soc::Soc plan_soc_;  // the same with the backends that plans may use
   const plan::Planner* planner_ = nullptr;
@@ -94,14 +99,14 @@ class Serving {
   Planned planned_;
 
   std::atomic<std::uint64_t> replans_{0}, undone_{0};
+  engine::LateCounter late_;
   std::unique_ptr<sched::TraceSink> trace_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::PlanSwitcher> switcher_;
-  std::mutex stopping_mutex_;  // guards:
+  mutable std::mutex stopping_mutex_;  // guards:
   bool stopping_ = false;
   std::condition_variable stop_;
-  std::mutex joining_;  // of adapting_; guards:
-  bool trace_written_ = false;
+  std::mutex joining_;  // of adapting_
   std::thread adapting_;
 };
 

@@ -217,14 +217,4 @@ std::vector<TaskMetrics> Tasks::metrics() const {
   return all;
 }
 
-engine::LateCount Tasks::late_count() const {
-  const std::lock_guard lock(mutex_);
-  engine::LateCount count;
-  for (const Task& task : tasks_) {
-    count.requests += task.metrics.served;
-    count.late += task.metrics.late + task.metrics.late_and_inaccurate;
-  }
-  return count;
-}
-
 }  // namespace sparseloom::serve

@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "sparseloom/engine/replan_guard.h"
 #include "sparseloom/plan/planner.h"
 #include "sparseloom/server.h"
 
@@ -53,8 +52,6 @@ class Tasks {
 
   std::vector<TaskInfo> infos() const;
   std::vector<TaskMetrics> metrics() const;
-  /// Of all tasks.
-  engine::LateCount late_count() const;
 
  private:
   struct Task {

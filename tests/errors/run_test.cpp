@@ -38,8 +38,6 @@ TEST(RunErrors, MemoryThatIsNoSize) {
   expect_one_line_error(Workload().run({"--memory", "much"}), 2, {"--memory", "'much'", "KiB, MiB or GiB"});
 }
 
-TEST(RunErrors, TooLittleMemory) { expect_one_line_error(Workload().run({"--memory", "1B"}), 1, {"1 bytes", "least"}); }
-
 TEST(RunErrors, NoPlanFile) {
   expect_one_line_error(Workload().run({"--plan", "/nonexistent/p.json"}), 1, {"/nonexistent/p.json"});
 }

@@ -65,6 +65,17 @@ TEST(RunCommand, ServesAPlanFileWithinAMemoryBudget) {
   EXPECT_EQ(json["replans"], 0);
 }
 
+TEST(RunCommand, NamesTheLeastMemoryThatWouldDo) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "w.json";
+  ASSERT_TRUE(write_file(file, workload(0.1)).ok());
+  const CliResult result =
+      run_cli({"run", "--zoo", demo_zoo(), "--workload", file, "--no-check", "--memory", "1KiB"}, shared_cache());
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.err.find("1024 bytes"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("least"), std::string::npos) << result.err;
+}
+
 TEST(SimulateCommand, RehearsesAWorkloadAndTracesIt) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "w.json", report = folder.path() / "r.json", trace = folder.path() / "t.json";

@@ -72,4 +72,8 @@ std::size_t follow_ups(const Arrivals& arrivals);
 /// Whether open_loop_arrivals() has an element, without making it. O(entries).
 bool any_open_loop_arrival(const Workload& workload);
 
+/// What a planner should expect of a workload: a few draws of its first requests, other ones than those that it will be
+/// played with. Requests of closed loops are not in it: they follow from answers. Deterministic.
+plan::Load load_of(const Workload& workload);
+
 }  // namespace sparseloom::sched

@@ -39,6 +39,7 @@ class Switcher : public ::testing::Test {
   }
 
   void change(const std::string& slo) { switcher_->change({slo, {}}); }
+  void change_here(const std::string& slo) { EXPECT_TRUE(switcher_->change_here({slo, {}}).ok()); }
   void submit(std::size_t id) { ASSERT_TRUE(engine_->submit(testing::request(id), inputs_[0]).ok()); }
   SwitchRecord last() const { return switcher_->records().back(); }
 
@@ -182,12 +183,12 @@ TEST_F(Switcher, WhatIsResidentIsSwitchedToThereAndThen) {
   serve(kTwoPlans);
   change("v1");
   ASSERT_TRUE(switcher_->step());
-  switcher_->change_here({"v0", {}});
+  change_here("v0");
   EXPECT_EQ(last().slo, "v0");
   EXPECT_EQ(last().loaded, 0U);
   EXPECT_FALSE(switcher_->busy());
 
-  switcher_->change_here({"v2", {}});
+  change_here("v2");
   EXPECT_EQ(last().slo, "v0") << "has to be loaded: left to step()";
   EXPECT_TRUE(switcher_->step());
   EXPECT_EQ(last().slo, "v2");
@@ -204,7 +205,7 @@ TEST_F(Switcher, WhatIsSwitchedToThereAndThenIsNotTakenByStepAsWell) {
     stepping = std::thread([&] { EXPECT_FALSE(switcher_->step()) << "carried out twice"; });
     while (switcher_->due()) std::this_thread::yield();  // until step() has taken it, should it be there to take
   };
-  switcher_->change_here({"v0", {}});
+  change_here("v0");
   stepping.join();
   EXPECT_FALSE(switcher_->busy());
   EXPECT_EQ(plans_made_, 1);
@@ -218,7 +219,7 @@ TEST_F(Switcher, WhatWaitsForAPlanIsOvertakenByALaterChange) {
   std::thread here;
   on_first_plan_ = [&] {
     change("v1");
-    here = std::thread([&] { switcher_->change_here({"v2", {}}); });
+    here = std::thread([&] { change_here("v2"); });
     while (switcher_->due()) std::this_thread::yield();  // until v2 has set v1 aside
     change("v3");
   };
@@ -233,9 +234,9 @@ TEST_F(Switcher, WhatWaitsForAPlanIsOvertakenByALaterChange) {
 
 TEST_F(Switcher, TheDwellHoldsThereAndThenToo) {
   serve(kTwoPlans, {.least_dwell = Seconds(10)});
-  switcher_->change_here({"v1", {}});
+  change_here("v1");
   ASSERT_TRUE(switcher_->step());
-  switcher_->change_here({"v0", {}});
+  change_here("v0");
   EXPECT_EQ(last().slo, "v1");
   EXPECT_EQ(switcher_->due(), Seconds(10));
 }
@@ -254,7 +255,7 @@ TEST_F(Switcher, ABridgeServesUntilThePlanIsLoaded) {
   change("v0");
   ASSERT_TRUE(switcher_->step());
   now_ = Seconds(1);
-  switcher_->change_here({"v2", {}});
+  change_here("v2");
   submit(0);
   engine_->drain();
   now_ = Seconds(2);
@@ -269,10 +270,10 @@ TEST_F(Switcher, ABridgeServesUntilThePlanIsLoaded) {
 
 TEST_F(Switcher, ABridgeStaysForTheDwellAsWell) {
   serve({180}, {.least_dwell = Seconds(10), .bridge = [this](auto&&...) { return world_.plan_of(0); }});
-  switcher_->change_here({"v1", {}});
+  change_here("v1");
   EXPECT_EQ(engine_->plan_version(), 1U);
   now_ = Seconds(1);
-  switcher_->change_here({"v2", {}});
+  change_here("v2");
   EXPECT_EQ(switcher_->due(), Seconds(10));
 }
 
@@ -287,7 +288,7 @@ TEST_F(Switcher, TasksThatTheBridgeCannotServeStayAsTheyAre) {
   ASSERT_TRUE(switcher_->step());
   change("v0");
   ASSERT_TRUE(switcher_->step());
-  switcher_->change_here({"v2", {}});
+  change_here("v2");
   submit(0);
   engine_->drain();
   EXPECT_EQ(log_.all[0].sigma, std::vector<float>(3, 1.0F)) << "task 0 follows it";

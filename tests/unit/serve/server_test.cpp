@@ -276,24 +276,32 @@ TEST_F(ServerTest, BoundsChangeWhileServing) {
 TEST_F(ServerTest, ShowsWhatItServesByAndTracesIt) {
   const testing::MadeUpZoo zoo;
   const std::filesystem::path trace = models_.path() / "trace.json";
-  std::vector<std::string> notices;
-  {
-    Server server = open({.zoo = measured(zoo), .trace = trace, .on_notice = [&](std::string_view line) {
-                            notices.emplace_back(line);
-                          }});
-    const ServerView view = server.view();
-    ASSERT_EQ(view.plan->tasks.size(), 1U);
-    EXPECT_EQ(view.zoo.tasks[0].name, "toy");
-    EXPECT_EQ(view.plan->tasks[0].accuracy, server.tasks()[0].placement->accuracy);
-    ASSERT_TRUE(server.infer("toy", four(1)).get().status.ok());
-    EXPECT_EQ(server.stop(1s), 0U);
-    EXPECT_EQ(server.stop(1s), 0U) << "again, to no effect";
-  }
-  std::size_t stages = 0;
+  Server server = open({.zoo = measured(zoo), .trace = true});
+  const ServerView view = server.view();
+  ASSERT_EQ(view.plan->tasks.size(), 1U);
+  EXPECT_EQ(view.zoo.tasks[0].name, "toy");
+  EXPECT_EQ(view.plan->tasks[0].accuracy, server.tasks()[0].placement->accuracy);
+  const Reply reply = server.infer("toy", four(1)).get();
+  ASSERT_TRUE(reply.status.ok());
+  EXPECT_LE(reply.completed, std::chrono::steady_clock::now());
+  EXPECT_EQ(server.write_trace(trace).code(), Code::kFailedPrecondition) << "it may still grow";
+  EXPECT_EQ(server.stop(1s), 0U);
+  ASSERT_TRUE(server.write_trace(trace).ok());
   const Json written = read_json(trace).value();
+  std::size_t stages = 0;
   for (const Json& event : written["traceEvents"]) stages += event["ph"] == "X" ? 1 : 0;
   EXPECT_EQ(stages, 3U);
-  EXPECT_THAT(notices, ElementsAre(HasSubstr("trace.json")));
+  EXPECT_EQ(server.write_trace("/nonexistent/trace.json").code(), Code::kNotFound);
+  EXPECT_THAT(open({.models = {{"echo", echo("echo")}}}).write_trace(trace).message(), HasSubstr("no trace was asked"));
+}
+
+TEST_F(ServerTest, ServesOnWhereNoCacheCanBeWritten) {
+  ::setenv("SPARSELOOM_CACHE_DIR", "/proc/nowhere", 1);
+  std::vector<std::string> notices;
+  Server server = open(
+      {.models = {{"echo", echo("echo")}}, .on_notice = [&](std::string_view line) { notices.emplace_back(line); }});
+  EXPECT_TRUE(server.infer("echo", four(1)).get().status.ok());
+  EXPECT_THAT(notices, ::testing::Contains(HasSubstr("what is cut and compiled is not kept")));
 }
 
 TEST_F(ServerTest, MeasuringStopsWhenItIsToldTo) {

@@ -8,7 +8,7 @@
 
 #include "sparseloom/base/status.h"
 
-namespace sparseloom::cli {
+namespace sparseloom {
 
 /// A folder among the system's temporary ones that vanishes with the object.
 class ScratchFolder {
@@ -34,4 +34,4 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace sparseloom::cli
+}  // namespace sparseloom
