@@ -259,7 +259,7 @@ class Server {
   /// Serves a task of the zoo again that was unloaded. Blocks. kResourceExhausted: it does not fit the memory budget.
   Status load(std::string_view task);
   /// Serves another model file from now on. Blocks: profiles it if need be.
-  Status load(ModelFile model);
+  Status load(const ModelFile& model);
   /// Takes no more requests for a task, serves those that it has, and frees its memory. Blocks.
   Status unload(std::string_view task);
 

@@ -70,7 +70,7 @@ bool Server::cancel(Ticket ticket) { return impl_->cancel(ticket); }
 Status Server::set_slo(std::string_view task, const Slo& slo) { return impl_->set_slo(task, slo); }
 Status Server::set_memory(std::optional<Bytes> memory) { return impl_->set_memory(memory); }
 Status Server::load(std::string_view task) { return impl_->load(task); }
-Status Server::load(ModelFile model) { return impl_->load(model); }
+Status Server::load(const ModelFile& model) { return impl_->load(model); }
 Status Server::unload(std::string_view task) { return impl_->unload(task); }
 std::vector<TaskInfo> Server::tasks() const { return impl_->tasks(); }
 ServerView Server::view() const { return impl_->view(); }
