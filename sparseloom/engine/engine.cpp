@@ -256,18 +256,17 @@ void Engine::Impl::drain_old_plans() {
 }
 
 std::size_t Engine::Impl::stop(Seconds grace) {
-  const auto done = [this] { return pending_ == 0 && !delivering_; };
-  std::size_t left = 0;
   {
     std::unique_lock lock(mutex_);
     stopping_ = true;
-    if (idle_.wait_for(lock, grace, done)) return 0;
-    left = pending_;
+    if (idle_.wait_for(lock, grace, [this] { return pending_ == 0 && !delivering_; })) return 0;
+    ending_ = true;
     cancel_everything();
   }
   deliver_now();
   drain();
-  return left;
+  const std::lock_guard lock(mutex_);
+  return std::exchange(cancelled_, 0);
 }
 
 void Engine::Impl::drain() {

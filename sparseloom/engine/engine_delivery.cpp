@@ -20,6 +20,7 @@ void Engine::Impl::deliver(Dispatches& out, std::optional<soc::ProcessorId> self
       call_back(request);
       lock = lock_briefly(mutex_);
       --pending_;
+      if (ending_) ++cancelled_;
     }
     for (const std::size_t slot : batch_) {
       lock.unlock();
@@ -78,6 +79,7 @@ void Engine::Impl::leave(std::size_t slot_index, Dispatches& out) {
   if (slot.plan != active_) idle_.notify_all();
   slot.plan.reset();
   --pending_;
+  if (ending_ && slot.status.code() == Code::kCancelled) ++cancelled_;
   if (auto next = admission_->leave(slot.request.task, slot_index)) {
     admit(slot_index, next->request, std::move(next->inputs), out);
   }

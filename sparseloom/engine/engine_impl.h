@@ -137,7 +137,9 @@ class Engine::Impl {
   std::vector<std::size_t> batch_;       // of these, the ones being called back
   bool delivering_ = false;              // a worker is calling back; it takes the others' completions along
   bool stopping_ = false;
-  std::size_t pending_ = 0;  // submitted and not called back
+  bool ending_ = false;        // the grace is over: everything is cancelled
+  std::size_t cancelled_ = 0;  // requests that ended so since
+  std::size_t pending_ = 0;    // submitted and not called back
   std::size_t admitted_ = 0;
   Dispatches submitted_;  // scratch of submit(), and:
   Waiting waiting_;
