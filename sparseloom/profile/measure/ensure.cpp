@@ -2,6 +2,7 @@
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/profile/measure/measure.h"
+#include "sparseloom/profile/store/database.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -27,7 +28,8 @@ Result<Measured> ensure(const zoo::Zoo& zoo, const soc::Soc& soc, const backend:
 
 Result<std::filesystem::path> default_database(const zoo::Zoo& zoo, const soc::Soc& soc) {
   SL_ASSIGN_OR_RETURN(const auto folder, cache_folder());
-  return folder / "profiles" / fmt::format("{}-{}.sqlite", shortened(zoo.fingerprint), soc.fingerprint);
+  return folder / "profiles" /
+         fmt::format("{}-{}-v{}.sqlite", shortened(zoo.fingerprint), soc.fingerprint, kDatabaseVersion);
 }
 
 Result<std::filesystem::path> default_compile_cache() {

@@ -23,7 +23,8 @@ struct EnsureOptions {
   Control control;
 };
 
-/// <cache folder>/profiles/<zoo fingerprint>-<soc fingerprint>.sqlite (fingerprints shortened).
+/// <cache folder>/profiles/<zoo fingerprint>-<soc fingerprint>-v<format version>.sqlite (fingerprints shortened), so
+/// that another release's is left alone.
 Result<std::filesystem::path> default_database(const zoo::Zoo& zoo, const soc::Soc& soc);
 /// <cache folder>/compiled.
 Result<std::filesystem::path> default_compile_cache();

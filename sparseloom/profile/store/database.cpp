@@ -11,7 +11,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
-constexpr std::int64_t kFormatVersion = 8;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -44,8 +43,8 @@ std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(v
 // Recorded by the creator; every later opener must bring the same.
 Status create(const Connection& db, const zoo::Zoo& zoo, const soc::Soc& soc) {
   SL_RETURN_IF_ERROR(db.execute(kSchema));
-  SL_RETURN_IF_ERROR(
-      db.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kFormatVersion)));
+  SL_RETURN_IF_ERROR(db.execute(
+      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId, kDatabaseVersion)));
   SL_ASSIGN_OR_RETURN(Statement insert, db.prepare("INSERT INTO meta VALUES (?, ?)"));
   const std::pair<std::string_view, std::string_view> rows[] = {{"zoo_fingerprint", zoo.fingerprint},
                                                                 {"zoo_name", zoo.name},
@@ -75,11 +74,11 @@ Status check_owner(const Connection& db) {
                  path, id);
   }
   SL_ASSIGN_OR_RETURN(const std::int64_t version, db.integer("PRAGMA user_version"));
-  if (version == kFormatVersion) return {};
+  if (version == kDatabaseVersion) return {};
   return error(Code::kFailedPrecondition,
                "{}: profile database of format_version {}, this release reads {}; delete it or use another "
                "file",
-               path, version, kFormatVersion);
+               path, version, kDatabaseVersion);
 }
 
 Status check_fingerprint(const Connection& db, std::string_view key, std::string_view what, const std::string& ours) {

@@ -42,11 +42,14 @@ struct EstimateEntry {
 /// Raise whenever estimates are made otherwise than before: those of another version are refused.
 inline constexpr std::int64_t kEstimatorVersion = 2;
 
-/// Measurements of one zoo on one machine, in one SQLite file (format_version 8; tables meta, latency, sparsity,
-/// accuracy, estimate, contention, scatter, cold; names as text, durations in seconds). Every batch is one transaction
-/// and the journal is write-ahead, so a process killed at any moment leaves a file with all batches that had been
-/// written and no part of another. Several processes may use one file; one object must not be used by two threads at
-/// the same time.
+/// What this release writes and reads.
+inline constexpr std::int64_t kDatabaseVersion = 8;
+
+/// Measurements of one zoo on one machine, in one SQLite file (format_version kDatabaseVersion; tables meta, latency,
+/// sparsity, accuracy, estimate, contention, scatter, cold; names as text, durations in seconds). Every batch is one
+/// transaction and the journal is write-ahead, so a process killed at any moment leaves a file with all batches that
+/// had been written and no part of another. Several processes may use one file; one object must not be used by two
+/// threads at the same time.
 class Database {
  public:
   /// Opens the file, or makes it with its folders. kFailedPrecondition: made for another zoo or machine (both
