@@ -325,9 +325,11 @@ Result<WholeModelCost> measure_whole_model(const backend::Runtime& runtime, cons
   zoo::Zoo zoo;
   zoo.tasks.push_back(task_of("model", 1, executable->inputs(), executable->outputs().front()));
   Load load(zoo);
-  SL_ASSIGN_OR_RETURN(const auto engine,
-                      engine::Engine::start(zoo, part, residency, plan_in_turn(zoo, part), {.slots_per_task = 1},
-                                            [&](const engine::Completion& c) { load.on_complete(c); }));
+  // Both run on one core: a worker that looked for more to do would take it from the bare runtime.
+  SL_ASSIGN_OR_RETURN(
+      const auto engine,
+      engine::Engine::start(zoo, part, residency, plan_in_turn(zoo, part), {.slots_per_task = 1, .spin = Seconds(0)},
+                            [&](const engine::Completion& c) { load.on_complete(c); }));
   load.attach(*engine);
   const RestoreCores restore;
   if (!processor.cores.empty()) SL_RETURN_IF_ERROR(pin_this_thread(processor.cores));
