@@ -428,10 +428,10 @@ Status demo(const DemoOptions& options) {
   cli::interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
                       cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
-  SL_ASSIGN_OR_RETURN(soc::Soc soc, cli::confined_to(setup->soc, backends.allowed));
+  SL_ASSIGN_OR_RETURN(soc::Soc soc, soc::confined(setup->soc, backends.allowed));
   std::optional<soc::Soc> rival;
   if (!backends.rival.empty()) {
-    SL_ASSIGN_OR_RETURN(rival, cli::confined_to(setup->soc, backends.rival));
+    SL_ASSIGN_OR_RETURN(rival, soc::confined(setup->soc, backends.rival));
   }
   SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup->zoo));
   SL_ASSIGN_OR_RETURN(const profile::CheckedProfile checked,

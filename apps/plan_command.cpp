@@ -326,7 +326,7 @@ Status run(const Options& options) {
   if (!options.check.empty()) return check(options);
   SL_ASSIGN_OR_RETURN(const Wanted wanted, read_options(options));
   SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), options.soc));
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, cli::confined_to(setup->soc, wanted.backends));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::confined(setup->soc, wanted.backends));
   SL_ASSIGN_OR_RETURN(profile::Profile profile, cli::read_profile(*setup));
   profile.use_estimates = wanted.estimates;
   SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, read_slos(options.slo, *setup, profile));

@@ -67,7 +67,7 @@ Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
   SL_ASSIGN_OR_RETURN(planned.setup, make_setup(zoo_folder(options), options.soc));
   const Setup& setup = *planned.setup;
   SL_ASSIGN_OR_RETURN(planned.workload, read_workload(options, setup.zoo));
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, confined_to(setup.soc, backends));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::confined(setup.soc, backends));
   SL_ASSIGN_OR_RETURN(planned.profile, read_profile(setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, planned.profile));
   SL_ASSIGN_OR_RETURN(planned.slo, sched::workload_slos(planned.workload, ranges));

@@ -166,10 +166,6 @@ Result<std::vector<soc::Backend>> parse_backends(std::string_view option, const 
   return backends;
 }
 
-Result<soc::Soc> confined_to(const soc::Soc& soc, const std::vector<soc::Backend>& backends) {
-  return backends.empty() ? Result<soc::Soc>(soc) : soc::confined(soc, backends);
-}
-
 std::filesystem::path default_zoo() {
   std::filesystem::path demo = "zoos/demo";
   for (const std::filesystem::path& folder : data_folders()) {

@@ -67,9 +67,6 @@ inline constexpr const char* kSocHelp =
 /// Backends by their names. kInvalidArgument names `option` and what is allowed.
 Result<std::vector<soc::Backend>> parse_backends(std::string_view option, const std::vector<std::string>& names);
 
-/// `soc` with no backends but these (soc::confined); as it is if there are none.
-Result<soc::Soc> confined_to(const soc::Soc& soc, const std::vector<soc::Backend>& backends);
-
 /// What --backend does, for its help.
 inline constexpr const char* kBackendHelp =
     "plan with this backend alone: openvino or sparse; may be repeated (default: all that the processors offer)";

@@ -6,9 +6,9 @@
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/thread.h"
 #include "sparseloom/engine/replanner.h"
+#include "sparseloom/plan/costs.h"
 #include "sparseloom/plan/plan_file.h"
 #include "sparseloom/plan/slo.h"
-#include "sparseloom/profile/change_latencies.h"
 #include "sparseloom/profile/measure/ensure.h"
 #include "sparseloom/serve/adaptation.h"
 #include "sparseloom/soc/discover.h"
@@ -31,7 +31,7 @@ Result<soc::Soc> planned_with(const soc::Soc& soc, const std::vector<std::string
   for (const std::string& name : names) {
     SL_ASSIGN_OR_RETURN(backends.emplace_back(), soc::find_backend(name));
   }
-  return backends.empty() ? Result<soc::Soc>(soc) : soc::confined(soc, backends);
+  return soc::confined(soc, backends);
 }
 
 // A plan file has the times that were profiled; the check of the profile may have corrected those since.
@@ -47,7 +47,7 @@ void estimate_anew(const plan::Problem& problem, const profile::Profile& measure
       task.estimates[i].model_latency *= ratio;
     }
     task.latency = plan::plan_latency(problem, id, task);
-    task.meets_latency = task.latency <= problem.slo.slos[t].latency;
+    task.meets_latency = plan::within(task.latency.count(), problem.slo.slos[t].latency.count());
   }
 }
 

@@ -124,6 +124,7 @@ Result<ProcessorId> Soc::find(std::string_view processor_name) const {
 }
 
 Result<Soc> confined(const Soc& soc, std::span<const Backend> backends) {
+  if (backends.empty()) return soc;
   Soc result = soc;
   result.processors = {};
   for (Processor p : soc.processors) {

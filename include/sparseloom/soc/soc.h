@@ -90,7 +90,7 @@ struct Soc {
 };
 
 /// The same machine (and fingerprint) with its processors offering only those of `backends` that they offered before:
-/// plans for it use no other. kInvalidArgument names a processor that none is left of.
+/// plans for it use no other; as it is if none is named. kInvalidArgument names a processor that none is left of.
 Result<Soc> confined(const Soc& soc, std::span<const Backend> backends);
 
 /// The same machine (and fingerprint) with its CPU processors alone, which may be none. What discover() finds has them

@@ -197,6 +197,7 @@ TEST(Backends, ConfinedProcessorsOfferNoOthers) {
       << "what a processor offers if nothing is said";
   const Soc dense = confined(soc, std::array{Backend::kOpenVino}).value();
   EXPECT_THAT(dense.processors[0].backends, ElementsAre(Backend::kOpenVino));
+  EXPECT_EQ(confined(soc, {})->processors.size(), soc.processors.size()) << "no backend named: as it is";
   const Status none_left = confined(soc, std::array{Backend::kSparse}).status();
   EXPECT_EQ(none_left.code(), Code::kInvalidArgument);
   EXPECT_EQ(none_left.message(), "processor 'gpu0': cannot be confined to sparse; it offers: openvino");
