@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "sparseloom/plan/search/infinity.h"
@@ -23,6 +24,21 @@ double transfer_seconds(const soc::Soc& soc, const profile::Profile& profile, zo
   return profile.transfer_latency.count() + bytes * profile.transfer_seconds_per_byte;
 }
 
+/// Of σ by its position: measured, else estimated, else none.
+std::optional<double> known_accuracy(const profile::Profile& profile, zoo::TaskId task, std::size_t sigma) {
+  const profile::Accuracy& accuracy = profile.task(task).accuracy(sigma);
+  if (accuracy.samples > 0) return accuracy.fraction();
+  const auto& estimate = profile.task(task).accuracy_estimate(sigma);
+  if (!estimate) return std::nullopt;
+  return profile.use_estimates == profile::EstimateUse::kLower ? estimate->lower : estimate->value;
+}
+
+Status no_accuracy(const zoo::Task& task, const zoo::Sigma& sigma) {
+  return error(Code::kFailedPrecondition,
+               "profile: task '{}', variant {}: accuracy neither measured nor estimated (run: sparseloom profile)",
+               task.name, zoo::describe(task, sigma));
+}
+
 /// The processors of a pool and what they offer to run one subgraph with.
 struct Offer {
   const std::vector<soc::ProcessorId>& members;
@@ -31,15 +47,15 @@ struct Offer {
 
 /// The backend with the least mean over the members; of those within a tie of it the first.
 soc::Backend fastest(const Offer& offer, const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
-  std::vector<double> sums;
-  for (const soc::Backend b : offer.backends) {
-    double sum = 0;
-    for (const soc::ProcessorId p : offer.members) sum += measured.latency(v, i, p, b).median.count();
-    sums.push_back(sum);
-  }
-  const double least = *std::min_element(sums.begin(), sums.end());
-  const auto first = std::find_if(sums.begin(), sums.end(), [&](double s) { return within(s, least * (1 + kTie)); });
-  return offer.backends[static_cast<std::size_t>(first - sums.begin())];
+  const auto sum = [&](soc::Backend b) {
+    double seconds = 0;
+    for (const soc::ProcessorId p : offer.members) seconds += measured.latency(v, i, p, b).median.count();
+    return seconds;
+  };
+  double least = kInfinity;
+  for (const soc::Backend b : offer.backends) least = std::min(least, sum(b));
+  return *std::find_if(offer.backends.begin(), offer.backends.end(),
+                       [&](soc::Backend b) { return within(sum(b), least * (1 + kTie)); });
 }
 
 /// kFailedPrecondition if a latency of the subgraph is missing.
@@ -246,13 +262,20 @@ Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& s
 
 Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
                              const zoo::Sigma& sigma) {
-  const profile::Accuracy& accuracy = profile.task(task).accuracy(sigma);
-  if (accuracy.samples > 0) return accuracy.fraction();
-  const auto& estimate = profile.task(task).accuracy_estimate(sigma);
-  if (estimate) return profile.use_estimates == profile::EstimateUse::kLower ? estimate->lower : estimate->value;
-  return error(Code::kFailedPrecondition,
-               "profile: task '{}', variant {}: accuracy neither measured nor estimated (run: sparseloom profile)",
-               zoo.task(task).name, zoo::describe(zoo.task(task), sigma));
+  const std::optional<double> known = known_accuracy(profile, task, profile.task(task).index_of(sigma));
+  if (known) return *known;
+  return no_accuracy(zoo.task(task), sigma);
+}
+
+Result<std::vector<double>> read_accuracies(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task) {
+  const profile::TaskProfile& measured = profile.task(task);
+  std::vector<double> accuracies(measured.stitched());
+  for (std::size_t s = 0; s < accuracies.size(); ++s) {
+    const std::optional<double> known = known_accuracy(profile, task, s);
+    if (!known) return no_accuracy(zoo.task(task), measured.sigma_at(s));
+    accuracies[s] = *known;
+  }
+  return accuracies;
 }
 
 Status check_slos(const Problem& problem) {

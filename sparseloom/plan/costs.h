@@ -87,6 +87,8 @@ Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& s
 /// figures). kFailedPrecondition if it is neither.
 Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
                              const zoo::Sigma& sigma);
+/// The same of all V^S, by TaskProfile::index_of(σ).
+Result<std::vector<double>> read_accuracies(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task);
 
 /// kInvalidArgument if there is not one SLO per task, or if nothing can be held to one: an accuracy bound that is not
 /// in 0..1, a latency bound that is not positive and finite. Names the task.

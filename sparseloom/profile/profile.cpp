@@ -38,15 +38,6 @@ TaskProfile::TaskProfile(std::size_t variants, std::size_t stages, std::size_t p
       accuracy_test_(accuracy_profile_.size()),
       accuracy_estimate_(accuracy_profile_.size()) {}
 
-std::size_t TaskProfile::index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
-  const std::size_t on_processor = index_of(v, i) * processors_ + p.index();
-  return on_processor * soc::kBackends.size() + static_cast<std::size_t>(b);
-}
-
-const Latency& TaskProfile::latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
-  return latency_[index_of(v, i, p, b)];
-}
-
 void TaskProfile::set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b,
                               const Latency& latency) {
   latency_[index_of(v, i, p, b)] = latency;

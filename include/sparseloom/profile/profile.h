@@ -74,7 +74,9 @@ class TaskProfile {
   std::size_t stitched() const { return accuracy_profile_.size(); }
 
   /// Of one subgraph on one processor by one of its backends, run alone.
-  const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const;
+  const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
+    return latency_[index_of(v, i, p, b)];
+  }
   void set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b, const Latency& latency);
   /// All places, in no order that matters; those not measured have count 0.
   const std::vector<Latency>& latencies() const { return latency_; }
@@ -88,11 +90,16 @@ class TaskProfile {
   /// Accuracy on the profile split (what plans use) and on the test split (what reports call accuracy_test).
   const Accuracy& accuracy(const zoo::Sigma& sigma) const;
   const Accuracy& accuracy_test(const zoo::Sigma& sigma) const;
+  /// The first by σ's position, below stitched().
+  const Accuracy& accuracy(std::size_t index) const { return accuracy_profile_[index]; }
   void set_accuracy(const zoo::Sigma& sigma, const Accuracy& accuracy);
   void set_accuracy_test(const zoo::Sigma& sigma, const Accuracy& accuracy);
 
   /// Estimate of the accuracy on the profile split; none: never estimated. What was measured counts before it.
   const std::optional<AccuracyEstimate>& accuracy_estimate(const zoo::Sigma& sigma) const;
+  const std::optional<AccuracyEstimate>& accuracy_estimate(std::size_t index) const {
+    return accuracy_estimate_[index];
+  }
   void set_accuracy_estimate(const zoo::Sigma& sigma, const AccuracyEstimate& estimate);
 
   /// Position of σ in the enumeration where the last stage runs fastest; and back.
@@ -101,7 +108,10 @@ class TaskProfile {
 
  private:
   std::size_t index_of(zoo::VariantId v, zoo::StageId i) const { return v.index() * stages_ + i.index(); }
-  std::size_t index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const;
+  std::size_t index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
+    const std::size_t on_processor = index_of(v, i) * processors_ + p.index();
+    return on_processor * soc::kBackends.size() + static_cast<std::size_t>(b);
+  }
 
   std::size_t variants_, stages_, processors_;
   std::vector<Latency> latency_;

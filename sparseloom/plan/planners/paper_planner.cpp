@@ -18,18 +18,14 @@ struct Candidate {
 };
 
 Result<std::vector<Candidate>> accurate_candidates(const Problem& problem, zoo::TaskId task) {
-  const profile::TaskProfile& measured = problem.profile.task(task);
-  std::vector<Candidate> all;
-  double best = 0;
-  for (std::size_t s = 0; s < measured.stitched(); ++s) {
-    zoo::Sigma sigma = measured.sigma_at(s);
-    SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(problem.zoo, problem.profile, task, sigma));
-    all.push_back({std::move(sigma), accuracy});
-    best = std::max(best, accuracy);
-  }
+  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task));
+  const double best = *std::max_element(accuracies.begin(), accuracies.end());
   const double floor = std::min(best, problem.slo.slos[task.index()].accuracy);
-  std::erase_if(all, [&](const Candidate& c) { return !within(floor, c.accuracy); });
-  return all;
+  std::vector<Candidate> candidates;
+  for (std::size_t s = 0; s < accuracies.size(); ++s) {
+    if (within(floor, accuracies[s])) candidates.push_back({problem.profile.task(task).sigma_at(s), accuracies[s]});
+  }
+  return candidates;
 }
 
 void add_orders(std::size_t length, std::size_t processors, Placement& begun, std::vector<Placement>& orders) {

@@ -14,16 +14,6 @@ namespace sparseloom::plan {
 
 namespace {
 
-/// Accuracies of all σ by TaskProfile::index_of.
-Result<std::vector<double>> read_accuracies(const Problem& problem, zoo::TaskId task) {
-  const profile::TaskProfile& measured = problem.profile.task(task);
-  std::vector<double> accuracies(measured.stitched());
-  for (std::size_t s = 0; s < accuracies.size(); ++s) {
-    SL_ASSIGN_OR_RETURN(accuracies[s], read_accuracy(problem.zoo, problem.profile, task, measured.sigma_at(s)));
-  }
-  return accuracies;
-}
-
 /// σ as an index: the last stage runs fastest, as TaskProfile::index_of.
 class SigmaFilter {
  public:
@@ -158,7 +148,7 @@ double accuracy_floor(const std::vector<double>& accuracies, double bound) {
 /// Also for pools in the place of processors, if `costs` is of those.
 Result<TaskOptions> pinned_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
   const bool memory = problem.memory_budget.has_value();
-  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
+  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task));
   const Slo& slo = problem.slo.slos[task.index()];
   const double floor = accuracy_floor(accuracies, slo.accuracy);
 
@@ -337,7 +327,7 @@ Result<BottleneckResult> least_bottleneck(const soc::Pools& pools, const std::ve
 
 Result<StitchedOption> most_accurate_tie(const Problem& problem, const Costs& costs, zoo::TaskId task,
                                          const StitchedOption& option, Bytes most_bytes) {
-  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem, task));
+  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task));
   const bool late = option.pooled;
   const TaskCosts& cost = (late ? costs.on_pools : costs.pinned)[task.index()];
   const Placement placement = late ? pools_of(costs.pools, option.placement) : option.placement;
