@@ -214,7 +214,8 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   {
     Load load(zoo);
     SL_ASSIGN_OR_RETURN(const auto engine,
-                        engine::Engine::start(zoo, part, residency, plan, {.slots_per_task = kOutstanding},
+                        engine::Engine::start(zoo, part, residency, plan,
+                                              {.slots_per_task = kOutstanding, .spin = engine::kBrief},
                                               [&](const engine::Completion& c) { load.on_complete(c); }));
     load.attach(*engine);
     std::vector<Seconds> samples;

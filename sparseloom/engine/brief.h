@@ -24,13 +24,18 @@ inline void relax() {
 template <typename Done>
 bool spin(Seconds most, Done done) {
   constexpr int kLooksPerClock = 32;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::ceil<std::chrono::steady_clock::duration>(most);
-  do {
+  const auto looked = [&] {
     for (int i = 0; i < kLooksPerClock; ++i) {
       if (done()) return true;
       relax();
     }
-  } while (std::chrono::steady_clock::now() < end);
+    return false;
+  };
+  if (looked()) return true;  // mostly, and asking the time takes longer than that
+  const auto end = std::chrono::steady_clock::now() + std::chrono::ceil<std::chrono::steady_clock::duration>(most);
+  while (std::chrono::steady_clock::now() < end) {
+    if (looked()) return true;
+  }
   return false;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <bit>
 #include <future>
 
 #include "sparseloom/engine/brief.h"
@@ -61,6 +62,7 @@ Status Engine::Impl::start(std::shared_ptr<const plan::Plan> plan) {
   dispatcher_.emplace(std::move(plan), soc_.pools(), std::move(policy));
   admission_.emplace(capacity_, options_.slots_per_task);
   slots_ = std::vector<Slot>(capacity_ * options_.slots_per_task);
+  id_stride_ = std::bit_ceil(slots_.size());
   for (std::size_t k = 0; k < slots_.size(); ++k) slots_[k].index = k % options_.slots_per_task;
   Dispatches none;
   hold_what_is_not_served(none);

@@ -98,8 +98,9 @@ class Engine::Impl {
 
   // The dispatcher's ids: they rise with admission, as its ties want, and carry the slot. The caller's are kept apart,
   // so that two callers may use the same.
-  sched::RequestId new_id(std::size_t slot) { return sched::RequestId(admitted_++ * slots_.size() + slot); }
-  Slot& slot_of(sched::RequestId id) { return slots_[id.index() % slots_.size()]; }
+  sched::RequestId new_id(std::size_t slot) { return sched::RequestId(admitted_++ * id_stride_ + slot); }
+  std::size_t slot_index(sched::RequestId id) const { return id.index() & (id_stride_ - 1); }
+  Slot& slot_of(sched::RequestId id) { return slots_[slot_index(id)]; }
 
   std::optional<sched::Dispatch> after_stage(const sched::Dispatch& done, const Status& status, Seconds now,
                                              std::optional<double> sparsity);
@@ -131,6 +132,7 @@ class Engine::Impl {
   std::optional<sched::Dispatcher> dispatcher_;
   std::shared_ptr<const ActivePlan> active_;
   std::vector<Slot> slots_;
+  std::size_t id_stride_ = 1;  // the least power of two that is no less than the slots: masked, not divided by
   std::optional<sched::AdmissionQueue<Waiting>> admission_;
   std::vector<std::size_t> to_deliver_;  // slots whose request has completed
   std::vector<Waiting> dropped_;         // cancelled while they waited, and not called back yet
@@ -156,7 +158,7 @@ void Engine::Impl::admit(std::size_t slot_index, const sched::Request& request, 
   slot.plan_version = dispatcher_->plan_version();
   slot.status = Status();
   slot.completed = false;
-  slot.cancelled = false;
+  slot.cancelled.store(false, std::memory_order_relaxed);  // mutex_ publishes it
   sched::Request inside = request;
   inside.id = new_id(slot_index);
   dispatcher_->arrive(inside, now(), out);

@@ -37,7 +37,7 @@ void Engine::Impl::work(soc::ProcessorId processor) {
 
 Status Engine::Impl::run_stage(const sched::Dispatch& dispatch) {
   const Slot& slot = slot_of(dispatch.request);
-  if (slot.cancelled) return {Code::kCancelled, kCancelled};
+  if (slot.cancelled.load(std::memory_order_relaxed)) return {Code::kCancelled, kCancelled};
   backend::Session& session = *slot.plan->stages[dispatch.task.index()][dispatch.stage.index()]->by_slot[slot.index];
   Status status = dispatch.stage.index() == 0 ? bind_inputs(slot, session) : Status();
   if (status.ok()) status = session.run();
@@ -103,7 +103,7 @@ std::optional<sched::Dispatch> Engine::Impl::after_stage(const sched::Dispatch& 
       slot.finished = now;
       slot.status = dropped ? Status(Code::kCancelled, kCancelled) : status;
       slot.completed = true;
-      to_deliver_.push_back(done.request.index() % slots_.size());
+      to_deliver_.push_back(slot_index(done.request));
     }
     deliver_too = !(to_deliver_.empty() && dropped_.empty()) && !std::exchange(delivering_, true);
   }

@@ -57,7 +57,7 @@ class Workers {
  private:
   using Baton = std::atomic<int>;
   static void give(Baton& baton) {
-    baton.store(1, std::memory_order_release);
+    baton.store(1, std::memory_order_seq_cst);  // weaker, its wake may be lost (engine/mailbox.h)
     baton.notify_one();
   }
   static void take(Baton& baton) {
