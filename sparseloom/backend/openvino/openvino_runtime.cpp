@@ -228,7 +228,7 @@ class OpenVinoRuntime final : public Runtime {
   Result<Compiled> compile_file(const fs::path& path, const CompileOptions& options, const fs::path& folder) const {
     SL_ASSIGN_OR_RETURN(const auto model, read_openvino(*core_, path, {}));
     if (options.sparse_layers != SparseLayers::kNone) return compile_sparse(*core_, model, options, folder);
-    return Compiled{.model = core_->compile_model(model, options.device, properties(options)), .sparse_layers = 0};
+    return Compiled{.model = compile_model(*core_, model, options), .sparse_layers = 0};
   }
 
   std::shared_ptr<ov::Core> core_ = core_with_sparse_layers();

@@ -1,6 +1,11 @@
 #include "sparseloom/backend/openvino/ov_executable.h"
 
+#include <algorithm>
 #include <cstring>
+#include <openvino/op/broadcast.hpp>
+#include <openvino/op/constant.hpp>
+#include <openvino/op/fake_quantize.hpp>
+#include <openvino/op/scaled_dot_product_attention.hpp>
 #include <openvino/runtime/properties.hpp>
 #include <optional>
 
@@ -162,7 +167,45 @@ Result<TensorSpec> spec_of(const ov::Output<const ov::Node>& port, const std::st
   return spec;
 }
 
+// The mask of an attention that has one row for all queries, if it is that of an INT8 model: with AMX, OpenVINO
+// (2026.4) computes such an attention wrongly where it runs in int8 and the mask comes from outside the model, as in a
+// piece. With a row per query it is right, and no slower.
+std::optional<ov::PartialShape> wide_mask(const ov::Node& attention) {
+  if (attention.get_input_size() < 4) return std::nullopt;
+  const ov::PartialShape& query = attention.get_input_partial_shape(0);
+  ov::PartialShape mask = attention.get_input_partial_shape(3);
+  if (query.is_dynamic() || mask.is_dynamic() || mask.size() < 2) return std::nullopt;
+  const ov::Dimension queries = query[query.size() - 2];
+  if (mask[mask.size() - 2] != 1 || queries == 1) return std::nullopt;
+  mask[mask.size() - 2] = queries;
+  return mask;
+}
+
+std::shared_ptr<ov::Model> with_wide_masks(const std::shared_ptr<ov::Model>& model) {
+  const auto ops = model->get_ops();
+  const auto quantizes = [](const std::shared_ptr<ov::Node>& op) { return ov::is_type<ov::op::v0::FakeQuantize>(op); };
+  const auto narrow = [](const std::shared_ptr<ov::Node>& op) {
+    return ov::is_type<ov::op::v13::ScaledDotProductAttention>(op) && wide_mask(*op);
+  };
+  if (std::none_of(ops.begin(), ops.end(), quantizes) || std::none_of(ops.begin(), ops.end(), narrow)) return model;
+  const std::shared_ptr<ov::Model> copy = model->clone();
+  for (const auto& op : copy->get_ops()) {
+    if (!narrow(op)) continue;
+    const auto shape =
+        ov::op::v0::Constant::create(ov::element::i64, {wide_mask(*op)->size()}, wide_mask(*op)->to_shape());
+    op->input(3).replace_source_output(std::make_shared<ov::op::v3::Broadcast>(op->input_value(3), shape));
+  }
+  copy->validate_nodes_and_infer_types();
+  return copy;
+}
+
 }  // namespace
+
+ov::CompiledModel compile_model(ov::Core& core, const std::shared_ptr<ov::Model>& model,
+                                const CompileOptions& options) {
+  return core.compile_model(options.device == "CPU" ? with_wide_masks(model) : model, options.device,
+                            properties(options));
+}
 
 ov::AnyMap properties(const CompileOptions& options) {
   // f32 explicitly: where a CPU has bf16 instructions but no matrix unit, OpenVINO would choose bf16 and be slower.

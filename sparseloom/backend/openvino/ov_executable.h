@@ -13,6 +13,10 @@ namespace sparseloom::backend {
 /// OpenVINO's properties for our options, but for where compiled models are kept.
 ov::AnyMap properties(const CompileOptions& options);
 
+/// `model` compiled with these. It is left alone; what OpenVINO (2026.4) would compile to something wrong is compiled
+/// from a copy that is written differently.
+ov::CompiledModel compile_model(ov::Core& core, const std::shared_ptr<ov::Model>& model, const CompileOptions& options);
+
 /// `where` opens the messages; `file` is what the model was imported from, if it was. kFailedPrecondition for dynamic
 /// shapes.
 Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where,

@@ -210,7 +210,7 @@ Result<std::unique_ptr<Executable>> OpenVinoModel::compile(const CompileOptions&
                    }
                    CompileOptions dense = options;
                    dense.sparse_layers = SparseLayers::kNone;
-                   return make_executable(core_->compile_model(model_, options.device, properties(dense)), where_);
+                   return make_executable(compile_model(*core_, model_, dense), where_);
                  });
 }
 

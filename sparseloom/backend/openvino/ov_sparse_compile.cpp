@@ -75,7 +75,7 @@ constexpr std::size_t kChecked = offsetof(Header, layers), kContent = 4096;
 
 /// Raise it whenever the same model would be compiled to something else: another choice of layers, other weights, other
 /// attributes of the operator.
-constexpr int kRecipe = 1;
+constexpr int kRecipe = 2;
 
 std::string digest_of(std::string_view file) { return checksum(file.substr(kChecked)); }
 
@@ -97,9 +97,9 @@ Result<Compiled> compile_sparse(ov::Core& core, const std::shared_ptr<ov::Model>
   SL_ASSIGN_OR_RETURN(sparse.sparse_layers,
                       use_sparse_layers(*model, {options.sparse_layers, options.threads, folder}));
   if (sparse.sparse_layers == 0) return sparse;
-  sparse.model = core.compile_model(model, options.device, properties(options));
+  sparse.model = compile_model(core, model, options);
   if (!compared) return sparse;
-  ov::CompiledModel alone = core.compile_model(dense, options.device, properties(options));
+  ov::CompiledModel alone = compile_model(core, dense, options);
   return time_ratio(alone, sparse.model) < 1 ? sparse : Compiled{};
 }
 
