@@ -9,6 +9,7 @@
 #include "cli/program.h"
 #include "cli/setup.h"
 #include "cli/shapes.h"
+#include "cli/split_names.h"
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -65,7 +66,7 @@ Status check_arguments(const CutArguments& arguments) {
 Result<std::vector<zoo::Cut>> cuts_for(const Graph& graph, const CutArguments& arguments) {
   if (arguments.at.empty()) return zoo::choose_cuts(graph, {static_cast<std::size_t>(arguments.parts), {}});
   std::vector<std::vector<std::string>> names;
-  for (const std::string& set : arguments.at) names.push_back(CLI::detail::split(set, ','));
+  for (const std::string& set : arguments.at) names.push_back(cli::split_names(set));
   return zoo::cuts_by_name(graph, names);
 }
 
@@ -172,6 +173,7 @@ Json to_json(const CutArguments& arguments, const Graph& graph, const Report& re
   json["bit_identical"] = report.check.difference.bit_identical;
   json["max_rel_diff_bound"] = report.bound;
   json["sensitivity"] = report.check.sensitivity;
+  json["inputs_with_outputs_not_finite"] = report.check.not_finite;
   json["threads"] = arguments.threads;
   if (report.latency) {
     json["latency_ms"] = {{"whole", report.latency->whole_ms}, {"chain", report.latency->chain_ms}};
@@ -203,6 +205,10 @@ void print(const CutArguments& arguments, const Graph& graph, const Report& repo
       kSeeds, difference.bit_identical ? "bit-identical" : "not bit-identical", difference.max_abs, difference.max_rel,
       report.bound);
   fmt::print("between unlike inputs the outputs move by {:.3g}, relative to the largest\n", report.check.sensitivity);
+  if (report.check.not_finite > 0) {
+    fmt::print("warning: on {} of these inputs the model's outputs are NaN or infinite: there agreement says nothing\n",
+               report.check.not_finite);
+  }
   if (report.check.sensitivity < 10 * report.bound) {
     fmt::print(
         "warning: that is less than 10 times the bound: agreement within the bound says little for this model\n");
@@ -227,6 +233,11 @@ Status examine(const CutArguments& arguments, const Model& model, const std::vec
     SL_ASSIGN_OR_RETURN(report.latency, measure(whole, chain, arguments.rounds));
   }
   report.complete = true;
+  if (report.check.not_finite == kSeeds) {
+    return error(Code::kFailedPrecondition,
+                 "{}: outputs are NaN or infinite on all {} inputs tried, so nothing shows whether the chain is right",
+                 arguments.model, kSeeds);
+  }
   if (report.check.difference.max_rel <= report.bound) return {};
   return error(Code::kFailedPrecondition,
                "{}: the chain differs from the whole model: max_rel_diff {:.3g}, at most {:g} is allowed",
@@ -266,7 +277,9 @@ Status run_cut(const CutArguments& arguments) {
   if (!cuts.ok()) return cuts.status().with_context(arguments.model);
   report.cuts = std::move(cuts).value();
   report.bound = zoo::difference_bound(model->graph());
-  SL_ASSIGN_OR_RETURN(const auto pieces, zoo::cut_model(*model, report.cuts));
+  const auto cut = zoo::cut_model(*model, report.cuts);
+  if (!cut.ok()) return cut.status().with_context(arguments.model);
+  const auto& pieces = cut.value();
   Status status = arguments.out.empty() ? examine(arguments, *model, views_of(pieces), report)
                                         : write_and_examine(arguments, *runtime, *model, pieces, report);
   if (!report.complete) return status;
@@ -282,7 +295,10 @@ std::function<Status()> add_cut(CLI::App& command) {
   auto arguments = std::make_shared<CutArguments>();
   command.add_option("MODEL", arguments->model, "OpenVINO IR (.xml) or ONNX (.onnx)")->required();
   command.add_option("--parts", arguments->parts, "number of parts S (default 3)");
-  command.add_option("--at", arguments->at, "cut at these tensors instead (NAME,NAME,...), once per cut, in order")
+  command
+      .add_option(
+          "--at", arguments->at,
+          "cut at these tensors instead (NAME,NAME,...), once per cut, in order; \\, stands for a comma in a name")
       ->allow_extra_args(false);
   command.add_option("--out", arguments->out, "write part0.xml, part1.xml, ... into this new folder");
   command.add_option("--bench", arguments->rounds, "measure chain against whole model in this many interleaved rounds");

@@ -46,6 +46,7 @@ struct Node {
   /// most 256 levels: kInt8; of all other operators without multiply-accumulates: kFp32.
   Precision precision = Precision::kFp32;
   Weights weights;
+  bool random = false;  ///< draws random numbers: two runs on the same inputs differ
 };
 
 /// One tensor. An extent of -1 in its shape is known only when running: such a tensor cannot be passed between pieces.
@@ -54,6 +55,8 @@ struct Edge {
   TensorSpec spec;
   NodeId producer;
   std::vector<NodeId> consumers;
+  /// Other names of the tensor, sorted: those that the model's file gives it (an ONNX tensor name).
+  std::vector<std::string> aliases{};
 };
 
 /// A model as a directed acyclic graph, nodes in topological order. A value: independent of the model it came from.

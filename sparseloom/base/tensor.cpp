@@ -31,6 +31,17 @@ constexpr std::array<TypeRow, 13> kTypes{{{ElementType::kF32, "f32", 4},
                                           {ElementType::kU64, "u64", 8},
                                           {ElementType::kBool, "bool", 1}}};
 
+// A floating-point number is NaN or infinite if all bits of its exponent are set.
+template <typename Bits>
+std::optional<std::size_t> first_with(Bits exponent, std::span<const std::byte> data) {
+  for (std::size_t i = 0; (i + 1) * sizeof(Bits) <= data.size(); ++i) {
+    Bits bits;
+    std::memcpy(&bits, data.data() + i * sizeof(Bits), sizeof(Bits));
+    if ((bits & exponent) == exponent) return i;
+  }
+  return std::nullopt;
+}
+
 const TypeRow& row(ElementType type) { return kTypes[static_cast<std::size_t>(type)]; }
 
 }  // namespace
@@ -45,6 +56,16 @@ std::optional<ElementType> element_type_from(std::string_view name) {
 }
 
 std::size_t element_bytes(ElementType type) { return row(type).bytes; }
+
+std::optional<std::size_t> first_not_finite(ElementType type, std::span<const std::byte> data) {
+  switch (type) {
+    case ElementType::kF16: return first_with<std::uint16_t>(0x7c00, data);
+    case ElementType::kBF16: return first_with<std::uint16_t>(0x7f80, data);
+    case ElementType::kF32: return first_with<std::uint32_t>(0x7f80'0000, data);
+    case ElementType::kF64: return first_with<std::uint64_t>(0x7ff0'0000'0000'0000, data);
+    default: return std::nullopt;
+  }
+}
 
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
 

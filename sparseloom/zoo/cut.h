@@ -31,16 +31,18 @@ struct CutOptions {
 /// kInvalidArgument if the graph has fewer cuts (says how many it has).
 Result<std::vector<Cut>> choose_cuts(const backend::Graph& graph, const CutOptions& options);
 
-/// The same cuts in another variant of the model: by tensor name, else by position among tensors of the same type and
-/// shape. kFailedPrecondition if a tensor has no counterpart or one of another type or shape (both are named).
+/// The same cuts in another variant of the model: by operator or tensor name, else by position among tensors of the
+/// same type and shape. kFailedPrecondition if a tensor has no counterpart or one of another type or shape (both are
+/// named).
 Result<std::vector<Cut>> map_cuts(const backend::Graph& from, const std::vector<Cut>& cuts, const backend::Graph& to);
 
 /// kInvalidArgument, naming what is missing, if a cut does not separate the model's inputs from its outputs or does not
 /// lie behind the one before it.
 Status check_cuts(const backend::Graph& graph, const std::vector<Cut>& cuts);
 
-/// Cuts given by tensor names, as task.json lists them. kNotFound names the tensor and the closest names the graph has;
-/// kInvalidArgument if a set does not separate inputs from outputs or the sets are not nested in order.
+/// Cuts given by the names of tensors, or of the operators that make them, as task.json lists them. kNotFound names the
+/// tensor and the closest names the graph has; kInvalidArgument if a set does not separate inputs from outputs or the
+/// sets are not nested in order.
 Result<std::vector<Cut>> cuts_by_name(const backend::Graph& graph, const std::vector<std::vector<std::string>>& names);
 
 }  // namespace sparseloom::zoo

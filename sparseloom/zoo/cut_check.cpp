@@ -183,6 +183,12 @@ Status run_on(Chain& chain, const std::vector<HostBuffer>& inputs) {
   return chain.run();
 }
 
+bool all_finite(const Graph& graph, const std::vector<HostBuffer>& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    if (first_not_finite(graph.edge(graph.outputs[i]).spec.type, outputs[i].span())) return false;
+  return true;
+}
+
 }  // namespace
 
 void Difference::merge(const Difference& other) {
@@ -224,6 +230,7 @@ Result<ChainCheck> check_chain(const Graph& graph, Chain& whole, Chain& chain, s
     SL_RETURN_IF_ERROR(run_on(whole, inputs));
     SL_RETURN_IF_ERROR(run_on(chain, inputs));
     auto outputs = copy_outputs(graph, whole);
+    check.not_finite += all_finite(graph, outputs) ? 0 : 1;
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const TensorSpec& spec = graph.edge(graph.outputs[i]).spec;
       check.difference.merge(compare(spec, outputs[i].span(), chain.output(i)));
@@ -237,9 +244,16 @@ Result<ChainCheck> check_chain(const Graph& graph, Chain& whole, Chain& chain, s
 }
 
 double difference_bound(const Graph& graph) {
-  const bool quantized =
-      std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.op == "FakeQuantize"; });
-  return quantized ? 0.008 : 1e-5;
+  double bound = 1e-5;
+  for (const Node& node : graph.nodes) {
+    if (node.op == "FakeQuantize") bound = std::max(bound, 0.008);
+    for (const EdgeId output : node.outputs) {
+      const ElementType type = graph.edge(output).spec.type;
+      if (!node.constant && type == ElementType::kF16) bound = std::max(bound, 0.004);
+      if (!node.constant && type == ElementType::kBF16) bound = std::max(bound, 0.03);
+    }
+  }
+  return bound;
 }
 
 }  // namespace sparseloom::zoo

@@ -11,6 +11,7 @@
 namespace sparseloom::zoo {
 namespace {
 
+using backend::Edge;
 using backend::EdgeId;
 using backend::Graph;
 using backend::Node;
@@ -26,10 +27,21 @@ class NameIndex {
   explicit NameIndex(const Graph& graph) {
     for (std::size_t e = 0; e < graph.edges.size(); ++e)
       if (!is_constant(graph, EdgeId(e))) index_.emplace(graph.edges[e].spec.name, EdgeId(e));
+    for (std::size_t e = 0; e < graph.edges.size(); ++e) {  // an operator's name comes before a tensor's
+      if (is_constant(graph, EdgeId(e))) continue;
+      for (const std::string& alias : graph.edges[e].aliases) index_.emplace(alias, EdgeId(e));
+    }
   }
   const EdgeId* find(const std::string& name) const {
     const auto it = index_.find(name);
     return it == index_.end() ? nullptr : &it->second;
+  }
+  /// By any of an edge's names.
+  const EdgeId* find(const Edge& edge) const {
+    const EdgeId* found = find(edge.spec.name);
+    for (auto alias = edge.aliases.begin(); found == nullptr && alias != edge.aliases.end(); ++alias)
+      found = find(*alias);
+    return found;
   }
   const std::unordered_map<std::string, EdgeId>& all() const { return index_; }
 
@@ -55,7 +67,7 @@ EdgeId in_front_of_compression(const Graph& graph, EdgeId edge) {
 }
 
 Result<EdgeId> map_tensor(const Graph& from, EdgeId wanted, const Graph& to, const NameIndex& names) {
-  if (const EdgeId* same = names.find(from.edge(wanted).spec.name)) {
+  if (const EdgeId* same = names.find(from.edge(wanted))) {
     const TensorSpec& spec = from.edge(wanted).spec;
     if (!spec.same_layout(to.edge(*same).spec)) {
       return error(Code::kFailedPrecondition, "cut tensor {} is {} in the variant", spec.describe(),
@@ -65,7 +77,7 @@ Result<EdgeId> map_tensor(const Graph& from, EdgeId wanted, const Graph& to, con
   }
   const EdgeId plain = in_front_of_compression(from, wanted);
   const TensorSpec& spec = from.edge(plain).spec;
-  if (const EdgeId* same = names.find(spec.name); same != nullptr && spec.same_layout(to.edge(*same).spec))
+  if (const EdgeId* same = names.find(from.edge(plain)); same != nullptr && spec.same_layout(to.edge(*same).spec))
     return *same;
   const auto ours = alike(from, spec), theirs = alike(to, spec);
   const auto position = std::find(ours.begin(), ours.end(), plain) - ours.begin();

@@ -25,6 +25,14 @@ Status check_layout(const NpyArray& array, ElementType type, const Shape& shape,
                to_string(array.shape), to_string(type), to_string(shape));
 }
 
+Status check_finite(const NpyArray& array, std::int64_t samples, const std::filesystem::path& path) {
+  const auto found = first_not_finite(array.type, array.data.span());
+  if (!found) return {};
+  const std::size_t each = array.data.size() / element_bytes(array.type) / static_cast<std::size_t>(samples);
+  return error(Code::kMalformed, "{}: element {} of sample {} is NaN or infinite; allowed: finite numbers",
+               path.string(), *found % each, *found / each);
+}
+
 // Samples first, then the input's shape without its batch of one.
 Shape stored_shape(const TensorSpec& input, std::int64_t samples) {
   Shape shape = input.shape;
@@ -44,6 +52,7 @@ Result<Dataset> Dataset::load(const Zoo& zoo, const Task& task, const Split& spl
     SL_ASSIGN_OR_RETURN(NpyArray array, load_listed(zoo, split.inputs[i]));
     const TensorSpec& input = task.inputs[i];
     SL_RETURN_IF_ERROR(check_layout(array, input.type, stored_shape(input, split.samples), split.inputs[i]));
+    SL_RETURN_IF_ERROR(check_finite(array, split.samples, split.inputs[i]));
     dataset.inputs_.push_back(std::move(array));
   }
   SL_ASSIGN_OR_RETURN(const NpyArray labels, load_listed(zoo, split.labels));

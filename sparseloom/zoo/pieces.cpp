@@ -1,5 +1,8 @@
 #include "sparseloom/zoo/pieces.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <system_error>
 
 #include "sparseloom/base/file.h"
@@ -78,13 +81,46 @@ Result<EdgeId> find_input(const std::string& where, const Graph& graph, const st
   if (graph.inputs.size() == 1) return graph.inputs[0];
   std::vector<std::string_view> names;
   for (const EdgeId input : graph.inputs) {
-    names.push_back(graph.edge(input).spec.name);
-    if (names.back() == name) return input;
+    const backend::Edge& edge = graph.edge(input);
+    names.push_back(edge.spec.name);
+    if (edge.spec.name == name || std::find(edge.aliases.begin(), edge.aliases.end(), name) != edge.aliases.end())
+      return input;
   }
   return error(Code::kFailedPrecondition, "{}: task.json's input {}", where, not_known(name, names));
 }
 
+// "'RandomUniform_39' (RandomUniform, for tensor 'noise')": a frontend makes several operators of one, and only what
+// the last of them makes has the name that the model's file gives it.
+std::string describe_random(const Graph& graph, const backend::Node& node) {
+  const backend::Edge* edge = &graph.edge(node.outputs.front());
+  while (edge->aliases.empty() && !edge->consumers.empty()) {
+    edge = &graph.edge(graph.node(edge->consumers.front()).outputs.front());
+  }
+  const std::string target = edge->aliases.empty() ? "" : fmt::format(", for tensor '{}'", edge->aliases.front());
+  return fmt::format("'{}' ({}{})", node.name, node.op, target);
+}
+
+// Whether pieces reproduce their model can only be seen if it answers twice the same.
+Status check_repeatable(const Graph& graph) {
+  std::vector<std::string> nodes;
+  for (const backend::Node& node : graph.nodes)
+    if (node.random) nodes.push_back(describe_random(graph, node));
+  if (nodes.empty()) return {};
+  return error(Code::kFailedPrecondition,
+               "the model draws random numbers, so no two runs agree and nothing shows whether its pieces are right: "
+               "{}; export it without (a model for inference), or with the numbers as an input",
+               fmt::join(nodes, ", "));
+}
+
 }  // namespace
+
+std::map<std::string, Shape> shapes_of(const Task& task) {
+  if (!task.shapes.empty()) return task.shapes;
+  if (task.inputs.size() == 1) return {{"", task.inputs.front().shape}};  // it may have any name
+  std::map<std::string, Shape> shapes;
+  for (const TensorSpec& input : task.inputs) shapes.emplace(input.name, input.shape);
+  return shapes;
+}
 
 Result<std::vector<EdgeId>> check_interface(const Task& task, const fs::path& model, const Graph& graph) {
   const std::string where = model.string();
@@ -111,6 +147,7 @@ Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const 
 Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const std::vector<EdgeId>& inputs,
                                                       const std::vector<Cut>& cuts) {
   SL_RETURN_IF_ERROR(check_cuts(model.graph(), cuts));
+  SL_RETURN_IF_ERROR(check_repeatable(model.graph()));
   std::vector<std::unique_ptr<Model>> pieces;
   for (std::size_t i = 0; i <= cuts.size(); ++i) {
     const auto& from = i == 0 ? inputs : cuts[i - 1].tensors;
@@ -163,11 +200,11 @@ Status PieceStore::check_once(const Variant& variant) {
 Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path& folder) {
   const Variant& dense = task.variants.front();
   SL_RETURN_IF_ERROR(check_once(dense));
-  SL_ASSIGN_OR_RETURN(const auto dense_model, runtime_.read(dense.model, task.shapes));
+  SL_ASSIGN_OR_RETURN(const auto dense_model, runtime_.read(dense.model, shapes_of(task)));
   SL_RETURN_IF_ERROR(check_interface(task, dense.model, dense_model->graph()).status());
   auto dense_cuts = cuts_by_name(dense_model->graph(), task.cuts);
   if (!dense_cuts.ok()) return dense_cuts.status().with_context(dense.model.string());
-  SL_ASSIGN_OR_RETURN(const auto model, runtime_.read(variant.model, task.shapes));
+  SL_ASSIGN_OR_RETURN(const auto model, runtime_.read(variant.model, shapes_of(task)));
   SL_ASSIGN_OR_RETURN(const auto inputs, check_interface(task, variant.model, model->graph()));
   auto cuts = map_cuts(dense_model->graph(), *dense_cuts, model->graph());
   if (!cuts.ok()) return cuts.status().with_context(variant.model.string());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -15,7 +16,7 @@ namespace sparseloom::zoo {
 
 /// The S consecutive pieces of a model, each a model of its own. Piece i's outputs are piece i+1's inputs, in order;
 /// the first takes the model's inputs, the last returns its outputs (a model input or an early output that is needed
-/// later travels along as a boundary tensor).
+/// later travels along as a boundary tensor). kFailedPrecondition names the operators that draw random numbers, if any.
 Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Model& model,
                                                                const std::vector<Cut>& cuts);
 /// The same with the model's inputs in another order.
@@ -27,6 +28,9 @@ Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Mo
 /// a disk that is full does not make every runtime's writer fail.
 Status save_pieces(const backend::Runtime& runtime, const std::vector<std::unique_ptr<backend::Model>>& pieces,
                    const std::filesystem::path& folder, const std::string& extension = ".xml");
+
+/// The shapes that a task's models are read with: those that it states, also where the model files leave them dynamic.
+std::map<std::string, Shape> shapes_of(const Task& task);
 
 /// Inputs and output of a variant's model are those that its task states: number, name, type and shape; where there is
 /// only one, it may have any name. Returns the model's inputs in the task's order. kFailedPrecondition.

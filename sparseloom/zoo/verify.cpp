@@ -57,7 +57,7 @@ Status check_models(const Zoo& zoo, const backend::Runtime& runtime, const Verif
   for (const Task& task : zoo.tasks) {
     LoadedTask& target = loaded.emplace_back();
     for (const Variant& variant : task.variants) {
-      const auto model = runtime.read(variant.model);
+      const auto model = runtime.read(variant.model, shapes_of(task));
       Status status = model.status();
       if (model.ok()) {
         target.graphs.push_back((*model)->graph());

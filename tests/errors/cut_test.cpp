@@ -3,6 +3,7 @@
 
 #include "tests/errors/cli.h"
 #include "tests/support/tiny_ir.h"
+#include "tests/support/tiny_onnx.h"
 
 namespace sparseloom::testing {
 namespace {
@@ -10,6 +11,10 @@ namespace {
 class CutErrors : public ::testing::Test {
  protected:
   fs::path model(const TinyIr& ir = tiny_resnet(4)) { return ir.write(folder_.path() / "m.xml"); }
+  fs::path onnx_model(const TinyOnnx& onnx) {
+    EXPECT_TRUE(write_file(path("m.onnx"), onnx.text()).ok());
+    return path("m.onnx");
+  }
   fs::path path(const std::string& name) const { return folder_.path() / name; }
 
   TemporaryFolder folder_;
@@ -104,6 +109,41 @@ TEST_F(CutErrors, StatefulModelIsRefusedByTheNameOfItsState) {
 
 TEST_F(CutErrors, UnknownTensor) {
   expect_one_line_error(run_cli({"cut", model(), "--at", "block7"}), 1, {"no tensor 'block7'", "closest: block"});
+}
+
+TEST_F(CutErrors, OnnxOperatorsThatAreNotSupportedAreNamed) {
+  TinyOnnx onnx = tiny_layers(2);
+  onnx.op("FancyOp", "fancy", {"y"}, "z", "com.acme").op("PlainOp", "plain", {"z"}, "v", "com.acme");
+  expect_one_line_error(run_cli({"cut", onnx_model(onnx.output("v", {1, 8}))}), 1,
+                        {"m.onnx", "does not support these operators: ", "com.acme.FancyOp", "com.acme.PlainOp"});
+}
+
+TEST_F(CutErrors, DynamicOnnxInputIsSaidBeforeAnythingIsConverted) {
+  TinyOnnx onnx = tiny_layers(2, "", -1);
+  onnx.op("FancyOp", "fancy", {"y"}, "z", "com.acme").output("z", {-1, 8});
+  expect_one_line_error(run_cli({"cut", onnx_model(onnx)}), 1, {"m.onnx: input 'x'", "dynamic", "x=1,8"});
+}
+
+TEST_F(CutErrors, ModelThatDrawsRandomNumbers) {
+  TinyOnnx onnx = tiny_layers(2);
+  onnx.op("RandomNormalLike", "dice", {"y"}, "noise").op("Add", "noisy", {"y", "noise"}, "z").output("z", {1, 8});
+  expect_one_line_error(run_cli({"cut", onnx_model(onnx)}), 1,
+                        {"m.onnx", "draws random numbers", "for tensor 'noise'"});
+}
+
+TEST_F(CutErrors, OutputsThatAreNeverFinite) {
+  TinyOnnx onnx = tiny_layers(1);
+  onnx.op("Abs", "abs", {"y"}, "a").op("Neg", "neg", {"a"}, "n").op("Sqrt", "root", {"n"}, "r").output("r", {1, 8});
+  expect_one_line_error(run_cli({"cut", onnx_model(onnx), "--parts", "2", "--out", path("o")}), 1,
+                        {"m.onnx", "NaN or infinite on all 6 inputs"});
+  EXPECT_FALSE(fs::exists(path("o")));
+}
+
+TEST_F(CutErrors, TensorNamesMayHoldCommas) {
+  TinyOnnx onnx;
+  onnx.input("x", {1, 8}).op("Tanh", "first", {"x"}, "a,b").op("Neg", "second", {"a,b"}, "y").output("y", {1, 8});
+  const CliResult cut = run_cli({"cut", onnx_model(onnx), "--at", "a\\,b"});
+  EXPECT_EQ(cut.status, 0) << cut.err;
 }
 
 TEST_F(CutErrors, UnwritableJson) {

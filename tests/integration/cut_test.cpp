@@ -10,6 +10,7 @@
 #include "sparseloom/zoo/pieces.h"
 #include "tests/support/made_up_zoo.h"
 #include "tests/support/tiny_ir.h"
+#include "tests/support/tiny_onnx.h"
 
 namespace sparseloom::zoo {
 namespace {
@@ -18,8 +19,10 @@ using backend::EdgeId;
 using backend::Graph;
 using backend::Model;
 using sparseloom::testing::TemporaryFolder;
+using sparseloom::testing::tiny_layers;
 using sparseloom::testing::tiny_resnet;
 using sparseloom::testing::TinyIr;
+using sparseloom::testing::TinyOnnx;
 
 Chain chain_of(const std::vector<const Model*>& models) {
   std::vector<std::shared_ptr<backend::Executable>> stages;
@@ -37,6 +40,14 @@ class Cutting : public ::testing::Test {
  protected:
   std::unique_ptr<Model> read(const TinyIr& ir) {
     auto model = runtime_->read(ir.write(folder_.path() / "m.xml"));
+    EXPECT_TRUE(model.ok()) << model.status().message();
+    return std::move(model).value();
+  }
+
+  std::unique_ptr<Model> read_onnx(const TinyOnnx& onnx, const std::map<std::string, Shape>& shapes) {
+    const auto path = folder_.path() / "m.onnx";
+    EXPECT_TRUE(write_file(path, onnx.text()).ok());
+    auto model = runtime_->read(path, shapes);
     EXPECT_TRUE(model.ok()) << model.status().message();
     return std::move(model).value();
   }
@@ -119,6 +130,43 @@ TEST_F(Cutting, AQuantizedBoundaryIsQuantizedOnBothSides) {
   ASSERT_EQ(consumers.size(), 1U);
   EXPECT_EQ(second.node(consumers[0]).op, "FakeQuantize");
   EXPECT_LE(cut_and_check(*model, 2).difference.max_rel, difference_bound(graph));
+}
+
+std::vector<std::string> names(const Graph& graph, const Cut& cut) {
+  std::vector<std::string> found;
+  for (const EdgeId edge : cut.tensors) found.push_back(graph.edge(edge).spec.name);
+  return found;
+}
+
+TEST_F(Cutting, OnnxModelsAreCutAtTheirTensorsByTensorOrOperatorName) {
+  const auto model = read_onnx(tiny_layers(3), {});
+  const Graph& graph = model->graph();
+  const auto by_tensor = cuts_by_name(graph, {{"t0"}, {"t1"}}),
+             by_operator = cuts_by_name(graph, {{"tanh0"}, {"tanh1"}});
+  ASSERT_TRUE(by_tensor.ok()) << by_tensor.status().message();
+  ASSERT_TRUE(by_operator.ok()) << by_operator.status().message();
+  for (const std::size_t i : {0U, 1U}) EXPECT_EQ((*by_tensor)[i].tensors, (*by_operator)[i].tensors);
+}
+
+// Another export of the same network: the operators have other names, the tensors the same.
+TEST_F(Cutting, OnnxVariantsCorrespondByTensorName) {
+  const auto model = read_onnx(tiny_layers(3), {}), other = read_onnx(tiny_layers(3, "other_"), {});
+  const auto mapped = map_cuts(model->graph(), cuts_by_name(model->graph(), {{"t1"}}).value(), other->graph());
+  ASSERT_TRUE(mapped.ok()) << mapped.status().message();
+  EXPECT_THAT(names(other->graph(), (*mapped)[0]), ::testing::ElementsAre("other_tanh1"));
+}
+
+TEST_F(Cutting, ShapesOfDynamicOnnxInputsAreThoseAskedFor) {
+  const auto model = read_onnx(tiny_layers(3, "", -1), {{"x", {4, 8}}});
+  EXPECT_EQ(model->graph().edge(model->graph().outputs[0]).spec.shape, (Shape{4, 8}));
+  EXPECT_TRUE(cut_and_check(*model, 3).difference.bit_identical);
+}
+
+TEST_F(Cutting, OutputsThatAreNotFiniteAreCounted) {
+  TinyOnnx onnx;
+  onnx.input("x", {1, 8}).op("Abs", "abs", {"x"}, "a").op("Neg", "neg", {"a"}, "n").op("Sqrt", "root", {"n"}, "y");
+  EXPECT_EQ(cut_and_check(*read_onnx(onnx.output("y", {1, 8}), {}), 2).not_finite, 6U);
+  EXPECT_EQ(cut_and_check(*read_onnx(tiny_layers(3), {}), 2).not_finite, 0U);
 }
 
 TEST_F(Cutting, SavedPiecesAreTheSameModel) {

@@ -8,7 +8,9 @@
 #include "sparseloom/zoo/chain.h"
 #include "sparseloom/zoo/cut_check.h"
 #include "tests/errors/cli.h"
+#include "tests/support/made_up_zoo.h"
 #include "tests/support/tiny_ir.h"
+#include "tests/support/tiny_onnx.h"
 
 namespace sparseloom::zoo {
 namespace {
@@ -51,6 +53,38 @@ TEST_P(DemoPieces, ReproduceTheWholeVariant) {
     ASSERT_TRUE(check.ok()) << check.status().message();
     EXPECT_LE(check->difference.max_rel, difference_bound(model->graph())) << task.name;
     EXPECT_GT(check->sensitivity, difference_bound(model->graph())) << task.name;
+  }
+}
+
+// An ONNX model of h0, h1 and logits, as task.json's cuts call them, made by operators of other names; any batch.
+std::string dynamic_onnx() {
+  sparseloom::testing::TinyOnnx model;
+  model.input("x", {-1, 4});
+  std::string x = "x";
+  for (const std::string y : {"h0", "h1", "logits"}) {
+    model.weights(y + "_w", {1, 4}).op("Mul", "times_" + y, {x, y + "_w"}, y);
+    x = y;
+  }
+  return model.output("logits", {-1, 4}).text();
+}
+
+TEST(Pieces, OfDynamicOnnxModelsHaveTheTasksShapesAndCutsAtItsTensors) {
+  const sparseloom::testing::MadeUpZoo made;
+  for (const std::string name : {"dense", "int8", "structured-50"}) {
+    std::filesystem::remove(made.root() / "toy" / name / "model.json");
+    made.write("toy/" + name + "/model.onnx", dynamic_onnx());
+    made.edit("toy/" + name + "/variant.json", [](Json& variant) { variant["model"] = "model.onnx"; });
+  }
+  made.list_files();
+  const TemporaryFolder cache;
+  const auto runtime = backend::make_runtime("openvino").value();
+  const Zoo zoo = made.load();
+  PieceStore store(zoo, *runtime, cache.path());
+  for (std::size_t s = 0; s < zoo.tasks[0].stages(); ++s) {
+    const auto piece = store.piece(TaskId(0), VariantId(1), StageId(s));
+    ASSERT_TRUE(piece.ok()) << piece.status().message();
+    const auto model = runtime->read(*piece).value();
+    EXPECT_EQ(model->graph().edge(model->graph().outputs[0]).spec.shape, (Shape{1, 4}));
   }
 }
 

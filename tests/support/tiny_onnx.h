@@ -74,6 +74,76 @@ inline std::string tiny_onnx(const std::string& location) {
   return onnx_model(graph).text();
 }
 
+/// Builds a model operator by operator; every tensor is f32.
+class TinyOnnx {
+ public:
+  /// An extent of -1 is dynamic.
+  TinyOnnx& input(const std::string& name, const std::vector<std::int64_t>& dims) {
+    graph_.message(11, value(name, dims));
+    return *this;
+  }
+  TinyOnnx& output(const std::string& name, const std::vector<std::int64_t>& dims) {
+    graph_.message(12, value(name, dims));
+    return *this;
+  }
+  /// Made-up numbers in -0.5..0.5.
+  TinyOnnx& weights(const std::string& name, const std::vector<std::int64_t>& dims) {
+    ProtoMessage tensor;
+    std::int64_t count = 1;
+    for (const std::int64_t d : dims) {
+      tensor.number(1, static_cast<std::uint64_t>(d));
+      count *= d;
+    }
+    std::string data;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float x = static_cast<float>((i * 37 + 11) % 64) / 64.0F - 0.5F;
+      data.append(reinterpret_cast<const char*>(&x), sizeof x);
+    }
+    graph_.message(5, tensor.number(2, 1).bytes(8, name).bytes(9, data));
+    return *this;
+  }
+  /// `node` is the operator's name, `output` that of the tensor that it makes.
+  TinyOnnx& op(const std::string& type, const std::string& node, const std::vector<std::string>& inputs,
+               const std::string& output, const std::string& domain = "") {
+    ProtoMessage message;
+    for (const std::string& input : inputs) message.bytes(1, input);
+    graph_.message(1, message.bytes(2, output).bytes(3, node).bytes(4, type).bytes(7, domain));
+    return *this;
+  }
+  std::string text() const {
+    ProtoMessage graph = graph_;
+    return onnx_model(graph.bytes(2, "tiny")).message(8, ProtoMessage().bytes(1, "com.acme").number(2, 1)).text();
+  }
+
+ private:
+  static ProtoMessage value(const std::string& name, const std::vector<std::int64_t>& dims) {
+    ProtoMessage shape;
+    for (const std::int64_t d : dims) {
+      shape.message(1, d < 0 ? ProtoMessage().bytes(2, "N") : ProtoMessage().number(1, static_cast<std::uint64_t>(d)));
+    }
+    return ProtoMessage().bytes(1, name).message(
+        2, ProtoMessage().message(1, ProtoMessage().number(1, 1).message(2, shape)));
+  }
+
+  ProtoMessage graph_;
+};
+
+/// x[batch,8] times 8x8 weights, tanh, `layers` times: tensors m0, t0, m1, t1, ..., made by operators whose names begin
+/// with `prefix`: mul0, tanh0, mul1, ...; the last tensor is y.
+inline TinyOnnx tiny_layers(std::size_t layers, const std::string& prefix = "", std::int64_t batch = 1) {
+  TinyOnnx model;
+  model.input("x", {batch, 8});
+  std::string x = "x";
+  for (std::size_t k = 0; k < layers; ++k) {
+    const std::string n = std::to_string(k), y = k + 1 == layers ? "y" : "t" + n;
+    model.weights("w" + n, {8, 8});
+    model.op("MatMul", prefix + "mul" + n, {x, "w" + n}, "m" + n).op("Tanh", prefix + "tanh" + n, {"m" + n}, y);
+    x = y;
+  }
+  model.output("y", {batch, 8});
+  return model;
+}
+
 /// What the weight file of tiny_onnx() holds: ones.
 inline std::string tiny_onnx_weights() {
   const std::vector<float> ones(12, 1.0F);

@@ -47,6 +47,9 @@ struct TensorSpec {
   bool same_layout(const TensorSpec& other) const { return type == other.type && shape == other.shape; }
 };
 
+/// Position of the first element of `data` that is NaN or infinite; none: all are finite, as integers always are.
+std::optional<std::size_t> first_not_finite(ElementType type, std::span<const std::byte> data);
+
 /// 64-byte aligned zero-initialised bytes that a tensor's data lives in. Movable, not copyable; moving leaves the bytes
 /// where they are, and spans of them valid until the buffer that has them is destroyed. Threads that share one see to
 /// the order of reads and writes themselves. std::bad_alloc if there is no memory.

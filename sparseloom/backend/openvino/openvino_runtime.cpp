@@ -46,18 +46,19 @@ Status check_is_file(const fs::path& path) {
   return {};
 }
 
+std::shared_ptr<ov::frontend::FrontEnd> frontend_for(const fs::path& path) {
+  for (const auto& [ending, framework] : kFormats)
+    if (path.extension() == ending) return ov::frontend::FrontEndManager().load_by_framework(framework);
+  return nullptr;
+}
+
 // Asks the frontend that a file's ending stands for whether the file is of its kind. Core::read_model() would ask all
 // frontends in turn, and some of them write to standard error what they think of it.
 Status check_kind(const fs::path& path) {
-  for (const auto& [ending, framework] : kFormats) {
-    if (path.extension() != ending) continue;
-    const auto frontend = ov::frontend::FrontEndManager().load_by_framework(framework);
-    if (!frontend || !frontend->supported(path.string())) {
-      return error(Code::kDataLoss, "{}: cannot read the model: not {} that OpenVINO knows, or damaged", path.string(),
-                   ending == ".xml" ? "an OpenVINO IR" : "an ONNX model");
-    }
-  }
-  return {};
+  const auto frontend = frontend_for(path);
+  if (frontend && frontend->supported(path.string())) return {};
+  return error(Code::kDataLoss, "{}: cannot read the model: not {} that OpenVINO knows, or damaged", path.string(),
+               path.extension() == ".xml" ? "an OpenVINO IR" : "an ONNX model");
 }
 
 Status refuse_states(const ov::Model& model, const fs::path& path) {
@@ -69,38 +70,43 @@ Status refuse_states(const ov::Model& model, const fs::path& path) {
                path.string(), fmt::join(states, ", "));
 }
 
-// The entry of `shapes` for one input: by its name, one of its tensor's names, or "" for a model's only input.
-const std::pair<const std::string, Shape>* entry_for(const ov::op::v0::Parameter& input, bool only,
+// An input as its model's file has it.
+struct Input {
+  std::vector<std::string> names;  // the first is its own; the others are its tensor's
+  ov::PartialShape shape;
+};
+
+// The entry of `shapes` for one input: by one of its names, or "" for a model's only input.
+const std::pair<const std::string, Shape>* entry_for(const Input& input, bool only,
                                                      const std::map<std::string, Shape>& shapes) {
   for (const auto& entry : shapes) {
-    if (entry.first == input.get_friendly_name() || input.output(0).get_names().contains(entry.first) ||
-        (only && entry.first.empty()))
+    if ((only && entry.first.empty()) ||
+        std::find(input.names.begin(), input.names.end(), entry.first) != input.names.end())
       return &entry;
   }
   return nullptr;
 }
 
-Status apply_shapes(ov::Model& model, const fs::path& path, const std::map<std::string, Shape>& shapes) {
+// By the inputs' numbers: the shapes that are to be set. Every dynamic input needs one.
+Result<std::map<std::size_t, ov::PartialShape>> shapes_to_set(const std::vector<Input>& inputs, const fs::path& path,
+                                                              const std::map<std::string, Shape>& shapes) {
   std::map<std::size_t, ov::PartialShape> wanted;
   std::vector<std::string> names, used;
-  const auto& inputs = model.get_parameters();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const ov::op::v0::Parameter& input = *inputs[i];
-    const auto* entry = entry_for(input, inputs.size() == 1, shapes);
-    names.push_back(input.get_friendly_name());
+    const std::string& name = names.emplace_back(inputs[i].names.front());
+    const auto* entry = entry_for(inputs[i], inputs.size() == 1, shapes);
     if (entry != nullptr) {
       const ov::Shape shape(entry->second.begin(), entry->second.end());
-      if (!input.get_partial_shape().compatible(shape)) {
-        return error(Code::kInvalidArgument, "{}: input '{}' has the shape {}; {} does not fit it", path.string(),
-                     input.get_friendly_name(), input.get_partial_shape().to_string(), to_string(entry->second));
+      if (!inputs[i].shape.compatible(shape)) {
+        return error(Code::kInvalidArgument, "{}: input '{}' has the shape {}; {} does not fit it", path.string(), name,
+                     inputs[i].shape.to_string(), to_string(entry->second));
       }
       wanted[i] = shape;
       used.push_back(entry->first);
-    } else if (input.get_partial_shape().is_dynamic()) {
+    } else if (inputs[i].shape.is_dynamic()) {
       return error(Code::kFailedPrecondition,
                    "{}: input '{}' has the dynamic shape {}; a static one must be given, for example {}={}",
-                   path.string(), input.get_friendly_name(), input.get_partial_shape().to_string(),
-                   input.get_friendly_name(), example_shape(input.get_partial_shape()));
+                   path.string(), name, inputs[i].shape.to_string(), name, example_shape(inputs[i].shape));
     }
   }
   for (const auto& [name, shape] : shapes) {
@@ -108,8 +114,38 @@ Status apply_shapes(ov::Model& model, const fs::path& path, const std::map<std::
       return unknown_name(path.string() + ": input", name, names);
     }
   }
-  if (!wanted.empty()) model.reshape(wanted);
-  return {};
+  return wanted;
+}
+
+// The shapes are known before anything is converted: what a graph looks like may depend on them (an If over a shape),
+// and some operators cannot be converted without.
+Result<std::shared_ptr<ov::Model>> read_onnx(const fs::path& path, const std::map<std::string, Shape>& shapes) {
+  const auto frontend = frontend_for(path);
+  constexpr bool kMapped = true;  // weights are not copied
+  const ov::frontend::InputModel::Ptr file = frontend->load(path.string(), kMapped);
+  const std::vector<ov::frontend::Place::Ptr> places = file->get_inputs();
+  std::vector<Input> inputs;
+  for (const auto& place : places) inputs.push_back({place->get_names(), file->get_partial_shape(place)});
+  SL_ASSIGN_OR_RETURN(const auto wanted, shapes_to_set(inputs, path, shapes));
+  for (const auto& [i, shape] : wanted) file->set_partial_shape(places[i], shape);
+  return frontend->convert(file);
+}
+
+Result<std::shared_ptr<ov::Model>> read_ir(ov::Core& core, const fs::path& path,
+                                           const std::map<std::string, Shape>& shapes) {
+  std::shared_ptr<ov::Model> model = core.read_model(path);
+  std::vector<Input> inputs;
+  for (const auto& parameter : model->get_parameters()) {
+    Input& input = inputs.emplace_back(Input{{parameter->get_friendly_name()}, parameter->get_partial_shape()});
+    for (const std::string& name : parameter->output(0).get_names()) input.names.push_back(name);
+  }
+  SL_ASSIGN_OR_RETURN(const auto wanted, shapes_to_set(inputs, path, shapes));
+  SL_RETURN_IF_ERROR(
+      guarded(Code::kInvalidArgument, path.string() + ": cannot set the shapes asked for", [&]() -> Status {
+        if (!wanted.empty()) model->reshape(wanted);
+        return {};
+      }));
+  return model;
 }
 
 Status refuse_dynamic_outputs(const ov::Model& model, const fs::path& path) {
@@ -127,18 +163,14 @@ Status refuse_dynamic_outputs(const ov::Model& model, const fs::path& path) {
 Result<std::shared_ptr<ov::Model>> read_openvino(ov::Core& core, const fs::path& path,
                                                  const std::map<std::string, Shape>& shapes) {
   SL_RETURN_IF_ERROR(check_is_file(path));
-  std::shared_ptr<ov::Model> model;
   const std::string reading = path.string() + ": cannot read the model";
   SL_RETURN_IF_ERROR(guarded(Code::kDataLoss, reading, [&] { return check_kind(path); }));
-  SL_RETURN_IF_ERROR(guarded(Code::kDataLoss, reading, [&]() -> Status {
-    model = core.read_model(path);
-    return {};
-  }));
+  SL_ASSIGN_OR_RETURN(const auto model, guarded(Code::kDataLoss, reading, [&] {
+                        return path.extension() == ".onnx" ? read_onnx(path, shapes) : read_ir(core, path, shapes);
+                      }));
   SL_RETURN_IF_ERROR(refuse_states(*model, path));
   for (const auto& parameter : model->get_parameters())  // make_executable() recognises tensors by their names
     if (parameter->output(0).get_names().empty()) parameter->output(0).set_names({parameter->get_friendly_name()});
-  SL_RETURN_IF_ERROR(guarded(Code::kInvalidArgument, path.string() + ": cannot set the shapes asked for",
-                             [&] { return apply_shapes(*model, path, shapes); }));
   SL_RETURN_IF_ERROR(refuse_dynamic_outputs(*model, path));
   return model;
 }

@@ -1,5 +1,6 @@
 #include "sparseloom/backend/openvino/ov_graph.h"
 
+#include <algorithm>
 #include <map>
 #include <openvino/core/graph_util.hpp>
 #include <openvino/op/constant.hpp>
@@ -43,6 +44,7 @@ class Converter {
       auto& consumers = graph.edges[from.index()].consumers;
       if (consumers.empty() || consumers.back() != id) consumers.push_back(id);
     }
+    node.random = draws_random_numbers(node);
     node.constant = is_constant(*op, node);
     node.macs = macs_of(*op);
     node.precision = precision_of(*op);
@@ -64,6 +66,9 @@ class Converter {
     const std::size_t k = output.get_index();
     edge.spec.name = k == 0 ? node.name : unique(fmt::format("{}.{}", node.name, k));
     edge.spec.shape = shape_of(output.get_partial_shape());
+    for (const std::string& name : output.get_names())
+      if (name != edge.spec.name) edge.aliases.push_back(name);
+    std::sort(edge.aliases.begin(), edge.aliases.end());
     const auto type = element_type_of(output.get_element_type());
     if (!type && !node.constant) {
       return error(Code::kFailedPrecondition, "tensor '{}' has the type {}, which sparseloom does not support",
@@ -73,9 +78,11 @@ class Converter {
     return edge;
   }
 
+  static bool draws_random_numbers(const Node& node) { return node.op == "RandomUniform" || node.op == "Multinomial"; }
+
   bool is_constant(const ov::Node& op, const Node& node) const {
     if (ov::is_type<ov::op::v0::Constant>(&op)) return true;
-    if (node.inputs.empty() || node.op == "RandomUniform" || node.op == "Multinomial") return false;
+    if (node.inputs.empty() || node.random) return false;
     for (const EdgeId input : node.inputs)
       if (!converted_.graph.node(converted_.graph.edge(input).producer).constant) return false;
     return true;

@@ -71,7 +71,12 @@ std::string example_shape(const ov::PartialShape& shape) {
 
 std::string one_line(std::string_view what) {
   constexpr std::size_t kMost = 400;
+  constexpr std::string_view kUnknown = "No conversion rule found for operations: ";
   std::string text;
+  if (const std::size_t found = what.find(kUnknown); found != what.npos) {
+    const std::string_view names = what.substr(found + kUnknown.size());
+    return fmt::format("OpenVINO does not support these operators: {}", names.substr(0, names.find('\n')));
+  }
   while (!what.empty()) {
     const std::size_t end = std::min(what.find('\n'), what.size());
     std::string_view line = what.substr(0, end);

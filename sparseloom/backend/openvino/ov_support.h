@@ -23,7 +23,8 @@ Shape shape_of(const ov::PartialShape& shape);
 /// dimensions), else 128, within what the model allows. "1,128".
 std::string example_shape(const ov::PartialShape& shape);
 
-/// What an OpenVINO exception says, in one line, without the source positions it opens with.
+/// What an OpenVINO exception says, in one line, without the source positions it opens with; operators that OpenVINO
+/// does not know come first, all of them.
 std::string one_line(std::string_view what);
 
 /// Inside a catch block: what was thrown as `code` and "context: message"; kResourceExhausted where memory or the disk

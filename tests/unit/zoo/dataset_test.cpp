@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <array>
+#include <limits>
 
 #include "tests/support/made_up_zoo.h"
 
@@ -86,6 +87,18 @@ TEST(Dataset, RefusesLabelsOutsideTheClassesAndOtherShapes) {
   zoo = made.load();
   status = Dataset::load(zoo, zoo.tasks[0], zoo.tasks[0].test).status();
   EXPECT_THAT(status.message(), HasSubstr("holds i64[8], expected i32[8]"));
+}
+
+TEST(Dataset, RefusesSamplesThatAreNotFinite) {
+  const MadeUpZoo made;
+  std::vector<float> samples(8 * 4, 1.0F);
+  samples[3 * 4 + 1] = std::numeric_limits<float>::quiet_NaN();
+  made.write("toy/data/test_x.npy", npy("<f4", "(8, 4)", {reinterpret_cast<const char*>(samples.data()), 8 * 16}));
+  made.list_files();
+  const Zoo zoo = made.load();
+  const Status status = Dataset::load(zoo, zoo.tasks[0], zoo.tasks[0].test).status();
+  EXPECT_EQ(status.code(), Code::kMalformed);
+  EXPECT_THAT(status.message(), HasSubstr("test_x.npy: element 1 of sample 3 is NaN or infinite"));
 }
 
 TEST(Dataset, AlteredContentIsDataLoss) {
