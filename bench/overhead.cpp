@@ -213,10 +213,10 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   DispatchCost cost{.processors = processors, .per_dispatch = {}, .hand_off = {}, .hand_off_looking = {}};
   {
     Load load(zoo);
-    SL_ASSIGN_OR_RETURN(const auto engine,
-                        engine::Engine::start(zoo, part, residency, plan,
-                                              {.slots_per_task = kOutstanding, .spin = engine::kBrief},
-                                              [&](const engine::Completion& c) { load.on_complete(c); }));
+    SL_ASSIGN_OR_RETURN(
+        const auto engine,
+        engine::Engine::start(zoo, part, residency, plan, {.slots_per_task = kOutstanding, .spin = engine::kBrief},
+                              [&](const engine::Completion& c) { load.on_complete(c); }));
     load.attach(*engine);
     std::vector<Seconds> samples;
     for (std::size_t b = 0; b < batches; ++b) {

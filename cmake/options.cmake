@@ -1,6 +1,8 @@
 # Warnings, sanitizers and the linker: the project's own business, so every target of ours links this PRIVATEly.
 add_library(sparseloom_options INTERFACE)
 target_compile_options(sparseloom_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
+# Layers are position-independent for the shared library; nobody may replace a function of theirs, so that they inline as others do.
+target_compile_options(sparseloom_options INTERFACE -fno-semantic-interposition)
 if(NOT CMAKE_CROSSCOMPILING)  # a cross compiler looks for a mold named after its target
   target_link_options(sparseloom_options INTERFACE -fuse-ld=mold)
 endif()
