@@ -170,15 +170,16 @@ Result<TensorSpec> spec_of(const ov::Output<const ov::Node>& port, const std::st
 // The mask of an attention that has one row for all queries, if it is that of an INT8 model: with AMX, OpenVINO
 // (2026.4) computes such an attention wrongly where it runs in int8 and the mask comes from outside the model, as in a
 // piece. With a row per query it is right, and no slower.
-std::optional<ov::PartialShape> wide_mask(const ov::Node& attention) {
+std::optional<ov::Shape> wide_mask(const ov::Node& attention) {
   if (attention.get_input_size() < 4) return std::nullopt;
   const ov::PartialShape& query = attention.get_input_partial_shape(0);
-  ov::PartialShape mask = attention.get_input_partial_shape(3);
-  if (query.is_dynamic() || mask.is_dynamic() || mask.size() < 2) return std::nullopt;
-  const ov::Dimension queries = query[query.size() - 2];
-  if (mask[mask.size() - 2] != 1 || queries == 1) return std::nullopt;
-  mask[mask.size() - 2] = queries;
-  return mask;
+  const ov::PartialShape& mask = attention.get_input_partial_shape(3);
+  if (query.is_dynamic() || mask.is_dynamic() || query.size() < 2 || mask.size() < 2) return std::nullopt;
+  const ov::Shape queries = query.to_shape();
+  ov::Shape wide = mask.to_shape();
+  if (wide.rbegin()[1] != 1 || queries.rbegin()[1] == 1) return std::nullopt;
+  wide.rbegin()[1] = queries.rbegin()[1];
+  return wide;
 }
 
 std::shared_ptr<ov::Model> with_wide_masks(const std::shared_ptr<ov::Model>& model) {
@@ -188,11 +189,12 @@ std::shared_ptr<ov::Model> with_wide_masks(const std::shared_ptr<ov::Model>& mod
     return ov::is_type<ov::op::v13::ScaledDotProductAttention>(op) && wide_mask(*op);
   };
   if (std::none_of(ops.begin(), ops.end(), quantizes) || std::none_of(ops.begin(), ops.end(), narrow)) return model;
-  const std::shared_ptr<ov::Model> copy = model->clone();
+  std::shared_ptr<ov::Model> copy = model->clone();
   for (const auto& op : copy->get_ops()) {
     if (!narrow(op)) continue;
-    const auto shape =
-        ov::op::v0::Constant::create(ov::element::i64, {wide_mask(*op)->size()}, wide_mask(*op)->to_shape());
+    const ov::Shape wide = *wide_mask(*op);
+    const auto shape = ov::op::v0::Constant::create(ov::element::i64, ov::Shape{wide.size()},
+                                                    std::vector<std::int64_t>(wide.begin(), wide.end()));
     op->input(3).replace_source_output(std::make_shared<ov::op::v3::Broadcast>(op->input_value(3), shape));
   }
   copy->validate_nodes_and_infer_types();
