@@ -37,7 +37,7 @@ class Mailbox {
  private:
   static constexpr std::int32_t kEmpty = 0, kFull = 1, kClosed = 2;
 
-  // libstdc++ (read in 12) wakes nobody if it sees no sleeper, and looks for one by a load that a weaker store
+  // libstdc++ 12 wakes nobody if it sees no sleeper, and looks for one by a load that a weaker store
   // may still be under way at: then the taker falls asleep and nobody wakes it. Sequential consistency orders the two.
   void put(std::int32_t state) {
     state_.store(state, std::memory_order_seq_cst);

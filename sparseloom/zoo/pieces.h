@@ -16,7 +16,8 @@ namespace sparseloom::zoo {
 
 /// The S consecutive pieces of a model, each a model of its own. Piece i's outputs are piece i+1's inputs, in order;
 /// the first takes the model's inputs, the last returns its outputs (a model input or an early output that is needed
-/// later travels along as a boundary tensor). kFailedPrecondition names the operators that draw random numbers, if any.
+/// later travels along as a boundary tensor). kFailedPrecondition names the operators that draw
+/// random numbers: a model with such is not cut, but may stay whole.
 Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Model& model,
                                                                const std::vector<Cut>& cuts);
 /// The same with the model's inputs in another order.

@@ -169,6 +169,16 @@ TEST_F(Cutting, OutputsThatAreNotFiniteAreCounted) {
   EXPECT_EQ(cut_and_check(*read_onnx(tiny_layers(3), {}), 2).not_finite, 0U);
 }
 
+TEST_F(Cutting, AModelThatDrawsRandomNumbersMayStayWhole) {
+  TinyOnnx onnx = tiny_layers(2);
+  onnx.op("RandomNormalLike", "dice", {"y"}, "noise").op("Add", "noisy", {"y", "noise"}, "z").output("z", {1, 8});
+  const auto model = read_onnx(onnx, {});
+  EXPECT_TRUE(cut_model(*model, std::vector<Cut>()).ok());
+  const auto cuts = cuts_by_name(model->graph(), {{"t0"}});
+  ASSERT_TRUE(cuts.ok()) << cuts.status().message();
+  EXPECT_EQ(cut_model(*model, *cuts).status().code(), Code::kFailedPrecondition);
+}
+
 TEST_F(Cutting, SavedPiecesAreTheSameModel) {
   const auto model = read(tiny_resnet(6));
   auto cuts = choose_cuts(model->graph(), {3, {}});
