@@ -36,22 +36,22 @@ struct DemoOptions {
   double saturated_s = 2.0;
   bool pooled = true;
   bool check = true;
-  std::vector<std::string> backends;
-  std::string compare_backend;
+  std::vector<std::string> providers;
+  std::string compare_provider;
 };
 
-// Backends, as the options name them.
-struct Backends {
-  std::vector<soc::Backend> allowed;  // --backend; none: all that processors offer
-  std::vector<soc::Backend> rival;    // --compare-backend; none: no rival
+// Providers, as the options name them.
+struct Providers {
+  std::vector<backend::Provider> allowed;  // --provider; none: all that processors offer
+  std::vector<backend::Provider> rival;    // --compare-provider; none: no rival
 };
 
-Result<Backends> parse_all_backends(const DemoOptions& options) {
-  Backends backends;
-  SL_ASSIGN_OR_RETURN(backends.allowed, cli::parse_backends("--backend", options.backends));
-  if (options.compare_backend.empty()) return backends;
-  SL_ASSIGN_OR_RETURN(backends.rival, cli::parse_backends("--compare-backend", {options.compare_backend}));
-  return backends;
+Result<Providers> parse_all_providers(const DemoOptions& options) {
+  Providers providers;
+  SL_ASSIGN_OR_RETURN(providers.allowed, cli::parse_providers("--provider", options.providers));
+  if (options.compare_provider.empty()) return providers;
+  SL_ASSIGN_OR_RETURN(providers.rival, cli::parse_providers("--compare-provider", {options.compare_provider}));
+  return providers;
 }
 
 // What all SLO configurations of one call share.
@@ -60,7 +60,7 @@ struct Stage {
   const profile::Profile& profile;                     // as the machine was right before
   const std::optional<profile::ProfileCheck>& before;  // of the profile as measured; none: not checked
   const DemoOptions& options;
-  soc::Soc soc;                   // with the backends that plans may use
+  soc::Soc soc;                   // with the providers that plans may use
   std::optional<soc::Soc> rival;  // the same, for a second plan by sparseloom
   std::vector<plan::GridRange> ranges;
   const std::vector<engine::TaskSamples>& samples;
@@ -82,7 +82,8 @@ Result<std::vector<eval::Contender>> plan_all(const Stage& stage, const plan::Sl
     const bool is_ours = planner->name() == ours.name();
     SL_RETURN_IF_ERROR(add(std::string(planner->name()), is_ours ? ours : *planner, stage.soc));
     if (!is_ours || !stage.rival) continue;
-    SL_RETURN_IF_ERROR(add(fmt::format("{}, {} only", ours.name(), stage.options.compare_backend), ours, *stage.rival));
+    SL_RETURN_IF_ERROR(
+        add(fmt::format("{}, {} only", ours.name(), stage.options.compare_provider), ours, *stage.rival));
   }
   return contenders;
 }
@@ -205,8 +206,8 @@ std::string sparse_stages(const engine::SystemReport& report) {
   std::vector<std::string> tasks;
   for (const engine::TaskReport& t : report.tasks) {
     std::string stages;
-    for (std::size_t i = 0; i < t.backend.size(); ++i) {
-      if (t.backend[i] == soc::to_string(soc::Backend::kSparse)) stages += fmt::format(" {}", i);
+    for (std::size_t i = 0; i < t.provider.size(); ++i) {
+      if (t.provider[i] == backend::provider_name(backend::Provider::kSparse)) stages += fmt::format(" {}", i);
     }
     if (!stages.empty()) tasks.push_back(t.task + stages);
   }
@@ -218,13 +219,13 @@ std::string sparse_count(const engine::SystemReport& report) {
   std::ptrdiff_t sparse = 0;
   std::size_t all = 0;
   for (const engine::TaskReport& t : report.tasks) {
-    sparse += std::count(t.backend.begin(), t.backend.end(), soc::to_string(soc::Backend::kSparse));
-    all += t.backend.size();
+    sparse += std::count(t.provider.begin(), t.provider.end(), backend::provider_name(backend::Provider::kSparse));
+    all += t.provider.size();
   }
   return fmt::format("{} of {}", sparse, all);
 }
 
-// The tasks that two systems serve by different variants, processors or backends.
+// The tasks that two systems serve by different variants, processors or providers.
 std::string served_differently(const engine::SystemReport& a, const engine::SystemReport& b) {
   std::vector<std::string> tasks;
   for (std::size_t t = 0; t < a.tasks.size(); ++t) {
@@ -241,12 +242,12 @@ std::string rate_text(const engine::Rate& rate) {
 }
 
 // Per configuration, how many stages run sparse and what that changes.
-void print_backends(const Stage& stage, const std::vector<std::string>& configs,
-                    const std::vector<std::vector<engine::SystemReport>>& all) {
+void print_providers(const Stage& stage, const std::vector<std::string>& configs,
+                     const std::vector<std::vector<engine::SystemReport>>& all) {
   const std::string& ours = all.front()[0].name;
   std::vector<std::string> header{"", "sparse stages", "which", "violations"};
   if (stage.rival) {
-    const std::string only = stage.options.compare_backend + " only";
+    const std::string only = stage.options.compare_provider + " only";
     header.insert(header.end(), {only + ": violations", "requests/s", only + ": requests/s", "served differently"});
   }
   report::Table table(std::move(header));
@@ -364,7 +365,7 @@ Result<AllPlayed> play_all(const Stage& stage) {
   }
   if (all.empty()) return result;
   if (several) print_means(means(all));
-  print_backends(stage, names, all);
+  print_providers(stage, names, all);
   result.document = several
                         ? several_json(documents, means(all), stage.options.slo_config, all.size() == configs.size())
                         : documents.front();
@@ -424,14 +425,14 @@ Status demo(const DemoOptions& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--trace", options.trace));
   SL_RETURN_IF_ERROR(sched::make_policy(options.policy, 1).status());
   SL_RETURN_IF_ERROR(plan::grid_names(options.slo_config).status());
-  SL_ASSIGN_OR_RETURN(const Backends backends, parse_all_backends(options));
+  SL_ASSIGN_OR_RETURN(const Providers providers, parse_all_providers(options));
   cli::interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
                       cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
-  SL_ASSIGN_OR_RETURN(soc::Soc soc, soc::confined(setup->soc, backends.allowed));
+  SL_ASSIGN_OR_RETURN(soc::Soc soc, soc::confined(setup->soc, providers.allowed));
   std::optional<soc::Soc> rival;
-  if (!backends.rival.empty()) {
-    SL_ASSIGN_OR_RETURN(rival, soc::confined(setup->soc, backends.rival));
+  if (!providers.rival.empty()) {
+    SL_ASSIGN_OR_RETURN(rival, soc::confined(setup->soc, providers.rival));
   }
   SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup->zoo));
   SL_ASSIGN_OR_RETURN(const profile::CheckedProfile checked,
@@ -486,9 +487,9 @@ std::function<Status()> add_demo(CLI::App& command) {
       "sparseloom's stages run on whichever processor of their pool is free first (default), or stay pinned "
       "as the baselines' do");
   command.add_flag("!--no-check", options->check, cli::kNoCheckHelp);
-  command.add_option("--backend", options->backends, cli::kBackendHelp);
-  command.add_option("--compare-backend", options->compare_backend,
-                     "add a second system to the comparison: sparseloom planning with this backend alone");
+  command.add_option("--provider,--backend", options->providers, cli::provider_help());
+  command.add_option("--compare-provider,--compare-backend", options->compare_provider,
+                     "add a second system to the comparison: sparseloom planning with this provider alone");
   command.add_option("--json", options->json, "write the report here");
   command.add_option("--trace", options->trace, "write a Chrome/Perfetto trace here, one track per processor");
   return [options] { return demo(*options); };

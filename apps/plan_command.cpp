@@ -39,7 +39,7 @@ struct Options {
   std::string objective = "responses";
   std::string estimates = "value";
   std::string memory;
-  std::vector<std::string> backends;
+  std::vector<std::string> providers;
   double rate = 0;
   std::string percentile;
   std::string check;
@@ -115,7 +115,7 @@ Json to_json(const cli::Setup& setup, const Options& options, const Outcome& out
     Json row{{"task", setup.zoo.tasks[t].name},
              {"variant", plan::variant_names(setup.zoo.tasks[t], task.sigma)},
              {"placement", plan::processor_names(setup.soc, task.placement)},
-             {"backend", plan::backend_names(task.backends)},
+             {"provider", plan::provider_names(task.providers)},
              {"pooled", task.pooled},
              {"late_binding", task.pooled},  // what it was called first
              {"shared", task.shared},
@@ -235,7 +235,7 @@ struct Wanted {
   const plan::Planner* planner = nullptr;
   std::unique_ptr<const plan::Planner> throughput;  // that planner, if it is none of the registered ones
   profile::EstimateUse estimates = profile::EstimateUse::kValue;
-  std::vector<soc::Backend> backends;
+  std::vector<backend::Provider> providers;
   std::optional<double> percentile;
 };
 
@@ -254,7 +254,7 @@ Result<Wanted> read_options(const Options& options) {
   SL_ASSIGN_OR_RETURN(wanted.throughput, throughput_planner(options));
   if (wanted.throughput != nullptr) wanted.planner = wanted.throughput.get();
   SL_ASSIGN_OR_RETURN(wanted.estimates, parse_estimates(options.estimates));
-  SL_ASSIGN_OR_RETURN(wanted.backends, cli::parse_backends("--backend", options.backends));
+  SL_ASSIGN_OR_RETURN(wanted.providers, cli::parse_providers("--provider", options.providers));
   SL_ASSIGN_OR_RETURN(wanted.percentile, parse_percentile(options));
   if (wanted.percentile && !plans_for_load(options)) {
     return error(Code::kInvalidArgument,
@@ -326,7 +326,7 @@ Status run(const Options& options) {
   if (!options.check.empty()) return check(options);
   SL_ASSIGN_OR_RETURN(const Wanted wanted, read_options(options));
   SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), options.soc));
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::confined(setup->soc, wanted.backends));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::confined(setup->soc, wanted.providers));
   SL_ASSIGN_OR_RETURN(profile::Profile profile, cli::read_profile(*setup));
   profile.use_estimates = wanted.estimates;
   SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, read_slos(options.slo, *setup, profile));
@@ -367,7 +367,7 @@ std::function<Status()> add_plan(CLI::App& command) {
   add("--estimates", options->estimates,
       "accuracies that were not measured but estimated count by value or by their lower bound: value, lower");
   add("--memory", options->memory, "budget for the plan's compiled subgraphs, in bytes or as 20MiB (default: none)");
-  add("--backend", options->backends, cli::kBackendHelp);
+  add("--provider,--backend", options->providers, cli::provider_help());
   add("--rate", options->rate,
       "requests/s that are to be served, tasks equally likely: planned for (planner sparseloom, objective responses) "
       "and predicted (default: episodes)")

@@ -76,18 +76,18 @@ Result<profile::MeasureOptions> measure_options(const Options& options, const cl
 }
 
 struct Counts {
-  std::size_t subgraphs = 0;  // latency entries measured, of variants x stages x processors x backends
+  std::size_t subgraphs = 0;  // latency entries measured, of variants x stages x processors x providers
   std::size_t all_subgraphs = 0;
   std::size_t on_profile = 0;
   std::size_t on_test = 0;
-  double resident_mib = 0;     // all subgraphs, by the first backend of the first processor
+  double resident_mib = 0;     // all subgraphs, by the first provider of the first processor
   double relative_spread = 0;  // median over entries of (q3-q1)/median
 };
 
 // One place in a profile for a latency.
 struct Entry {
   std::size_t variant, stage, processor;
-  soc::Backend backend;
+  backend::Provider provider;
   const profile::Latency& latency;  // count 0: not measured
 };
 
@@ -96,7 +96,7 @@ std::vector<Entry> entries_of(const soc::Soc& soc, const profile::TaskProfile& t
   for (std::size_t v = 0; v < task.variants(); ++v) {
     for (std::size_t s = 0; s < task.stages(); ++s) {
       for (std::size_t p = 0; p < task.processors(); ++p) {
-        for (const soc::Backend b : soc.processors[p].backends) {
+        for (const backend::Provider b : soc.processors[p].providers) {
           entries.push_back({v, s, p, b, task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), b)});
         }
       }
@@ -114,7 +114,8 @@ Counts count(const soc::Soc& soc, const profile::TaskProfile& task) {
     if (l.count == 0) continue;
     ++counts.subgraphs;
     spreads.push_back((l.q3 - l.q1) / l.median);
-    if (e.processor == 0 && e.backend == soc.processors[0].backends.front()) counts.resident_mib += to_mib(l.resident);
+    if (e.processor == 0 && e.provider == soc.processors[0].providers.front())
+      counts.resident_mib += to_mib(l.resident);
   }
   for (std::size_t i = 0; i < task.stitched(); ++i) {
     counts.on_profile += task.accuracy(task.sigma_at(i)).samples > 0 ? 1 : 0;
@@ -132,7 +133,7 @@ Json task_json(const cli::Setup& setup, const zoo::Task& task, const profile::Ta
     latencies.push_back({{"variant", task.variants[e.variant].name},
                          {"stage", e.stage},
                          {"processor", setup.soc.processors[e.processor].name},
-                         {"backend", soc::to_string(e.backend)},
+                         {"provider", backend::provider_name(e.provider)},
                          {"median_ms", to_ms(l.median)},
                          {"q1_ms", to_ms(l.q1)},
                          {"q3_ms", to_ms(l.q3)},

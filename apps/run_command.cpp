@@ -153,7 +153,7 @@ Result<ServerOptions> server_options(const RunOptions& options, const sched::Wor
   wanted.plan = options.plan;
   wanted.planner = workload.planner;
   wanted.expected_load = cli::expected_load(options.workload, workload);
-  wanted.backends = options.workload.backends;
+  wanted.providers = options.workload.providers;
   wanted.policy = workload.policy;
   wanted.slots_per_task = options.workload.slots;
   wanted.adapt = options.adapt;
@@ -191,7 +191,7 @@ Status run_workload(const RunOptions& options) {
   SL_RETURN_IF_ERROR(cli::refuse_modelled("run", options.workload.soc));
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(cli::check_writable("--trace", options.trace));
-  SL_RETURN_IF_ERROR(cli::parse_backends("--backend", options.workload.backends).status());
+  SL_RETURN_IF_ERROR(cli::parse_providers("--provider", options.workload.providers).status());
   SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, cli::load_zoo(cli::zoo_folder(options.workload)));
   SL_ASSIGN_OR_RETURN(const sched::Workload workload, cli::read_workload(options.workload, zoo));
   SL_ASSIGN_OR_RETURN(ServerOptions wanted, server_options(options, workload, zoo));

@@ -24,11 +24,11 @@ struct Options {
   std::string json;
 };
 
-// This machine's CPUs as a file would describe them, by the backend without sparse kernels: what those gain is no rate.
-// Rates of other devices cannot be measured here.
+// This machine's CPUs as a file would describe them, by the provider without sparse kernels: what those gain is no
+// rate. Rates of other devices cannot be measured here.
 Result<soc::SocFile> describe_host(const soc::Soc& host) {
   soc::SocFile file;
-  constexpr std::array kDense{soc::Backend::kOpenVino};
+  constexpr std::array kDense{backend::Provider::kOpenVino};
   SL_ASSIGN_OR_RETURN(file.soc, soc::confined(soc::cpus_of(host), kDense));
   if (file.soc.processors.empty()) {
     return error(Code::kFailedPrecondition, "soc check: {} has no CPU processor; only a CPU's rates can be measured",
@@ -52,7 +52,8 @@ std::vector<ModelledAndMeasured> pairs_of(const soc::Soc& soc, const profile::Ta
     for (std::size_t s = 0; s < modelled.stages(); ++s) {
       for (std::size_t p = 0; p < soc.processors.size(); ++p) {
         const auto of = [&](const profile::TaskProfile& task) {
-          return task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), soc::Backend::kOpenVino).median;
+          return task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), backend::Provider::kOpenVino)
+              .median;
         };
         pairs.push_back({of(modelled), of(measured)});
       }
@@ -91,7 +92,7 @@ Status check(const Options& options) {
                       profile::model_latencies(setup->zoo, file, *setup->runtime, *setup->pieces));
   const soc::Rates& rates = *file.rates.front();
   fmt::print(
-      "{}, backend openvino\nmeasured now, {}: {:.1f} GFLOP/s in fp32, {:.1f} GOP/s in int8, {:.1f} GB/s, {:.1f} us "
+      "{}, provider openvino\nmeasured now, {}: {:.1f} GFLOP/s in fp32, {:.1f} GOP/s in int8, {:.1f} GB/s, {:.1f} us "
       "per launch\n\n",
       setup->soc.name, file.soc.processors.front().name,
       rates.of(backend::Precision::kFp32).operations_per_second / 1e9,
@@ -117,7 +118,7 @@ Status check(const Options& options) {
                others == 1 ? "" : "s");
   }
   if (options.json.empty()) return {};
-  const Json document{{"machine", setup->soc.name}, {"backend", "openvino"}, {"rows", std::move(rows)}};
+  const Json document{{"machine", setup->soc.name}, {"provider", "openvino"}, {"rows", std::move(rows)}};
   return write_file(options.json, document.dump(2) + "\n");
 }
 

@@ -45,7 +45,7 @@ Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& 
                           {"runtime", p.runtime},
                           {"device", p.device},
                           {"cores", p.cores},
-                          {"backends", plan::backend_names(p.backends)},
+                          {"providers", plan::provider_names(p.providers)},
                           {"memory_domain", p.memory_domain},
                           {"kind", p.kind}});
     if (i < rates.size() && rates[i]) processors.back()["rates"] = rates_json(*rates[i]);
@@ -57,10 +57,10 @@ Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& 
 }
 
 std::string processors_text(const soc::Soc& soc) {
-  report::Table table({"processor", "device", "cores", "backends", "kind", "memory domain"});
+  report::Table table({"processor", "device", "cores", "providers", "kind", "memory domain"});
   for (const soc::Processor& p : soc.processors) {
     table.add({p.name, p.device, fmt::format("{}", fmt::join(p.cores, ",")),
-               fmt::format("{}", fmt::join(plan::backend_names(p.backends), ", ")), p.kind, p.memory_domain});
+               fmt::format("{}", fmt::join(plan::provider_names(p.providers), ", ")), p.kind, p.memory_domain});
   }
   return table.text();
 }

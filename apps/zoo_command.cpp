@@ -29,17 +29,17 @@ struct Options {
 // What a variant takes alone, each stage where and by what it is fastest.
 struct BestLatency {
   Seconds sum{0};
-  std::vector<soc::Backend> backends;  // by stage
-  bool disturbed = false;              // that of any stage
+  std::vector<backend::Provider> providers;  // by stage
+  bool disturbed = false;                    // that of any stage
 };
 std::optional<BestLatency> best_latency(const soc::Soc& soc, const profile::TaskProfile& task, zoo::VariantId v) {
   BestLatency result;
   for (std::size_t i = 0; i < task.stages(); ++i) {
     std::optional<Seconds> best;
-    soc::Backend by{};
+    backend::Provider by{};
     bool disturbed = false;
     for (std::size_t p = 0; p < task.processors(); ++p) {
-      for (const soc::Backend b : soc.processors[p].backends) {
+      for (const backend::Provider b : soc.processors[p].providers) {
         const profile::Latency& latency = task.latency(v, zoo::StageId(i), soc::ProcessorId(p), b);
         if (latency.count == 0 || (best && *best <= latency.median)) continue;
         best = latency.median;
@@ -50,7 +50,7 @@ std::optional<BestLatency> best_latency(const soc::Soc& soc, const profile::Task
     if (!best) return std::nullopt;
     result.sum += *best;
     result.disturbed |= disturbed;
-    result.backends.push_back(by);
+    result.providers.push_back(by);
   }
   return result;
 }
@@ -81,10 +81,10 @@ profile::Profile known_profile(const cli::Setup& setup) {
 }
 
 // Nothing where every stage is OpenVINO's.
-std::string other_backends(const BestLatency& latency) {
-  const bool openvino = std::all_of(latency.backends.begin(), latency.backends.end(),
-                                    [](soc::Backend b) { return b == soc::Backend::kOpenVino; });
-  return openvino ? "" : fmt::format("{}", fmt::join(plan::backend_names(latency.backends), "|"));
+std::string other_providers(const BestLatency& latency) {
+  const bool openvino = std::all_of(latency.providers.begin(), latency.providers.end(),
+                                    [](backend::Provider b) { return b == backend::Provider::kOpenVino; });
+  return openvino ? "" : fmt::format("{}", fmt::join(plan::provider_names(latency.providers), "|"));
 }
 
 // `measured` is the zoo with the accuracies that were measured in the place of those that it states.
@@ -106,7 +106,7 @@ Json list_json(const cli::Setup& setup, const zoo::Zoo& measured, const profile:
                           {"parameters", variant.parameters},
                           {"weight_sparsity", variant.weight_sparsity},
                           {"latency_ms", latency ? Json(to_ms(latency->sum)) : Json(nullptr)},
-                          {"backend", latency ? Json(plan::backend_names(latency->backends)) : Json(nullptr)}});
+                          {"provider", latency ? Json(plan::provider_names(latency->providers)) : Json(nullptr)}});
     }
     tasks.push_back({{"task", task.name},
                      {"parts", task.stages()},
@@ -118,7 +118,7 @@ Json list_json(const cli::Setup& setup, const zoo::Zoo& measured, const profile:
 
 std::string list_table(const cli::Setup& setup, const zoo::Zoo& measured, const profile::Profile& profile) {
   report::Table table({"task", "variant", "kind", "level", "accuracy %", "test %", "size KiB", "parameters",
-                       "sparsity %", "latency ms", "backend per stage"});
+                       "sparsity %", "latency ms", "provider per stage"});
   for (std::size_t t = 0; t < measured.tasks.size(); ++t) {
     const zoo::Task& task = measured.tasks[t];
     for (std::size_t v = 0; v < task.variants.size(); ++v) {
@@ -130,7 +130,7 @@ std::string list_table(const cli::Setup& setup, const zoo::Zoo& measured, const 
                  fmt::format("{:.1f}", 100 * variant.accuracy_test), fmt::format("{:.0f}", kib),
                  fmt::format("{}", variant.parameters), fmt::format("{:.1f}", 100 * variant.weight_sparsity),
                  latency ? report::marked_ms(latency->sum, latency->disturbed) : "-",
-                 latency ? other_backends(*latency) : ""});
+                 latency ? other_providers(*latency) : ""});
     }
   }
   return table.text() + report::mark_legend(table.text());
@@ -158,7 +158,7 @@ Status list(const Options& options) {
   });
   fmt::print(
       "zoo {} ({}), {}\naccuracy: on the profile split, as measured here or by the zoo, else as variant.json states "
-      "it; latency: sum of the stages, each on its best processor by its\nbest backend, named where that is not "
+      "it; latency: sum of the stages, each on its best processor by its\nbest provider, named where that is not "
       "openvino{}\n{}\n{}",
       setup->zoo.name, path.string(), setup->soc.name,
       any ? "" : " (none known: sparseloom profile --latency measures them)", report::accuracy_note(setup->zoo),

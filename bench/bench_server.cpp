@@ -321,11 +321,11 @@ class Turmoil {
       std::vector<std::shared_ptr<backend::Executable>> stages;
       for (std::size_t i = 0; i < of.stages(); ++i) {
         SL_ASSIGN_OR_RETURN(const zoo::VariantId variant, of.variant(served.variant[i]));
-        SL_ASSIGN_OR_RETURN(const soc::Backend backend, soc::find_backend(served.provider[i]));
+        SL_ASSIGN_OR_RETURN(const backend::Provider provider, backend::find_provider(served.provider[i]));
         SL_ASSIGN_OR_RETURN(const auto piece, setup_.pieces->piece(task, variant, zoo::StageId(i)));
         SL_ASSIGN_OR_RETURN(auto executable,
                             setup_.runtime->load(piece, profile::compile_options(setup_.soc, soc::ProcessorId(0),
-                                                                                 backend, setup_.compile_cache)));
+                                                                                 provider, setup_.compile_cache)));
         stages.push_back(std::move(executable));
       }
       SL_ASSIGN_OR_RETURN(zoo::Chain chain, zoo::Chain::bind(std::move(stages)));

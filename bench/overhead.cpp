@@ -250,7 +250,7 @@ plan::Plan uniform_plan(const zoo::Zoo& zoo, const soc::Soc& soc, std::size_t va
     for (std::size_t i = 0; i < task.stages(); ++i) {
       chosen.sigma.emplace_back(std::min(variant, task.variants.size() - 1));
       chosen.placement.emplace_back((i + shift) % soc.processors.size());
-      chosen.backends.push_back(soc.processor(chosen.placement.back()).backends.front());
+      chosen.providers.push_back(soc.processor(chosen.placement.back()).providers.front());
       chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1)});  // fcfs and edf ignore it
     }
   }

@@ -37,7 +37,7 @@ struct DispatchCost {
 Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t processors, std::size_t batches,
                                            const std::filesystem::path& folder);
 
-/// Every task as `variant` (or its last, if it has fewer), stage i on processor (i + shift) mod P, by the backend that
+/// Every task as `variant` (or its last, if it has fewer), stage i on processor (i + shift) mod P, by the provider that
 /// this one offers first.
 plan::Plan uniform_plan(const zoo::Zoo& zoo, const soc::Soc& soc, std::size_t variant, std::size_t shift);
 

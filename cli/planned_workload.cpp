@@ -29,7 +29,7 @@ CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options) {
       ->check(CLI::IsMember({"episodes", "workload"}))
       ->capture_default_str()
       ->needs(workload);
-  command.add_option("--backend", options.backends, kBackendHelp)->needs(workload);
+  command.add_option("--provider,--backend", options.providers, provider_help())->needs(workload);
   command
       .add_option("--slots", options.slots, "requests of one task in flight at once; more wait in the admission queue")
       ->check(CLI::Range(1, 1024))
@@ -60,14 +60,14 @@ std::string title_of(std::string_view workload, std::string_view machine, std::s
 }
 
 Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
-  SL_ASSIGN_OR_RETURN(const auto backends, parse_backends("--backend", options.backends));
+  SL_ASSIGN_OR_RETURN(const auto providers, parse_providers("--provider", options.providers));
   interrupted();
   PlannedWorkload planned;
   planned.slots = options.slots;
   SL_ASSIGN_OR_RETURN(planned.setup, make_setup(zoo_folder(options), options.soc));
   const Setup& setup = *planned.setup;
   SL_ASSIGN_OR_RETURN(planned.workload, read_workload(options, setup.zoo));
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::confined(setup.soc, backends));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::confined(setup.soc, providers));
   SL_ASSIGN_OR_RETURN(planned.profile, read_profile(setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, planned.profile));
   SL_ASSIGN_OR_RETURN(planned.slo, sched::workload_slos(planned.workload, ranges));

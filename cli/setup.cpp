@@ -156,14 +156,21 @@ Status refuse_modelled(std::string_view command, const std::string& soc) {
                soc);
 }
 
-Result<std::vector<soc::Backend>> parse_backends(std::string_view option, const std::vector<std::string>& names) {
-  std::vector<soc::Backend> backends;
+Result<std::vector<backend::Provider>> parse_providers(std::string_view option, const std::vector<std::string>& names) {
+  std::vector<backend::Provider> providers;
   for (const std::string& name : names) {
-    const auto backend = soc::find_backend(name);
-    if (!backend.ok()) return backend.status().with_context(option);
-    backends.push_back(*backend);
+    const auto provider = backend::find_provider(name);
+    if (!provider.ok()) return provider.status().with_context(option);
+    providers.push_back(*provider);
   }
-  return backends;
+  return providers;
+}
+
+std::string provider_help() {
+  std::vector<std::string_view> names;
+  for (const backend::Provider provider : backend::user_providers()) names.push_back(backend::provider_name(provider));
+  return fmt::format("plan with this provider alone: {}; may be repeated (default: all that the processors offer)",
+                     fmt::join(names, ", "));
 }
 
 std::filesystem::path default_zoo() {

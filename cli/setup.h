@@ -64,12 +64,11 @@ Status refuse_modelled(std::string_view command, const std::string& soc);
 inline constexpr const char* kSocHelp =
     "predict for this modelled machine instead of the one at hand: a file (docs/soc-format.md) or a name in socs/";
 
-/// Backends by their names. kInvalidArgument names `option` and what is allowed.
-Result<std::vector<soc::Backend>> parse_backends(std::string_view option, const std::vector<std::string>& names);
+/// Providers by their names. kInvalidArgument names `option` and what is allowed.
+Result<std::vector<backend::Provider>> parse_providers(std::string_view option, const std::vector<std::string>& names);
 
-/// What --backend does, for its help.
-inline constexpr const char* kBackendHelp =
-    "plan with this backend alone: openvino or sparse; may be repeated (default: all that the processors offer)";
+/// What --provider does, for its help.
+std::string provider_help();
 
 /// The zoo folder that --zoo stands for when it is not given: zoos/demo below the first of data_folders() that has it.
 std::filesystem::path default_zoo();

@@ -46,7 +46,7 @@ void check_plan(std::string_view text, const plan::PlanTarget& target) {
   for (std::size_t t = 0; t < target.zoo.tasks.size(); ++t) {
     const plan::TaskPlan& task = file->plan.tasks[t];
     const std::size_t stages = target.zoo.tasks[t].stages();
-    require(task.sigma.size() == stages && task.placement.size() == stages && task.backends.size() == stages);
+    require(task.sigma.size() == stages && task.placement.size() == stages && task.providers.size() == stages);
     for (const soc::ProcessorId p : task.placement) require(p.index() < target.soc.processors.size());
   }
   require(plan::parse_plan(plan::format_plan(*file, target), "input.json", target).ok());

@@ -19,13 +19,13 @@ ALLOWED = 0.10
 
 
 def profile(program, task, folder, name):
-    """{(variant, stage, processor, backend): (median in ms, whether it is marked)}"""
+    """{(variant, stage, processor, provider): (median in ms, whether it is marked)}"""
     report = folder / f"{name}.json"
     subprocess.run([program, "profile", "--latency", "--task", task, "--database", folder / f"{name}.sqlite", "--json", report],
                    check=True, stdout=subprocess.DEVNULL)
     document = json.loads(report.read_text())
     rows = next(row for row in document["tasks"] if row["task"] == task)["subgraphs"]
-    return {(r["variant"], r["stage"], r["processor"], r["backend"]): (r["median_ms"], r["disturbed"]) for r in rows}
+    return {(r["variant"], r["stage"], r["processor"], r["provider"]): (r["median_ms"], r["disturbed"]) for r in rows}
 
 
 def beside_neighbour(core, measure):

@@ -24,7 +24,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What backends must agree within, relative to the largest number of an output: sums are taken in another order. Whole
+// What providers must agree within, relative to the largest number of an output: sums are taken in another order. Whole
 // quantized models may differ by more: a hair's breadth decides between two levels, layer after layer.
 constexpr double kMostDifference = 1e-4;
 constexpr std::uint64_t kSeeds = 3;

@@ -73,7 +73,7 @@ Result<Seconds> time_of(Prepared& prepared) {
   return least;
 }
 
-// As bytes or as floats, whichever is faster: as the backend chooses.
+// As bytes or as floats, whichever is faster: as the provider chooses.
 Result<std::unique_ptr<Prepared>> prepare_sparseloom_int8(const LayerData& data) {
   const backend::LayerShape& shape = data.shape;
   const std::size_t outputs = shape.outputs, inputs = shape.inputs();

@@ -76,9 +76,9 @@ struct ServerOptions {
   /// Requests that plans expect, by the zoo's tasks (sched::load_of() makes one of a workload); none: episodes, one
   /// request per task (docs/planning.md).
   std::shared_ptr<const plan::Load> expected_load{};
-  std::vector<std::string> backends{};  ///< that plans may use; empty: all that the processors offer
-  std::string policy = "edf";           ///< docs/simulate.md
-  std::size_t slots_per_task = 4;       ///< requests of one task in flight at once; more wait in the admission queue
+  std::vector<std::string> providers{};  ///< that plans may use; empty: all that the processors offer
+  std::string policy = "edf";            ///< docs/simulate.md
+  std::size_t slots_per_task = 4;        ///< requests of one task in flight at once; more wait in the admission queue
   /// For so long an idle worker looks for its next stage before it sleeps: saves the time that waking it up takes, at
   /// the cost of a busy core meanwhile.
   Seconds spin{200e-6};

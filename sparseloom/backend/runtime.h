@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sparseloom/backend/graph.h"
+#include "sparseloom/backend/provider.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/tensor.h"
 #include "sparseloom/base/units.h"
@@ -20,13 +21,6 @@ struct Device {
   std::string name;
   std::string description;  ///< full product name, for people
   friend bool operator==(const Device&, const Device&) = default;
-};
-
-/// Which layers with pruned weights run in time that follows their non-zeros (backend/sparse) instead of densely.
-enum class SparseLayers {
-  kNone,
-  kWhereFaster,  ///< those that are faster, by a measurement while compiling
-  kAll           ///< all that can, for tests and benchmarks
 };
 
 /// How to compile a subgraph.

@@ -42,11 +42,11 @@ Status Activator::check_task(const zoo::Task& task, const soc::Soc& soc, const p
                  "task '{}': shares all cores with others; each worker of the engine has its own", task.name);
   }
   for (const std::size_t given :
-       {chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(), chosen.estimates.size()}) {
+       {chosen.sigma.size(), chosen.placement.size(), chosen.providers.size(), chosen.estimates.size()}) {
     if (given == task.stages()) continue;
     return error(Code::kInvalidArgument,
-                 "task '{}': {} variants, {} processors, {} backends and {} estimates; it has {} stages", task.name,
-                 chosen.sigma.size(), chosen.placement.size(), chosen.backends.size(), chosen.estimates.size(),
+                 "task '{}': {} variants, {} processors, {} providers and {} estimates; it has {} stages", task.name,
+                 chosen.sigma.size(), chosen.placement.size(), chosen.providers.size(), chosen.estimates.size(),
                  task.stages());
   }
   Seconds model{0}, pattern{0};
@@ -63,12 +63,12 @@ Status Activator::check_task(const zoo::Task& task, const soc::Soc& soc, const p
                    soc.processors.size());
     }
     const soc::Processor& processor = soc.processor(chosen.placement[i]);
-    if (std::find(processor.backends.begin(), processor.backends.end(), chosen.backends[i]) !=
-        processor.backends.end()) {
+    if (std::find(processor.providers.begin(), processor.providers.end(), chosen.providers[i]) !=
+        processor.providers.end()) {
       continue;
     }
-    return error(Code::kInvalidArgument, "task '{}' stage {}: backend {}, which '{}' does not offer", task.name, i,
-                 soc::to_string(chosen.backends[i]), processor.name);
+    return error(Code::kInvalidArgument, "task '{}' stage {}: provider {}, which '{}' does not offer", task.name, i,
+                 backend::provider_name(chosen.providers[i]), processor.name);
   }
   return {};
 }

@@ -42,7 +42,7 @@ class Activator final : public Residency::Keeper {
   /// Loads, binds and checks what is missing; plans that are resident do not wait for others that load.
   /// kInvalidArgument: the plan does not fit zoo or soc; kFailedPrecondition: a piece's tensors do not fit its
   /// neighbour's (both are named); kResourceExhausted: it does not fit the residency's budget (the least that it would
-  /// fit is named); and what residency and backend report.
+  /// fit is named); and what residency and provider report.
   Result<std::shared_ptr<const ActivePlan>> activate(std::shared_ptr<const plan::Plan> plan);
 
   /// Frees the sessions that nobody uses and whose subgraph has been evicted.

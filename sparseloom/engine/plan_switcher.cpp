@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kMostRecords = 65'536;
 
 bool alike(const plan::TaskPlan& a, const plan::TaskPlan& b) {
-  return a.sigma == b.sigma && a.placement == b.placement && a.backends == b.backends && a.pooled == b.pooled;
+  return a.sigma == b.sigma && a.placement == b.placement && a.providers == b.providers && a.pooled == b.pooled;
 }
 
 }  // namespace

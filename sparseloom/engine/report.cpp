@@ -68,7 +68,7 @@ TaskReport task_report(const ReportInput& in, zoo::TaskId id, const Tally& tally
   report.task = task.name;
   report.variant = plan::variant_names(task, chosen.sigma);
   report.placement = plan::processor_names(in.soc, chosen.placement);
-  report.backend = plan::backend_names(chosen.backends);
+  report.provider = plan::provider_names(chosen.providers);
   report.pooled = chosen.pooled;
   report.where = plan::describe_placement(in.soc, chosen);
   report.requests = tally.requests;
@@ -101,7 +101,7 @@ Json to_json(const TaskReport& t) {
   return {{"task", t.task},
           {"variant", t.variant},
           {"placement", t.placement},
-          {"backend", t.backend},
+          {"provider", t.provider},
           {"pooled", t.pooled},
           {"late_binding", t.pooled},  // what it was called first
           {"requests", t.requests},

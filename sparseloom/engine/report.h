@@ -42,9 +42,9 @@ struct TaskReport {
   std::string task;
   std::vector<std::string> variant;    ///< per stage
   std::vector<std::string> placement;  ///< per stage
-  std::vector<std::string> backend;    ///< per stage
+  std::vector<std::string> provider;   ///< per stage
   bool pooled = false;                 ///< a placement then stands for the processor's whole pool
-  std::string where;                   ///< placement, backends and late binding as plan::describe_placement() puts them
+  std::string where;  ///< placement, providers and late binding as plan::describe_placement() puts them
   std::size_t requests = 0;
   std::size_t violations = 0;
   double accuracy = 0;                    ///< of σ on the profile split, as planned

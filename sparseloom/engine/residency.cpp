@@ -30,7 +30,7 @@ CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& 
           cache = std::move(cache)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
     SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, find_piece(key));
     SL_ASSIGN_OR_RETURN(auto executable,
-                        runtime.load(piece, profile::compile_options(soc, key.processor, key.backend, cache)));
+                        runtime.load(piece, profile::compile_options(soc, key.processor, key.provider, cache)));
     SL_RETURN_IF_ERROR(warm_up(*executable));
     return executable;
   };

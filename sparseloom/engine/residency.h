@@ -56,7 +56,7 @@ struct ResidencyCounts {
 
 /// Which compiled subgraphs are in memory, within a budget that the book never exceeds: before a subgraph is loaded,
 /// room for it is made by evicting idle ones, and what was admitted stays booked until its last user has let go of it.
-/// Thread-safe. The processors of a pool (soc::Pools) share one compiled subgraph per backend.
+/// Thread-safe. The processors of a pool (soc::Pools) share one compiled subgraph per provider.
 class Residency {
  public:
   /// Keeps what was made of a compiled subgraph (sessions) for later use.

@@ -14,7 +14,7 @@ Result<soc::Soc> shared_cores(const soc::Soc& soc, std::size_t tasks) {
   if (all.device.empty()) {
     return error(Code::kFailedPrecondition, "soc '{}': no processor is of the device 'CPU'", soc.name);
   }
-  all.backends = {soc::Backend::kOpenVino};
+  all.providers = {backend::Provider::kOpenVino};
   soc::Soc shared = soc;
   shared.processors = {};
   for (std::size_t t = 0; t < tasks; ++t) {
@@ -29,7 +29,7 @@ plan::Plan on_shared_cores(plan::Plan plan) {
     plan::TaskPlan& task = plan.tasks[t];
     task.shared = false;
     task.placement.assign(task.placement.size(), soc::ProcessorId(t));
-    task.backends.assign(task.backends.size(), soc::Backend::kOpenVino);
+    task.providers.assign(task.providers.size(), backend::Provider::kOpenVino);
   }
   return plan;
 }

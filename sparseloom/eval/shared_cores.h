@@ -6,7 +6,7 @@
 namespace sparseloom::eval {
 
 /// The machine as today's servers use it: every one of `tasks` tasks has a processor of its own, and each of these is
-/// all CPU cores of `soc`; the operating system shares the cores among them. Only the openvino backend, with as many
+/// all CPU cores of `soc`; the operating system shares the cores among them. Only the openvino provider, with as many
 /// threads as there are cores. kFailedPrecondition: `soc` has no CPU.
 Result<soc::Soc> shared_cores(const soc::Soc& soc, std::size_t tasks);
 

@@ -42,32 +42,33 @@ Status no_accuracy(const zoo::Task& task, const zoo::Sigma& sigma) {
 /// The processors of a pool and what they offer to run one subgraph with.
 struct Offer {
   const std::vector<soc::ProcessorId>& members;
-  const std::vector<soc::Backend>& backends;
+  const std::vector<backend::Provider>& providers;
 };
 
-/// The backend with the least mean over the members; of those within a tie of it the first.
-soc::Backend fastest(const Offer& offer, const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
-  const auto sum = [&](soc::Backend b) {
+/// The provider with the least mean over the members; of those within a tie of it the first.
+backend::Provider fastest(const Offer& offer, const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
+  const auto sum = [&](backend::Provider b) {
     double seconds = 0;
     for (const soc::ProcessorId p : offer.members) seconds += measured.latency(v, i, p, b).median.count();
     return seconds;
   };
   double least = kInfinity;
-  for (const soc::Backend b : offer.backends) least = std::min(least, sum(b));
-  return *std::find_if(offer.backends.begin(), offer.backends.end(),
-                       [&](soc::Backend b) { return within(sum(b), least * (1 + kTie)); });
+  for (const backend::Provider b : offer.providers) least = std::min(least, sum(b));
+  return *std::find_if(offer.providers.begin(), offer.providers.end(),
+                       [&](backend::Provider b) { return within(sum(b), least * (1 + kTie)); });
 }
 
 /// kFailedPrecondition if a latency of the subgraph is missing.
 Status check_measured(const soc::Soc& soc, const Offer& offer, const zoo::Task& task,
                       const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
   for (const soc::ProcessorId p : offer.members) {
-    for (const soc::Backend b : offer.backends) {
+    for (const backend::Provider b : offer.providers) {
       if (measured.latency(v, i, p, b).count > 0) continue;
-      return error(Code::kFailedPrecondition,
-                   "profile: task '{}', variant '{}', stage {}, processor '{}', backend {}: latency not measured (run: "
-                   "sparseloom profile)",
-                   task.name, task.variants[v.index()].name, i.index(), soc.processor(p).name, soc::to_string(b));
+      return error(
+          Code::kFailedPrecondition,
+          "profile: task '{}', variant '{}', stage {}, processor '{}', provider {}: latency not measured (run: "
+          "sparseloom profile)",
+          task.name, task.variants[v.index()].name, i.index(), soc.processor(p).name, backend::provider_name(b));
     }
   }
   return {};
@@ -75,18 +76,18 @@ Status check_measured(const soc::Soc& soc, const Offer& offer, const zoo::Task& 
 
 }  // namespace
 
-Status TaskCosts::choose_backends(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured) {
+Status TaskCosts::choose_providers(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured) {
   run_.resize(variants_ * stages_ * processors_);
-  backend_.resize(run_.size());
+  provider_.resize(run_.size());
   bytes_.resize(run_.size());
   for (const auto& members : soc.pools().members) {
-    const Offer offer{members, soc.processor(members.front()).backends};
+    const Offer offer{members, soc.processor(members.front()).providers};
     for (std::size_t v = 0; v < variants_; ++v) {
       for (std::size_t i = 0; i < stages_; ++i) {
         const zoo::VariantId variant(v);
         const zoo::StageId stage(i);
         SL_RETURN_IF_ERROR(check_measured(soc, offer, task, measured, variant, stage));
-        const soc::Backend chosen = fastest(offer, measured, variant, stage);
+        const backend::Provider chosen = fastest(offer, measured, variant, stage);
         Bytes most;
         for (const soc::ProcessorId p : members) {
           most = std::max(most, measured.latency(variant, stage, p, chosen).resident);
@@ -94,7 +95,7 @@ Status TaskCosts::choose_backends(const zoo::Task& task, const soc::Soc& soc, co
         for (const soc::ProcessorId p : members) {
           const std::size_t entry = (v * stages_ + i) * processors_ + p.index();
           run_[entry] = measured.latency(variant, stage, p, chosen).median.count();
-          backend_[entry] = chosen;
+          provider_[entry] = chosen;
           bytes_[entry] = most;
         }
       }
@@ -119,7 +120,7 @@ Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, cons
   costs.stages_ = measured.stages();
   costs.processors_ = measured.processors();
   costs.members_.assign(costs.processors_, 1.0);
-  SL_RETURN_IF_ERROR(costs.choose_backends(t, soc, measured));
+  SL_RETURN_IF_ERROR(costs.choose_providers(t, soc, measured));
   for (std::size_t i = 1; i < costs.stages_; ++i) {
     for (std::size_t from = 0; from < costs.processors_; ++from) {
       for (std::size_t to = 0; to < costs.processors_; ++to) {
@@ -152,7 +153,7 @@ TaskCosts TaskCosts::pooled(const soc::Pools& pools) const {
     for (std::size_t i = 0; i < stages_; ++i) {
       for (const auto& members : pools.members) {
         result.run_.push_back(mean(members, [&](std::size_t p) { return run(v, i, p); }));
-        result.backend_.push_back(backend(v, i, members.front().index()));
+        result.provider_.push_back(provider(v, i, members.front().index()));
         result.bytes_.push_back(bytes(v, i, members.front().index()));
       }
     }
@@ -178,7 +179,7 @@ TaskCosts TaskCosts::of_members(const soc::Pools& pools) const {
     for (std::size_t i = 0; i < stages_; ++i) {
       for (const std::size_t pool : pools.of) {
         result.run_.push_back(run(v, i, pool));
-        result.backend_.push_back(backend(v, i, pool));
+        result.provider_.push_back(provider(v, i, pool));
         result.bytes_.push_back(bytes(v, i, pool));
       }
     }
@@ -329,7 +330,7 @@ Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, 
   plan.meets_latency = within(plan.latency.count(), slo.latency.count());
   plan.meets_accuracy = within(slo.accuracy, accuracy);
   for (std::size_t i = 0; i < sigma.size(); ++i) {
-    plan.backends.push_back(costs.backend(sigma[i].index(), i, placement[i].index()));
+    plan.providers.push_back(costs.provider(sigma[i].index(), i, placement[i].index()));
     plan.estimates.push_back(estimate(costs, problem.profile.task(task), sigma, placement, i));
   }
   plan.sigma = std::move(sigma);
@@ -379,7 +380,7 @@ std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPl
 
 soc::SubgraphKey subgraph_of(zoo::TaskId task, const TaskPlan& plan, zoo::StageId stage) {
   const std::size_t i = stage.index();
-  return {task, plan.sigma[i], stage, plan.placement[i], plan.backends[i]};
+  return {task, plan.sigma[i], stage, plan.placement[i], plan.providers[i]};
 }
 
 std::vector<soc::SubgraphKey> subgraphs_of(const Plan& plan) {

@@ -21,11 +21,11 @@ inline bool accurate(const TaskPlan& plan, const Slo& slo) { return within(slo.a
 inline bool about(double a, double b) { return within(a, b) && within(b, a); }
 
 /// One task's costs as planners read them: plain seconds in flat arrays, checked to be complete. They are those of the
-/// backend that is fastest for each subgraph, so planners need not look at backends at all: all give the same answers,
-/// so on one processor a faster one is better in every way.
+/// provider that is fastest for each subgraph, so planners need not look at providers at all: all give the same
+/// answers, so on one processor a faster one is better in every way.
 class TaskCosts {
  public:
-  /// Of the backends that a pool offers, a subgraph takes the one with the least mean over the pool's members (they
+  /// Of the providers that a pool offers, a subgraph takes the one with the least mean over the pool's members (they
   /// share what is compiled); of those within kTie of it, the one offered first. kFailedPrecondition names the
   /// measurement that the profile lacks.
   static Result<TaskCosts> read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
@@ -43,11 +43,11 @@ class TaskCosts {
 
   /// Seconds that stage i of variant v takes on processor p, its inputs being there.
   double run(std::size_t v, std::size_t i, std::size_t p) const { return run_[(v * stages_ + i) * processors_ + p]; }
-  /// The backend that those seconds are of.
-  soc::Backend backend(std::size_t v, std::size_t i, std::size_t p) const {
-    return backend_[(v * stages_ + i) * processors_ + p];
+  /// The provider that those seconds are of.
+  backend::Provider provider(std::size_t v, std::size_t i, std::size_t p) const {
+    return provider_[(v * stages_ + i) * processors_ + p];
   }
-  /// Memory of the compiled subgraph, by that backend. The members of a pool share it: the most measured on one of
+  /// Memory of the compiled subgraph, by that provider. The members of a pool share it: the most measured on one of
   /// them.
   Bytes bytes(std::size_t v, std::size_t i, std::size_t p) const { return bytes_[(v * stages_ + i) * processors_ + p]; }
   /// Seconds that moving the inputs of stage i > 0 from one processor to the next takes.
@@ -67,11 +67,11 @@ class TaskCosts {
   Placement best_placement(const zoo::Sigma& sigma) const;
 
  private:
-  Status choose_backends(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured);
+  Status choose_providers(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured);
 
   std::size_t variants_ = 0, stages_ = 0, processors_ = 0;
   std::vector<double> run_;
-  std::vector<soc::Backend> backend_;
+  std::vector<backend::Provider> provider_;
   std::vector<Bytes> bytes_;
   std::vector<double> transfer_;
   std::vector<double> members_;  // by processor: how many it stands for
@@ -94,7 +94,7 @@ Result<std::vector<double>> read_accuracies(const zoo::Zoo& zoo, const profile::
 /// in 0..1, a latency bound that is not positive and finite. Names the task.
 Status check_slos(const Problem& problem);
 
-/// The plan of one task with backends, latency, accuracy and what it misses filled in.
+/// The plan of one task with providers, latency, accuracy and what it misses filled in.
 Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, zoo::TaskId task, zoo::Sigma sigma,
                                 Placement placement);
 

@@ -76,35 +76,35 @@ std::string describe_choices(const TaskExplanation& e, const Slo& slo, const Tas
   return text + missed_bounds(e, slo, plan);
 }
 
-/// What a stage takes by a backend: the mean over the pool that it is placed in, as planners see it.
+/// What a stage takes by a provider: the mean over the pool that it is placed in, as planners see it.
 Seconds stage_latency(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, std::size_t i,
-                      soc::Backend backend) {
+                      backend::Provider provider) {
   const auto& members = problem.soc.pools().pool(plan.placement[i]);
   Seconds sum{0};
   for (const soc::ProcessorId p : members) {
-    sum += problem.profile.task(task).latency(plan.sigma[i], zoo::StageId(i), p, backend).median;
+    sum += problem.profile.task(task).latency(plan.sigma[i], zoo::StageId(i), p, provider).median;
   }
   return sum / static_cast<double>(members.size());
 }
 
 /// The stages that do not run by what their processor offers first.
-std::string describe_backends(const Problem& problem, zoo::TaskId task, const TaskPlan& plan) {
+std::string describe_providers(const Problem& problem, zoo::TaskId task, const TaskPlan& plan) {
   std::vector<std::string> stages;
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
-    const soc::Backend first = problem.soc.processor(plan.placement[i]).backends.front();
-    const soc::Backend chosen = plan.backends[i];
+    const backend::Provider first = problem.soc.processor(plan.placement[i]).providers.front();
+    const backend::Provider chosen = plan.providers[i];
     if (chosen == first) continue;
-    stages.push_back(fmt::format("stage {} is {} ({:.2f} ms; {}: {:.2f} ms)", i, soc::to_string(chosen),
-                                 to_ms(stage_latency(problem, task, plan, i, chosen)), soc::to_string(first),
+    stages.push_back(fmt::format("stage {} is {} ({:.2f} ms; {}: {:.2f} ms)", i, backend::provider_name(chosen),
+                                 to_ms(stage_latency(problem, task, plan, i, chosen)), backend::provider_name(first),
                                  to_ms(stage_latency(problem, task, plan, i, first))));
   }
-  return stages.empty() ? "" : fmt::format(" Where another backend is faster: {}.", fmt::join(stages, ", "));
+  return stages.empty() ? "" : fmt::format(" Where another provider is faster: {}.", fmt::join(stages, ", "));
 }
 
 std::string describe(const Problem& problem, zoo::TaskId task, const Alternative& a) {
   TaskPlan plan;
   plan.placement = a.placement;
-  plan.backends.assign(a.placement.size(), soc::Backend::kOpenVino);  // not named: the fastest, as everywhere
+  plan.providers.assign(a.placement.size(), backend::Provider::kOpenVino);  // not named: the fastest, as everywhere
   plan.pooled = a.pooled;
   return fmt::format("{} on {} ({:.2f} ms, {:.1f} %)", zoo::describe(problem.zoo.task(task), a.sigma),
                      describe_placement(problem.soc, plan), to_ms(a.latency), 100 * a.accuracy);
@@ -140,7 +140,8 @@ std::string describe_placement(const soc::Soc& soc, const TaskPlan& plan) {
   for (std::size_t i = 0; i < plan.placement.size(); ++i) {
     if (i > 0) text += "|";
     text += soc.processor(plan.placement[i]).name;
-    if (plan.backends[i] != soc::Backend::kOpenVino) text += fmt::format("({})", soc::to_string(plan.backends[i]));
+    if (plan.providers[i] != backend::Provider::kOpenVino)
+      text += fmt::format("({})", backend::provider_name(plan.providers[i]));
   }
   return plan.pooled ? text + "*" : text;
 }
@@ -168,7 +169,7 @@ Result<std::vector<TaskExplanation>> explain(const Problem& problem, const Plan&
   for (std::size_t t = 0; t < plan.tasks.size(); ++t) {
     SL_ASSIGN_OR_RETURN(TaskExplanation e, count_choices(problem, costs[t], zoo::TaskId(t)));
     e.text = describe_choices(e, problem.slo.slos[t], plan.tasks[t]) +
-             describe_backends(problem, zoo::TaskId(t), plan.tasks[t]);
+             describe_providers(problem, zoo::TaskId(t), plan.tasks[t]);
     if (!shared) e.text += describe_alternatives(problem, zoo::TaskId(t), alternatives[t]);
     e.alternatives = std::move(alternatives[t]);
     all.push_back(std::move(e));

@@ -8,7 +8,7 @@
 
 namespace sparseloom::plan {
 
-/// Where the stages run, for people: "cpu0(sparse)|cpu0|cpu1*". A backend is named unless it is OpenVINO; a star means
+/// Where the stages run, for people: "cpu0(sparse)|cpu0|cpu1*". A provider is named unless it is OpenVINO; a star means
 /// late binding.
 std::string describe_placement(const soc::Soc& soc, const TaskPlan& plan);
 /// What the signs in such texts mean: a line for each that occurs in `placements`.

@@ -7,7 +7,7 @@
 
 namespace sparseloom::plan {
 
-/// What σ, a placement and its backends are called in documents and tables: one name per stage.
+/// What σ, a placement and its providers are called in documents and tables: one name per stage.
 inline std::vector<std::string> variant_names(const zoo::Task& task, const zoo::Sigma& sigma) {
   std::vector<std::string> names;
   for (const zoo::VariantId v : sigma) names.push_back(task.variants[v.index()].name);
@@ -20,9 +20,9 @@ inline std::vector<std::string> processor_names(const soc::Soc& soc, const Place
   return names;
 }
 
-inline std::vector<std::string> backend_names(const std::vector<soc::Backend>& backends) {
+inline std::vector<std::string> provider_names(const std::vector<backend::Provider>& providers) {
   std::vector<std::string> names;
-  for (const soc::Backend b : backends) names.emplace_back(soc::to_string(b));
+  for (const backend::Provider b : providers) names.emplace_back(backend::provider_name(b));
   return names;
 }
 

@@ -49,7 +49,7 @@ Json rung_json(const PlanTarget& target, zoo::TaskId task, const TaskPlan& plan)
   }
   return {{"variant", variant_names(target.zoo.task(task), plan.sigma)},
           {"placement", processor_names(target.soc, plan.placement)},
-          {"providers", backend_names(plan.backends)},
+          {"providers", provider_names(plan.providers)},
           {"pooled", plan.pooled},
           {"shared", plan.shared},
           {"batch", 1},
@@ -91,12 +91,12 @@ std::vector<Id> ids(JsonObject& object, std::string_view key, const zoo::Task& t
   return found;
 }
 
-Result<soc::Backend> provider_of(const soc::Processor& processor, std::string_view name) {
-  for (const soc::Backend offered : processor.backends) {
-    if (soc::to_string(offered) == name) return offered;
+Result<backend::Provider> provider_of(const soc::Processor& processor, std::string_view name) {
+  for (const backend::Provider offered : processor.providers) {
+    if (backend::provider_name(offered) == name) return offered;
   }
   return error(Code::kInvalidArgument, "processor '{}' does not offer '{}'; it offers: {}", processor.name, name,
-               fmt::join(backend_names(processor.backends), ", "));
+               fmt::join(provider_names(processor.providers), ", "));
 }
 
 Status read_estimates(const std::vector<std::pair<const Json*, std::string>>& entries, TaskPlan& plan) {
@@ -146,7 +146,7 @@ Result<TaskPlan> read_rung(const Json& json, const std::string& where, const Pla
                                    [&](std::size_t, std::string_view name) { return task.variant(name); });
   plan.placement = ids<soc::ProcessorId>(object, "placement", task,
                                          [&](std::size_t, std::string_view name) { return target.soc.find(name); });
-  plan.backends = ids<soc::Backend>(object, "providers", task, [&](std::size_t stage, std::string_view name) {
+  plan.providers = ids<backend::Provider>(object, "providers", task, [&](std::size_t stage, std::string_view name) {
     return provider_of(target.soc.processor(plan.placement[stage]), name);
   });
   plan.pooled = object.boolean("pooled");

@@ -43,8 +43,8 @@ class ProblemReader {
       if (choice.configurations.empty()) continue;
       for (std::size_t i = 0; i < sigma.size(); ++i) {
         const soc::ProcessorId first = pools_.pool(placement[i]).front();
-        const soc::Backend backend = costs.backend(sigma[i].index(), i, first.index());
-        choice.subgraphs.push_back(index_.of({task, sigma[i], zoo::StageId(i), first, backend}, profile_, problem));
+        const backend::Provider provider = costs.provider(sigma[i].index(), i, first.index());
+        choice.subgraphs.push_back(index_.of({task, sigma[i], zoo::StageId(i), first, provider}, profile_, problem));
       }
       choices.push_back(std::move(choice));
     }
@@ -260,8 +260,8 @@ Result<std::vector<PreloadProblem::Subgraph>> all_subgraphs(const zoo::Zoo& zoo,
     for (std::size_t v = 0; v < costs[t].variants(); ++v) {
       for (std::size_t i = 0; i < costs[t].stages(); ++i) {
         for (const auto& pool : soc.pools().members) {
-          const soc::Backend backend = costs[t].backend(v, i, pool.front().index());
-          const soc::SubgraphKey key{zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), pool.front(), backend};
+          const backend::Provider provider = costs[t].provider(v, i, pool.front().index());
+          const soc::SubgraphKey key{zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), pool.front(), provider};
           all.push_back({key, profile.latency(key).resident});
         }
       }

@@ -35,7 +35,7 @@ Result<PreloadProblem> preload_problem(const zoo::Zoo& zoo, const soc::Soc& soc,
 /// plan then has no worth, however many bounds it would keep.
 PreloadProblem preload_problem(const soc::Soc& soc, const profile::Profile& profile, const std::vector<Plan>& plans);
 
-/// All V·S subgraphs of every task on every pool, each by its fastest backend: what full preloading keeps. Errors:
+/// All V·S subgraphs of every task on every pool, each by its fastest provider: what full preloading keeps. Errors:
 /// those of read_costs().
 Result<std::vector<PreloadProblem::Subgraph>> all_subgraphs(const zoo::Zoo& zoo, const soc::Soc& soc,
                                                             const profile::Profile& profile);

@@ -32,13 +32,13 @@ TaskProfile::TaskProfile(std::size_t variants, std::size_t stages, std::size_t p
     : variants_(variants),
       stages_(stages),
       processors_(processors),
-      latency_(variants * stages * processors * soc::kBackends.size()),
+      latency_(variants * stages * processors * backend::kProviders.size()),
       sparsity_(variants * stages),
       accuracy_profile_(power(variants, stages)),
       accuracy_test_(accuracy_profile_.size()),
       accuracy_estimate_(accuracy_profile_.size()) {}
 
-void TaskProfile::set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b,
+void TaskProfile::set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, backend::Provider b,
                               const Latency& latency) {
   latency_[index_of(v, i, p, b)] = latency;
 }

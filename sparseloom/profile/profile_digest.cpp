@@ -36,8 +36,8 @@ void add_task(Numbers& to, const TaskProfile& task, bool everything) {
       const zoo::VariantId variant(v);
       const zoo::StageId stage(i);
       for (std::size_t p = 0; p < task.processors(); ++p) {
-        for (const soc::Backend backend : soc::kBackends) {
-          const Latency& l = task.latency(variant, stage, soc::ProcessorId(p), backend);
+        for (const backend::Provider provider : backend::kProviders) {
+          const Latency& l = task.latency(variant, stage, soc::ProcessorId(p), provider);
           to.add(l.median, l.resident);
           if (everything) to.add(l.q1, l.q3, l.count, l.conditions.steal, l.conditions.foreign);
         }

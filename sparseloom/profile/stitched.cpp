@@ -138,7 +138,7 @@ class Chains {
     if (known == nullptr) {
       SL_ASSIGN_OR_RETURN(
           known, load_stage(runtime_, pieces_, task_, sigma_[s], zoo::StageId(s),
-                            compile_options(soc_, p, soc_.processor(p).backends.front(), options_.compile_cache)));
+                            compile_options(soc_, p, soc_.processor(p).providers.front(), options_.compile_cache)));
     }
     return known;
   }

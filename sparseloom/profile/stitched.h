@@ -34,7 +34,7 @@ struct PlacementOptions {
   Control control;
 };
 
-/// Measures every placement (P^S of them), every stage by its processor's first backend, in interleaved rounds, with
+/// Measures every placement (P^S of them), every stage by its processor's first provider, in interleaved rounds, with
 /// real chained runs: one thread per processor, pinned to its cores; each runs its stages and hands the chain to the
 /// thread of the next. Holds the MachineLock meanwhile; every latency has the conditions of all cores over the whole
 /// measurement.

@@ -18,7 +18,7 @@ std::string disturbed_note(const profile::Profile& profile) {
 
 bool rests_on_disturbed(const profile::TaskProfile& profile, const plan::TaskPlan& plan) {
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
-    if (profile::disturbed(profile.latency(plan.sigma[i], zoo::StageId(i), plan.placement[i], plan.backends[i]))) {
+    if (profile::disturbed(profile.latency(plan.sigma[i], zoo::StageId(i), plan.placement[i], plan.providers[i]))) {
       return true;
     }
   }

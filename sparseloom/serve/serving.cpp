@@ -27,11 +27,11 @@ Output output_of(const TensorSpec& tensor, const HostBuffer& buffer) {
 }
 
 Result<soc::Soc> planned_with(const soc::Soc& soc, const std::vector<std::string>& names) {
-  std::vector<soc::Backend> backends;
+  std::vector<backend::Provider> providers;
   for (const std::string& name : names) {
-    SL_ASSIGN_OR_RETURN(backends.emplace_back(), soc::find_backend(name));
+    SL_ASSIGN_OR_RETURN(providers.emplace_back(), backend::find_provider(name));
   }
-  return soc::confined(soc, backends);
+  return soc::confined(soc, providers);
 }
 
 // A plan file has the times that were profiled; the check of the profile may have corrected those since.
@@ -87,7 +87,7 @@ Status Serving::open() {
   SL_ASSIGN_OR_RETURN(runtime_, backend::make_runtime(options_.runtime));
   SL_RETURN_IF_ERROR(open_caches());
   SL_ASSIGN_OR_RETURN(soc_, soc::discover(*runtime_));
-  SL_ASSIGN_OR_RETURN(plan_soc_, planned_with(soc_, options_.backends));
+  SL_ASSIGN_OR_RETURN(plan_soc_, planned_with(soc_, options_.providers));
   catalog_ = std::make_unique<Catalog>();
   tasks_ = std::make_unique<Tasks>(soc_);
   drift_ = std::make_unique<engine::Drift>(soc_.processors.size());
@@ -150,7 +150,7 @@ Status Serving::start_engine() {
   engine::ResidencyOptions wanted;
   if (memory_) wanted.budget = *memory_;
   wanted.estimate = [this](const soc::SubgraphKey& key) {
-    return catalog_->profile().task(key.task).latency(key.variant, key.stage, key.processor, key.backend).resident;
+    return catalog_->profile().task(key.task).latency(key.variant, key.stage, key.processor, key.provider).resident;
   };
   residency_ = std::make_unique<engine::Residency>(
       *runtime_, soc_,

@@ -85,7 +85,7 @@ class Serving {
   std::optional<ScratchFolder> scratch_;  // takes the place of a cache that cannot be written
   std::string plan_file_;                 // its text
   soc::Soc soc_;
-  soc::Soc plan_soc_;  // the same with the backends that plans may use
+  soc::Soc plan_soc_;  // the same with the providers that plans may use
   const plan::Planner* planner_ = nullptr;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Tasks> tasks_;

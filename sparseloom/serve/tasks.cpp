@@ -31,7 +31,7 @@ std::string names_of(const std::vector<TensorSpec>& tensors) {
 }
 
 bool served_alike(const plan::TaskPlan& a, const plan::TaskPlan& b) {
-  return a.sigma == b.sigma && a.placement == b.placement && a.backends == b.backends && a.pooled == b.pooled &&
+  return a.sigma == b.sigma && a.placement == b.placement && a.providers == b.providers && a.pooled == b.pooled &&
          a.latency == b.latency && a.meets_slo() == b.meets_slo();
 }
 
@@ -140,7 +140,7 @@ std::shared_ptr<const Placement> Tasks::placement(Task& task, const plan::TaskPl
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
     made->variant.push_back(task.info.variants[plan.sigma[i].index()]);
     made->processor.push_back(soc_.processor(plan.placement[i]).name);
-    made->provider.emplace_back(soc::to_string(plan.backends[i]));
+    made->provider.emplace_back(backend::provider_name(plan.providers[i]));
   }
   made->pooled = plan.pooled;
   if (task.info.accuracy_known) made->accuracy = plan.accuracy;

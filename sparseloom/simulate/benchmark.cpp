@@ -194,7 +194,7 @@ Result<std::unique_ptr<Benchmark>> Benchmark::load(const std::filesystem::path& 
     }
     task.sigma.resize(file.layers);
     task.placement.resize(file.layers);
-    task.backends.assign(file.layers, soc::Backend::kScripted);
+    task.providers.assign(file.layers, backend::Provider::kScripted);
 
     mean_names.push_back(file.by_architecture ? architecture(name) : "file " + name);
     ModelMean& mean = means_of[mean_names.back()];

@@ -19,15 +19,9 @@ std::string lower(std::string text) {
   return text;
 }
 
-std::vector<Backend> backends_of(const std::string& runtime, const std::string& device) {
-  if (runtime == "scripted") return {Backend::kScripted};
-  if (device == "CPU") return {Backend::kOpenVino, Backend::kSparse};
-  return {Backend::kOpenVino};
-}
-
-std::string names_of(std::span<const Backend> backends) {
+std::string names_of(std::span<const backend::Provider> providers) {
   std::vector<std::string_view> names;
-  for (const Backend backend : backends) names.push_back(to_string(backend));
+  for (const backend::Provider provider : providers) names.push_back(backend::provider_name(provider));
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -40,7 +34,7 @@ Processor cpu_processor(std::size_t index, const std::vector<CpuIndex>& cores, c
   processor.cores = cores;
   processor.memory_domain = "host";
   processor.kind = fmt::format("{} x{}", core_kind(cpus, cores.front()), cores.size());
-  processor.backends = backends_of(runtime, processor.device);
+  processor.providers = backend::providers_of(runtime, processor.device);
   return processor;
 }
 
@@ -56,7 +50,7 @@ Processor device_processor(const backend::Device& device, const std::vector<CpuI
   processor.cores = driver_cores;
   processor.memory_domain = processor.name;
   processor.kind = device.description.empty() ? device.name : device.description;
-  processor.backends = backends_of(runtime, processor.device);
+  processor.providers = backend::providers_of(runtime, processor.device);
   return processor;
 }
 
@@ -64,37 +58,19 @@ std::string fingerprint_of(const Soc& soc, const CpuIdentity& identity, const ba
   std::string text =
       fmt::format("{}\n{}\n{} {}\n", identity.model, fmt::join(identity.flags, " "), runtime.name(), runtime.version());
   for (const Processor& p : soc.processors) {
-    text += fmt::format("{} {} {} {} {}\n", p.name, p.device, p.kind, fmt::join(p.cores, ","), names_of(p.backends));
+    text += fmt::format("{} {} {} {} {}\n", p.name, p.device, p.kind, fmt::join(p.cores, ","), names_of(p.providers));
   }
   return sha256(text).substr(0, 16);
 }
 
 bool interchangeable(const Processor& a, const Processor& b) {
   const auto traits = [](const Processor& p) {
-    return std::tie(p.runtime, p.device, p.kind, p.memory_domain, p.backends);
+    return std::tie(p.runtime, p.device, p.kind, p.memory_domain, p.providers);
   };
   return traits(a) == traits(b) && a.cores.size() == b.cores.size();
 }
 
 }  // namespace
-
-std::string_view to_string(Backend backend) {
-  switch (backend) {
-    case Backend::kOpenVino: return "openvino";
-    case Backend::kSparse: return "sparse";
-    case Backend::kScripted: break;
-  }
-  return "scripted";
-}
-
-Result<Backend> find_backend(std::string_view name) {
-  std::vector<std::string_view> for_users;
-  for (const Backend backend : kBackends) {
-    if (to_string(backend) == name) return backend;
-    if (backend != Backend::kScripted) for_users.push_back(to_string(backend));
-  }
-  return unknown_name("backend", name, for_users);
-}
 
 Processors::Processors(std::initializer_list<Processor> list) {
   for (const Processor& processor : list) push_back(processor);
@@ -123,17 +99,18 @@ Result<ProcessorId> Soc::find(std::string_view processor_name) const {
   return unknown_name("processor", processor_name, names);
 }
 
-Result<Soc> confined(const Soc& soc, std::span<const Backend> backends) {
-  if (backends.empty()) return soc;
+Result<Soc> confined(const Soc& soc, std::span<const backend::Provider> providers) {
+  if (providers.empty()) return soc;
   Soc result = soc;
   result.processors = {};
   for (Processor p : soc.processors) {
-    const std::string offered = names_of(p.backends);
-    std::erase_if(p.backends,
-                  [&](Backend b) { return std::find(backends.begin(), backends.end(), b) == backends.end(); });
-    if (p.backends.empty()) {
+    const std::string offered = names_of(p.providers);
+    std::erase_if(p.providers, [&](backend::Provider b) {
+      return std::find(providers.begin(), providers.end(), b) == providers.end();
+    });
+    if (p.providers.empty()) {
       return error(Code::kInvalidArgument, "processor '{}': cannot be confined to {}; it offers: {}", p.name,
-                   names_of(backends), offered);
+                   names_of(providers), offered);
     }
     result.processors.push_back(std::move(p));
   }

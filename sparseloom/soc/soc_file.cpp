@@ -176,27 +176,34 @@ bool has_curve(const Rates& rates) {
   return std::any_of(rates.unstructured.begin(), rates.unstructured.end(), [](const auto& c) { return !c.empty(); });
 }
 
-std::vector<std::string_view> names_of(const std::vector<Backend>& backends) {
+std::vector<std::string_view> names_of(const std::vector<backend::Provider>& providers) {
   std::vector<std::string_view> names;
-  for (const Backend backend : backends) names.push_back(to_string(backend));
+  for (const backend::Provider provider : providers) names.push_back(backend::provider_name(provider));
   return names;
 }
 
-Result<std::vector<Backend>> parse_backends(JsonObject& object) {
-  const std::vector<Backend> allowed{Backend::kOpenVino, Backend::kSparse};  // no device runs what is scripted
-  std::vector<Backend> backends;
-  for (const std::string& name : object.strings("backends")) {
-    const auto backend = std::find_if(allowed.begin(), allowed.end(), [&](Backend b) { return to_string(b) == name; });
-    if (backend == allowed.end()) {
-      return error(Code::kMalformed, "{}: {}", object.place("backends"), not_known(name, names_of(allowed)));
+// What a provider was called before.
+std::string_view either(const JsonObject& object, std::string_view key, std::string_view before) {
+  return object.has(before) ? before : key;
+}
+
+Result<std::vector<backend::Provider>> parse_providers(JsonObject& object) {
+  const std::string_view key = either(object, "providers", "backends");
+  const std::vector<backend::Provider> allowed = backend::user_providers();
+  std::vector<backend::Provider> providers;
+  for (const std::string& name : object.strings(key)) {
+    const auto provider = std::find_if(allowed.begin(), allowed.end(),
+                                       [&](backend::Provider b) { return backend::provider_name(b) == name; });
+    if (provider == allowed.end()) {
+      return error(Code::kMalformed, "{}: {}", object.place(key), not_known(name, names_of(allowed)));
     }
-    if (std::find(backends.begin(), backends.end(), *backend) != backends.end()) {
-      object.fail("backends", fmt::format("'{}' is listed twice", name));
+    if (std::find(providers.begin(), providers.end(), *provider) != providers.end()) {
+      object.fail(key, fmt::format("'{}' is listed twice", name));
     }
-    backends.push_back(*backend);
+    providers.push_back(*provider);
   }
-  if (backends.empty()) object.fail("backends", "expected at least one");
-  return backends;
+  if (providers.empty()) object.fail(key, "expected at least one");
+  return providers;
 }
 
 Status parse_processor(const Json& json, const std::string& where, SocFile& file) {
@@ -209,7 +216,7 @@ Status parse_processor(const Json& json, const std::string& where, SocFile& file
   processor.memory_domain = name_of(object, "memory_domain");
   const std::int64_t cores = object.integer("cores");
   if (cores < 0 || cores > kMostCores) object.fail("cores", fmt::format("{}; 0 to {} are allowed", cores, kMostCores));
-  SL_ASSIGN_OR_RETURN(processor.backends, parse_backends(object));
+  SL_ASSIGN_OR_RETURN(processor.providers, parse_providers(object));
   std::optional<Rates> rates;
   if (object.has("rates")) {
     if (const Json* found = object.object("rates")) {
@@ -217,10 +224,12 @@ Status parse_processor(const Json& json, const std::string& where, SocFile& file
     }
   }
   SL_RETURN_IF_ERROR(object.finish());
-  const bool sparse = std::count(processor.backends.begin(), processor.backends.end(), Backend::kSparse) > 0;
+  const bool sparse = std::any_of(processor.providers.begin(), processor.providers.end(), [](backend::Provider b) {
+    return backend::info(b).sparse_layers != backend::SparseLayers::kNone;
+  });
   if (rates && sparse != has_curve(*rates)) {
-    return error(Code::kMalformed, "{}: backends: 'sparse' and rates.sparsity.unstructured go together; one is missing",
-                 where);
+    return error(Code::kMalformed,
+                 "{}: providers: 'sparse' and rates.sparsity.unstructured go together; one is missing", where);
   }
   CpuIndex next = 0;  // numbered through, so that no two processors seem to share a core
   for (const Processor& p : file.soc.processors) {
@@ -254,7 +263,7 @@ Result<MeasuredSubgraph> parse_subgraph(const Json& json, const std::string& whe
   const std::int64_t stage = object.integer("stage");
   if (stage < 0 || stage >= kMostStages) object.fail("stage", fmt::format("{}; 0 to {}", stage, kMostStages - 1));
   const std::string processor = object.string("processor");
-  const std::string backend = object.string("backend");
+  const std::string provider = object.string(either(object, "provider", "backend"));
   const auto time = [&](std::string_view key) {
     const double value = object.number(key);
     check(object, key, value, {});
@@ -273,13 +282,14 @@ Result<MeasuredSubgraph> parse_subgraph(const Json& json, const std::string& whe
   const auto id = soc.find(processor);
   if (!id.ok()) return error(Code::kMalformed, "{}: {}", where, id.status().message());
   subgraph.processor = *id;
-  const std::vector<Backend>& offered = soc.processor(*id).backends;
-  const auto by = std::find_if(offered.begin(), offered.end(), [&](Backend b) { return to_string(b) == backend; });
+  const std::vector<backend::Provider>& offered = soc.processor(*id).providers;
+  const auto by = std::find_if(offered.begin(), offered.end(),
+                               [&](backend::Provider b) { return backend::provider_name(b) == provider; });
   if (by == offered.end()) {
-    return error(Code::kMalformed, "{}: processor '{}': backend {}", where, processor,
-                 not_known(backend, names_of(offered)));
+    return error(Code::kMalformed, "{}: processor '{}': provider {}", where, processor,
+                 not_known(provider, names_of(offered)));
   }
-  subgraph.backend = *by;
+  subgraph.provider = *by;
   return subgraph;
 }
 
@@ -288,13 +298,13 @@ Status parse_tables(JsonObject& parent, SocFile& file) {
   for (const auto& [json, where] : parent.array("tables")) {
     JsonObject object(*json, where);
     MeasuredTable table{.zoo = object.string("zoo"), .subgraphs = {}};
-    std::set<std::tuple<std::string, std::string, std::size_t, std::size_t, Backend>> seen;
+    std::set<std::tuple<std::string, std::string, std::size_t, std::size_t, backend::Provider>> seen;
     for (const auto& [subgraph, place] : object.array("subgraphs")) {
       SL_ASSIGN_OR_RETURN(MeasuredSubgraph entry, parse_subgraph(*subgraph, place, file.soc));
-      if (!seen.emplace(entry.task, entry.variant, entry.stage, entry.processor.index(), entry.backend).second) {
+      if (!seen.emplace(entry.task, entry.variant, entry.stage, entry.processor.index(), entry.provider).second) {
         return error(Code::kMalformed, "{}: task '{}', variant '{}', stage {} on '{}' by {} is listed twice", place,
                      entry.task, entry.variant, entry.stage, file.soc.processor(entry.processor).name,
-                     to_string(entry.backend));
+                     backend::provider_name(entry.provider));
       }
       table.subgraphs.push_back(std::move(entry));
     }

@@ -16,13 +16,13 @@ namespace sparseloom::soc {
 /// The format that this release reads and writes (docs/soc-format.md).
 inline constexpr std::int64_t kSocFormatVersion = 1;
 
-/// One subgraph on one processor by one backend, measured on the machine itself.
+/// One subgraph on one processor by one provider, measured on the machine itself.
 struct MeasuredSubgraph {
   std::string task;
   std::string variant;
   std::size_t stage = 0;
   ProcessorId processor;
-  Backend backend = Backend::kOpenVino;
+  backend::Provider provider = backend::Provider::kOpenVino;
   Seconds median{0};
   Seconds q1{0};
   Seconds q3{0};

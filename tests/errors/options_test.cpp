@@ -84,9 +84,9 @@ TEST(NameErrors, ControlCharactersAreEscaped) {
                         {"task 'chess\\x1b[31m': not known; allowed: toy"});
 }
 
-TEST(BackendErrors, OnlyThoseForUsersAreListed) {
-  const CliResult result = run_cli({"plan", "--backend", "tpu"});
-  expect_one_line_error(result, 2, {"--backend: backend 'tpu': not known; allowed: openvino, sparse"});
+TEST(ProviderErrors, OnlyThoseForUsersAreListed) {
+  const CliResult result = run_cli({"plan", "--provider", "tpu"});
+  expect_one_line_error(result, 2, {"--provider: provider 'tpu': not known; allowed: openvino, sparse"});
   EXPECT_EQ(result.err.find("scripted"), std::string::npos);
 }
 

@@ -72,8 +72,8 @@ INSTANTIATE_TEST_SUITE_P(
         Command{"zoo_list", {"zoo", "list", "--zoo", kZoo}}, Command{"zoo_verify", {"zoo", "verify", "--zoo", kZoo}}),
     [](const auto& command) { return command.param.name; });
 
-TEST(DemoErrors, UnknownBackend) {
-  for (const char* option : {"--backend", "--compare-backend"}) {
+TEST(DemoErrors, UnknownProvider) {
+  for (const char* option : {"--provider", "--compare-provider"}) {
     expect_one_line_error(run_cli({"demo", "--zoo", kZoo, option, "dense"}), 2,
                           {option, "'dense'", "openvino, sparse"});
   }

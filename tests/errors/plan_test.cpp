@@ -47,12 +47,12 @@ TEST(PlanErrors, APercentileForAPlanThatLooksAtNoLoad) {
                         {"--percentile", "throughput", "only sparseloom", "responses"});
 }
 
-TEST(PlanErrors, UnknownBackend) {
-  expect_one_line_error(plan({"--backend", "dense"}), 2, {"--backend", "'dense'", "openvino, sparse"});
+TEST(PlanErrors, UnknownProvider) {
+  expect_one_line_error(plan({"--provider", "dense"}), 2, {"--provider", "'dense'", "openvino, sparse"});
 }
 
-TEST(PlanErrors, ABackendThatNoProcessorOffers) {
-  expect_one_line_error(plan({"--backend", "scripted"}), 2, {"processor 'cpu0'", "scripted", "openvino, sparse"});
+TEST(PlanErrors, AProviderThatNoProcessorOffers) {
+  expect_one_line_error(plan({"--provider", "scripted"}), 2, {"processor 'cpu0'", "scripted", "openvino, sparse"});
 }
 
 TEST(PlanErrors, APlanFileThatIsNotThere) {
@@ -60,7 +60,7 @@ TEST(PlanErrors, APlanFileThatIsNotThere) {
 }
 
 TEST(PlanErrors, ThatAPlanIsReadLeavesNothingToPlan) {
-  for (const char* option : {"--slo", "--planner", "--objective", "--memory", "--backend", "--percentile", "--out"}) {
+  for (const char* option : {"--slo", "--planner", "--objective", "--memory", "--provider", "--percentile", "--out"}) {
     expect_one_line_error(plan({"--check", "plan.json", option, "x"}), 2, {option, "excludes", "--check"});
   }
 }

@@ -30,8 +30,8 @@ TEST(RunErrors, UnknownPolicy) {
   expect_one_line_error(Workload().run({"--policy", "lifo"}), 2, {"policy 'lifo': not known", "fcfs, edf"});
 }
 
-TEST(RunErrors, UnknownBackend) {
-  expect_one_line_error(Workload().run({"--backend", "dense"}), 2, {"--backend", "'dense'", "openvino, sparse"});
+TEST(RunErrors, UnknownProvider) {
+  expect_one_line_error(Workload().run({"--provider", "dense"}), 2, {"--provider", "'dense'", "openvino, sparse"});
 }
 
 TEST(RunErrors, MemoryThatIsNoSize) {

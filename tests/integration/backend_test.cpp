@@ -1,4 +1,4 @@
-// The OpenVINO runtime through the backend interface.
+// The OpenVINO runtime through the provider interface.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

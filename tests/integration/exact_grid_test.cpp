@@ -34,7 +34,7 @@ Recorded recorded() {
   r.soc.name = "recorded";
   for (const char* name : {"cpu0", "cpu1"}) {
     r.soc.processors.push_back(
-        {name, "openvino", "CPU", {}, "host", "cpu x1", {soc::Backend::kOpenVino, soc::Backend::kSparse}});
+        {name, "openvino", "CPU", {}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}});
   }
   r.profile = profile::empty_profile(r.zoo, r.soc);
   for (std::size_t t = 0; t < r.zoo.tasks.size(); ++t) {
@@ -47,7 +47,7 @@ Recorded recorded() {
     const Seconds median = from_ms(csv.number(5).value());
     r.profile.tasks[t].set_latency(
         zoo::VariantId(index_of(r.zoo.tasks[t].variants, csv.cell(1))), zoo::StageId(csv.index(2, 2).value()),
-        soc::ProcessorId(index_of(r.soc.processors, csv.cell(3))), soc::find_backend(csv.cell(4)).value(),
+        soc::ProcessorId(index_of(r.soc.processors, csv.cell(3))), backend::find_provider(csv.cell(4)).value(),
         {median, median, median, 1, Bytes{csv.index(6, 1U << 30U).value()}});
   }
   return r;

@@ -152,7 +152,8 @@ TEST(EnsureProfile, MeasuresWhatIsMissingOnceAndKeepsIt) {
     for (std::size_t s = 0; s < 3; ++s) {
       for (std::size_t p = 0; p < soc.processors.size(); ++p) {
         const auto in = [&](const Profile& of) {
-          return of.tasks[0].latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), soc::Backend::kScripted);
+          return of.tasks[0].latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p),
+                                     backend::Provider::kScripted);
         };
         const Latency l = in(profile);
         const Latency before = in(first.profile);

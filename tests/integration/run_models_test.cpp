@@ -81,9 +81,9 @@ TEST(ServerOnTheDemoZoo, AnswersAsTheVariantThatServedRunDirectly) {
     for (std::size_t i = 0; i < task.stages(); ++i) {
       const zoo::VariantId variant = task.variant(reply.served_by->variant[i]).value();
       const auto piece = pieces.piece(zoo::TaskId(t), variant, zoo::StageId(i)).value();
-      const soc::Backend backend = soc::find_backend(reply.served_by->provider[i]).value();
+      const backend::Provider provider = backend::find_provider(reply.served_by->provider[i]).value();
       stages.push_back(runtime
-                           ->load(piece, profile::compile_options(soc, soc::ProcessorId(0), backend,
+                           ->load(piece, profile::compile_options(soc, soc::ProcessorId(0), provider,
                                                                   profile::default_compile_cache().value()))
                            .value());
     }

@@ -171,11 +171,11 @@ TEST(RunCommand, CtrlCDrainsAndStillReports) {
   EXPECT_EQ(json["complete"], false);
 }
 
-TEST(DemoCommand, ComparesWithAPlanOfOneBackend) {
+TEST(DemoCommand, ComparesWithAPlanOfOneProvider) {
   const TemporaryFolder folder;
   const auto report = folder.path() / "r.json";
   const CliResult demo = run_cli({"demo", "--zoo", demo_zoo(), "--slo-config", "C6", "--repeats", "1", "--saturated",
-                                  "0", "--compare-backend", "openvino", "--json", report},
+                                  "0", "--compare-provider", "openvino", "--json", report},
                                  shared_cache());
   ASSERT_EQ(demo.status, 0) << demo.err;
   EXPECT_NE(demo.out.find("sparseloom, openvino only"), std::string::npos) << demo.out;
@@ -185,21 +185,21 @@ TEST(DemoCommand, ComparesWithAPlanOfOneBackend) {
   EXPECT_EQ(json["systems"][0]["name"], "sparseloom");
   EXPECT_EQ(json["systems"][1]["name"], "sparseloom, openvino only");
   for (const std::size_t system : {0U, 1U}) ASSERT_EQ(json["systems"][system]["tasks"].size(), 4U);
-  for (const Json& task : json["systems"][0]["tasks"]) EXPECT_EQ(task["backend"].size(), 3U);
+  for (const Json& task : json["systems"][0]["tasks"]) EXPECT_EQ(task["provider"].size(), 3U);
   for (const Json& task : json["systems"][1]["tasks"]) {
-    EXPECT_EQ(task["backend"], (Json{"openvino", "openvino", "openvino"})) << task["task"];
+    EXPECT_EQ(task["provider"], (Json{"openvino", "openvino", "openvino"})) << task["task"];
   }
 }
 
-TEST(PlanCommand, ServesByOneBackendAlone) {
+TEST(PlanCommand, ServesByOneProviderAlone) {
   const TemporaryFolder folder;
   const auto file = folder.path() / "p.json";
-  const CliResult plan = run_cli({"plan", "--zoo", demo_zoo(), "--backend", "sparse", "--json", file}, shared_cache());
+  const CliResult plan = run_cli({"plan", "--zoo", demo_zoo(), "--provider", "sparse", "--json", file}, shared_cache());
   ASSERT_EQ(plan.status, 0) << plan.err;
   EXPECT_NE(plan.out.find("(sparse)|"), std::string::npos) << plan.out;
   const Json json = read_json(file).value();
   ASSERT_EQ(json["tasks"].size(), 4U);
-  for (const Json& task : json["tasks"]) EXPECT_EQ(task["backend"], (Json{"sparse", "sparse", "sparse"}));
+  for (const Json& task : json["tasks"]) EXPECT_EQ(task["provider"], (Json{"sparse", "sparse", "sparse"}));
 }
 
 TEST(DemoCommand, CtrlCBeforeEverySystemHasPlayedReportsNothing) {

@@ -59,7 +59,7 @@ TEST_P(ModelledSoc, CompressedVariantsAreSmallerAndNoSlower) {
     const zoo::Task& task = world_->zoo.tasks[t];
     const auto at = [&](const char* variant, std::size_t processor) {
       return profile.tasks[t].latency(task.variant(variant).value(), zoo::StageId(0), soc::ProcessorId(processor),
-                                      soc::Backend::kOpenVino);
+                                      backend::Provider::kOpenVino);
     };
     for (std::size_t p = 0; p < file.soc.processors.size(); ++p) {
       EXPECT_LE(at("structured-40", p).median, at("dense", p).median) << task.name << " on " << p;
@@ -82,10 +82,10 @@ TEST_F(ModelledSoc, MeasurementsReplaceTheModel) {
   soc::SocFile file = soc::load_soc(path_of("jetson-agx-orin")).value();
   profile::Profile profile = profile::model_profile(world_->zoo, file, *world_->runtime, world_->pieces).value();
   const auto latency = [](profile::Profile& of) {
-    return of.tasks[1].latency(zoo::VariantId(2), zoo::StageId(1), soc::ProcessorId(0), soc::Backend::kSparse);
+    return of.tasks[1].latency(zoo::VariantId(2), zoo::StageId(1), soc::ProcessorId(0), backend::Provider::kSparse);
   };
   const profile::Latency measured{Seconds(0.5), Seconds(0.4), Seconds(0.6), 30, Bytes{12345}};
-  profile.tasks[1].set_latency(zoo::VariantId(2), zoo::StageId(1), soc::ProcessorId(0), soc::Backend::kSparse,
+  profile.tasks[1].set_latency(zoo::VariantId(2), zoo::StageId(1), soc::ProcessorId(0), backend::Provider::kSparse,
                                measured);
 
   const Json exported = profile::soc_file_of(world_->zoo, file.soc, profile).value();

@@ -29,9 +29,9 @@ struct DemoZoo {
       samples.push_back(samples_of(*data.back(), task.inputs.size()));
     }
   }
-  // Stage i of every task: variant (first + i * step) mod V on processor (i + shift) mod P, by a backend it offers.
+  // Stage i of every task: variant (first + i * step) mod V on processor (i + shift) mod P, by a provider it offers.
   std::shared_ptr<const plan::Plan> plan(std::size_t first, std::size_t step, std::size_t shift,
-                                         soc::Backend backend = soc::Backend::kOpenVino) const {
+                                         backend::Provider provider = backend::Provider::kOpenVino) const {
     auto plan = std::make_shared<plan::Plan>();
     for (const zoo::Task& task : zoo.tasks) {
       plan::TaskPlan& chosen = plan->tasks.emplace_back();
@@ -39,9 +39,9 @@ struct DemoZoo {
       for (std::size_t i = 0; i < task.stages(); ++i) {
         chosen.sigma.emplace_back((first + i * step) % task.variants.size());
         chosen.placement.emplace_back((i + shift) % soc.processors.size());
-        const auto& offered = soc.processor(chosen.placement.back()).backends;
-        chosen.backends.push_back(
-            std::find(offered.begin(), offered.end(), backend) != offered.end() ? backend : offered.front());
+        const auto& offered = soc.processor(chosen.placement.back()).providers;
+        chosen.providers.push_back(
+            std::find(offered.begin(), offered.end(), provider) != offered.end() ? provider : offered.front());
         chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1)});
       }
     }
@@ -54,7 +54,7 @@ struct DemoZoo {
       std::memcpy(tensors.emplace_back(input.size()).data(), input.data(), input.size());
     }
     for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
-      const SubgraphKey key{zoo::TaskId(task), plan.sigma[i], zoo::StageId(i), plan.placement[i], plan.backends[i]};
+      const SubgraphKey key{zoo::TaskId(task), plan.sigma[i], zoo::StageId(i), plan.placement[i], plan.providers[i]};
       auto executable = residency.get(key).value();
       auto session = executable->new_session().value();
       std::vector<HostBuffer> outputs;
@@ -82,7 +82,7 @@ struct DemoZoo {
 TEST(EngineWithRealModels, SwitchingUnderLoadAnswersEveryRequestAsItsOwnPlanWould) {
   DemoZoo demo;
   const std::vector<std::shared_ptr<const plan::Plan>> plans{demo.plan(0, 0, 0),
-                                                             demo.plan(3, 1, 1, soc::Backend::kSparse)};
+                                                             demo.plan(3, 1, 1, backend::Provider::kSparse)};
   struct Answer {
     std::size_t task, sample, plan;
     Bytes_ output;

@@ -26,7 +26,7 @@ struct StageEstimate {
 struct TaskPlan {
   zoo::Sigma sigma;
   Placement placement;
-  std::vector<soc::Backend> backends;  ///< one per stage, offered by every processor of the placed one's pool
+  std::vector<backend::Provider> providers;  ///< one per stage, offered by every processor of the placed one's pool
   /// A stage runs on whichever processor of its placed one's pool (soc::Pools) is free first: the placed one if
   /// it is, else the one that ran the stage before if that is. Costs no memory: processors of a pool share their
   /// compiled subgraphs.
@@ -67,8 +67,8 @@ struct Load {
   std::optional<double> percentile{};
 };
 
-/// What planning needs; the referenced objects must outlive the call. With soc::confined() the SoC offers some backends
-/// only, and the profile may be of all of them.
+/// What planning needs; the referenced objects must outlive the call. With soc::confined() the SoC offers some
+/// providers only, and the profile may be of all of them.
 struct Problem {
   const zoo::Zoo& zoo;
   const soc::Soc& soc;

@@ -24,7 +24,7 @@ struct Conditions {
   std::string governor;  ///< what sets the frequency: "performance", "powersave"
 };
 
-/// One subgraph on one processor by one of its backends, alone.
+/// One subgraph on one processor by one of its providers, alone.
 struct Latency {
   Seconds median{0};
   Seconds q1{0};
@@ -73,11 +73,11 @@ class TaskProfile {
   /// V^S.
   std::size_t stitched() const { return accuracy_profile_.size(); }
 
-  /// Of one subgraph on one processor by one of its backends, run alone.
-  const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
+  /// Of one subgraph on one processor by one of its providers, run alone.
+  const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, backend::Provider b) const {
     return latency_[index_of(v, i, p, b)];
   }
-  void set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b, const Latency& latency);
+  void set_latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, backend::Provider b, const Latency& latency);
   /// All places, in no order that matters; those not measured have count 0.
   const std::vector<Latency>& latencies() const { return latency_; }
 
@@ -108,9 +108,9 @@ class TaskProfile {
 
  private:
   std::size_t index_of(zoo::VariantId v, zoo::StageId i) const { return v.index() * stages_ + i.index(); }
-  std::size_t index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, soc::Backend b) const {
+  std::size_t index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, backend::Provider b) const {
     const std::size_t on_processor = index_of(v, i) * processors_ + p.index();
-    return on_processor * soc::kBackends.size() + static_cast<std::size_t>(b);
+    return on_processor * backend::kProviders.size() + static_cast<std::size_t>(b);
   }
 
   std::size_t variants_, stages_, processors_;
@@ -195,10 +195,10 @@ struct Profile {
   const TaskProfile& task(zoo::TaskId id) const { return tasks[id.index()]; }
   /// Of the one batch that is measured, 1.
   const Latency& latency(const soc::SubgraphKey& s) const {
-    return task(s.task).latency(s.variant, s.stage, s.processor, s.backend);
+    return task(s.task).latency(s.variant, s.stage, s.processor, s.provider);
   }
   void set_latency(const soc::SubgraphKey& s, const Latency& latency) {
-    tasks[s.task.index()].set_latency(s.variant, s.stage, s.processor, s.backend, latency);
+    tasks[s.task.index()].set_latency(s.variant, s.stage, s.processor, s.provider, latency);
   }
 };
 

@@ -1,7 +1,6 @@
 // soc: which processors exist and which device and cores each one is. Schedules nothing.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <initializer_list>
 #include <span>
@@ -9,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sparseloom/backend/provider.h"
 #include "sparseloom/base/ids.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/thread.h"
@@ -18,19 +18,6 @@ namespace sparseloom::soc {
 struct ProcessorTag;
 using ProcessorId = StrongId<ProcessorTag>;
 
-/// A way to run a subgraph on a processor. All give the same answers, up to
-/// rounding; which is faster, the profile says.
-enum class Backend {
-  kOpenVino,  ///< every layer by OpenVINO's own kernels
-  kSparse,    ///< OpenVINO too, but pruned layers by sparseloom's sparse kernels where those are faster
-  kScripted,  ///< the runtime that runs no model
-};
-inline constexpr std::array kBackends{Backend::kOpenVino, Backend::kSparse, Backend::kScripted};
-/// "openvino", "sparse", "scripted".
-std::string_view to_string(Backend backend);
-/// kInvalidArgument lists the names.
-Result<Backend> find_backend(std::string_view name);
-
 /// Runs one subgraph at a time.
 struct Processor {
   std::string name{};             ///< "cpu0", "gpu0"
@@ -39,11 +26,12 @@ struct Processor {
   std::vector<CpuIndex> cores{};  ///< cores of a CPU processor, and those the driving thread of another device may use
   std::string memory_domain{};    ///< processors of one domain exchange tensors without a transfer
   std::string kind{};             ///< processors of one kind are interchangeable by design, e.g. "cpu x1"
-  std::vector<Backend> backends{Backend::kOpenVino};  ///< those it offers; of equally fast ones the earlier is used
+  /// Those it offers; of equally fast ones the earlier is used.
+  std::vector<backend::Provider> providers{backend::Provider::kOpenVino};
 };
 
 /// Processors sorted into pools of interchangeable ones: same runtime, device, kind, number of cores, memory domain and
-/// backends.
+/// providers.
 struct Pools {
   std::vector<std::vector<ProcessorId>> members;  ///< by pool; pools in the order of their first members
   std::vector<std::size_t> of;                    ///< by processor: its pool
@@ -80,7 +68,7 @@ struct Soc {
   std::string name;  ///< for people: CPU model and what else there is
   Processors processors;
   bool modelled = false;  ///< described in a file, not discovered
-  /// Identifies machine, backends and runtime version: a profile of another one is refused.
+  /// Identifies machine, providers and runtime version: a profile of another one is refused.
   std::string fingerprint;
 
   const Processor& processor(ProcessorId id) const { return processors[id.index()]; }
@@ -89,9 +77,9 @@ struct Soc {
   Result<ProcessorId> find(std::string_view processor_name) const;
 };
 
-/// The same machine (and fingerprint) with its processors offering only those of `backends` that they offered before:
+/// The same machine (and fingerprint) with its processors offering only those of `providers` that they offered before:
 /// plans for it use no other; as it is if none is named. kInvalidArgument names a processor that none is left of.
-Result<Soc> confined(const Soc& soc, std::span<const Backend> backends);
+Result<Soc> confined(const Soc& soc, std::span<const backend::Provider> providers);
 
 /// The same machine (and fingerprint) with its CPU processors alone, which may be none. What discover() finds has them
 /// first, so their ids stay.

@@ -28,7 +28,7 @@ Result<Plan> SharedPlanner::plan(const Problem& given) const {
   soc::Soc runtime_only = given.soc;
   runtime_only.processors = {};
   for (soc::Processor p : given.soc.processors) {
-    if (p.device == kCpu) p.backends = {soc::Backend::kOpenVino};
+    if (p.device == kCpu) p.providers = {backend::Provider::kOpenVino};
     runtime_only.processors.push_back(std::move(p));
   }
   const Problem problem{given.zoo, runtime_only, given.profile, given.slo, given.memory_budget, given.load};

@@ -45,7 +45,7 @@ Status take_table(const zoo::Zoo& zoo, const soc::MeasuredTable& table, Profile&
                    zoo.task(*task).stages());
     }
     profile.tasks[task->index()].set_latency(
-        *variant, zoo::StageId(m.stage), m.processor, m.backend,
+        *variant, zoo::StageId(m.stage), m.processor, m.provider,
         {.median = m.median, .q1 = m.q1, .q3 = m.q3, .count = m.count, .resident = m.resident});
   }
   return {};
@@ -83,14 +83,14 @@ class TaskModel {
     std::unique_ptr<backend::Model> model;  // read for the first that needs it
     for (std::size_t n = 0; n < file_.soc.processors.size(); ++n) {
       const soc::ProcessorId p(n);
-      for (const soc::Backend b : file_.soc.processor(p).backends) {
+      for (const backend::Provider b : file_.soc.processor(p).providers) {
         if (profile.latency(v, s, p, b).count > 0) continue;
         if (!file_.rates[n]) {
           return error(
               Code::kFailedPrecondition,
               "soc '{}': processor '{}' has no rates, and no table has task '{}', variant '{}', stage {} by {}",
               file_.soc.name, file_.soc.processor(p).name, task_.name, task_.variants[v.index()].name, s.index(),
-              soc::to_string(b));
+              backend::provider_name(b));
         }
         if (model == nullptr) {
           SL_ASSIGN_OR_RETURN(model, read(v, s));
@@ -130,12 +130,12 @@ Status model_times(const zoo::Zoo& zoo, const soc::SocFile& file, const backend:
 }
 
 Json subgraph_json(const zoo::Task& task, std::size_t variant, std::size_t stage, const soc::Processor& processor,
-                   soc::Backend backend, const Latency& l) {
+                   backend::Provider provider, const Latency& l) {
   return {{"task", task.name},
           {"variant", task.variants[variant].name},
           {"stage", stage},
           {"processor", processor.name},
-          {"backend", soc::to_string(backend)},
+          {"provider", backend::provider_name(provider)},
           {"median_s", l.median.count()},
           {"q1_s", l.q1.count()},
           {"q3_s", l.q3.count()},
@@ -144,12 +144,12 @@ Json subgraph_json(const zoo::Task& task, std::size_t variant, std::size_t stage
 }
 
 Json processor_json(const soc::Processor& p) {
-  Json backends = Json::array();
-  for (const soc::Backend b : p.backends) backends.push_back(soc::to_string(b));
+  Json providers = Json::array();
+  for (const backend::Provider b : p.providers) providers.push_back(backend::provider_name(b));
   const std::size_t cores = p.device == "CPU" ? p.cores.size() : 0;  // another device's are its driver's
   return {{"name", p.name}, {"device", p.device},
           {"kind", p.kind}, {"memory_domain", p.memory_domain},
-          {"cores", cores}, {"backends", std::move(backends)}};
+          {"cores", cores}, {"providers", std::move(providers)}};
 }
 
 }  // namespace
@@ -178,7 +178,7 @@ Result<Json> soc_file_of(const zoo::Zoo& zoo, const soc::Soc& soc, const Profile
     for (std::size_t v = 0; v < task.variants.size(); ++v) {
       for (std::size_t s = 0; s < task.stages(); ++s) {
         for (std::size_t p = 0; p < soc.processors.size(); ++p) {
-          for (const soc::Backend b : soc.processors[p].backends) {
+          for (const backend::Provider b : soc.processors[p].providers) {
             const Latency& l = profile.tasks[t].latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), b);
             if (l.count == 0) continue;
             subgraphs.push_back(subgraph_json(task, v, s, soc.processors[p], b, l));

@@ -146,8 +146,8 @@ class Roofline {
 
 }  // namespace
 
-Latency roofline(const Graph& graph, const soc::Rates& rates, soc::Backend backend) {
-  return Roofline(graph, rates, backend == soc::Backend::kSparse).run();
+Latency roofline(const Graph& graph, const soc::Rates& rates, backend::Provider provider) {
+  return Roofline(graph, rates, backend::info(provider).sparse_layers != backend::SparseLayers::kNone).run();
 }
 
 }  // namespace sparseloom::profile

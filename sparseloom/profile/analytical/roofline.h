@@ -15,11 +15,12 @@ namespace sparseloom::profile {
 /// behind a quantizer takes one byte per number, all other the bytes of the floating-point format that the processor
 /// runs the model in. Caches are not modelled.
 ///
-/// Zeros: with `sparse` (the backend soc::Backend::kSparse) operators gain what rates.unstructured says, and a non-zero
-/// weight takes 6 bytes (backend/sparse/matrix.h); without, weights in a 2:4 pattern gain rates.two_of_four, and take
-/// half their bytes and two bits for each kept one. Removed channels and heads need no rule: shapes are smaller.
+/// Zeros: with `sparse` (the provider backend::Provider::kSparse) operators gain what rates.unstructured says, and a
+/// non-zero weight takes 6 bytes (backend/sparse/matrix.h); without, weights in a 2:4 pattern gain rates.two_of_four,
+/// and take half their bytes and two bits for each kept one. Removed channels and heads need no rule: shapes are
+/// smaller.
 ///
 /// `resident` is what the constants take so. count is 1 and quartiles are the median: nothing was measured. O(graph).
-Latency roofline(const backend::Graph& graph, const soc::Rates& rates, soc::Backend backend);
+Latency roofline(const backend::Graph& graph, const soc::Rates& rates, backend::Provider provider);
 
 }  // namespace sparseloom::profile

@@ -176,14 +176,14 @@ class TaskRun {
     return {};
   }
 
-  // Stitched variants whole, on the first processor by its first backend.
+  // Stitched variants whole, on the first processor by its first provider.
   Status check_chains(const backend::Runtime& runtime, zoo::PieceStore& pieces, const std::filesystem::path& cache,
                       const zoo::Dataset& data, const Estimation& made) {
     if (options_.chains == 0) return {};
     const soc::Processor& processor = soc_.processors.front();
     SL_ASSIGN_OR_RETURN(const StageTable stages,
                         load_stages(zoo_, runtime, pieces, id_,
-                                    compile_options(soc_, soc::ProcessorId(0), processor.backends.front(), cache)));
+                                    compile_options(soc_, soc::ProcessorId(0), processor.providers.front(), cache)));
     std::vector<std::size_t> indices(profile_.stitched());
     std::iota(indices.begin(), indices.end(), std::size_t{0});
     std::erase_if(indices, [&](std::size_t i) { return made.measured[i]; });
@@ -200,7 +200,7 @@ class TaskRun {
     for (const ChainLatency& one : chains) {
       Seconds sum{0};
       for (std::size_t s = 0; s < one.sigma.size(); ++s) {
-        sum += profile_.latency(one.sigma[s], zoo::StageId(s), soc::ProcessorId(0), processor.backends.front()).median;
+        sum += profile_.latency(one.sigma[s], zoo::StageId(s), soc::ProcessorId(0), processor.providers.front()).median;
       }
       errors.of_profile += std::abs(sum / one.chain - 1) / static_cast<double>(chains.size());
       errors.of_rounds += std::abs(one.stages / one.chain - 1) / static_cast<double>(chains.size());

@@ -18,7 +18,7 @@ TaskProfile first_variants(const TaskProfile& profile, std::size_t count) {
       first.set_sparsity(variant, stage, profile.sparsity(variant, stage));
       for (std::size_t p = 0; p < profile.processors(); ++p) {
         const soc::ProcessorId processor(p);
-        for (const soc::Backend b : soc::kBackends) {
+        for (const backend::Provider b : backend::kProviders) {
           first.set_latency(variant, stage, processor, b, profile.latency(variant, stage, processor, b));
         }
       }

@@ -31,7 +31,7 @@ StageTimes fastest_stage_times(const TaskProfile& profile, const soc::Soc& soc) 
   for (std::size_t v = 0; v < profile.variants(); ++v) {
     for (std::size_t s = 0; s < profile.stages(); ++s) {
       for (std::size_t p = 0; p < soc.processors.size(); ++p) {
-        for (const soc::Backend b : soc.processors[p].backends) {
+        for (const backend::Provider b : soc.processors[p].providers) {
           const Latency& latency = profile.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), b);
           if (latency.count > 0) times[v][s] = std::min(times[v][s], latency.median);
         }
@@ -42,9 +42,9 @@ StageTimes fastest_stage_times(const TaskProfile& profile, const soc::Soc& soc) 
 }
 
 std::size_t latency_measurements(const soc::Soc& soc, std::size_t variants, std::size_t stages) {
-  std::size_t backends = 0;
-  for (const soc::Processor& processor : soc.processors) backends += processor.backends.size();
-  return variants * stages * backends;
+  std::size_t providers = 0;
+  for (const soc::Processor& processor : soc.processors) providers += processor.providers.size();
+  return variants * stages * providers;
 }
 
 ProfilingCost exhaustive_cost(const StageTimes& times, std::size_t samples) {

@@ -22,7 +22,7 @@ using StageTimes = std::vector<std::vector<Seconds>>;
 /// Medians, each subgraph alone where it is fastest. Infinite where nothing was measured.
 StageTimes fastest_stage_times(const TaskProfile& profile, const soc::Soc& soc);
 
-/// Latencies that plans need of a task: variants x stages x backends of all processors.
+/// Latencies that plans need of a task: variants x stages x providers of all processors.
 std::size_t latency_measurements(const soc::Soc& soc, std::size_t variants, std::size_t stages);
 
 /// All V^S stitched variants on `samples` samples by the tree of prefixes: V + V² + ... + V^S stage passes.

@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kLeastCheckRounds = 3;
 
-// A subgraph by a backend that the profile knows on every processor of a pool.
+// A subgraph by a provider that the profile knows on every processor of a pool.
 struct Checkable {
   soc::SubgraphKey subgraph;  // on the first of them
   Seconds round;              // what a round of it takes: once to warm up and once timed, on every processor
@@ -33,7 +33,7 @@ std::vector<Checkable> checkable_on(const soc::Soc& soc, const Profile& profile,
     const TaskProfile& task = profile.tasks[t];
     for (std::size_t v = 0; v < task.variants(); ++v) {
       for (std::size_t s = 0; s < task.stages(); ++s) {
-        for (const soc::Backend b : soc.processor(pool.front()).backends) {
+        for (const backend::Provider b : soc.processor(pool.front()).providers) {
           Checkable one{{zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(s), pool.front(), b}, Seconds(0)};
           const bool known = std::all_of(pool.begin(), pool.end(), [&](soc::ProcessorId p) {
             const Latency& latency = task.latency(zoo::VariantId(v), zoo::StageId(s), p, b);
@@ -54,7 +54,7 @@ std::vector<Checkable> choose(std::vector<Checkable> from, std::size_t tasks, st
   const auto likeness = [&](const Checkable& one) {
     std::size_t like = 0;
     for (const Checkable& other : chosen) {
-      like += other.subgraph.backend == one.subgraph.backend ? 1 : 0;
+      like += other.subgraph.provider == one.subgraph.provider ? 1 : 0;
       like += other.subgraph.stage == one.subgraph.stage ? 1 : 0;
       like += other.subgraph.variant == one.subgraph.variant ? 1 : 0;
     }
@@ -125,7 +125,7 @@ class Check {
       for (std::size_t p = 0; p < pool.size(); ++p) {
         subgraph.processor = pool[p];
         const Latency& stored = profile_.task(subgraph.task)
-                                    .latency(subgraph.variant, subgraph.stage, subgraph.processor, subgraph.backend);
+                                    .latency(subgraph.variant, subgraph.stage, subgraph.processor, subgraph.provider);
         result_.latencies.push_back({subgraph, stored.median, timed[i][p]});
       }
     }
@@ -142,7 +142,7 @@ class Check {
     }
     Loaded loaded;
     SL_ASSIGN_OR_RETURN(loaded.executable, load_stage(runtime_, pieces_, task, subgraph.variant, subgraph.stage,
-                                                      compile_options(soc_, subgraph.processor, subgraph.backend,
+                                                      compile_options(soc_, subgraph.processor, subgraph.provider,
                                                                       options_.compile_cache)));
     SL_ASSIGN_OR_RETURN(loaded.session, boundaries_.at(task).bind(*loaded.executable, subgraph.stage.index()));
     return loaded;

@@ -45,8 +45,8 @@ struct ProfileCheck {
   bool fits() const;
 };
 
-/// Runs a few subgraphs again, spread over tasks, variants, stages and backends, on every processor of their pools, and
-/// compares medians. In about a second for the demo zoo once its blobs are cached, in at most five. Holds the
+/// Runs a few subgraphs again, spread over tasks, variants, stages and providers, on every processor of their pools,
+/// and compares medians. In about a second for the demo zoo once its blobs are cached, in at most five. Holds the
 /// MachineLock. kFailedPrecondition: `profile` holds no latency; else the errors of measure_latencies().
 Result<ProfileCheck> check_profile(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                                    zoo::PieceStore& pieces, const Profile& profile, const CheckOptions& options = {});

@@ -102,7 +102,7 @@ class ContentionMeasurement {
     for (const auto& pool : pools_.members) {
       auto& of_pool = tables.emplace_back();
       const auto compile =
-          compile_options(soc_, pool.front(), soc_.processor(pool.front()).backends.front(), options_.compile_cache);
+          compile_options(soc_, pool.front(), soc_.processor(pool.front()).providers.front(), options_.compile_cache);
       for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
         auto& table = of_pool.emplace_back(1);
         for (std::size_t s = 0; s < zoo_.tasks[t].stages(); ++s) {

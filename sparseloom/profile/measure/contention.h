@@ -22,8 +22,8 @@ struct ContentionOptions {
 
 /// How much every stage is slowed by every stage of every task on a neighbouring processor, and how its run times
 /// vary beside them. The dense variants stand for all, two processors of a pool for all of its
-/// members, by the backend that the processor offers first. One processor runs a stage over and over while another runs
-/// all stages in a seeded order that changes from round to round, so that what a stage finds in the caches is what
+/// members, by the provider that the processor offers first. One processor runs a stage over and over while another
+/// runs all stages in a seeded order that changes from round to round, so that what a stage finds in the caches is what
 /// other stages left there; rounds without a neighbour are among them. Members of a pool that run the same subgraph
 /// take turns in the runtime: that is no slow-down and not in it. Then, how much more a stage takes once its processor
 /// has idled since it ran last, for up to 0.3 s, than at once again: what other programs leave of the caches. Blocks;

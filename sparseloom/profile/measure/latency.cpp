@@ -18,30 +18,30 @@ using Pool = std::vector<soc::ProcessorId>;
 
 // One subgraph, compiled for one pool of processors and bound to its task's buffers.
 struct Subject {
-  soc::SubgraphKey subgraph;           // of the pool's first processor
-  std::vector<soc::Backend> backends;  // more than one: they compile it to the same
+  soc::SubgraphKey subgraph;                 // of the pool's first processor
+  std::vector<backend::Provider> providers;  // more than one: they compile it to the same
   std::shared_ptr<backend::Executable> executable;
   std::unique_ptr<backend::Session> session;
   Bytes resident;
 };
 
-// The subgraphs of a task that lack a latency on some processor of a pool by some backend, each as every backend that
-// the pool offers compiles it for its first processor: backends are compared, so their rounds must be interleaved. Also
-// those that are well known, if others are measured again: what is run beside a subgraph decides what caches hold.
+// The subgraphs of a task that lack a latency on some processor of a pool by some provider, each as every provider that
+// the pool offers compiles it for its first processor: providers are compared, so their rounds must be interleaved.
+// Also those that are well known, if others are measured again: what is run beside a subgraph decides what caches hold.
 std::vector<soc::SubgraphKey> missing_subgraphs(zoo::TaskId task, const TaskProfile& known, const soc::Soc& soc,
                                                 const Pool& pool, bool again) {
   std::vector<soc::SubgraphKey> missing;
   const bool all = again && count_latencies(known).disturbed > 0;
-  const std::vector<soc::Backend>& offered = soc.processor(pool.front()).backends;
+  const std::vector<backend::Provider>& offered = soc.processor(pool.front()).providers;
   for (std::size_t v = 0; v < known.variants(); ++v) {
     for (std::size_t s = 0; s < known.stages(); ++s) {
       const bool any = std::any_of(pool.begin(), pool.end(), [&](soc::ProcessorId p) {
-        return std::any_of(offered.begin(), offered.end(), [&](soc::Backend b) {
+        return std::any_of(offered.begin(), offered.end(), [&](backend::Provider b) {
           return known.latency(zoo::VariantId(v), zoo::StageId(s), p, b).count == 0;
         });
       });
       if (!any && !all) continue;
-      for (const soc::Backend b : offered) {
+      for (const backend::Provider b : offered) {
         missing.push_back({task, zoo::VariantId(v), zoo::StageId(s), pool.front(), b});
       }
     }
@@ -62,7 +62,7 @@ bool any_disturbed(const TimedRounds& timed) {
   });
 }
 
-// Measures one task: subgraphs x processors x backends.
+// Measures one task: subgraphs x processors x providers.
 class TaskMeasurement {
  public:
   TaskMeasurement(const zoo::Zoo& zoo, const soc::Soc& soc, zoo::TaskId task, const LatencyOptions& options)
@@ -92,23 +92,24 @@ class TaskMeasurement {
     for (const soc::SubgraphKey& subgraph : missing_subgraphs(task_, known, soc_, pool, options_.again)) {
       if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
       SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, subgraph));
-      Subject* const openvino = of_openvino(subjects, subgraph);
-      const bool same =
-          subgraph.backend == soc::Backend::kSparse && openvino != nullptr && subject.executable->sparse_layers() == 0;
-      if (same) {
-        openvino->backends.push_back(subgraph.backend);
+      Subject* const same = subject.executable->sparse_layers() == 0 ? same_as(subjects, subgraph) : nullptr;
+      if (same != nullptr) {
+        same->providers.push_back(subgraph.provider);
       } else {
         subjects.push_back(std::move(subject));
       }
-      progress.done += same ? 1 + static_cast<std::size_t>(options_.rounds) : 1;  // its rounds need not be run
+      progress.done +=
+          same != nullptr ? 1 + static_cast<std::size_t>(options_.rounds) : 1;  // its rounds need not be run
       tick(progress);
     }
     return subjects;
   }
 
-  // The same subgraph by OpenVINO's kernels alone, or null.
-  static Subject* of_openvino(std::vector<Subject>& subjects, soc::SubgraphKey subgraph) {
-    subgraph.backend = soc::Backend::kOpenVino;
+  // The same subgraph by the provider that this one compiles it as if it replaces no layer, or null.
+  static Subject* same_as(std::vector<Subject>& subjects, soc::SubgraphKey subgraph) {
+    const auto other = backend::info(subgraph.provider).else_same_as;
+    if (!other) return nullptr;
+    subgraph.provider = *other;
     const auto found = std::find_if(subjects.begin(), subjects.end(),
                                     [&](const Subject& subject) { return subject.subgraph == subgraph; });
     return found == subjects.end() ? nullptr : &*found;
@@ -118,10 +119,10 @@ class TaskMeasurement {
     // Cutting must not count as memory of the subgraph.
     SL_RETURN_IF_ERROR(pieces.piece(s.task, s.variant, s.stage).status());
     const Bytes before = memory_in_use(options_.mapped_folders);
-    Subject subject{.subgraph = s, .backends = {s.backend}, .executable = {}, .session = {}, .resident = {}};
+    Subject subject{.subgraph = s, .providers = {s.provider}, .executable = {}, .session = {}, .resident = {}};
     SL_ASSIGN_OR_RETURN(subject.executable,
                         load_stage(runtime, pieces, s.task, s.variant, s.stage,
-                                   compile_options(soc_, s.processor, s.backend, options_.compile_cache)));
+                                   compile_options(soc_, s.processor, s.provider, options_.compile_cache)));
     auto bound = boundaries_.bind(*subject.executable, s.stage.index());
     if (!bound.ok()) return bound.status().with_context(where(s));
     subject.session = std::move(bound).value();
@@ -176,13 +177,13 @@ class TaskMeasurement {
     std::vector<LatencyEntry> entries;
     for (std::size_t i = 0; i < subjects.size(); ++i) {
       for (std::size_t p = 0; p < pool.size(); ++p) {
-        for (const soc::Backend backend : subjects[i].backends) {
+        for (const backend::Provider provider : subjects[i].providers) {
           soc::SubgraphKey subgraph = subjects[i].subgraph;
           subgraph.processor = pool[p];
-          subgraph.backend = backend;
+          subgraph.provider = provider;
           Latency latency = timed[i][p];
           if (options_.again) {
-            latency = better(known.latency(subgraph.variant, subgraph.stage, subgraph.processor, backend), latency);
+            latency = better(known.latency(subgraph.variant, subgraph.stage, subgraph.processor, provider), latency);
           }
           latency.resident = subjects[i].resident;
           entries.push_back({subgraph, latency});
@@ -201,7 +202,7 @@ class TaskMeasurement {
   zoo::Boundaries boundaries_;
 };
 
-// Subgraphs to compile, each once per pool and backend.
+// Subgraphs to compile, each once per pool and provider.
 std::size_t missing_work(zoo::TaskId task, const TaskProfile& known, const soc::Soc& soc, bool again) {
   std::size_t work = 0;
   for (const Pool& pool : soc.pools().members) work += missing_subgraphs(task, known, soc, pool, again).size();
@@ -222,13 +223,12 @@ std::vector<zoo::TaskId> missing_tasks(const zoo::Zoo& zoo, const soc::Soc& soc,
 
 }  // namespace
 
-backend::CompileOptions compile_options(const soc::Soc& soc, soc::ProcessorId id, soc::Backend backend,
+backend::CompileOptions compile_options(const soc::Soc& soc, soc::ProcessorId id, backend::Provider provider,
                                         const std::filesystem::path& cache) {
   const soc::Processor& processor = soc.processor(id);
   return {.device = processor.device,
           .threads = static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)),
-          .sparse_layers =
-              backend == soc::Backend::kSparse ? backend::SparseLayers::kWhereFaster : backend::SparseLayers::kNone,
+          .sparse_layers = backend::info(provider).sparse_layers,
           .cache_dir = cache};
 }
 

@@ -65,7 +65,7 @@ Status measure_sparsities(const zoo::Zoo& zoo, const soc::Soc& soc, const backen
                           const OnSparsities& on_sparsities) {
   const auto start = std::chrono::steady_clock::now();
   const backend::CompileOptions compile =
-      compile_options(soc, soc::ProcessorId(0), soc.processors.front().backends.front(), options.compile_cache);
+      compile_options(soc, soc::ProcessorId(0), soc.processors.front().providers.front(), options.compile_cache);
   const std::vector<zoo::TaskId> tasks = missing_tasks(zoo, profile, options);
   Progress progress;
   progress.what = "sparsity";

@@ -26,7 +26,7 @@ bool lacks_sparsities(const zoo::Zoo& zoo, const Profile& profile, const Sparsit
 /// Runs every variant of which `profile` lacks the sparsity of some stage output, all stages being its own, and
 /// hands over what the sparsity monitor would see of each stage but the last: the mean over samples. Tasks without
 /// samples are left out. What is written
-/// depends on no processor, so the first one's backend is taken, on the calling thread, wherever that runs.
+/// depends on no processor, so the first one's provider is taken, on the calling thread, wherever that runs.
 Status measure_sparsities(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
                           zoo::PieceStore& pieces, const Profile& profile, const SparsityOptions& options,
                           const OnSparsities& on_sparsities);

@@ -15,10 +15,10 @@ constexpr std::int64_t kApplicationId = 0x53504c4d;  // "SPLM"
 constexpr const char* kSchema = R"(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE latency (
-  task TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL, backend TEXT NOT NULL,
+  task TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL, provider TEXT NOT NULL,
   median_s REAL NOT NULL, q1_s REAL NOT NULL, q3_s REAL NOT NULL, runs INTEGER NOT NULL, resident_bytes INTEGER NOT NULL,
   steal REAL NOT NULL, foreign_load REAL NOT NULL, mhz REAL NOT NULL, governor TEXT NOT NULL,
-  PRIMARY KEY (task, variant, stage, processor, backend)) WITHOUT ROWID;
+  PRIMARY KEY (task, variant, stage, processor, provider)) WITHOUT ROWID;
 CREATE TABLE accuracy (
   task TEXT NOT NULL, split TEXT NOT NULL, sigma TEXT NOT NULL, correct INTEGER NOT NULL, samples INTEGER NOT NULL,
   PRIMARY KEY (task, split, sigma)) WITHOUT ROWID;
@@ -99,9 +99,9 @@ std::optional<std::size_t> stage_in(const zoo::Task& task, std::int64_t stage) {
   return static_cast<std::size_t>(stage);
 }
 
-std::optional<soc::Backend> backend_in(const soc::Processor& processor, std::string_view name) {
-  for (const soc::Backend offered : processor.backends) {
-    if (soc::to_string(offered) == name) return offered;
+std::optional<backend::Provider> provider_in(const soc::Processor& processor, std::string_view name) {
+  for (const backend::Provider offered : processor.providers) {
+    if (backend::provider_name(offered) == name) return offered;
   }
   return std::nullopt;
 }
@@ -151,7 +151,7 @@ class Database::Impl {
   }
 
   Status read_latencies(Profile& profile) const {
-    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, variant, stage, processor, backend, median_s, "
+    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, variant, stage, processor, provider, median_s, "
                                                     "q1_s, q3_s, runs, resident_bytes, steal, foreign_load, mhz, "
                                                     "governor FROM latency"));
     for (;;) {
@@ -162,7 +162,7 @@ class Database::Impl {
       if (!task.ok() || !processor.ok()) return bad_row(db_, "latency", rows.text(0) + " " + rows.text(3));
       const auto variant = zoo_.task(*task).variant(rows.text(1));
       const auto stage = stage_in(zoo_.task(*task), rows.integer(2));
-      const auto backend = backend_in(soc_.processor(*processor), rows.text(4));
+      const auto provider = provider_in(soc_.processor(*processor), rows.text(4));
       const Latency latency{Seconds(rows.number(5)),
                             Seconds(rows.number(6)),
                             Seconds(rows.number(7)),
@@ -171,10 +171,10 @@ class Database::Impl {
                             {rows.number(10), rows.number(11), rows.number(12), rows.text(13)}};
       const bool sane = std::isfinite(latency.median.count()) && latency.median.count() > 0 && latency.count > 0 &&
                         rows.integer(9) >= 0 && share(latency.conditions.steal) && share(latency.conditions.foreign);
-      if (!variant.ok() || !stage || !backend || !sane) {
+      if (!variant.ok() || !stage || !provider || !sane) {
         return bad_row(db_, "latency", fmt::format("{} {} {}", rows.text(0), rows.text(1), rows.text(4)));
       }
-      profile.tasks[task->index()].set_latency(*variant, zoo::StageId(*stage), *processor, *backend, latency);
+      profile.tasks[task->index()].set_latency(*variant, zoo::StageId(*stage), *processor, *provider, latency);
     }
   }
 
@@ -356,7 +356,7 @@ class Database::Impl {
     SL_RETURN_IF_ERROR(insert.bind(2, task.variants[subgraph.variant.index()].name));
     SL_RETURN_IF_ERROR(insert.bind(3, static_cast<std::int64_t>(subgraph.stage.index())));
     SL_RETURN_IF_ERROR(insert.bind(4, soc_.processor(subgraph.processor).name));
-    SL_RETURN_IF_ERROR(insert.bind(5, soc::to_string(subgraph.backend)));
+    SL_RETURN_IF_ERROR(insert.bind(5, backend::provider_name(subgraph.provider)));
     SL_RETURN_IF_ERROR(insert.bind(6, l.median.count()));
     SL_RETURN_IF_ERROR(insert.bind(7, l.q1.count()));
     SL_RETURN_IF_ERROR(insert.bind(8, l.q3.count()));

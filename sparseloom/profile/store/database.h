@@ -43,7 +43,7 @@ struct EstimateEntry {
 inline constexpr std::int64_t kEstimatorVersion = 2;
 
 /// What this release writes and reads.
-inline constexpr std::int64_t kDatabaseVersion = 8;
+inline constexpr std::int64_t kDatabaseVersion = 9;
 
 /// Measurements of one zoo on one machine, in one SQLite file (format_version kDatabaseVersion; tables meta, latency,
 /// sparsity, accuracy, estimate, contention, scatter, cold; names as text, durations in seconds). Every batch is one

@@ -122,11 +122,11 @@ TEST(Engine, SwitchingBackCompilesAndBindsNothing) {
   EXPECT_EQ(world.counts.sessions, sessions);
 }
 
-TEST(Engine, SwitchingToAnotherBackendServesFromThatOnesSubgraphs) {
+TEST(Engine, SwitchingToAnotherProviderServesFromThatOnesSubgraphs) {
   FakeWorld world;
   std::atomic<int> sparse_runs{0};
   world.on_run = [&](const SubgraphKey& key, auto, auto) {
-    sparse_runs += key.backend == soc::Backend::kSparse ? 1 : 0;
+    sparse_runs += key.provider == backend::Provider::kSparse ? 1 : 0;
     return Status();
   };
   const Inputs inputs(2);
@@ -135,7 +135,7 @@ TEST(Engine, SwitchingToAnotherBackendServesFromThatOnesSubgraphs) {
   ASSERT_TRUE(engine->submit(request(0), inputs[0]).ok());
   engine->drain();
   EXPECT_EQ(sparse_runs, 0);
-  ASSERT_TRUE(engine->switch_plan(world.plan_of(1, soc::Backend::kSparse)).ok());
+  ASSERT_TRUE(engine->switch_plan(world.plan_of(1, backend::Provider::kSparse)).ok());
   ASSERT_TRUE(engine->submit(request(1), inputs[1]).ok());
   engine->drain();
   EXPECT_EQ(sparse_runs, 3);
@@ -193,9 +193,9 @@ TEST(Engine, APlanThatDoesNotFitLeavesTheActiveOne) {
   auto far_plan = std::make_shared<plan::Plan>(*world.plan_of(0));
   far_plan->tasks[1].placement[2] = soc::ProcessorId(7);
   const auto elsewhere = std::make_shared<plan::Plan>(*world.plan_of(0));
-  elsewhere->tasks[1].backends[2] = soc::Backend::kScripted;
+  elsewhere->tasks[1].providers[2] = backend::Provider::kScripted;
   EXPECT_EQ(engine->switch_plan(elsewhere).message(),
-            "plan 'fake': task 'b' stage 2: backend scripted, which 'cpu0' does not offer");
+            "plan 'fake': task 'b' stage 2: provider scripted, which 'cpu0' does not offer");
   EXPECT_EQ(engine->switch_plan(far_plan).message(),
             "plan 'fake': task 'b' stage 2: variant 0 on processor 7; there are 4 and 2");
   EXPECT_EQ(engine->plan_version(), 0U);

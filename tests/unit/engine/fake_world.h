@@ -47,14 +47,15 @@ struct FakeWorld {
       soc.processors.push_back({.name = "cpu" + std::to_string(p),
                                 .runtime = "fake",
                                 .device = "CPU",  // without cores: its worker is not pinned
-                                .backends = {soc::Backend::kOpenVino, soc::Backend::kSparse}});
+                                .providers = {backend::Provider::kOpenVino, backend::Provider::kSparse}});
     }
     return soc;
   }
 
   /// All tasks use variant `v` at every stage; stage i runs on processor i mod P, or, of every other task, on whichever
-  /// is free first. All by one backend.
-  std::shared_ptr<const plan::Plan> plan_of(std::size_t v, soc::Backend backend = soc::Backend::kOpenVino) const {
+  /// is free first. All by one provider.
+  std::shared_ptr<const plan::Plan> plan_of(std::size_t v,
+                                            backend::Provider provider = backend::Provider::kOpenVino) const {
     auto plan = std::make_shared<plan::Plan>();
     plan->planner = "fake";
     for (const zoo::Task& task : zoo.tasks) {
@@ -63,7 +64,7 @@ struct FakeWorld {
       for (std::size_t i = 0; i < task.stages(); ++i) {
         chosen.sigma.emplace_back(v);
         chosen.placement.emplace_back(i % soc.processors.size());
-        chosen.backends.push_back(backend);
+        chosen.providers.push_back(provider);
         chosen.estimates.push_back({.latency = from_ms(1), .model_latency = from_ms(1), .sparsity = usual_sparsity});
       }
     }

@@ -129,7 +129,7 @@ TEST(Report, WritesTheKeysThatOtherProgramsRead) {
   EXPECT_EQ(served["task"], "a");
   EXPECT_EQ(served["variant"], (Json{"v1", "v1", "v1"}));
   EXPECT_EQ(served["placement"], (Json{"cpu0", "cpu1", "cpu0"}));
-  EXPECT_EQ(served["backend"], (Json{"openvino", "openvino", "openvino"}));
+  EXPECT_EQ(served["provider"], (Json{"openvino", "openvino", "openvino"}));
   EXPECT_EQ(served["requests"], 1);
   EXPECT_EQ(served["accuracy"], 0.9);
   EXPECT_EQ(served["accuracy_test"], 0.8);
@@ -167,11 +167,11 @@ TEST(Report, IsAnAlignedTable) {
 
 TEST(Report, SaysWhichStagesRunSparse) {
   Case c;
-  c.plan.tasks[0].backends[2] = soc::Backend::kSparse;
+  c.plan.tasks[0].providers[2] = backend::Provider::kSparse;
   const std::string text = format_report(c.report());
   EXPECT_THAT(text, ::testing::HasSubstr("cpu0|cpu1|cpu0(sparse) "));
   EXPECT_THAT(text, ::testing::HasSubstr("\n(sparse) pruned layers run in sparse kernels where those are faster\n"));
-  EXPECT_EQ(report_json("C5", "m", {c.report()}, true)["systems"][0]["tasks"][0]["backend"],
+  EXPECT_EQ(report_json("C5", "m", {c.report()}, true)["systems"][0]["tasks"][0]["provider"],
             (Json{"openvino", "openvino", "sparse"}));
 }
 

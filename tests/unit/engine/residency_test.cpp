@@ -27,10 +27,10 @@ TEST(Residency, AlikeProcessorsShareOneCompiledSubgraph) {
   EXPECT_EQ(residency.size(), 2U);
 }
 
-TEST(Residency, EachBackendHasItsOwn) {
+TEST(Residency, EachProviderHasItsOwn) {
   testing::FakeWorld world(1);
   SubgraphKey sparse = key(0, 0);
-  sparse.backend = soc::Backend::kSparse;
+  sparse.provider = backend::Provider::kSparse;
   const auto kept = world.residency.get(key(0, 0)).value();
   EXPECT_NE(world.residency.get(sparse).value(), kept);
   EXPECT_EQ(world.counts.compiled, 2);

@@ -21,7 +21,7 @@ plan::Plan plan_of(Seconds first, Seconds second) {
     plan::TaskPlan& task = plan.tasks.emplace_back();
     task.sigma = {zoo::VariantId(0)};
     task.placement = {soc::ProcessorId(plan.tasks.size() - 1)};
-    task.backends = {soc::Backend::kOpenVino};
+    task.providers = {backend::Provider::kOpenVino};
     task.estimates = {{.latency = time, .model_latency = time, .sparsity = 0}};
     task.latency = time;
     task.accuracy = 0.8;

@@ -27,7 +27,7 @@ profile::Latency a_millisecond() {
 struct Tasks {
   Tasks() {
     soc.name = "made up";
-    soc.processors = {{.backends = {soc::Backend::kOpenVino}}};
+    soc.processors = {{.providers = {backend::Provider::kOpenVino}}};
   }
   void add(const std::string& name, std::size_t variants) {
     zoo::Task& task = zoo.tasks.emplace_back();
@@ -38,7 +38,7 @@ struct Tasks {
     profile::TaskProfile& measured = profile.tasks.emplace_back(variants, task.stages(), 1);
     for (std::size_t v = 0; v < variants; ++v) {
       for (std::size_t s = 0; s < task.stages(); ++s) {
-        measured.set_latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(0), soc::Backend::kOpenVino,
+        measured.set_latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(0), backend::Provider::kOpenVino,
                              a_millisecond());
       }
     }
@@ -137,8 +137,8 @@ TEST(TryEstimator, RunsTheFirstVariantsOfATask) {
   }
   for (std::size_t v = 0; v < 3; ++v) {
     for (std::size_t s = 0; s < 3; ++s) {
-      profile.tasks[0].set_latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(0), soc::Backend::kScripted,
-                                   a_millisecond());
+      profile.tasks[0].set_latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(0),
+                                   backend::Provider::kScripted, a_millisecond());
     }
   }
   profile::MeasureOptions measuring;

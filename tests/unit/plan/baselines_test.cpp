@@ -128,8 +128,8 @@ class MissingMeasurement : public ::testing::TestWithParam<const Planner*> {};
 TEST_P(MissingMeasurement, OfALatencyIsNamed) {
   World world = world_of(2);
   add_task(world, "image", 2, {{"dense", 2, 0.9}, {"int8", 1, 0.8}}, kAnySlo);
-  world.profile.tasks[0].set_latency(zoo::VariantId(1), zoo::StageId(0), soc::ProcessorId(1), soc::Backend::kOpenVino,
-                                     {});
+  world.profile.tasks[0].set_latency(zoo::VariantId(1), zoo::StageId(0), soc::ProcessorId(1),
+                                     backend::Provider::kOpenVino, {});
   const auto plan = GetParam()->plan(world.problem());
   ASSERT_FALSE(plan.ok());
   EXPECT_EQ(plan.status().code(), Code::kFailedPrecondition);

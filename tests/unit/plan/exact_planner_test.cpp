@@ -108,9 +108,10 @@ void set_random_bytes(World& world, unsigned seed) {
       for (std::size_t i = 0; i < task.stages(); ++i) {
         for (std::size_t p = 0; p < task.processors(); ++p) {
           profile::Latency latency =
-              task.latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), soc::Backend::kOpenVino);
+              task.latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), backend::Provider::kOpenVino);
           latency.resident = Bytes{10 + random() % 90};
-          task.set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), soc::Backend::kOpenVino, latency);
+          task.set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), backend::Provider::kOpenVino,
+                           latency);
         }
       }
     }
@@ -152,7 +153,7 @@ World two_sizes() {
     for (std::size_t v = 0; v < 2; ++v) {
       const Seconds time = from_ms(v == 0 ? 1 : 2);
       world.profile.tasks[t].set_latency(zoo::VariantId(v), zoo::StageId(0), soc::ProcessorId(0),
-                                         soc::Backend::kOpenVino,
+                                         backend::Provider::kOpenVino,
                                          {time, time, time, 10, Bytes{v == 0 ? (t == 0 ? 100U : 90U) : 40U}});
     }
   }

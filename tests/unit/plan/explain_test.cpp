@@ -81,7 +81,8 @@ TEST(Explain, SaysThatTheMemoryBudgetBinds) {
   add_task(world, "a", 1, {{"fast", 1, 0.9}, {"small", 2, 0.9}}, {0.8, from_ms(9)});
   for (const std::size_t v : {0U, 1U}) {
     const Seconds time = from_ms(v == 0 ? 1 : 2);
-    world.profile.tasks[0].set_latency(zoo::VariantId(v), zoo::StageId(0), soc::ProcessorId(0), soc::Backend::kOpenVino,
+    world.profile.tasks[0].set_latency(zoo::VariantId(v), zoo::StageId(0), soc::ProcessorId(0),
+                                       backend::Provider::kOpenVino,
                                        {time, time, time, 10, Bytes{v == 0 ? 100U : 40U}});
   }
   Problem problem = world.problem();

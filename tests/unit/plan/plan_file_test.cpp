@@ -23,7 +23,7 @@ World like_processors() {
   World world = testing::world_of(2);
   for (const std::size_t p : {0U, 1U}) {
     testing::change_processor(world.soc, p, [](soc::Processor& processor) {
-      processor.backends = {soc::Backend::kOpenVino, soc::Backend::kSparse};
+      processor.providers = {backend::Provider::kOpenVino, backend::Provider::kSparse};
     });
   }
   world.zoo.fingerprint = "of the zoo";
@@ -38,12 +38,12 @@ World like_processors() {
         for (std::size_t p = 0; p < 2; ++p) {
           const zoo::VariantId variant(v);
           const zoo::StageId stage(i);
-          profile::Latency latency = task.latency(variant, stage, soc::ProcessorId(p), soc::Backend::kOpenVino);
+          profile::Latency latency = task.latency(variant, stage, soc::ProcessorId(p), backend::Provider::kOpenVino);
           latency.resident = {1000 * (v + 1) + 10 * i + t};
-          task.set_latency(variant, stage, soc::ProcessorId(p), soc::Backend::kOpenVino, latency);
+          task.set_latency(variant, stage, soc::ProcessorId(p), backend::Provider::kOpenVino, latency);
           latency.median *= i == 0 ? 0.7 : 1.3;
           latency.resident.count /= 2;
-          task.set_latency(variant, stage, soc::ProcessorId(p), soc::Backend::kSparse, latency);
+          task.set_latency(variant, stage, soc::ProcessorId(p), backend::Provider::kSparse, latency);
         }
         task.set_sparsity(zoo::VariantId(v), zoo::StageId(i), {0.1 + 0.3 * static_cast<double>(v), 100});
       }
@@ -67,7 +67,7 @@ void expect_same(const StageEstimate& read, const StageEstimate& written) {
 void expect_same(const TaskPlan& read, const TaskPlan& written) {
   EXPECT_EQ(read.sigma, written.sigma);
   EXPECT_EQ(read.placement, written.placement);
-  EXPECT_EQ(read.backends, written.backends);
+  EXPECT_EQ(read.providers, written.providers);
   EXPECT_EQ(read.pooled, written.pooled);
   EXPECT_EQ(read.shared, written.shared);
   ASSERT_EQ(read.estimates.size(), written.estimates.size());
@@ -256,7 +256,7 @@ TEST_F(ChangedPlanFile, KeysThatNobodyKnowsAreRefused) {
   expect([](Json& j) { j["note"] = 1; }, Code::kMalformed, {"key 'note': not known"});
   expect([](Json& j) { j["zoo"]["path"] = ""; }, Code::kMalformed, {"zoo: key 'path': not known"});
   expect([](Json& j) { j["tasks"][0]["rung"] = 1; }, Code::kMalformed, {"tasks[0]: key 'rung': not known"});
-  expect([](Json& j) { rung(j)["backend"] = 1; }, Code::kMalformed, {"ladder[0]: key 'backend': not known"});
+  expect([](Json& j) { rung(j)["provider"] = 1; }, Code::kMalformed, {"ladder[0]: key 'provider': not known"});
 }
 
 TEST_F(ChangedPlanFile, FiguresAreTheProfiles) {

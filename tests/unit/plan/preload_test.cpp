@@ -51,9 +51,9 @@ PreloadProblem random_problem(unsigned seed) {
     for (std::size_t v = 0; v < 3; ++v) {
       for (std::size_t i = 0; i < 2; ++i) {
         profile::TaskProfile& task = world.profile.tasks[t];
-        profile::Latency l = task.latency(zoo::VariantId(v), zoo::StageId(i), kCpu, soc::Backend::kOpenVino);
+        profile::Latency l = task.latency(zoo::VariantId(v), zoo::StageId(i), kCpu, backend::Provider::kOpenVino);
         l.resident = {1 + random() % 100};
-        task.set_latency(zoo::VariantId(v), zoo::StageId(i), kCpu, soc::Backend::kOpenVino, l);
+        task.set_latency(zoo::VariantId(v), zoo::StageId(i), kCpu, backend::Provider::kOpenVino, l);
       }
     }
   }

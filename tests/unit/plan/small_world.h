@@ -42,8 +42,8 @@ inline World world_of(std::size_t processors) {
 }
 
 inline void set_ms(World& world, std::size_t t, std::size_t v, std::size_t i, std::size_t p, double ms,
-                   soc::Backend backend = soc::Backend::kOpenVino) {
-  world.profile.tasks[t].set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), backend,
+                   backend::Provider provider = backend::Provider::kOpenVino) {
+  world.profile.tasks[t].set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), provider,
                                      {from_ms(ms), from_ms(ms), from_ms(ms), 10, {}});
 }
 
@@ -126,7 +126,7 @@ inline TaskPlan dense_plan(const zoo::Sigma& sigma, const Placement& placement) 
   TaskPlan plan;
   plan.sigma = sigma;
   plan.placement = placement;
-  plan.backends.assign(sigma.size(), soc::Backend::kOpenVino);
+  plan.providers.assign(sigma.size(), backend::Provider::kOpenVino);
   return plan;
 }
 

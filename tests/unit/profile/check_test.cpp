@@ -18,7 +18,7 @@ Profile all_known(const ScriptedWorld& world) {
   for (std::size_t n = 0; n < ScriptedWorld::kSubgraphs; ++n) {
     for (std::size_t p = 0; p < world.soc.processors.size(); ++p) {
       profile.tasks[0].set_latency(
-          zoo::VariantId(n / 3), zoo::StageId(n % 3), soc::ProcessorId(p), soc::Backend::kScripted,
+          zoo::VariantId(n / 3), zoo::StageId(n % 3), soc::ProcessorId(p), backend::Provider::kScripted,
           {.median = from_ms(1), .q1 = from_ms(1), .q3 = from_ms(1), .count = 9, .resident = {}});
     }
   }
@@ -69,8 +69,8 @@ TEST(CheckProfile, WhatTakesTooLongIsLeftOut) {
   for (std::size_t p = 0; p < world.soc.processors.size(); ++p) {
     Latency minute{.median = Seconds(60), .q1 = Seconds(60), .q3 = Seconds(60), .count = 9, .resident = {}};
     for (std::size_t s = 0; s < 3; ++s) {
-      profile.tasks[0].set_latency(zoo::VariantId(1), zoo::StageId(s), soc::ProcessorId(p), soc::Backend::kScripted,
-                                   minute);
+      profile.tasks[0].set_latency(zoo::VariantId(1), zoo::StageId(s), soc::ProcessorId(p),
+                                   backend::Provider::kScripted, minute);
     }
   }
   const ProfileCheck found = check(world, profile, 9).value();
@@ -104,7 +104,7 @@ TEST(Corrected, MakesEveryProcessorsLatenciesAsLongAsTheyAreNow) {
   const Profile now = corrected(all_known(world), check);
   for (std::size_t p = 0; p < world.soc.processors.size(); ++p) {
     const Latency& latency =
-        now.tasks[0].latency(zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(p), soc::Backend::kScripted);
+        now.tasks[0].latency(zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(p), backend::Provider::kScripted);
     EXPECT_EQ(latency.median, from_ms(1) * (2 + static_cast<double>(p)));
     EXPECT_EQ(latency.q3, latency.median);
   }

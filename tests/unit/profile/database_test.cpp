@@ -24,7 +24,7 @@ class DatabaseTest : public ::testing::Test {
   DatabaseTest() : zoo_(made_.load()) {
     soc_.fingerprint = "feed";
     soc_.processors = {{.name = "cpu0"},
-                       {.name = "cpu1", .backends = {soc::Backend::kOpenVino, soc::Backend::kSparse}}};
+                       {.name = "cpu1", .providers = {backend::Provider::kOpenVino, backend::Provider::kSparse}}};
   }
   std::filesystem::path path() const { return folder_.path() / "profiles" / "p.sqlite"; }
   Result<Database> open() const { return Database::open(path(), zoo_, soc_); }
@@ -52,7 +52,7 @@ class DatabaseTest : public ::testing::Test {
 };
 
 const LatencyEntry kLatency{
-    {zoo::TaskId(0), zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(1), soc::Backend::kSparse},
+    {zoo::TaskId(0), zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(1), backend::Provider::kSparse},
     {.median = Seconds(1.25e-3),
      .q1 = Seconds(1e-3),
      .q3 = Seconds(1.5e-3),
@@ -71,11 +71,11 @@ TEST_F(DatabaseTest, GivesBackWhatWasWritten) {
     ASSERT_TRUE(database.write(accuracies).ok());
   }
   const Profile profile = read(open().value());
-  const auto latency = [&](soc::Backend backend) {
-    return profile.tasks[0].latency(zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(1), backend);
+  const auto latency = [&](backend::Provider provider) {
+    return profile.tasks[0].latency(zoo::VariantId(1), zoo::StageId(2), soc::ProcessorId(1), provider);
   };
-  EXPECT_EQ(latency(soc::Backend::kOpenVino).count, 0);
-  const Latency l = latency(soc::Backend::kSparse);
+  EXPECT_EQ(latency(backend::Provider::kOpenVino).count, 0);
+  const Latency l = latency(backend::Provider::kSparse);
   EXPECT_EQ(l.median, kLatency.latency.median);
   EXPECT_EQ(l.q3, kLatency.latency.q3);
   EXPECT_EQ(l.count, 30);
@@ -125,11 +125,11 @@ TEST_F(DatabaseTest, ForeignDamagedAndOtherReleasesFilesAreRefusedByName) {
 
   std::filesystem::remove(path());
   ASSERT_TRUE(open().ok());
-  for (const std::string version : {"7", "9"}) {
+  for (const std::string version : {"8", "10"}) {
     execute("PRAGMA user_version = " + version);
     status = open().status();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 8; delete it"));
+    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 9; delete it"));
   }
 }
 
@@ -226,7 +226,7 @@ TEST_F(DatabaseTest, SparsitiesThatAreNoSharesAreDataLoss) {
   EXPECT_THAT(status.message(), HasSubstr("'toy dense 1'"));
 }
 
-TEST_F(DatabaseTest, RowsOfABackendThatTheProcessorDoesNotOfferAreDataLoss) {
+TEST_F(DatabaseTest, RowsOfAProviderThatTheProcessorDoesNotOfferAreDataLoss) {
   ASSERT_TRUE(open().value().write(std::span(&kLatency, 1)).ok());
   soc_.processors = {{.name = "cpu0"}, {.name = "cpu1"}};
   Profile profile = empty_profile(zoo_, soc_);

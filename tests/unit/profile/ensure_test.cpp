@@ -71,7 +71,7 @@ TEST(EnsureCheckedProfile, CorrectsWhatWasMeasuredEarlier) {
   for (std::size_t p = 0; p < world.soc.processors.size(); ++p) {
     const auto median = [&](const CheckedProfile& of) {
       return of.profile.tasks[0]
-          .latency(zoo::VariantId(1), zoo::StageId(1), soc::ProcessorId(p), soc::Backend::kScripted)
+          .latency(zoo::VariantId(1), zoo::StageId(1), soc::ProcessorId(p), backend::Provider::kScripted)
           .median;
     };
     EXPECT_EQ(median(second), median(first) * second.check->slowdowns()[p]);

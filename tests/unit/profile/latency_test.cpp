@@ -16,7 +16,7 @@
 namespace sparseloom::profile {
 namespace {
 
-using soc::Backend;
+using backend::Provider;
 using sparseloom::testing::change_processor;
 using sparseloom::testing::MadeUpZoo;
 using sparseloom::testing::TemporaryFolder;
@@ -37,7 +37,7 @@ class WithSparseLayers final : public backend::Executable {
   std::unique_ptr<backend::Executable> executable_;
 };
 
-// The scripted runtime, in which the sparse backend finds layers to replace in the pruned variant alone.
+// The scripted runtime, in which the sparse provider finds layers to replace in the pruned variant alone.
 class PrunedRuntime final : public backend::Runtime {
  public:
   explicit PrunedRuntime(CompiledCounts& compiled) : compiled_(compiled) {}
@@ -176,7 +176,9 @@ std::vector<LatencyEntry> measure_beside_others(int busy_runs, bool again = fals
 struct World {
   World() {
     for (std::size_t p = 0; p < soc.processors.size(); ++p) {
-      change_processor(soc, p, [](auto& processor) { processor.backends = {Backend::kOpenVino, Backend::kSparse}; });
+      change_processor(soc, p, [](auto& processor) {
+        processor.providers = {backend::Provider::kOpenVino, backend::Provider::kSparse};
+      });
     }
   }
   std::vector<LatencyEntry> measure(const Profile& known) {
@@ -204,7 +206,7 @@ struct World {
 constexpr zoo::VariantId kDense{0}, kPruned{2};
 constexpr std::size_t kSubgraphs = 9;  // three variants, three stages
 
-TEST(MeasureLatencies, RunsEveryBackendAndWhatIsTheSameOnce) {
+TEST(MeasureLatencies, RunsEveryProviderAndWhatIsTheSameOnce) {
   World world;
   const std::vector<LatencyEntry> entries = world.measure(empty_profile(world.zoo, world.soc));
   EXPECT_EQ(entries.size(), 2 * kSubgraphs * world.soc.processors.size());
@@ -212,22 +214,24 @@ TEST(MeasureLatencies, RunsEveryBackendAndWhatIsTheSameOnce) {
   for (const LatencyEntry& e : entries) {
     profile.set_latency(e.subgraph, e.latency);
   }
-  const auto median = [&](zoo::VariantId v, Backend b) {
+  const auto median = [&](zoo::VariantId v, backend::Provider b) {
     return profile.tasks[0].latency(v, zoo::StageId(1), soc::ProcessorId(0), b).median;
   };
-  EXPECT_EQ(median(kDense, Backend::kSparse), median(kDense, Backend::kOpenVino)) << "one executable, run once";
-  EXPECT_GT(median(kPruned, Backend::kSparse).count(), 0) << "with sparse layers: another, run for itself";
-  EXPECT_EQ(profile.tasks[0].latency(kPruned, zoo::StageId(1), soc::ProcessorId(0), Backend::kSparse).count, 3);
+  EXPECT_EQ(median(kDense, backend::Provider::kSparse), median(kDense, backend::Provider::kOpenVino))
+      << "one executable, run once";
+  EXPECT_GT(median(kPruned, backend::Provider::kSparse).count(), 0) << "with sparse layers: another, run for itself";
+  EXPECT_EQ(profile.tasks[0].latency(kPruned, zoo::StageId(1), soc::ProcessorId(0), backend::Provider::kSparse).count,
+            3);
 
   EXPECT_THAT(world.measure(profile), IsEmpty()) << "nothing is missing any more";
 }
 
-TEST(MeasureLatencies, MeasuresABackendThatIsMissingBesideTheOthers) {
+TEST(MeasureLatencies, MeasuresAProviderThatIsMissingBesideTheOthers) {
   World world;
   Profile known = empty_profile(world.zoo, world.soc);
   for (const auto& [subgraph, latency] : world.measure(known)) {
-    const bool forgotten =
-        subgraph.variant == kPruned && subgraph.stage == zoo::StageId(0) && subgraph.backend == Backend::kSparse;
+    const bool forgotten = subgraph.variant == kPruned && subgraph.stage == zoo::StageId(0) &&
+                           subgraph.provider == backend::Provider::kSparse;
     if (!forgotten) known.set_latency(subgraph, latency);
   }
   world.compiled.clear();
@@ -256,7 +260,7 @@ TEST(MeasureLatencies, AgainReplacesWhatWasDisturbedAndNothingElse) {
   marked.conditions.foreign = 0.5;
   const auto know = [&](TaskProfile& task) {
     for (std::size_t n = 0; n < kSubgraphs; ++n) {
-      task.set_latency(zoo::VariantId(n / 3), zoo::StageId(n % 3), soc::ProcessorId(0), Backend::kScripted,
+      task.set_latency(zoo::VariantId(n / 3), zoo::StageId(n % 3), soc::ProcessorId(0), backend::Provider::kScripted,
                        n == 4 ? marked : quiet);
     }
   };
@@ -283,9 +287,9 @@ TEST(MeasureLatencies, OfATaskWithoutSamplesInputsAreMadeUp) {
 TEST(CompileOptions, SayWhichLayersAreSparse) {
   const World world;
   const soc::ProcessorId any(0);
-  EXPECT_EQ(compile_options(world.soc, any, Backend::kSparse, "cache").sparse_layers,
+  EXPECT_EQ(compile_options(world.soc, any, backend::Provider::kSparse, "cache").sparse_layers,
             backend::SparseLayers::kWhereFaster);
-  for (const Backend dense : {Backend::kOpenVino, Backend::kScripted}) {
+  for (const backend::Provider dense : {backend::Provider::kOpenVino, backend::Provider::kScripted}) {
     EXPECT_EQ(compile_options(world.soc, any, dense, "cache").sparse_layers, backend::SparseLayers::kNone);
   }
 }

@@ -37,7 +37,7 @@ TEST(Modelled, ATableOfThisZooStandsForTheModel) {
                                        .variant = "int8",
                                        .stage = 1,
                                        .processor = soc::ProcessorId(0),
-                                       .backend = soc::Backend::kScripted,
+                                       .provider = backend::Provider::kScripted,
                                        .median = Seconds(0.5),
                                        .q1 = Seconds(0.4),
                                        .q3 = Seconds(0.6),
@@ -48,7 +48,7 @@ TEST(Modelled, ATableOfThisZooStandsForTheModel) {
   ASSERT_TRUE(profile.ok()) << profile.status().message() << " (the zoo ships no accuracies, and none are needed)";
   const auto median = [&](std::size_t stage) {
     return profile->tasks[0]
-        .latency(zoo::VariantId(1), zoo::StageId(stage), soc::ProcessorId(0), soc::Backend::kScripted)
+        .latency(zoo::VariantId(1), zoo::StageId(stage), soc::ProcessorId(0), backend::Provider::kScripted)
         .median;
   };
   EXPECT_EQ(median(1), Seconds(0.5));
@@ -63,7 +63,7 @@ TEST(SocFileOf, ReadsBackWithTheDevicesOfARealMachine) {
   soc.processors = {{"cpu0", "openvino", "CPU", {0, 1}, "host", "cpu x2"},
                     {"gpu0", "openvino", "GPU.0", {0, 1}, "gpu0", "Arc"}};
   Profile profile = empty_profile(world.zoo, soc);
-  profile.tasks[0].set_latency(zoo::VariantId(0), zoo::StageId(0), soc::ProcessorId(1), soc::Backend::kOpenVino,
+  profile.tasks[0].set_latency(zoo::VariantId(0), zoo::StageId(0), soc::ProcessorId(1), backend::Provider::kOpenVino,
                                {.median = Seconds(1), .q1 = Seconds(1), .q3 = Seconds(1), .count = 9, .resident = {}});
   const auto file = soc::parse_soc(soc_file_of(world.zoo, soc, profile).value(), "exported.json");
   ASSERT_TRUE(file.ok()) << file.status().message();

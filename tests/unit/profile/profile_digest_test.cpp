@@ -30,10 +30,10 @@ using Change = std::function<void(Profile&)>;
 // What planners read ...
 const std::vector<Change> kPlanned{
     [](auto& p) {
-      p.tasks[0].set_latency(kVariant, kStage, kProcessor, soc::Backend::kSparse, {from_ms(1), {}, {}, 1, {}});
+      p.tasks[0].set_latency(kVariant, kStage, kProcessor, backend::Provider::kSparse, {from_ms(1), {}, {}, 1, {}});
     },
     [](auto& p) {
-      p.tasks[0].set_latency(kVariant, kStage, kProcessor, soc::Backend::kSparse, {from_ms(2), {}, {}, 1, {}});
+      p.tasks[0].set_latency(kVariant, kStage, kProcessor, backend::Provider::kSparse, {from_ms(2), {}, {}, 1, {}});
     },
     [](auto& p) {
       p.tasks[0].set_accuracy({kVariant, kVariant}, {3, 4});
@@ -53,7 +53,7 @@ const std::vector<Change> kPlanned{
 // ... and what only simulations and reports do.
 const std::vector<Change> kBesides{
     [](auto& p) {
-      p.tasks[0].set_latency(kVariant, kStage, kProcessor, soc::Backend::kSparse, {{}, {}, from_ms(3), {}, {}});
+      p.tasks[0].set_latency(kVariant, kStage, kProcessor, backend::Provider::kSparse, {{}, {}, from_ms(3), {}, {}});
     },
     [](auto& p) {
       p.tasks[0].set_accuracy_test({kVariant, kVariant}, {3, 4});

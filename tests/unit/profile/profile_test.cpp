@@ -20,14 +20,16 @@ TEST(TaskProfile, EnumeratesStitchedVariantsLastStageFastest) {
 
 TEST(TaskProfile, KeepsWhatIsSetApart) {
   TaskProfile task(2, 2, 2);
-  const auto backend = [](std::size_t n) { return n / 8 == 0 ? soc::Backend::kOpenVino : soc::Backend::kSparse; };
+  const auto provider = [](std::size_t n) {
+    return n / 8 == 0 ? backend::Provider::kOpenVino : backend::Provider::kSparse;
+  };
   for (std::size_t n = 0; n < 16; ++n) {
-    task.set_latency(zoo::VariantId(n / 4 % 2), zoo::StageId(n / 2 % 2), soc::ProcessorId(n % 2), backend(n),
+    task.set_latency(zoo::VariantId(n / 4 % 2), zoo::StageId(n / 2 % 2), soc::ProcessorId(n % 2), provider(n),
                      {.median = Seconds(static_cast<double>(n)), .q1 = {}, .q3 = {}, .count = 1, .resident = {}});
   }
   for (std::size_t n = 0; n < 16; ++n) {
     const Latency& kept =
-        task.latency(zoo::VariantId(n / 4 % 2), zoo::StageId(n / 2 % 2), soc::ProcessorId(n % 2), backend(n));
+        task.latency(zoo::VariantId(n / 4 % 2), zoo::StageId(n / 2 % 2), soc::ProcessorId(n % 2), provider(n));
     EXPECT_EQ(kept.median.count(), static_cast<double>(n));
   }
   for (std::size_t n = 0; n < 4; ++n) {

@@ -69,10 +69,10 @@ TEST(MostEstimationCost, RefusesABudgetThatCannotBe) {
   EXPECT_EQ(most_estimation_cost(times_of(2), 8, 0.9, 100).status().code(), Code::kInvalidArgument);
 }
 
-TEST(LatencyMeasurements, AreOfEverySubgraphByEveryBackendOfEveryProcessor) {
+TEST(LatencyMeasurements, AreOfEverySubgraphByEveryProviderOfEveryProcessor) {
   soc::Soc soc;
-  soc.processors = {{.backends = {soc::Backend::kOpenVino, soc::Backend::kSparse}},
-                    {.backends = {soc::Backend::kOpenVino}}};
+  soc.processors = {{.providers = {backend::Provider::kOpenVino, backend::Provider::kSparse}},
+                    {.providers = {backend::Provider::kOpenVino}}};
   EXPECT_EQ(latency_measurements(soc, 10, 3), 10U * 3 * 3);
 }
 
@@ -85,10 +85,10 @@ Latency latency_of(double ms) {
 
 TEST(FastestStageTimes, AreTheLeastMedians) {
   soc::Soc soc;
-  for (int p = 0; p < 2; ++p) soc.processors.push_back({.backends = {soc::Backend::kOpenVino}});
+  for (int p = 0; p < 2; ++p) soc.processors.push_back({.providers = {backend::Provider::kOpenVino}});
   TaskProfile profile(1, 1, 2);
   const auto set = [&](std::size_t p, double ms) {
-    profile.set_latency(zoo::VariantId(0), zoo::StageId(0), soc::ProcessorId(p), soc::Backend::kOpenVino,
+    profile.set_latency(zoo::VariantId(0), zoo::StageId(0), soc::ProcessorId(p), backend::Provider::kOpenVino,
                         latency_of(ms));
   };
   set(0, 3);
@@ -101,11 +101,11 @@ TEST(FirstVariants, KeepWhatIsKnownOfThem) {
   const zoo::Sigma kept{zoo::VariantId(1), zoo::VariantId(0)}, left{zoo::VariantId(2), zoo::VariantId(0)};
   whole.set_accuracy(kept, {7, 10});
   whole.set_accuracy(left, {9, 10});
-  whole.set_latency(zoo::VariantId(1), zoo::StageId(1), soc::ProcessorId(0), soc::Backend::kSparse, latency_of(4));
+  whole.set_latency(zoo::VariantId(1), zoo::StageId(1), soc::ProcessorId(0), backend::Provider::kSparse, latency_of(4));
   const TaskProfile first = first_variants(whole, 2);
   EXPECT_EQ(first.stitched(), 4U);
   EXPECT_EQ(first.accuracy(kept).correct, 7);
-  EXPECT_EQ(first.latency(zoo::VariantId(1), zoo::StageId(1), soc::ProcessorId(0), soc::Backend::kSparse).median,
+  EXPECT_EQ(first.latency(zoo::VariantId(1), zoo::StageId(1), soc::ProcessorId(0), backend::Provider::kSparse).median,
             from_ms(4));
 }
 

@@ -11,7 +11,7 @@ using backend::Graph;
 using backend::Node;
 using backend::NodeId;
 using backend::Precision;
-using soc::Backend;
+using backend::Provider;
 
 Node node(const std::string& op, Precision precision = Precision::kFp32) {
   Node made;
@@ -76,14 +76,14 @@ soc::Rates memory_bound() {
   return rates;
 }
 
-double seconds(const Graph& graph, const soc::Rates& rates, Backend backend = Backend::kOpenVino) {
-  return roofline(graph, rates, backend).median.count();
+double seconds(const Graph& graph, const soc::Rates& rates, backend::Provider provider = backend::Provider::kOpenVino) {
+  return roofline(graph, rates, provider).median.count();
 }
 
 TEST(Roofline, AMultiplyAccumulateIsTwoOperations) {
   Made made;
   const Graph& graph = made.returning(made.linear(made.input({1, 100}), 100, 10));
-  const Latency latency = roofline(graph, compute_bound(), Backend::kOpenVino);
+  const Latency latency = roofline(graph, compute_bound(), backend::Provider::kOpenVino);
   EXPECT_DOUBLE_EQ(latency.median.count(), 2 * 1000 / 1e9);
   EXPECT_EQ(latency.q1, latency.median);
   EXPECT_EQ(latency.count, 1);
@@ -140,7 +140,7 @@ TEST(Roofline, Int8ComputesAndMovesInBytes) {
   const Graph& graph = made.returning(made.linear(x, 100, 10, Precision::kInt8));
   EXPECT_DOUBLE_EQ(seconds(graph, compute_bound()), 2000 / 4e9);
   EXPECT_DOUBLE_EQ(seconds(graph, memory_bound()), (400 + 100 + 100 + 1000 + 40) / 1e6);
-  EXPECT_EQ(roofline(graph, compute_bound(), Backend::kOpenVino).resident, Bytes{1000});
+  EXPECT_EQ(roofline(graph, compute_bound(), backend::Provider::kOpenVino).resident, Bytes{1000});
 }
 
 TEST(Roofline, AFormatThatAProcessorLacksRunsAsTheOneItNames) {
@@ -149,7 +149,7 @@ TEST(Roofline, AFormatThatAProcessorLacksRunsAsTheOneItNames) {
   soc::Rates rates = compute_bound();
   rates.of(Precision::kFp32) = {Precision::kFp16, 0};
   EXPECT_DOUBLE_EQ(seconds(graph, rates), 2000 / 2e9);
-  EXPECT_EQ(roofline(graph, rates, Backend::kOpenVino).resident, Bytes{2000});
+  EXPECT_EQ(roofline(graph, rates, backend::Provider::kOpenVino).resident, Bytes{2000});
 }
 
 TEST(Roofline, Fp16WeightsTakeTwoBytes) {
@@ -159,14 +159,14 @@ TEST(Roofline, Fp16WeightsTakeTwoBytes) {
   EXPECT_DOUBLE_EQ(seconds(graph, memory_bound()), (400 + 2000 + 20) / 1e6);
 }
 
-TEST(Roofline, UnstructuredZerosCountForTheSparseBackendAlone) {
+TEST(Roofline, UnstructuredZerosCountForTheSparseProviderAlone) {
   Made made;
   const Graph& graph = made.returning(made.linear(made.input({1, 100}), 100, 10, Precision::kFp32, 0.9));
   soc::Rates rates = compute_bound();
   rates.unstructured[static_cast<std::size_t>(Precision::kFp32)] = {{0.5, 1}, {0.9, 4}};
-  EXPECT_DOUBLE_EQ(seconds(graph, rates, Backend::kOpenVino), 2000 / 1e9);
-  EXPECT_DOUBLE_EQ(seconds(graph, rates, Backend::kSparse), 2000 / 4e9);
-  EXPECT_EQ(roofline(graph, rates, Backend::kSparse).resident, Bytes{600});  // 100 non-zeros of 6 bytes
+  EXPECT_DOUBLE_EQ(seconds(graph, rates, backend::Provider::kOpenVino), 2000 / 1e9);
+  EXPECT_DOUBLE_EQ(seconds(graph, rates, backend::Provider::kSparse), 2000 / 4e9);
+  EXPECT_EQ(roofline(graph, rates, backend::Provider::kSparse).resident, Bytes{600});  // 100 non-zeros of 6 bytes
 }
 
 TEST(Roofline, TwoOfFourCountsWhereTheProcessorHasIt) {
@@ -176,7 +176,7 @@ TEST(Roofline, TwoOfFourCountsWhereTheProcessorHasIt) {
   EXPECT_DOUBLE_EQ(seconds(graph, rates), 2000 / 4e9);
   rates.two_of_four[static_cast<std::size_t>(Precision::kInt8)] = 2;
   EXPECT_DOUBLE_EQ(seconds(graph, rates), 2000 / 8e9);
-  EXPECT_EQ(roofline(graph, rates, Backend::kOpenVino).resident, Bytes{500 + 125});
+  EXPECT_EQ(roofline(graph, rates, backend::Provider::kOpenVino).resident, Bytes{500 + 125});
 
   Made scattered;  // as many zeros, but anywhere
   const Graph& other = scattered.returning(scattered.linear(scattered.input({1, 100}), 100, 10, Precision::kInt8, 0.5));

@@ -36,7 +36,7 @@ inline std::shared_ptr<const plan::Plan> made_up_plan(const std::vector<Row>& ro
     plan::TaskPlan& task = plan->tasks.emplace_back();
     for (const std::size_t v : row.sigma) task.sigma.emplace_back(v);
     for (const std::size_t p : row.placement) task.placement.emplace_back(p);
-    task.backends.assign(row.sigma.size(), soc::Backend::kOpenVino);
+    task.providers.assign(row.sigma.size(), backend::Provider::kOpenVino);
     task.estimates.assign(row.sigma.size(), {.latency = Seconds(1), .model_latency = Seconds(1)});
     task.pooled = pooled;
     task.latency = Seconds(static_cast<double>(row.sigma.size()));

@@ -309,10 +309,10 @@ TEST_F(ServerTest, MeasuringStopsWhenItIsToldTo) {
   EXPECT_EQ(refused({.models = {{"echo", echo("echo")}}, .stop_measuring = &stop}).code(), Code::kCancelled);
 }
 
-TEST_F(ServerTest, PlansWithTheBackendsItIsGiven) {
-  Server server = open({.models = {{"echo", echo("echo")}}, .backends = {"scripted"}});
+TEST_F(ServerTest, PlansWithTheProvidersItIsGiven) {
+  Server server = open({.models = {{"echo", echo("echo")}}, .providers = {"scripted"}});
   EXPECT_THAT(server.tasks()[0].placement->provider, ElementsAre("scripted"));
-  EXPECT_THAT(refused({.models = {{"echo", echo("echo")}}, .backends = {"dense"}}).message(), HasSubstr("'dense'"));
+  EXPECT_THAT(refused({.models = {{"echo", echo("echo")}}, .providers = {"dense"}}).message(), HasSubstr("'dense'"));
 }
 
 TEST_F(ServerTest, ExpectsTheLoadOfThoseTasksThatAreLoaded) {

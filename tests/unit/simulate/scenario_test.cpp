@@ -157,7 +157,7 @@ std::shared_ptr<const plan::Plan> plan_of(const Scenario& scenario) {
     for (std::size_t i = 0; i < task.times.size(); ++i) {
       chosen.sigma.emplace_back(0);
       chosen.placement.emplace_back(scenario.placement[t][i]);
-      chosen.backends.push_back(soc::Backend::kScripted);
+      chosen.providers.push_back(backend::Provider::kScripted);
       chosen.estimates.push_back({task.times[i], task.times[i], task.sparsity[i]});
     }
   }

@@ -31,7 +31,7 @@ Json two_processors() {
       {"kind", "four cores"},
       {"memory_domain", "host"},
       {"cores", 4},
-      {"backends", {"openvino", "sparse"}},
+      {"providers", {"openvino", "sparse"}},
       {"rates",
        {{"fp32", arithmetic(1, 0.5)},
         {"fp16", {{"runs_as", "fp32"}, {"source", "a manual"}}},
@@ -46,7 +46,7 @@ Json two_processors() {
                  {"kind", "an accelerator"},
                  {"memory_domain", "npu"},
                  {"cores", 0},
-                 {"backends", {"openvino"}},
+                 {"providers", {"openvino"}},
                  {"rates",
                   {{"fp32", {{"runs_as", "fp16"}, {"source", "a manual"}}},
                    {"fp16", arithmetic(5, 1)},
@@ -69,7 +69,7 @@ TEST(SocFile, SaysWhatTheProcessorsAreAndHowFast) {
   const Processor& cpu = file.soc.processors[0];
   EXPECT_EQ(cpu.runtime, "modelled");
   EXPECT_THAT(cpu.cores, ElementsAre(0, 1, 2, 3));
-  EXPECT_THAT(cpu.backends, ElementsAre(Backend::kOpenVino, Backend::kSparse));
+  EXPECT_THAT(cpu.providers, ElementsAre(backend::Provider::kOpenVino, backend::Provider::kSparse));
 
   const Rates& rates = file.rates[0].value();
   EXPECT_DOUBLE_EQ(rates.of(Precision::kFp32).operations_per_second, 0.5e12);
@@ -94,7 +94,7 @@ TEST(SocFile, MeasurementsMayStandInTheRatesPlace) {
                                                              {"variant", "dense"},
                                                              {"stage", 1},
                                                              {"processor", "npu"},
-                                                             {"backend", "openvino"},
+                                                             {"provider", "openvino"},
                                                              {"median_s", 2e-3},
                                                              {"q1_s", 1e-3},
                                                              {"q3_s", 3e-3},
@@ -152,10 +152,10 @@ TEST_P(SocFileMistakes, AreRefusedWithFileAndPlace) {
 
 Json& rates_of(Json& json, std::size_t processor) { return json["processors"][processor]["rates"]; }
 
-Json measured_on(const std::string& processor, const std::string& backend) {
-  return {{"task", "t"},        {"variant", "v"},     {"stage", 0}, {"processor", processor},
-          {"backend", backend}, {"median_s", 1},      {"q1_s", 1},  {"q3_s", 1},
-          {"count", 1},         {"resident_bytes", 0}};
+Json measured_on(const std::string& processor, const std::string& provider) {
+  return {{"task", "t"},          {"variant", "v"},     {"stage", 0}, {"processor", processor},
+          {"provider", provider}, {"median_s", 1},      {"q1_s", 1},  {"q3_s", 1},
+          {"count", 1},           {"resident_bytes", 0}};
 }
 
 Json table_of(const std::vector<Json>& subgraphs) { return Json::array({{{"zoo", "z"}, {"subgraphs", subgraphs}}}); }
@@ -172,13 +172,13 @@ const Mistake kMistakes[] = {
     {"NoDevice",
      [](Json& j) { j["processors"][1]["device"] = "GPU 0"; },
      {"processors[1]: device", "'GPU 0'", "-, _ and . are allowed"}},
-    {"UnknownBackend",
-     [](Json& j) { j["processors"][0]["backends"] = {"tensorrt"}; },
-     {"processors[0]: backends", "'tensorrt'", "openvino, sparse"}},
-    {"BackendThatNoDeviceHas",
-     [](Json& j) { j["processors"][1]["backends"] = {"scripted"}; },
-     {"processors[1]: backends", "'scripted': not known; allowed: openvino, sparse"}},
-    {"SparseBackendWithoutACurve",
+    {"UnknownProvider",
+     [](Json& j) { j["processors"][0]["providers"] = {"tensorrt"}; },
+     {"processors[0]: providers", "'tensorrt'", "openvino, sparse"}},
+    {"ProviderThatNoDeviceHas",
+     [](Json& j) { j["processors"][1]["providers"] = {"scripted"}; },
+     {"processors[1]: providers", "'scripted': not known; allowed: openvino, sparse"}},
+    {"SparseProviderWithoutACurve",
      [](Json& j) { rates_of(j, 0).erase("sparsity"); },
      {"processors[0]", "sparse", "unstructured"}},
     {"MissingRate", [](Json& j) { rates_of(j, 1).erase("int8"); }, {"processors[1]: rates: int8", "missing"}},
@@ -218,12 +218,12 @@ const Mistake kMistakes[] = {
     {"TableOfAnUnknownProcessor",
      [](Json& j) { j["tables"] = table_of({measured_on("gpu", "openvino")}); },
      {"tables[0]: subgraphs[0]: processor", "'gpu'", "cpu, npu"}},
-    {"TableOfABackendThatItsProcessorLacks",
+    {"TableOfAProviderThatItsProcessorLacks",
      [](Json& j) { j["tables"] = table_of({measured_on("npu", "sparse")}); },
-     {"tables[0]: subgraphs[0]: processor 'npu': backend 'sparse': not known; allowed: openvino"}},
-    {"TableOfAnUnknownBackend",
+     {"tables[0]: subgraphs[0]: processor 'npu': provider 'sparse': not known; allowed: openvino"}},
+    {"TableOfAnUnknownProvider",
      [](Json& j) { j["tables"] = table_of({measured_on("cpu", "scripted")}); },
-     {"tables[0]: subgraphs[0]: processor 'cpu': backend 'scripted': not known; allowed: openvino, sparse"}},
+     {"tables[0]: subgraphs[0]: processor 'cpu': provider 'scripted': not known; allowed: openvino, sparse"}},
     {"SubgraphMeasuredTwice",
      [](Json& j) {
        j["tables"] =

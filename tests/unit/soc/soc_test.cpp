@@ -175,30 +175,26 @@ TEST(Pools, HoldProcessorsThatDifferInTheirCoresAlone) {
   EXPECT_THAT(pools.members[0], ElementsAre(ProcessorId(0), ProcessorId(2)));
 }
 
-TEST(Pools, ShareCompiledSubgraphsSoTheirMembersOfferTheSameBackends) {
+TEST(Pools, ShareCompiledSubgraphsSoTheirMembersOfferTheSameProviders) {
   Soc soc;
-  soc.processors = {{"cpu0", "openvino", "CPU", {0}, "host", "cpu x1", {Backend::kOpenVino, Backend::kSparse}},
-                    {"cpu1", "openvino", "CPU", {1}, "host", "cpu x1", {Backend::kOpenVino, Backend::kSparse}},
-                    {"cpu2", "openvino", "CPU", {2}, "host", "cpu x1"}};
+  soc.processors = {
+      {"cpu0", "openvino", "CPU", {0}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
+      {"cpu1", "openvino", "CPU", {1}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
+      {"cpu2", "openvino", "CPU", {2}, "host", "cpu x1"}};
   EXPECT_THAT(soc.pools().of, ElementsAre(0, 0, 1));
 }
 
-TEST(Backends, AreKnownByName) {
-  for (const Backend backend : kBackends) EXPECT_EQ(find_backend(to_string(backend)).value(), backend);
-  EXPECT_THAT(find_backend("dense").status().message(),
-              HasSubstr("backend 'dense': not known; allowed: openvino, sparse"));
-}
-
-TEST(Backends, ConfinedProcessorsOfferNoOthers) {
+TEST(Providers, ConfinedProcessorsOfferNoOthers) {
   Soc soc;
-  soc.processors = {{"cpu0", "openvino", "CPU", {0}, "host", "cpu x1", {Backend::kOpenVino, Backend::kSparse}},
-                    {"gpu0", "openvino", "GPU.0", {0}, "gpu0", "Arc"}};
-  EXPECT_THAT(soc.processors[1].backends, ElementsAre(Backend::kOpenVino))
+  soc.processors = {
+      {"cpu0", "openvino", "CPU", {0}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
+      {"gpu0", "openvino", "GPU.0", {0}, "gpu0", "Arc"}};
+  EXPECT_THAT(soc.processors[1].providers, ElementsAre(backend::Provider::kOpenVino))
       << "what a processor offers if nothing is said";
-  const Soc dense = confined(soc, std::array{Backend::kOpenVino}).value();
-  EXPECT_THAT(dense.processors[0].backends, ElementsAre(Backend::kOpenVino));
-  EXPECT_EQ(confined(soc, {})->processors.size(), soc.processors.size()) << "no backend named: as it is";
-  const Status none_left = confined(soc, std::array{Backend::kSparse}).status();
+  const Soc dense = confined(soc, std::array{backend::Provider::kOpenVino}).value();
+  EXPECT_THAT(dense.processors[0].providers, ElementsAre(backend::Provider::kOpenVino));
+  EXPECT_EQ(confined(soc, {})->processors.size(), soc.processors.size()) << "no provider named: as it is";
+  const Status none_left = confined(soc, std::array{backend::Provider::kSparse}).status();
   EXPECT_EQ(none_left.code(), Code::kInvalidArgument);
   EXPECT_EQ(none_left.message(), "processor 'gpu0': cannot be confined to sparse; it offers: openvino");
 }
@@ -228,13 +224,13 @@ TEST(Discover, OnlyACpuOfOpenVinoRunsSparseLayers) {
   options.allowed = {0};
   const Soc openvino = discover(Devices(), options).value();
   ASSERT_THAT(openvino.processors, SizeIs(2));
-  EXPECT_THAT(openvino.processors[0].backends, ElementsAre(Backend::kOpenVino, Backend::kSparse));
-  EXPECT_THAT(openvino.processors[1].backends, ElementsAre(Backend::kOpenVino));
+  EXPECT_THAT(openvino.processors[0].providers, ElementsAre(backend::Provider::kOpenVino, backend::Provider::kSparse));
+  EXPECT_THAT(openvino.processors[1].providers, ElementsAre(backend::Provider::kOpenVino));
   const Soc cpus = cpus_of(openvino);
   ASSERT_THAT(cpus.processors, SizeIs(1));
   EXPECT_EQ(cpus.processors[0].name, "cpu0") << "other devices come behind, so that ids stay";
   const Soc scripted = discover(*backend::make_scripted_runtime(), options).value();
-  EXPECT_THAT(scripted.processors[0].backends, ElementsAre(Backend::kScripted));
+  EXPECT_THAT(scripted.processors[0].providers, ElementsAre(backend::Provider::kScripted));
 }
 
 TEST(Discover, NamesProcessorsAndFingerprintsTheMachine) {

@@ -1,0 +1,27 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sparseloom/backend/provider.h"
+
+namespace sparseloom::backend {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Not;
+
+TEST(Providers, AreKnownByName) {
+  for (const Provider provider : kProviders) EXPECT_EQ(find_provider(provider_name(provider)).value(), provider);
+  EXPECT_EQ(find_provider("dense").status().message(), "provider 'dense': not known; allowed: openvino, sparse");
+}
+
+TEST(Providers, ForTestsAreNotShownToUsers) { EXPECT_THAT(user_providers(), Not(Contains(Provider::kScripted))); }
+
+TEST(Providers, AreOfARuntimeAndItsDevices) {
+  EXPECT_THAT(providers_of("openvino", "CPU"), ElementsAre(Provider::kOpenVino, Provider::kSparse));
+  EXPECT_THAT(providers_of("openvino", "GPU.0"), ElementsAre(Provider::kOpenVino)) << "sparse kernels are for CPUs";
+  EXPECT_THAT(providers_of("scripted", "CPU"), ElementsAre(Provider::kScripted));
+}
+
+}  // namespace
+}  // namespace sparseloom::backend
