@@ -70,12 +70,13 @@ Result<std::vector<zoo::Cut>> cuts_for(const Graph& graph, const CutArguments& a
   return zoo::cuts_by_name(graph, names);
 }
 
-Result<zoo::Chain> compile_chain(const std::vector<const Model*>& models, int threads) {
+Result<zoo::Chain> compile_chain(const backend::Executor& runtime, const std::vector<const Model*>& models,
+                                 int threads) {
   std::vector<std::shared_ptr<backend::Executable>> stages;
   for (const Model* model : models) {
     backend::CompileOptions options;
     options.threads = threads;
-    SL_ASSIGN_OR_RETURN(auto executable, model->compile(options));
+    SL_ASSIGN_OR_RETURN(auto executable, runtime.compile(*model, options));
     stages.push_back(std::move(executable));
   }
   return zoo::Chain::bind(std::move(stages));
@@ -223,11 +224,11 @@ void print(const CutArguments& arguments, const Graph& graph, const Report& repo
   if (!arguments.out.empty() && kept) fmt::print("pieces: {}/part0.xml ...\n", arguments.out);
 }
 
-Status examine(const CutArguments& arguments, const Model& model, const std::vector<const Model*>& pieces,
-               Report& report) {
+Status examine(const CutArguments& arguments, const backend::Executor& runtime, const Model& model,
+               const std::vector<const Model*>& pieces, Report& report) {
   for (const Model* piece : pieces) report.parts.push_back(describe_part(piece->graph()));
-  SL_ASSIGN_OR_RETURN(zoo::Chain whole, compile_chain({&model}, arguments.threads));
-  SL_ASSIGN_OR_RETURN(zoo::Chain chain, compile_chain(pieces, arguments.threads));
+  SL_ASSIGN_OR_RETURN(zoo::Chain whole, compile_chain(runtime, {&model}, arguments.threads));
+  SL_ASSIGN_OR_RETURN(zoo::Chain chain, compile_chain(runtime, pieces, arguments.threads));
   SL_ASSIGN_OR_RETURN(report.check, zoo::check_chain(model.graph(), whole, chain, kSeeds));
   if (arguments.rounds > 0) {
     SL_ASSIGN_OR_RETURN(report.latency, measure(whole, chain, arguments.rounds));
@@ -262,7 +263,7 @@ Status write_and_examine(const CutArguments& arguments, const backend::Runtime& 
       SL_ASSIGN_OR_RETURN(auto piece, runtime.read(file));
       written.push_back(std::move(piece));
     }
-    return examine(arguments, model, views_of(written), report);
+    return examine(arguments, runtime, model, views_of(written), report);
   });
 }
 
@@ -280,7 +281,7 @@ Status run_cut(const CutArguments& arguments) {
   const auto cut = zoo::cut_model(*model, report.cuts);
   if (!cut.ok()) return cut.status().with_context(arguments.model);
   const auto& pieces = cut.value();
-  Status status = arguments.out.empty() ? examine(arguments, *model, views_of(pieces), report)
+  Status status = arguments.out.empty() ? examine(arguments, *runtime, *model, views_of(pieces), report)
                                         : write_and_examine(arguments, *runtime, *model, pieces, report);
   if (!report.complete) return status;
   print(arguments, model->graph(), report, status.ok());

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -125,6 +127,27 @@ Counts count(const soc::Soc& soc, const profile::TaskProfile& task) {
   return counts;
 }
 
+// "image: onnxruntime: 12 disagrees, 3 slower": subgraphs that no plan runs by a provider, though it is offered.
+std::string left_out_note(const cli::Setup& setup, const profile::Profile& profile) {
+  std::string note;
+  for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
+    std::map<backend::Provider, std::map<profile::LeftOut, std::size_t>> left_out;
+    for (const Entry& e : entries_of(setup.soc, profile.tasks[t])) {
+      const soc::Pools& pools = setup.soc.pools();
+      const bool first = pools.pool(soc::ProcessorId(e.processor)).front().index() == e.processor;
+      if (first && e.latency.left_out != profile::LeftOut::kNo) ++left_out[e.provider][e.latency.left_out];
+    }
+    for (const auto& [provider, reasons] : left_out) {
+      std::vector<std::string> counts;
+      for (const auto& [reason, count] : reasons) counts.push_back(fmt::format("{} {}", count, to_string(reason)));
+      note += fmt::format("  {}: {}: {}\n", setup.zoo.tasks[t].name, backend::provider_name(provider),
+                          fmt::join(counts, ", "));
+    }
+  }
+  if (note.empty()) return note;
+  return "\nProviders left out of plans, subgraphs and why (docs/profiling.md):\n" + note;
+}
+
 Json task_json(const cli::Setup& setup, const zoo::Task& task, const profile::TaskProfile& measured) {
   Json latencies = Json::array();
   for (const Entry& e : entries_of(setup.soc, measured)) {
@@ -145,12 +168,22 @@ Json task_json(const cli::Setup& setup, const zoo::Task& task, const profile::Ta
                          {"governor", l.conditions.governor},
                          {"resident_bytes", l.resident.count}});
   }
+  Json left_out = Json::array();
+  for (const Entry& e : entries_of(setup.soc, measured)) {
+    if (e.latency.left_out == profile::LeftOut::kNo) continue;
+    left_out.push_back({{"variant", task.variants[e.variant].name},
+                        {"stage", e.stage},
+                        {"processor", setup.soc.processors[e.processor].name},
+                        {"provider", backend::provider_name(e.provider)},
+                        {"reason", to_string(e.latency.left_out)}});
+  }
   const Counts counts = count(setup.soc, measured);
   return {{"task", task.name},
           {"stitched", measured.stitched()},
           {"accuracy_measured", counts.on_profile},
           {"accuracy_test_measured", counts.on_test},
-          {"subgraphs", std::move(latencies)}};
+          {"subgraphs", std::move(latencies)},
+          {"left_out", std::move(left_out)}};
 }
 
 Json to_json(const Options& options, const cli::Setup& setup, const profile::Measured& measured) {
@@ -202,10 +235,10 @@ void print(const cli::Setup& setup, const profile::Measured& measured) {
                fmt::format("{}/{}", counts.on_profile, task.stitched()),
                fmt::format("{}/{}", counts.on_test, task.stitched()), to_text(measured.shipped[t])});
   }
-  fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n{}\n{}{}",
+  fmt::print("{}, {}\ndatabase {}\n{:.1f} s in this run; accuracies measured: {} ({} stage passes)\n{}\n{}{}{}",
              setup.zoo.name, setup.soc.name, measured.database.string(), measured.elapsed.count(), measured.stitched,
              measured.stage_passes, report::accuracy_note(setup.zoo), table.text(),
-             report::disturbed_note(measured.profile));
+             report::disturbed_note(measured.profile), left_out_note(setup, measured.profile));
 }
 
 // What all stages of a task together take more after idling, on the first processor.

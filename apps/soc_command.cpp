@@ -42,7 +42,6 @@ Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& 
   for (std::size_t i = 0; i < soc.processors.size(); ++i) {
     const soc::Processor& p = soc.processors[i];
     processors.push_back({{"name", p.name},
-                          {"runtime", p.runtime},
                           {"device", p.device},
                           {"cores", p.cores},
                           {"providers", plan::provider_names(p.providers)},
@@ -50,10 +49,14 @@ Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& 
                           {"kind", p.kind}});
     if (i < rates.size() && rates[i]) processors.back()["rates"] = rates_json(*rates[i]);
   }
+  Json absent = Json::array();
+  for (const backend::AbsentProvider& a : soc.absent)
+    absent.push_back({{"provider", backend::provider_name(a.provider)}, {"reason", a.reason}});
   return {{"name", soc.name},
           {"modelled", soc.modelled},
           {"fingerprint", soc.fingerprint},
-          {"processors", std::move(processors)}};
+          {"processors", std::move(processors)},
+          {"absent", std::move(absent)}};
 }
 
 std::string processors_text(const soc::Soc& soc) {
@@ -117,13 +120,14 @@ Status list_modelled(const Options& options) {
 }
 
 Status list_host(const Options& options) {
-  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
+  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
   soc::DiscoverOptions discover;
   if (options.cores_per_processor != 0) discover.cores_per_processor = options.cores_per_processor;
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::discover(*runtime, discover));
   if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, to_json(soc, {}).dump(2) + "\n"));
-  fmt::print("{}\nfingerprint {} ({} {})\n\n{}", soc.name, soc.fingerprint, runtime->name(), runtime->version(),
-             processors_text(soc));
+  fmt::print("{}\nfingerprint {} ({})\n\n{}", soc.name, soc.fingerprint, runtime->version(), processors_text(soc));
+  for (const backend::AbsentProvider& absent : soc.absent)
+    fmt::print("not here: {} ({})\n", backend::provider_name(absent.provider), absent.reason);
   return {};
 }
 

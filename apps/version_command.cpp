@@ -8,8 +8,8 @@ namespace sparseloom::apps {
 
 std::function<Status()> add_version(CLI::App&) {
   return []() -> Status {
-    SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
-    fmt::print("sparseloom {}\n{} {}\n", cli::kVersion, runtime->name(), runtime->version());
+    SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
+    fmt::print("sparseloom {}\n{}\n", cli::kVersion, runtime->version());
     return {};
   };
 }

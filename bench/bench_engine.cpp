@@ -146,7 +146,7 @@ Status bench_engine(const BenchOptions& options) {
     return error(Code::kNotFound, "--model {}: no such file", options.model);
   }
   const bool need_zoo = options.model.empty() || !options.zoo.empty();
-  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
+  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
   std::unique_ptr<cli::Setup> setup;
   if (need_zoo) {
     SL_ASSIGN_OR_RETURN(setup,

@@ -322,7 +322,7 @@ class Turmoil {
       for (std::size_t i = 0; i < of.stages(); ++i) {
         SL_ASSIGN_OR_RETURN(const zoo::VariantId variant, of.variant(served.variant[i]));
         SL_ASSIGN_OR_RETURN(const backend::Provider provider, backend::find_provider(served.provider[i]));
-        SL_ASSIGN_OR_RETURN(const auto piece, setup_.pieces->piece(task, variant, zoo::StageId(i)));
+        SL_ASSIGN_OR_RETURN(const auto piece, setup_.pieces->piece(task, variant, zoo::StageId(i), provider));
         SL_ASSIGN_OR_RETURN(auto executable,
                             setup_.runtime->load(piece, profile::compile_options(setup_.soc, soc::ProcessorId(0),
                                                                                  provider, setup_.compile_cache)));

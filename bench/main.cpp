@@ -21,6 +21,8 @@ constexpr std::array kCommands{
     cli::CommandRow{"planners", "what planning costs, on a zoo and on large made-up problems, and what it certifies",
                     bench::add_planners},
     cli::CommandRow{"policies", "what a decision of each scheduling policy costs", bench::add_policies},
+    cli::CommandRow{"providers", "whole models by every execution provider, on one core and on two",
+                    bench::add_providers},
     cli::CommandRow{"residency",
                     "memory of compiled subgraphs: preloading within a budget, plan switches while serving",
                     bench::add_residency},

@@ -101,7 +101,7 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path,
     SL_ASSIGN_OR_RETURN(setup->soc_file, find_soc(soc));
     setup->soc = setup->soc_file->soc;
   }
-  SL_ASSIGN_OR_RETURN(setup->runtime, backend::make_runtime("openvino"));
+  SL_ASSIGN_OR_RETURN(setup->runtime, backend::make_runtime("auto"));
   SL_ASSIGN_OR_RETURN(setup->zoo, load_zoo(zoo_path));
   if (!setup->soc_file) {
     SL_ASSIGN_OR_RETURN(setup->soc, soc::discover(*setup->runtime));

@@ -18,8 +18,9 @@ foreach(kind shared static)
   target_include_directories(sparseloom_${kind} INTERFACE
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
   target_link_libraries(sparseloom_${kind} PUBLIC fmt::fmt PRIVATE
-    openvino::runtime TBB::tbb OpenSSL::Crypto SQLite::SQLite3 Threads::Threads hwy::hwy
-    $<BUILD_INTERFACE:${XXHASH}>$<INSTALL_INTERFACE:xxhash> $<BUILD_INTERFACE:${XGBOOST}>$<INSTALL_INTERFACE:xgboost>)
+    openvino::runtime TBB::tbb protobuf::libprotobuf ${CMAKE_DL_LIBS} OpenSSL::Crypto SQLite::SQLite3 Threads::Threads hwy::hwy
+    $<BUILD_INTERFACE:${XXHASH}>$<INSTALL_INTERFACE:xxhash> $<BUILD_INTERFACE:${XGBOOST}>$<INSTALL_INTERFACE:xgboost>
+    $<BUILD_INTERFACE:${ONNX_PROTO}>$<INSTALL_INTERFACE:onnx_proto>)
   set_target_properties(sparseloom_${kind} PROPERTIES OUTPUT_NAME sparseloom LINKER_LANGUAGE CXX)
 endforeach()
 set_target_properties(sparseloom_shared PROPERTIES EXPORT_NAME sparseloom VERSION ${PROJECT_VERSION}

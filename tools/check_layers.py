@@ -12,6 +12,9 @@ PROGRAMS = ["cli", "apps", "bench"]
 # Libraries that only one layer may know; a runtime's own headers never leave its folder.
 ONLY_IN = {
     "openvino/": "sparseloom/backend/openvino/",
+    "onnxruntime_": "sparseloom/backend/onnxruntime/",
+    "onnx/": "sparseloom/backend/onnx/",
+    "google/protobuf/": "sparseloom/backend/onnx/",
     "hwy/": "sparseloom/backend/sparse/",
     "sqlite3.h": "sparseloom/profile/",
     "nlohmann/": "sparseloom/base/",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building and running needs: the Debian packages of packages.apt (as root, or through password-less sudo)
-# and the Python wheels of requirements.txt into .venv. What is there already is left alone. With --product, leaves out the
+# the Python wheels of requirements.txt into .venv, and ONNX Runtime's headers beside them. What is there already is left alone. With --product, leaves out the
 # packages that only tests, lint and fuzzers need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,4 +16,9 @@ if [ "$(cat .venv/.requirements 2>/dev/null)" != "$wanted" ]; then
   .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv  # none, or half of one
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
   echo "$wanted" > .venv/.requirements
+fi
+
+if [ "$(cat .venv/onnxruntime/.record 2>/dev/null)" != "$(cat tools/onnxruntime_headers.txt)" ]; then
+  tools/onnxruntime_headers.sh
+  cp tools/onnxruntime_headers.txt .venv/onnxruntime/.record
 fi

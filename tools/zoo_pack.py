@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Packs and unpacks the models and arrays of a zoo that git holds.
 
-`*.bin`, `*.xml` and `*.npy` are tracked as `<file>.xz`, and git ignores the files
+`*.bin`, `*.xml`, `*.onnx` and `*.npy` are tracked as `<file>.xz`, and git ignores the files
 themselves: pruned weights and XML pack well. `unpack` writes what `zoo.json` lists
 and is missing or different, if what comes out has the SHA-256 listed. `pack` writes
 the packed form of what lies in a folder. A listed file without a packed form comes
@@ -21,7 +21,7 @@ import sys
 
 from fetch_reviews import sha256, write_atomically
 
-SUFFIXES = (".bin", ".npy", ".xml")
+SUFFIXES = (".bin", ".npy", ".onnx", ".xml")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 

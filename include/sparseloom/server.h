@@ -82,11 +82,13 @@ struct ServerOptions {
   /// For so long an idle worker looks for its next stage before it sleeps: saves the time that waking it up takes, at
   /// the cost of a busy core meanwhile.
   Seconds spin{200e-6};
-  bool adapt = true;                 ///< re-plan when stages take longer or shorter than profiled
-  bool check_profile = true;         ///< before serving, see whether the stored profile still fits the machine
-  Seconds grace{5};                  ///< the destructor waits so long for requests before it cancels them
-  std::string runtime = "openvino";  ///< "scripted" runs no model: for tests and for measuring the server itself
-  bool trace = false;                ///< remember what ran when and where, for write_trace()
+  bool adapt = true;          ///< re-plan when stages take longer or shorter than profiled
+  bool check_profile = true;  ///< before serving, see whether the stored profile still fits the machine
+  Seconds grace{5};           ///< the destructor waits so long for requests before it cancels them
+  /// "auto": OpenVINO, and every other runtime that is found; "openvino" alone; "scripted" runs no model: for tests and
+  /// for measuring the server itself.
+  std::string runtime = "auto";
+  bool trace = false;                                      ///< remember what ran when and where, for write_trace()
   std::function<void(const OpenProgress&)> on_progress{};  ///< while open() or load() measures
   const std::atomic<bool>* stop_measuring = nullptr;       ///< not owned; once set, measuring ends with kCancelled
   /// One line for people; from any thread. Must neither throw nor call members that block, or stop().

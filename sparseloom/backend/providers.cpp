@@ -16,6 +16,8 @@ constexpr std::array kTable{
                  .sparse_layers = SparseLayers::kWhereFaster,
                  .cpus_only = true,
                  .else_same_as = Provider::kOpenVino},
+    ProviderInfo{
+        .provider = Provider::kOnnxRuntime, .name = "onnxruntime", .runtime = "onnxruntime", .onnx_only = true},
     ProviderInfo{.provider = Provider::kScripted, .name = "scripted", .runtime = "scripted", .for_tests = true},
 };
 

@@ -12,6 +12,7 @@
 #include "sparseloom/backend/provider.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/tensor.h"
+#include "sparseloom/base/thread.h"
 #include "sparseloom/base/units.h"
 
 namespace sparseloom::backend {
@@ -19,16 +20,21 @@ namespace sparseloom::backend {
 /// A device as a runtime names it: "CPU", "GPU.0", "NPU".
 struct Device {
   std::string name;
-  std::string description;  ///< full product name, for people
+  std::string description;            ///< full product name, for people
+  std::vector<Provider> providers{};  ///< what runs a subgraph on it; of equally fast ones the earlier is used
   friend bool operator==(const Device&, const Device&) = default;
 };
 
 /// How to compile a subgraph.
 struct CompileOptions {
+  Provider provider = Provider::kOpenVino;
   std::string device = "CPU";
   int threads = 1;                                   ///< CPU only: threads that one inference uses
   SparseLayers sparse_layers = SparseLayers::kNone;  ///< CPU only
-  /// What Runtime::load() compiled of an IR file is kept here between processes, with what was measured to choose
+  /// CPU only: where threads that the runtime starts for this subgraph alone may run; empty: wherever they start.
+  /// OpenVINO's threads are shared by all subgraphs and follow the calling thread.
+  std::vector<CpuIndex> cores{};
+  /// What Executor::load() compiled of an IR file is kept here between processes, with what was measured to choose
   /// sparse layers; empty: not kept, as other formats never are. A folder that cannot be written keeps nothing.
   std::filesystem::path cache_dir;
 };
@@ -79,18 +85,12 @@ class Model {
 
   /// Writes the model (and a weight file beside it, same stem). Weights are stored as they are, never converted.
   virtual Status save(const std::filesystem::path& path) const = 0;
-
-  virtual Result<std::unique_ptr<Executable>> compile(const CompileOptions& options) const = 0;
 };
 
-/// An inference runtime. Thread-safe.
-class Runtime {
+/// Reads models so that they can be looked into, cut and saved. Thread-safe.
+class GraphEditor {
  public:
-  virtual ~Runtime() = default;
-  virtual std::string name() const = 0;
-  /// Version of the library, part of the machine's fingerprint.
-  virtual std::string version() const = 0;
-  virtual std::vector<Device> devices() const = 0;
+  virtual ~GraphEditor() = default;
 
   /// Reads a model file of any format the runtime knows. `shapes` gives the static shape of inputs that are dynamic (by
   /// input name; "" for a model's only input). kNotFound, kDataLoss (truncated, not a model), kFailedPrecondition: a
@@ -98,15 +98,35 @@ class Runtime {
   /// named).
   virtual Result<std::unique_ptr<Model>> read(const std::filesystem::path& path,
                                               const std::map<std::string, Shape>& shapes = {}) const = 0;
-
-  /// Compiles a model file straight away; the same as read() and compile(), but may skip reading when the compiled blob
-  /// is cached.
-  virtual Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path,
-                                                   const CompileOptions& options) const = 0;
 };
 
-/// A runtime by name: "openvino", or "scripted" (runs no model: for tests and for measuring the engine itself). The
-/// table is in runtimes.cpp. kInvalidArgument for an unknown name (the known ones are listed).
+/// Compiles and runs models. Thread-safe.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  virtual std::string name() const = 0;
+  /// Names and versions of the libraries, part of the machine's fingerprint: "openvino 2026.4.1, onnxruntime 1.32.0".
+  virtual std::string version() const = 0;
+  virtual std::vector<Device> devices() const = 0;
+
+  /// Compiles a model file for `options.provider`. kNotFound, kDataLoss, kInvalidArgument (a format that the provider
+  /// does not read), kUnavailable (no such provider or device here).
+  virtual Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path,
+                                                   const CompileOptions& options) const = 0;
+  /// The same for a model that has been read by the same runtime's editor; kInvalidArgument for others.
+  virtual Result<std::unique_ptr<Executable>> compile(const Model& model, const CompileOptions& options) const = 0;
+
+  /// What is not here because its library is missing or does not fit.
+  virtual std::vector<AbsentProvider> absent() const { return {}; }
+};
+
+/// An inference runtime that edits models too.
+class Runtime : public GraphEditor, public Executor {};
+
+/// A runtime by name. "auto": OpenVINO, which reads and cuts models, and every other runtime that is found here, each
+/// for its own providers. "openvino" alone; "scripted" runs no model: for tests and for measuring the engine itself.
+/// The table is in runtimes.cpp. kInvalidArgument for an unknown name (the known ones are listed); kFailedPrecondition
+/// if the environment names a library that cannot be used.
 Result<std::unique_ptr<Runtime>> make_runtime(const std::string& name);
 
 }  // namespace sparseloom::backend

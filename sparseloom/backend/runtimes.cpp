@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <array>
 
+#include "sparseloom/backend/onnxruntime/onnxruntime.h"
 #include "sparseloom/backend/openvino/openvino_runtime.h"
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/backend/scripted/scripted_runtime.h"
@@ -8,15 +10,88 @@
 namespace sparseloom::backend {
 namespace {
 
-struct RuntimeRow {
-  std::string_view name;
-  std::unique_ptr<Runtime> (*make)();
+// OpenVINO, and beside it what only compiles and runs.
+class AllRuntimes final : public Runtime {
+ public:
+  static Result<std::unique_ptr<Runtime>> open() {
+    auto all = std::make_unique<AllRuntimes>();
+    auto onnxruntime = open_onnxruntime();
+    if (onnxruntime.ok()) {
+      all->others_.push_back(std::move(onnxruntime).value());
+    } else if (onnxruntime.status().code() == Code::kUnavailable) {
+      all->absent_.push_back({Provider::kOnnxRuntime, onnxruntime.status().message()});
+    } else {
+      return onnxruntime.status();
+    }
+    return std::unique_ptr<Runtime>(std::move(all));
+  }
+
+  std::string name() const override { return "auto"; }
+
+  std::string version() const override {
+    std::string text = openvino_->version();
+    for (const auto& other : others_) text += ", " + other->version();
+    return text;
+  }
+
+  std::vector<Device> devices() const override {
+    std::vector<Device> all = openvino_->devices();
+    for (const auto& other : others_) {
+      for (Device& device : other->devices()) {
+        const auto known = std::find_if(all.begin(), all.end(), [&](const Device& d) { return d.name == device.name; });
+        if (known == all.end()) {
+          all.push_back(std::move(device));
+        } else {
+          known->providers.insert(known->providers.end(), device.providers.begin(), device.providers.end());
+        }
+      }
+    }
+    return all;
+  }
+
+  Result<std::unique_ptr<Model>> read(const std::filesystem::path& path,
+                                      const std::map<std::string, Shape>& shapes) const override {
+    return openvino_->read(path, shapes);
+  }
+
+  Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path,
+                                           const CompileOptions& options) const override {
+    SL_ASSIGN_OR_RETURN(const Executor* executor, of(options.provider));
+    return executor->load(path, options);
+  }
+
+  Result<std::unique_ptr<Executable>> compile(const Model& model, const CompileOptions& options) const override {
+    SL_ASSIGN_OR_RETURN(const Executor* executor, of(options.provider));
+    return executor->compile(model, options);
+  }
+
+  std::vector<AbsentProvider> absent() const override { return absent_; }
+
+ private:
+  Result<const Executor*> of(Provider provider) const {
+    const std::string_view runtime = info(provider).runtime;
+    if (openvino_->name() == runtime) return openvino_.get();
+    for (const auto& other : others_)
+      if (other->name() == runtime) return other.get();
+    for (const AbsentProvider& absent : absent_)
+      if (absent.provider == provider) return Status(Code::kUnavailable, absent.reason);
+    return error(Code::kUnavailable, "provider {}: not opened", provider_name(provider));
+  }
+
+  std::unique_ptr<Runtime> openvino_ = make_openvino_runtime();
+  std::vector<std::unique_ptr<Executor>> others_;
+  std::vector<AbsentProvider> absent_;
 };
 
-// A new backend is a folder and a line here.
+struct RuntimeRow {
+  std::string_view name;
+  Result<std::unique_ptr<Runtime>> (*make)();
+};
+
 constexpr std::array kRuntimes{
-    RuntimeRow{"openvino", make_openvino_runtime},
-    RuntimeRow{"scripted", make_scripted_runtime},
+    RuntimeRow{"auto", AllRuntimes::open},
+    RuntimeRow{"openvino", [] { return Result<std::unique_ptr<Runtime>>(make_openvino_runtime()); }},
+    RuntimeRow{"scripted", [] { return Result<std::unique_ptr<Runtime>>(make_scripted_runtime()); }},
 };
 
 }  // namespace

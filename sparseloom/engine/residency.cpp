@@ -78,7 +78,8 @@ Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, const
 Residency::Residency(const backend::Runtime& runtime, const soc::Soc& soc, zoo::PieceStore& pieces,
                      std::filesystem::path compile_cache, ResidencyOptions options)
     : Residency(
-          runtime, soc, [&pieces](const SubgraphKey& key) { return pieces.piece(key.task, key.variant, key.stage); },
+          runtime, soc,
+          [&pieces](const SubgraphKey& key) { return pieces.piece(key.task, key.variant, key.stage, key.provider); },
           std::move(compile_cache), std::move(options)) {}
 
 SubgraphKey Residency::shared_by(SubgraphKey key) const {

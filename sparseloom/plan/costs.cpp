@@ -1,5 +1,7 @@
 #include "sparseloom/plan/costs.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -45,11 +47,14 @@ struct Offer {
   const std::vector<backend::Provider>& providers;
 };
 
-/// The provider with the least mean over the members; of those within a tie of it the first.
+/// The provider with the least mean over the members; of those within a tie of it the first. One at least runs it.
 backend::Provider fastest(const Offer& offer, const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
   const auto sum = [&](backend::Provider b) {
     double seconds = 0;
-    for (const soc::ProcessorId p : offer.members) seconds += measured.latency(v, i, p, b).median.count();
+    for (const soc::ProcessorId p : offer.members) {
+      const profile::Latency& latency = measured.latency(v, i, p, b);
+      seconds += latency.left_out == profile::LeftOut::kNo ? latency.median.count() : kInfinity;
+    }
     return seconds;
   };
   double least = kInfinity;
@@ -58,20 +63,30 @@ backend::Provider fastest(const Offer& offer, const profile::TaskProfile& measur
                        [&](backend::Provider b) { return within(sum(b), least * (1 + kTie)); });
 }
 
-/// kFailedPrecondition if a latency of the subgraph is missing.
+/// kFailedPrecondition if a latency of the subgraph is missing, or nothing that is offered runs it.
 Status check_measured(const soc::Soc& soc, const Offer& offer, const zoo::Task& task,
                       const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
-  for (const soc::ProcessorId p : offer.members) {
-    for (const backend::Provider b : offer.providers) {
-      if (measured.latency(v, i, p, b).count > 0) continue;
+  std::vector<std::string> left_out;
+  for (const backend::Provider b : offer.providers) {
+    profile::LeftOut why = profile::LeftOut::kNo;
+    for (const soc::ProcessorId p : offer.members) {
+      const profile::Latency& latency = measured.latency(v, i, p, b);
+      if (latency.left_out != profile::LeftOut::kNo) why = latency.left_out;
+      if (latency.settled()) continue;
       return error(
           Code::kFailedPrecondition,
           "profile: task '{}', variant '{}', stage {}, processor '{}', provider {}: latency not measured (run: "
           "sparseloom profile)",
           task.name, task.variants[v.index()].name, i.index(), soc.processor(p).name, backend::provider_name(b));
     }
+    if (why != profile::LeftOut::kNo)
+      left_out.push_back(fmt::format("{} ({})", backend::provider_name(b), to_string(why)));
   }
-  return {};
+  if (left_out.size() < offer.providers.size()) return {};
+  return error(Code::kFailedPrecondition,
+               "profile: task '{}', variant '{}', stage {}: nothing that '{}' offers runs it: {}", task.name,
+               task.variants[v.index()].name, i.index(), soc.processor(offer.members.front()).name,
+               fmt::join(left_out, ", "));
 }
 
 }  // namespace

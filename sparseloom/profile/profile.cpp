@@ -21,7 +21,33 @@ constexpr Seconds kLeastSpread{5e-6};
 constexpr double kMostForeign = 0.1;
 constexpr double kMostSteal = 0.05;
 
+// What no measurement is needed for: the variant is not there in a form that the provider runs.
+void mark_unsupported(const zoo::Task& task, const soc::Soc& soc, TaskProfile& profile) {
+  Latency unsupported;
+  unsupported.left_out = LeftOut::kUnsupported;
+  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+    for (const backend::Provider b : soc.processors[p].providers) {
+      for (std::size_t v = 0; v < task.variants.size(); ++v) {
+        if (zoo::is_there_for(task.variants[v], b)) continue;
+        for (std::size_t i = 0; i < task.stages(); ++i) {
+          profile.set_latency(zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), b, unsupported);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
+
+std::string_view to_string(LeftOut reason) {
+  switch (reason) {
+    case LeftOut::kNo: return "";
+    case LeftOut::kSlower: return "slower";
+    case LeftOut::kUnsupported: return "unsupported";
+    case LeftOut::kDisagrees: break;
+  }
+  return "disagrees";
+}
 
 bool disturbed(const Latency& latency) {
   const bool scatters = latency.spread() > kMostSpread && latency.q3 - latency.q1 > kLeastSpread;
@@ -151,7 +177,7 @@ LatencyCounts count_latencies(const Profile& profile) {
 Profile empty_profile(const zoo::Zoo& zoo, const soc::Soc& soc) {
   Profile profile;
   for (const zoo::Task& task : zoo.tasks) {
-    profile.tasks.emplace_back(task.variants.size(), task.stages(), soc.processors.size());
+    mark_unsupported(task, soc, profile.tasks.emplace_back(task.variants.size(), task.stages(), soc.processors.size()));
   }
   return profile;
 }

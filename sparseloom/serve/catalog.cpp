@@ -102,13 +102,13 @@ std::pair<const zoo::Zoo&, const profile::Profile&> Catalog::now() const {
   return {newest().zoo, newest().profile};
 }
 
-Result<std::filesystem::path> Catalog::piece(zoo::TaskId task, zoo::VariantId variant, zoo::StageId stage) const {
+Result<std::filesystem::path> Catalog::piece(const soc::SubgraphKey& key) const {
   Place place;
   {
     const std::lock_guard lock(mutex_);
-    place = places_.at(task.index());
+    place = places_.at(key.task.index());
   }
-  return place.source->pieces->piece(place.task, variant, stage);
+  return place.source->pieces->piece(place.task, key.variant, key.stage, key.provider);
 }
 
 }  // namespace sparseloom::serve

@@ -58,7 +58,7 @@ class Catalog {
   /// The source of all tasks; null if they are of several.
   const Source* only_source() const;
   /// The model file of a subgraph, cut now if it was not.
-  Result<std::filesystem::path> piece(zoo::TaskId task, zoo::VariantId variant, zoo::StageId stage) const;
+  Result<std::filesystem::path> piece(const soc::SubgraphKey& key) const;
 
  private:
   struct Snapshot {

@@ -153,8 +153,7 @@ Status Serving::start_engine() {
     return catalog_->profile().task(key.task).latency(key.variant, key.stage, key.processor, key.provider).resident;
   };
   residency_ = std::make_unique<engine::Residency>(
-      *runtime_, soc_,
-      [this](const soc::SubgraphKey& key) { return catalog_->piece(key.task, key.variant, key.stage); }, compile_cache_,
+      *runtime_, soc_, [this](const soc::SubgraphKey& key) { return catalog_->piece(key); }, compile_cache_,
       std::move(wanted));
   follow(first);
   if (options_.trace) trace_ = std::make_unique<sched::TraceSink>(soc_.processors.size());

@@ -22,7 +22,7 @@ struct DiscoverOptions {
 };
 
 /// The host's processors: the CPUs this process may use (one logical CPU per physical core), then the GPU and NPU
-/// devices that `runtime` offers. Deterministic order. Of OpenVINO's, a CPU also offers the sparse provider.
-Result<Soc> discover(const backend::Runtime& runtime, const DiscoverOptions& options = {});
+/// devices that `runtimes` offers, each with the providers that it has for them. Deterministic order.
+Result<Soc> discover(const backend::Executor& runtimes, const DiscoverOptions& options = {});
 
 }  // namespace sparseloom::soc

@@ -26,37 +26,33 @@ std::string names_of(std::span<const backend::Provider> providers) {
 }
 
 Processor cpu_processor(std::size_t index, const std::vector<CpuIndex>& cores, const std::vector<LogicalCpu>& cpus,
-                        const std::string& runtime) {
+                        const std::vector<backend::Provider>& providers) {
   Processor processor;
   processor.name = fmt::format("cpu{}", index);
-  processor.runtime = runtime;
   processor.device = "CPU";
   processor.cores = cores;
   processor.memory_domain = "host";
   processor.kind = fmt::format("{} x{}", core_kind(cpus, cores.front()), cores.size());
-  processor.providers = backend::providers_of(runtime, processor.device);
+  processor.providers = providers;
   return processor;
 }
 
 // "GPU.0" -> "gpu0", "NPU" -> "npu0".
-Processor device_processor(const backend::Device& device, const std::vector<CpuIndex>& driver_cores,
-                           const std::string& runtime) {
+Processor device_processor(const backend::Device& device, const std::vector<CpuIndex>& driver_cores) {
   const std::size_t dot = device.name.find('.');
   const std::string kind = lower(device.name.substr(0, dot));
   Processor processor;
   processor.name = kind + (dot == std::string::npos ? "0" : device.name.substr(dot + 1));
-  processor.runtime = runtime;
   processor.device = device.name;
   processor.cores = driver_cores;
   processor.memory_domain = processor.name;
   processor.kind = device.description.empty() ? device.name : device.description;
-  processor.providers = backend::providers_of(runtime, processor.device);
+  processor.providers = device.providers;
   return processor;
 }
 
-std::string fingerprint_of(const Soc& soc, const CpuIdentity& identity, const backend::Runtime& runtime) {
-  std::string text =
-      fmt::format("{}\n{}\n{} {}\n", identity.model, fmt::join(identity.flags, " "), runtime.name(), runtime.version());
+std::string fingerprint_of(const Soc& soc, const CpuIdentity& identity, const backend::Executor& runtimes) {
+  std::string text = fmt::format("{}\n{}\n{}\n", identity.model, fmt::join(identity.flags, " "), runtimes.version());
   for (const Processor& p : soc.processors) {
     text += fmt::format("{} {} {} {} {}\n", p.name, p.device, p.kind, fmt::join(p.cores, ","), names_of(p.providers));
   }
@@ -64,9 +60,7 @@ std::string fingerprint_of(const Soc& soc, const CpuIdentity& identity, const ba
 }
 
 bool interchangeable(const Processor& a, const Processor& b) {
-  const auto traits = [](const Processor& p) {
-    return std::tie(p.runtime, p.device, p.kind, p.memory_domain, p.providers);
-  };
+  const auto traits = [](const Processor& p) { return std::tie(p.device, p.kind, p.memory_domain, p.providers); };
   return traits(a) == traits(b) && a.cores.size() == b.cores.size();
 }
 
@@ -109,8 +103,13 @@ Result<Soc> confined(const Soc& soc, std::span<const backend::Provider> provider
       return std::find(providers.begin(), providers.end(), b) == providers.end();
     });
     if (p.providers.empty()) {
-      return error(Code::kInvalidArgument, "processor '{}': cannot be confined to {}; it offers: {}", p.name,
-                   names_of(providers), offered);
+      std::string why;
+      for (const backend::AbsentProvider& absent : soc.absent) {
+        if (std::find(providers.begin(), providers.end(), absent.provider) != providers.end())
+          why += fmt::format(" ({})", absent.reason);
+      }
+      return error(Code::kInvalidArgument, "processor '{}': cannot be confined to {}; it offers: {}{}", p.name,
+                   names_of(providers), offered, why);
     }
     result.processors.push_back(std::move(p));
   }
@@ -126,24 +125,27 @@ Soc cpus_of(const Soc& soc) {
   return result;
 }
 
-Result<Soc> discover(const backend::Runtime& runtime, const DiscoverOptions& options) {
+Result<Soc> discover(const backend::Executor& runtimes, const DiscoverOptions& options) {
   const std::vector<CpuIndex> allowed = options.allowed.empty() ? allowed_cpus() : options.allowed;
   const auto cpus = read_topology(options.sysfs, allowed);
   const CpuIdentity identity = read_identity(options.cpuinfo);
   SL_ASSIGN_OR_RETURN(const auto groups, group_cores(cpus, options.cores_per_processor));
+  const std::vector<backend::Device> devices = runtimes.devices();
+  const auto cpu = std::find_if(devices.begin(), devices.end(), [](const auto& d) { return d.name == "CPU"; });
   Soc soc;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    soc.processors.push_back(cpu_processor(i, groups[i], cpus, runtime.name()));
+  for (std::size_t i = 0; i < groups.size() && cpu != devices.end(); ++i) {
+    soc.processors.push_back(cpu_processor(i, groups[i], cpus, cpu->providers));
   }
   std::vector<std::string> others;
-  for (const backend::Device& device : runtime.devices()) {
+  for (const backend::Device& device : devices) {
     if (device.name == "CPU") continue;
-    soc.processors.push_back(device_processor(device, allowed, runtime.name()));
+    soc.processors.push_back(device_processor(device, allowed));
     others.push_back(device.description.empty() ? device.name : device.description);
   }
   soc.name = fmt::format("{}, {} {}", identity.model, allowed.size(), allowed.size() == 1 ? "CPU" : "CPUs");
   if (!others.empty()) soc.name += fmt::format(", {}", fmt::join(others, ", "));
-  soc.fingerprint = fingerprint_of(soc, identity, runtime);
+  soc.fingerprint = fingerprint_of(soc, identity, runtimes);
+  soc.absent = runtimes.absent();
   return soc;
 }
 

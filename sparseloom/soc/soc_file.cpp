@@ -210,7 +210,6 @@ Status parse_processor(const Json& json, const std::string& where, SocFile& file
   JsonObject object(json, where);
   Processor processor;
   processor.name = name_of(object, "name");
-  processor.runtime = "modelled";
   processor.device = name_of(object, "device", true);
   processor.kind = object.string("kind");
   processor.memory_domain = name_of(object, "memory_domain");

@@ -216,6 +216,10 @@ Result<Variant> parse_variant_file(const Json& json, const std::string& where) {
   Variant variant;
   variant.name = name_of(object, "name");
   variant.model = path_of(object, "model");
+  if (object.has("onnx")) {
+    variant.onnx = path_of(object, "onnx");
+    if (variant.onnx.extension() != ".onnx") object.fail("onnx", "expected a file that ends in .onnx");
+  }
   if (const Json* compression = object.object("compression")) {
     JsonObject inner(*compression, object.place("compression"));
     variant.compression.kind = inner.string("kind");

@@ -1,8 +1,7 @@
 #include "sparseloom/zoo/model_files.h"
 
+#include "sparseloom/backend/onnx/onnx_file.h"
 #include "sparseloom/base/inside.h"
-#include "sparseloom/base/mapped_file.h"
-#include "sparseloom/zoo/onnx_external.h"
 
 namespace sparseloom::zoo {
 namespace fs = std::filesystem;
@@ -11,8 +10,8 @@ Result<std::vector<fs::path>> model_files(const fs::path& model) {
   std::vector<fs::path> files{model};
   if (model.extension() == ".xml") files.push_back(fs::path(model).replace_extension(".bin"));
   if (model.extension() != ".onnx") return files;
-  SL_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::open(model));
-  SL_ASSIGN_OR_RETURN(const auto names, onnx_external_files(mapped.bytes(), model.string()));
+  SL_ASSIGN_OR_RETURN(const backend::OnnxFile onnx, backend::OnnxFile::open(model));
+  const std::set<std::string> names = onnx.external_files();
   for (std::string_view name : names) {
     while (name.starts_with("./")) name.remove_prefix(2);
     if (const std::string problem = path_problem(name); !problem.empty()) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "sparseloom/backend/onnx/onnx_file.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/names.h"
 #include "sparseloom/zoo/chain.h"
@@ -54,20 +55,59 @@ Status check_model(const Zoo& zoo, const fs::path& model) {
   return {};
 }
 
-std::string file_name(std::size_t stage, const fs::path& model) {
-  const std::string extension = model.extension() == ".onnx" ? ".xml" : model.extension().string();
+// What the editor writes of a model of this format.
+std::string piece_extension(const fs::path& model) {
+  return model.extension() == ".onnx" ? ".xml" : model.extension().string();
+}
+
+std::string file_name(std::size_t stage, const std::string& extension) {
   return fmt::format("part{}{}", stage, extension);
 }
 
 // Folders appear whole: one without a part, or without a part's weights, has been damaged.
-bool is_whole(const fs::path& folder, const Task& task, const fs::path& model) {
+bool is_whole(const fs::path& folder, const Task& task, const std::string& extension) {
   std::error_code ignored;
   for (std::size_t stage = 0; stage < task.stages(); ++stage) {
-    fs::path file = folder / file_name(stage, model);
+    fs::path file = folder / file_name(stage, extension);
     if (!fs::exists(file, ignored)) return false;
     if (file.extension() == ".xml" && !fs::exists(file.replace_extension(".bin"), ignored)) return false;
   }
   return true;
+}
+
+// The tensors as the ONNX file names them. What OpenVINO made while converting has no name there.
+Result<std::vector<TensorSpec>> named_in(const backend::OnnxFile& file, const fs::path& path, const Graph& graph,
+                                         const std::vector<EdgeId>& edges) {
+  std::vector<TensorSpec> specs;
+  for (const EdgeId id : edges) {
+    const backend::Edge& edge = graph.edge(id);
+    std::vector<std::string> names{edge.spec.name};
+    names.insert(names.end(), edge.aliases.begin(), edge.aliases.end());
+    const auto name = file.find(names);
+    if (!name) {
+      return error(Code::kFailedPrecondition, "{}: cut at tensor '{}', which the ONNX file does not have",
+                   path.string(), edge.spec.name);
+    }
+    specs.push_back({*name, edge.spec.type, edge.spec.shape});
+  }
+  return specs;
+}
+
+// A piece as another reader sees it: what it returns is what the next one takes.
+Status check_piece(const backend::GraphEditor& editor, const fs::path& part, const std::vector<TensorSpec>& inputs,
+                   const std::vector<TensorSpec>& outputs) {
+  SL_ASSIGN_OR_RETURN(const auto model, editor.read(part));
+  const auto check = [&](const std::vector<EdgeId>& found, const std::vector<TensorSpec>& wanted) -> Status {
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const TensorSpec& spec = model->graph().edge(found[i]).spec;
+      if (spec.same_layout(wanted[i])) continue;
+      return error(Code::kFailedPrecondition, "{}: {}, where the model has {}", part.filename().string(),
+                   spec.describe(), wanted[i].describe());
+    }
+    return {};
+  };
+  SL_RETURN_IF_ERROR(check(model->graph().inputs, inputs));
+  return check(model->graph().outputs, outputs);
 }
 
 Status check_tensor(const std::string& where, const TensorSpec& found, const TensorSpec& stated) {
@@ -158,61 +198,107 @@ Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const 
   return pieces;
 }
 
-Status save_pieces(const backend::Runtime& runtime, const std::vector<std::unique_ptr<Model>>& pieces,
+Status save_pieces(const backend::GraphEditor& editor, const std::vector<std::unique_ptr<Model>>& pieces,
                    const fs::path& folder, const std::string& extension) {
   const auto fill = [&](const fs::path& temporary) -> Status {
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       const fs::path file = temporary / fmt::format("part{}{}", i, extension);
       SL_RETURN_IF_ERROR(pieces[i]->save(file));
-      SL_RETURN_IF_ERROR(runtime.read(file).status());
+      SL_RETURN_IF_ERROR(editor.read(file).status());
     }
     return {};
   };
   return write_folder(folder, fill, OtherFolder::kStays);
 }
 
-PieceStore::PieceStore(const Zoo& zoo, const backend::Runtime& runtime, fs::path folder)
-    : zoo_(zoo), runtime_(runtime), folder_(std::move(folder)) {}
+PieceStore::PieceStore(const Zoo& zoo, const backend::GraphEditor& editor, fs::path folder)
+    : zoo_(zoo), editor_(editor), folder_(std::move(folder)) {}
 
-Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId stage) {
+// A variant's model, and where it is cut.
+struct PieceStore::CutVariant {
+  std::unique_ptr<Model> model;
+  std::vector<EdgeId> inputs;  // in the task's order
+  std::vector<Cut> cuts;
+};
+
+Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId stage, backend::Provider provider) {
   const Task& task = zoo_.task(task_id);
   const Variant& variant = task.variants[variant_id.index()];
   if (stage.index() >= task.stages())
     return error(Code::kInvalidArgument, "{}: no stage {}; it has {}", task.name, stage.index(), task.stages());
-  const fs::path folder = folder_ / task.name / variant.name;
-  fs::path file = folder / file_name(stage.index(), variant.model);
-  SL_RETURN_IF_ERROR(check_once(variant));
-  if (is_whole(folder, task, variant.model)) return file;
+  if (!is_there_for(variant, provider)) {
+    return error(Code::kFailedPrecondition, "task '{}', variant '{}': not there in ONNX, which {} needs", task.name,
+                 variant.name, backend::provider_name(provider));
+  }
+  const bool onnx = backend::info(provider).onnx_only;
+  const std::string extension = onnx ? ".onnx" : piece_extension(variant.model);
+  // No variant's name holds an '@'.
+  const fs::path folder = folder_ / task.name / (variant.name + (onnx ? "@onnx" : ""));
+  fs::path file = folder / file_name(stage.index(), extension);
+  SL_RETURN_IF_ERROR(check_once(variant.model));
+  if (onnx) SL_RETURN_IF_ERROR(check_once(variant.onnx));
+  if (is_whole(folder, task, extension)) return file;
   std::error_code ignored;
   fs::remove_all(folder, ignored);
-  SL_RETURN_IF_ERROR(cut(task, variant, folder));
+  SL_RETURN_IF_ERROR(onnx ? cut_onnx(task, variant, folder) : cut(task, variant, folder));
   return file;
 }
 
-Status PieceStore::check_once(const Variant& variant) {
+Status PieceStore::check_once(const fs::path& model) {
   const std::lock_guard lock(checking_);
-  if (checked_.contains(variant.model)) return {};
-  SL_RETURN_IF_ERROR(check_model(zoo_, variant.model));
-  checked_.insert(variant.model);
+  if (checked_.contains(model)) return {};
+  SL_RETURN_IF_ERROR(check_model(zoo_, model));
+  checked_.insert(model);
   return {};
 }
 
-Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path& folder) {
+Result<PieceStore::CutVariant> PieceStore::find_cuts(const Task& task, const Variant& variant) {
   const Variant& dense = task.variants.front();
-  SL_RETURN_IF_ERROR(check_once(dense));
-  SL_ASSIGN_OR_RETURN(const auto dense_model, runtime_.read(dense.model, shapes_of(task)));
+  SL_RETURN_IF_ERROR(check_once(dense.model));
+  SL_ASSIGN_OR_RETURN(const auto dense_model, editor_.read(dense.model, shapes_of(task)));
   SL_RETURN_IF_ERROR(check_interface(task, dense.model, dense_model->graph()).status());
   auto dense_cuts = cuts_by_name(dense_model->graph(), task.cuts);
   if (!dense_cuts.ok()) return dense_cuts.status().with_context(dense.model.string());
-  SL_ASSIGN_OR_RETURN(const auto model, runtime_.read(variant.model, shapes_of(task)));
-  SL_ASSIGN_OR_RETURN(const auto inputs, check_interface(task, variant.model, model->graph()));
-  auto cuts = map_cuts(dense_model->graph(), *dense_cuts, model->graph());
+  CutVariant found;
+  SL_ASSIGN_OR_RETURN(found.model, editor_.read(variant.model, shapes_of(task)));
+  SL_ASSIGN_OR_RETURN(found.inputs, check_interface(task, variant.model, found.model->graph()));
+  auto cuts = map_cuts(dense_model->graph(), *dense_cuts, found.model->graph());
   if (!cuts.ok()) return cuts.status().with_context(variant.model.string());
-  SL_RETURN_IF_ERROR(check_against(dense_model->graph(), *dense_cuts, model->graph(), *cuts, variant.model.string()));
-  auto pieces = cut_model(*model, inputs, *cuts);
+  SL_RETURN_IF_ERROR(
+      check_against(dense_model->graph(), *dense_cuts, found.model->graph(), *cuts, variant.model.string()));
+  found.cuts = std::move(*cuts);
+  return found;
+}
+
+Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path& folder) {
+  SL_ASSIGN_OR_RETURN(const CutVariant found, find_cuts(task, variant));
+  auto pieces = cut_model(*found.model, found.inputs, found.cuts);
   if (!pieces.ok()) return pieces.status().with_context(variant.model.string());
-  const fs::path first = file_name(0, variant.model);
-  return save_pieces(runtime_, *pieces, folder, first.extension().string());
+  return save_pieces(editor_, *pieces, folder, piece_extension(variant.model));
+}
+
+Status PieceStore::cut_onnx(const Task& task, const Variant& variant, const fs::path& folder) {
+  SL_ASSIGN_OR_RETURN(const CutVariant found, find_cuts(task, variant));
+  const Graph& graph = found.model->graph();
+  if (!found.cuts.empty()) SL_RETURN_IF_ERROR(check_repeatable(graph).with_context(variant.model.string()));
+  SL_ASSIGN_OR_RETURN(const backend::OnnxFile file, backend::OnnxFile::open(variant.onnx));
+  std::vector<std::vector<TensorSpec>> boundaries;
+  const auto add = [&](const std::vector<EdgeId>& edges) -> Status {
+    SL_ASSIGN_OR_RETURN(boundaries.emplace_back(), named_in(file, variant.onnx, graph, edges));
+    return {};
+  };
+  SL_RETURN_IF_ERROR(add(found.inputs));
+  for (const Cut& cut : found.cuts) SL_RETURN_IF_ERROR(add(cut.tensors));
+  SL_RETURN_IF_ERROR(add(graph.outputs));
+  const auto fill = [&](const fs::path& temporary) -> Status {
+    for (std::size_t i = 0; i + 1 < boundaries.size(); ++i) {
+      const fs::path part = temporary / file_name(i, ".onnx");
+      SL_RETURN_IF_ERROR(file.save_piece(boundaries[i], boundaries[i + 1], part));
+      SL_RETURN_IF_ERROR(check_piece(editor_, part, boundaries[i], boundaries[i + 1]));
+    }
+    return {};
+  };
+  return write_folder(folder, fill, OtherFolder::kStays);
 }
 
 }  // namespace sparseloom::zoo

@@ -27,7 +27,7 @@ Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Mo
 
 /// Writes the pieces as part0<extension>, part1<extension>, ... into a new folder, all or nothing, and reads each back:
 /// a disk that is full does not make every runtime's writer fail.
-Status save_pieces(const backend::Runtime& runtime, const std::vector<std::unique_ptr<backend::Model>>& pieces,
+Status save_pieces(const backend::GraphEditor& editor, const std::vector<std::unique_ptr<backend::Model>>& pieces,
                    const std::filesystem::path& folder, const std::string& extension = ".xml");
 
 /// The shapes that a task's models are read with: those that it states, also where the model files leave them dynamic.
@@ -43,21 +43,27 @@ Result<std::vector<backend::EdgeId>> check_interface(const Task& task, const std
 class PieceStore {
  public:
   /// `folder` is usually cache_folder()/pieces/<zoo fingerprint>.
-  PieceStore(const Zoo& zoo, const backend::Runtime& runtime, std::filesystem::path folder);
+  PieceStore(const Zoo& zoo, const backend::GraphEditor& editor, std::filesystem::path folder);
 
-  /// Path of the model file of stage i of variant v; stage 0 takes the inputs in the task's order. What the variant's
+  /// Path of the model file of stage i of variant v in the form that `provider` runs: what the editor writes, or ONNX
+  /// cut out of the variant's ONNX file as it is. Stage 0 takes the inputs in the task's order. What the variant's
   /// model is read from is hashed when first asked for, pieces already cut or not, and compared with the zoo's list.
   /// Cuts the variant when it is not there yet, after checking its inputs and output against the task's. kDataLoss: a
   /// file is not the listed one. kFailedPrecondition: the variant's boundary tensors differ in type or shape from the
-  /// dense variant's (both are named).
-  Result<std::filesystem::path> piece(TaskId task, VariantId variant, StageId stage);
+  /// dense variant's (both are named), or the provider runs ONNX alone and the variant, or a tensor at a cut, is not
+  /// there in ONNX.
+  Result<std::filesystem::path> piece(TaskId task, VariantId variant, StageId stage,
+                                      backend::Provider provider = backend::Provider::kOpenVino);
 
  private:
-  Status check_once(const Variant& variant);
+  struct CutVariant;
+  Status check_once(const std::filesystem::path& model);
+  Result<CutVariant> find_cuts(const Task& task, const Variant& variant);
   Status cut(const Task& task, const Variant& variant, const std::filesystem::path& folder);
+  Status cut_onnx(const Task& task, const Variant& variant, const std::filesystem::path& folder);
 
   const Zoo& zoo_;
-  const backend::Runtime& runtime_;
+  const backend::GraphEditor& editor_;
   std::filesystem::path folder_;
   std::mutex checking_;
   std::set<std::filesystem::path> checked_;  ///< models whose files are the listed ones

@@ -50,6 +50,7 @@ Result<Zoo> plain_zoo(const std::string& name, const fs::path& file, const std::
   for (const backend::EdgeId edge : graph.outputs) task.outputs.push_back(graph.edge(edge).spec);
   task.variants.emplace_back().name = "model";
   task.variants.front().model = model;
+  if (model.extension() == ".onnx") task.variants.front().onnx = model;
   task.variants.front().compression.kind = "dense";
   task.shapes = shapes;
 

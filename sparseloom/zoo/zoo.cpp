@@ -64,6 +64,12 @@ Result<Variant> load_variant(const Zoo& zoo, const fs::path& folder, const std::
   }
   variant.model = folder / name / variant.model;
   SL_RETURN_IF_ERROR(check_model_listed(zoo, where, variant.model));
+  if (!variant.onnx.empty()) {
+    variant.onnx = folder / name / variant.onnx;
+    SL_RETURN_IF_ERROR(check_model_listed(zoo, where, variant.onnx));
+  } else if (variant.model.extension() == ".onnx") {
+    variant.onnx = variant.model;
+  }
   return variant;
 }
 
@@ -182,12 +188,21 @@ std::string models_digest(const Zoo& zoo, const Task& task) {
     for (const TensorSpec& input : task.inputs) text += fmt::format("input {}\n", input.name);
   }
   for (const auto& cut : task.cuts) text += fmt::format("cut {}\n", fmt::join(cut, "\t"));
+  std::set<std::string> second_forms;
+  for (const Variant& variant : task.variants) {
+    if (variant.onnx != variant.model) second_forms.insert(variant.onnx.lexically_relative(zoo.root).generic_string());
+  }
   for (const FileEntry& entry : zoo.files) {
     if (!entry.path.starts_with(task.name + "/") || is_accuracy_table(entry.path)) continue;
     if (entry.path.ends_with("/task.json") || entry.path.ends_with("/variant.json")) continue;
+    if (second_forms.contains(entry.path)) continue;
     text += fmt::format("{} {} {}\n", entry.path, entry.bytes.count, entry.sha256);
   }
   return sha256(text);
+}
+
+bool is_there_for(const Variant& variant, backend::Provider provider) {
+  return !backend::info(provider).onnx_only || !variant.onnx.empty();
 }
 
 std::string describe(const Task& task, const Sigma& sigma) {

@@ -123,7 +123,7 @@ TEST(ZooErrors, MeasuredAccuracyCountsAndTheContradictionIsSaid) {
   give_ir_models(made);
   made.edit("toy/int8/variant.json", [](Json& json) { json["accuracy"]["profile"] = 1.0; });
   const zoo::Zoo zoo = made.load();
-  const auto runtime = backend::make_runtime("openvino").value();
+  const auto runtime = backend::make_runtime("auto").value();
   const soc::Soc soc = soc::discover(*runtime).value();
   const TemporaryFolder cache;
   const fs::path database = cache.path() / "profiles" / profile::default_database(zoo, soc).value().filename();
@@ -151,7 +151,7 @@ TEST(ZooErrors, ProfileThatCannotBeOpenedCostsTheLatenciesOnly) {
   const MadeUpZoo made;
   give_ir_models(made);
   const TemporaryFolder cache;
-  const auto runtime = backend::make_runtime("openvino").value();
+  const auto runtime = backend::make_runtime("auto").value();
   const auto database = profile::default_database(made.load(), soc::discover(*runtime).value()).value();
   fs::create_directory(cache.path() / "profiles");
   ASSERT_TRUE(write_file(cache.path() / "profiles" / database.filename(), "no database").ok());

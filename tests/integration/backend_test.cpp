@@ -53,7 +53,7 @@ TEST_F(OpenVino, ComputesWhatTheModelSays) {
   const int x = ir.parameter("x", {1, 4});
   ir.result(ir.add("y", "Multiply", "opset1", R"(<data auto_broadcast="numpy"/>)",
                    {x, ir.constant("two", {1, 1}, &two)}, {1, 4}));
-  auto executable = read(ir)->compile({});
+  auto executable = runtime_->compile(*read(ir), {});
   ASSERT_TRUE(executable.ok()) << executable.status().message();
   EXPECT_EQ(run(**executable), (std::vector<float>{2, 4, 6, 8}));
   EXPECT_EQ((*executable)->inputs()[0].describe(), "x f32[1,4]");
@@ -85,7 +85,7 @@ TEST_F(OpenVino, APieceSurvivesBeingSavedAndLoaded) {
   auto piece = model->extract({*middle}, graph.outputs);
   ASSERT_TRUE(piece.ok()) << piece.status().message();
   ASSERT_TRUE((*piece)->save(folder_.path() / "piece.xml").ok());
-  auto direct = (*piece)->compile({});
+  auto direct = runtime_->compile(**piece, {});
   auto loaded = runtime_->load(folder_.path() / "piece.xml", {});
   ASSERT_TRUE(direct.ok() && loaded.ok()) << loaded.status().message();
   EXPECT_EQ((*loaded)->inputs()[0].name, "block0");
@@ -137,7 +137,7 @@ TEST_F(OpenVino, ATensorMayTravelThroughAPiece) {
   const Graph& graph = model->graph();
   auto piece = model->extract(graph.inputs, {graph.inputs[0], graph.outputs[0]});
   ASSERT_TRUE(piece.ok()) << piece.status().message();
-  auto executable = (*piece)->compile({});
+  auto executable = runtime_->compile(**piece, {});
   ASSERT_TRUE(executable.ok()) << executable.status().message();
   ASSERT_EQ((*executable)->outputs().size(), 2U);
   auto session = (*executable)->new_session();
@@ -153,7 +153,7 @@ TEST_F(OpenVino, ATensorMayTravelThroughAPiece) {
 }
 
 TEST_F(OpenVino, RebindingMovesInputAndOutput) {
-  auto executable = read(tiny_resnet(1))->compile({});
+  auto executable = runtime_->compile(*read(tiny_resnet(1)), {});
   auto session = (*executable)->new_session();
   HostBuffer in[2] = {HostBuffer(64), HostBuffer(64)}, out[2] = {HostBuffer(64), HostBuffer(64)};
   std::memset(in[1].data(), 0x3f, 64);
@@ -168,7 +168,7 @@ TEST_F(OpenVino, RebindingMovesInputAndOutput) {
 }
 
 TEST_F(OpenVino, SessionsOfOneExecutableRunAtTheSameTime) {
-  auto executable = read(tiny_resnet(4))->compile({});
+  auto executable = runtime_->compile(*read(tiny_resnet(4)), {});
   ASSERT_TRUE(executable.ok());
   const auto expected = run(**executable), scaled = run(**executable, 0.5F);
   std::vector<float> a, b;
@@ -185,7 +185,7 @@ TEST_F(OpenVino, SessionsOfOneExecutableRunAtTheSameTime) {
 }
 
 TEST_F(OpenVino, RefusesWrongSizesUnalignedMemoryAndUnboundTensors) {
-  auto executable = read(tiny_resnet(1))->compile({});
+  auto executable = runtime_->compile(*read(tiny_resnet(1)), {});
   auto session = (*executable)->new_session();
   HostBuffer memory(128);
   EXPECT_THAT((*session)->run().message(), HasSubstr("'x' was never bound"));
@@ -197,7 +197,7 @@ TEST_F(OpenVino, RefusesWrongSizesUnalignedMemoryAndUnboundTensors) {
 TEST_F(OpenVino, AnUnknownDeviceIsAOneLineError) {
   CompileOptions options;
   options.device = "TPU";
-  const Status status = read(tiny_resnet(1))->compile(options).status();
+  const Status status = runtime_->compile(*read(tiny_resnet(1)), options).status();
   EXPECT_THAT(status.message(), HasSubstr("TPU"));
   EXPECT_THAT(status.message(), Not(HasSubstr("\n")));
 }

@@ -24,10 +24,10 @@ using sparseloom::testing::tiny_resnet;
 using sparseloom::testing::TinyIr;
 using sparseloom::testing::TinyOnnx;
 
-Chain chain_of(const std::vector<const Model*>& models) {
+Chain chain_of(const backend::Executor& runtime, const std::vector<const Model*>& models) {
   std::vector<std::shared_ptr<backend::Executable>> stages;
   for (const Model* model : models) {
-    auto executable = model->compile({});
+    auto executable = runtime.compile(*model, {});
     EXPECT_TRUE(executable.ok()) << executable.status().message();
     stages.push_back(std::move(executable).value());
   }
@@ -60,7 +60,7 @@ class Cutting : public ::testing::Test {
     EXPECT_EQ(pieces->size(), parts);
     std::vector<const Model*> views;
     for (const auto& piece : *pieces) views.push_back(piece.get());
-    Chain whole = chain_of({&model}), chain = chain_of(views);
+    Chain whole = chain_of(*runtime_, {&model}), chain = chain_of(*runtime_, views);
     auto check = check_chain(model.graph(), whole, chain, 6);
     EXPECT_TRUE(check.ok()) << check.status().message();
     return *check;
@@ -193,7 +193,7 @@ TEST_F(Cutting, SavedPiecesAreTheSameModel) {
     read_back.push_back(std::move(piece).value());
     views.push_back(read_back.back().get());
   }
-  Chain whole = chain_of({model.get()}), chain = chain_of(views);
+  Chain whole = chain_of(*runtime_, {model.get()}), chain = chain_of(*runtime_, views);
   auto check = check_chain(model->graph(), whole, chain, 3);
   ASSERT_TRUE(check.ok());
   EXPECT_TRUE(check->difference.bit_identical);
@@ -204,7 +204,7 @@ TEST_F(Cutting, TheCheckSeesAWrongPiece) {
   TinyIr other = tiny_resnet(1);
   const auto wrong = runtime_->read(other.write(folder_.path() / "other.xml"));
   ASSERT_TRUE(wrong.ok());
-  Chain whole = chain_of({model.get()}), chain = chain_of({wrong->get()});
+  Chain whole = chain_of(*runtime_, {model.get()}), chain = chain_of(*runtime_, {wrong->get()});
   auto check = check_chain(model->graph(), whole, chain, 3);
   ASSERT_TRUE(check.ok());
   EXPECT_GT(check->difference.max_rel, difference_bound(model->graph()));

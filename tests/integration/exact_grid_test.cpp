@@ -34,7 +34,7 @@ Recorded recorded() {
   r.soc.name = "recorded";
   for (const char* name : {"cpu0", "cpu1"}) {
     r.soc.processors.push_back(
-        {name, "openvino", "CPU", {}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}});
+        {name, "CPU", {}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}});
   }
   r.profile = profile::empty_profile(r.zoo, r.soc);
   for (std::size_t t = 0; t < r.zoo.tasks.size(); ++t) {

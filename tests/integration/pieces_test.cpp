@@ -40,7 +40,7 @@ TEST_P(DemoPieces, ReproduceTheWholeVariant) {
     const VariantId variant = *found;
     const auto path = task.variants[variant.index()].model;
     const auto model = runtime->read(path).value();
-    std::vector<std::shared_ptr<backend::Executable>> whole{model->compile({}).value()}, stages;
+    std::vector<std::shared_ptr<backend::Executable>> whole{runtime->compile(*model, {}).value()}, stages;
     for (std::size_t s = 0; s < task.stages(); ++s) {
       auto piece = store.piece(TaskId(t), variant, StageId(s));
       ASSERT_TRUE(piece.ok()) << piece.status().message();

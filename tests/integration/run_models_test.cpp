@@ -49,7 +49,7 @@ TEST(RunModels, AnswersAsTheModelRunDirectly) {
   const zoo::NpyArray answers = read_npy(written[0]);
   EXPECT_EQ(answers.shape.front(), static_cast<std::int64_t>(kSamples));
   const auto runtime = backend::make_runtime("openvino").value();
-  std::shared_ptr<backend::Executable> executable = runtime->read(model).value()->compile({}).value();
+  std::shared_ptr<backend::Executable> executable = runtime->load(model, {}).value();
   zoo::Chain chain = zoo::Chain::bind({executable}).value();
   std::vector<std::byte> direct;
   for (std::size_t s = 0; s < kSamples; ++s) {

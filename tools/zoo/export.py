@@ -53,11 +53,14 @@ def quantize(task, model, samples):
 
 
 def save(model, path):
-    """Writes model.xml and model.bin without meta data that differs per machine."""
+    """Writes model.xml and model.bin without meta data that differs per machine, and the same as ONNX beside them."""
     for key in ("nncf", "optimization", "conversion_parameters"):
         if model.has_rt_info([key]):
             model.set_rt_info("", [key])
+    import to_onnx  # as nncf above: only building needs it
+
     ov.save_model(model, str(path), compress_to_fp16=False)
+    to_onnx.write(path)
 
 
 def _macs(node):

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,12 +14,14 @@
 namespace sparseloom::backend {
 
 enum class Provider : std::uint8_t {
-  kOpenVino,  ///< every layer by OpenVINO's own kernels
-  kSparse,    ///< OpenVINO too, but pruned layers by sparseloom's sparse kernels where those are faster
-  kScripted,  ///< the runtime that runs no model
+  kOpenVino,     ///< every layer by OpenVINO's own kernels
+  kSparse,       ///< OpenVINO too, but pruned layers by sparseloom's sparse kernels where those are faster
+  kOnnxRuntime,  ///< every layer by ONNX Runtime's own kernels, of models that are there in ONNX
+  kScripted,     ///< the runtime that runs no model
 };
 /// All of them, in the order in which processors offer them.
-inline constexpr std::array kProviders{Provider::kOpenVino, Provider::kSparse, Provider::kScripted};
+inline constexpr std::array kProviders{Provider::kOpenVino, Provider::kSparse, Provider::kOnnxRuntime,
+                                       Provider::kScripted};
 
 /// Which layers with pruned weights run in time that follows their non-zeros (backend/sparse) instead of densely.
 enum class SparseLayers : std::uint8_t {
@@ -34,9 +37,16 @@ struct ProviderInfo {
   std::string_view runtime;  ///< the inference runtime that compiles for it and runs it
   SparseLayers sparse_layers = SparseLayers::kNone;
   bool cpus_only = false;
+  bool onnx_only = false;  ///< runs models that are there in ONNX; the others take what the editor writes
   /// What it compiles a subgraph to where it replaces no layer is what this one does: one measurement is of both.
   std::optional<Provider> else_same_as{};
   bool for_tests = false;  ///< in no list that users see
+};
+
+/// A provider that is not here, and why: for people.
+struct AbsentProvider {
+  Provider provider{};
+  std::string reason;
 };
 
 const ProviderInfo& info(Provider provider);

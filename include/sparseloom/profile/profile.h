@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -24,6 +25,16 @@ struct Conditions {
   std::string governor;  ///< what sets the frequency: "performance", "powersave"
 };
 
+/// Why a provider that a processor offers was not measured for a subgraph, and so serves it in no plan.
+enum class LeftOut : std::uint8_t {
+  kNo,
+  kSlower,       ///< it ran the same stage of the dense variant much slower than another provider
+  kUnsupported,  ///< the variant is not there in its format, or it cannot compile or run it
+  kDisagrees,    ///< its answers differ from the first provider's by more than rounding
+};
+/// "slower", "unsupported", "disagrees"; "" for kNo.
+std::string_view to_string(LeftOut reason);
+
 /// One subgraph on one processor by one of its providers, alone.
 struct Latency {
   Seconds median{0};
@@ -32,7 +43,10 @@ struct Latency {
   std::int64_t count = 0;  ///< runs measured
   Bytes resident;          ///< memory the compiled subgraph keeps, measured from the process
   Conditions conditions = {};
+  LeftOut left_out = LeftOut::kNo;  ///< then no plan may use it; count may be 0
 
+  /// Measured, or left out for a reason.
+  bool settled() const { return count > 0 || left_out != LeftOut::kNo; }
   /// (q3 - q1) / median; 0 if nothing was measured.
   double spread() const { return median > Seconds(0) ? (q3 - q1) / median : 0.0; }
 };

@@ -21,8 +21,7 @@ using ProcessorId = StrongId<ProcessorTag>;
 /// Runs one subgraph at a time.
 struct Processor {
   std::string name{};             ///< "cpu0", "gpu0"
-  std::string runtime{};          ///< "openvino"
-  std::string device{};           ///< the runtime's device name, e.g. "CPU"
+  std::string device{};           ///< as runtimes call it, e.g. "CPU", "GPU.0"
   std::vector<CpuIndex> cores{};  ///< cores of a CPU processor, and those the driving thread of another device may use
   std::string memory_domain{};    ///< processors of one domain exchange tensors without a transfer
   std::string kind{};             ///< processors of one kind are interchangeable by design, e.g. "cpu x1"
@@ -30,7 +29,7 @@ struct Processor {
   std::vector<backend::Provider> providers{backend::Provider::kOpenVino};
 };
 
-/// Processors sorted into pools of interchangeable ones: same runtime, device, kind, number of cores, memory domain and
+/// Processors sorted into pools of interchangeable ones: same device, kind, number of cores, memory domain and
 /// providers.
 struct Pools {
   std::vector<std::vector<ProcessorId>> members;  ///< by pool; pools in the order of their first members
@@ -68,8 +67,9 @@ struct Soc {
   std::string name;  ///< for people: CPU model and what else there is
   Processors processors;
   bool modelled = false;  ///< described in a file, not discovered
-  /// Identifies machine, providers and runtime version: a profile of another one is refused.
+  /// Identifies machine, providers and runtime versions: a profile of another one is refused.
   std::string fingerprint;
+  std::vector<backend::AbsentProvider> absent{};  ///< what would run here but for a library that is missing
 
   const Processor& processor(ProcessorId id) const { return processors[id.index()]; }
   const Pools& pools() const { return processors.pools(); }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sparseloom/backend/provider.h"
 #include "sparseloom/base/ids.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/tensor.h"
@@ -37,6 +38,8 @@ struct Compression {
 struct Variant {
   std::string name;
   std::filesystem::path model;  ///< absolute or relative to the working directory, ready to open
+  /// The same in ONNX, for providers that run nothing else; `model` itself if that is ONNX; empty: there is none.
+  std::filesystem::path onnx{};
   Compression compression;
   double weight_sparsity = 0;  ///< share of zeros among linear and convolution weights, 0..1
   std::int64_t parameters = 0;
@@ -112,11 +115,14 @@ Status check_file(const Zoo& zoo, const std::filesystem::path& path);
 
 /// Identifies what the accuracies of a task's stitched variants depend on: SHA-256 over its variants' names, its
 /// inputs' names if they are several, its cuts, and the hash of every listed file of the task but task.json,
-/// variant.json and accuracy.csv (i.e. of models and data).
+/// variant.json, accuracy.csv and second forms of models (Variant::onnx): i.e. of what was run, and on which data.
 std::string models_digest(const Zoo& zoo, const Task& task);
 
 /// The listed file at `path` (relative to the zoo's folder), or nullptr. O(log files).
 const FileEntry* find_file(const Zoo& zoo, std::string_view path);
+
+/// Whether the variant is there in a form that the provider runs.
+bool is_there_for(const Variant& variant, backend::Provider provider);
 
 /// "dense|int8|int8": variant names of σ, for people and files.
 std::string describe(const Task& task, const Sigma& sigma);

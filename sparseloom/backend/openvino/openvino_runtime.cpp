@@ -197,13 +197,13 @@ std::shared_ptr<ov::Core> core_with_sparse_layers() {
 class OpenVinoRuntime final : public Runtime {
  public:
   std::string name() const override { return "openvino"; }
-  std::string version() const override { return ov::get_openvino_version().buildNumber; }
+  std::string version() const override { return std::string("openvino ") + ov::get_openvino_version().buildNumber; }
 
   std::vector<Device> devices() const override {
     std::vector<Device> found;
     try {
       for (const std::string& device : core_->get_available_devices())
-        found.push_back({device, core_->get_property(device, ov::device::full_name)});
+        found.push_back({device, core_->get_property(device, ov::device::full_name), providers_of(name(), device)});
     } catch (const std::exception&) {  // a plugin that cannot start offers no device
     }
     return found;
@@ -230,6 +230,12 @@ class OpenVinoRuntime final : public Runtime {
       SL_ASSIGN_OR_RETURN(compiled, guarded(Code::kInternal, doing, [&] { return load_kept(path, options); }));
     }
     return make_executable(std::move(compiled.model), path.string(), compiled.sparse_layers, compiled.file);
+  }
+
+  Result<std::unique_ptr<Executable>> compile(const Model& model, const CompileOptions& options) const override {
+    const auto* const ours = dynamic_cast<const OpenVinoModel*>(&model);
+    if (ours != nullptr) return ours->compile(options);
+    return error(Code::kInvalidArgument, "compile: a model that another runtime has read");
   }
 
  private:

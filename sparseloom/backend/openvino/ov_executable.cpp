@@ -9,12 +9,11 @@
 #include <openvino/runtime/properties.hpp>
 #include <optional>
 
+#include "sparseloom/backend/binding.h"
 #include "sparseloom/backend/openvino/ov_support.h"
 
 namespace sparseloom::backend {
 namespace {
-
-constexpr std::size_t kAlignment = 64;
 
 struct Ports {
   std::vector<TensorSpec> inputs;
@@ -33,7 +32,7 @@ class OpenVinoSession final : public Session {
         outputs_(ports_->outputs.size(), nullptr) {}
 
   Status bind_input(std::size_t index, std::span<const std::byte> data) override {
-    SL_RETURN_IF_ERROR(check("input", ports_->inputs, index, data.data(), data.size()));
+    SL_RETURN_IF_ERROR(check_binding("input", ports_->inputs, index, data.data(), data.size()));
     if (inputs_[index] == data.data()) return {};
     auto* memory = const_cast<std::byte*>(data.data());  // OpenVINO only reads an input, but its type does not say so
     return guarded(Code::kInternal, "bind input '" + ports_->inputs[index].name + "'", [&]() -> Status {
@@ -44,7 +43,7 @@ class OpenVinoSession final : public Session {
   }
 
   Status bind_output(std::size_t index, std::span<std::byte> data) override {
-    SL_RETURN_IF_ERROR(check("output", ports_->outputs, index, data.data(), data.size()));
+    SL_RETURN_IF_ERROR(check_binding("output", ports_->outputs, index, data.data(), data.size()));
     if (outputs_[index] == data.data()) return {};
     if (ports_->travels[index]) {
       outputs_[index] = data.data();
@@ -59,9 +58,9 @@ class OpenVinoSession final : public Session {
 
   Status run() override {
     for (std::size_t i = 0; i < inputs_.size(); ++i)
-      if (inputs_[i] == nullptr) return unbound("input", ports_->inputs[i]);
+      if (inputs_[i] == nullptr) return never_bound("input", ports_->inputs[i]);
     for (std::size_t i = 0; i < outputs_.size(); ++i)
-      if (outputs_[i] == nullptr) return unbound("output", ports_->outputs[i]);
+      if (outputs_[i] == nullptr) return never_bound("output", ports_->outputs[i]);
     return guarded(Code::kInternal, "run", [&]() -> Status {
       request_.infer();
       for (std::size_t i = 0; i < outputs_.size(); ++i) {
@@ -75,25 +74,6 @@ class OpenVinoSession final : public Session {
  private:
   static ov::Tensor wrap(const TensorSpec& spec, std::byte* data) {
     return {to_openvino(spec.type), ov::Shape(spec.shape.begin(), spec.shape.end()), static_cast<void*>(data)};
-  }
-
-  static Status check(std::string_view kind, const std::vector<TensorSpec>& specs, std::size_t index,
-                      const std::byte* data, std::size_t bytes) {
-    if (index >= specs.size())
-      return error(Code::kInvalidArgument, "bind {} {}: the model has {}", kind, index, specs.size());
-    if (bytes != specs[index].bytes()) {
-      return error(Code::kInvalidArgument, "bind {} '{}': got {} bytes; it has {}", kind, specs[index].name, bytes,
-                   specs[index].bytes());
-    }
-    if (data == nullptr || reinterpret_cast<std::uintptr_t>(data) % kAlignment != 0) {
-      return error(Code::kInvalidArgument, "bind {} '{}': memory must be aligned to {} bytes", kind, specs[index].name,
-                   kAlignment);
-    }
-    return {};
-  }
-
-  static Status unbound(std::string_view kind, const TensorSpec& spec) {
-    return error(Code::kFailedPrecondition, "run: {} '{}' was never bound", kind, spec.name);
   }
 
   ov::InferRequest request_;

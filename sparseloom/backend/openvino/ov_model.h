@@ -20,7 +20,7 @@ class OpenVinoModel final : public Model {
   Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs,
                                          const std::vector<EdgeId>& outputs) const override;
   Status save(const std::filesystem::path& path) const override;
-  Result<std::unique_ptr<Executable>> compile(const CompileOptions& options) const override;
+  Result<std::unique_ptr<Executable>> compile(const CompileOptions& options) const;
 
  private:
   OpenVinoModel(std::shared_ptr<ov::Core> core, std::shared_ptr<ov::Model> model, std::string where,

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <optional>
 
+#include "sparseloom/backend/binding.h"
+
 namespace sparseloom::backend {
 namespace {
 
@@ -38,22 +40,22 @@ class ScriptedSession final : public Session {
   }
 
   Status bind_input(std::size_t index, std::span<const std::byte> data) override {
-    SL_RETURN_IF_ERROR(check("input", model_->inputs, index, data.size()));
+    SL_RETURN_IF_ERROR(check_binding("input", model_->inputs, index, data.data(), data.size()));
     inputs_[index] = data;
     return {};
   }
 
   Status bind_output(std::size_t index, std::span<std::byte> data) override {
-    SL_RETURN_IF_ERROR(check("output", model_->outputs, index, data.size()));
+    SL_RETURN_IF_ERROR(check_binding("output", model_->outputs, index, data.data(), data.size()));
     outputs_[index] = data;
     return {};
   }
 
   Status run() override {
     for (std::size_t i = 0; i < inputs_.size(); ++i)
-      if (!inputs_[i]) return unbound("input", model_->inputs[i]);
+      if (!inputs_[i]) return never_bound("input", model_->inputs[i]);
     for (std::size_t i = 0; i < outputs_.size(); ++i)
-      if (!outputs_[i]) return unbound("output", model_->outputs[i]);
+      if (!outputs_[i]) return never_bound("output", model_->outputs[i]);
     keep_busy(model_->spin);
     if (!model_->fail.empty()) return {Code::kInternal, model_->fail};
     InputSpans from;
@@ -70,21 +72,6 @@ class ScriptedSession final : public Session {
   }
 
  private:
-  static Status check(std::string_view kind, const std::vector<TensorSpec>& specs, std::size_t index,
-                      std::size_t bytes) {
-    if (index >= specs.size())
-      return error(Code::kInvalidArgument, "bind {} {}: the model has {}", kind, index, specs.size());
-    if (bytes != specs[index].bytes()) {
-      return error(Code::kInvalidArgument, "bind {} '{}': got {} bytes; it has {}", kind, specs[index].name, bytes,
-                   specs[index].bytes());
-    }
-    return {};
-  }
-
-  static Status unbound(std::string_view kind, const TensorSpec& spec) {
-    return error(Code::kFailedPrecondition, "run: {} '{}' was never bound", kind, spec.name);
-  }
-
   // HostBuffer as a span, so that run_layer sees one kind of thing.
   struct Scratch {
     explicit Scratch(std::size_t bytes) : buffer(bytes) {}
@@ -171,9 +158,7 @@ class ReadScriptedModel final : public Model {
 
   Status save(const std::filesystem::path& path) const override { return write_scripted_model(path, model_); }
 
-  Result<std::unique_ptr<Executable>> compile(const CompileOptions&) const override {
-    return std::unique_ptr<Executable>(std::make_unique<ScriptedExecutable>(model_));
-  }
+  const ScriptedModel& model() const { return model_; }
 
  private:
   std::optional<std::size_t> find(const std::vector<std::vector<TensorSpec>>& boundaries,
@@ -192,8 +177,8 @@ class ReadScriptedModel final : public Model {
 class ScriptedRuntime final : public Runtime {
  public:
   std::string name() const override { return "scripted"; }
-  std::string version() const override { return "1"; }
-  std::vector<Device> devices() const override { return {{"CPU", "scripted"}}; }
+  std::string version() const override { return "scripted 1"; }
+  std::vector<Device> devices() const override { return {{"CPU", "scripted", providers_of(name(), "CPU")}}; }
 
   Result<std::unique_ptr<Model>> read(const std::filesystem::path& path,
                                       const std::map<std::string, Shape>&) const override {
@@ -204,6 +189,12 @@ class ScriptedRuntime final : public Runtime {
   Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path, const CompileOptions&) const override {
     SL_ASSIGN_OR_RETURN(ScriptedModel model, read_scripted_model(path));
     return std::unique_ptr<Executable>(std::make_unique<ScriptedExecutable>(std::move(model)));
+  }
+
+  Result<std::unique_ptr<Executable>> compile(const Model& model, const CompileOptions&) const override {
+    const auto* const ours = dynamic_cast<const ReadScriptedModel*>(&model);
+    if (ours == nullptr) return error(Code::kInvalidArgument, "compile: a model that another runtime has read");
+    return std::unique_ptr<Executable>(std::make_unique<ScriptedExecutable>(ours->model()));
   }
 };
 

@@ -1,6 +1,8 @@
 #include "sparseloom/profile/measure/latency.h"
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <numeric>
 
 #include "sparseloom/base/statistics.h"
@@ -8,6 +10,7 @@
 #include "sparseloom/profile/measure/memory.h"
 #include "sparseloom/profile/measure/rounds.h"
 #include "sparseloom/profile/measure/stages.h"
+#include "sparseloom/zoo/cut_check.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -25,28 +28,54 @@ struct Subject {
   Bytes resident;
 };
 
-// The subgraphs of a task that lack a latency on some processor of a pool by some provider, each as every provider that
-// the pool offers compiles it for its first processor: providers are compared, so their rounds must be interleaved.
-// Also those that are well known, if others are measured again: what is run beside a subgraph decides what caches hold.
-std::vector<soc::SubgraphKey> missing_subgraphs(zoo::TaskId task, const TaskProfile& known, const soc::Soc& soc,
-                                                const Pool& pool, bool again) {
-  std::vector<soc::SubgraphKey> missing;
+// A provider that runs a stage of the dense variant so many times slower than another one is not tried with the others:
+// compressing changes what a stage takes, and hardly ever which library is twice as fast.
+constexpr double kMostSlower = 1.5;
+// What answers of two libraries may differ by, relative to the largest: sums in another order. More where
+// zoo::difference_bound() allows more.
+constexpr double kAgreement = 1e-4;
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
+// A subgraph and what it is measured by on a pool.
+struct Group {
+  zoo::VariantId variant;
+  zoo::StageId stage;
+  std::vector<backend::Provider> providers;
+};
+
+// The subgraphs of a task that lack a latency on some processor of a pool by some provider, each by every provider that
+// the pool offers: providers are compared, so their rounds must be interleaved. Also those that are well known, if
+// others are measured again: what is run beside a subgraph decides what caches hold. What was left out stays so.
+std::vector<Group> missing_groups(const TaskProfile& known, const soc::Soc& soc, const Pool& pool, bool again) {
+  std::vector<Group> missing;
   const bool all = again && count_latencies(known).disturbed > 0;
-  const std::vector<backend::Provider>& offered = soc.processor(pool.front()).providers;
   for (std::size_t v = 0; v < known.variants(); ++v) {
     for (std::size_t s = 0; s < known.stages(); ++s) {
-      const bool any = std::any_of(pool.begin(), pool.end(), [&](soc::ProcessorId p) {
-        return std::any_of(offered.begin(), offered.end(), [&](backend::Provider b) {
-          return known.latency(zoo::VariantId(v), zoo::StageId(s), p, b).count == 0;
-        });
-      });
-      if (!any && !all) continue;
-      for (const backend::Provider b : offered) {
-        missing.push_back({task, zoo::VariantId(v), zoo::StageId(s), pool.front(), b});
+      Group group{zoo::VariantId(v), zoo::StageId(s), {}};
+      bool any = all;
+      for (const backend::Provider b : soc.processor(pool.front()).providers) {
+        const auto at = [&](soc::ProcessorId p) -> const Latency& {
+          return known.latency(group.variant, group.stage, p, b);
+        };
+        if (at(pool.front()).left_out != LeftOut::kNo) continue;
+        any = any || std::any_of(pool.begin(), pool.end(), [&](soc::ProcessorId p) { return !at(p).settled(); });
+        group.providers.push_back(b);
       }
+      if (any && !group.providers.empty()) missing.push_back(std::move(group));
     }
   }
   return missing;
+}
+
+// The stages of the dense variant that more than one library may run, where not all is known of them yet.
+std::vector<Group> groups_to_screen(const TaskProfile& known, const soc::Soc& soc, const Pool& pool) {
+  std::vector<Group> groups;
+  for (Group& group : missing_groups(known, soc, pool, false)) {
+    if (group.variant.index() != 0) continue;
+    std::erase_if(group.providers, [](backend::Provider b) { return backend::info(b).else_same_as.has_value(); });
+    if (group.providers.size() > 1) groups.push_back(std::move(group));
+  }
+  return groups;
 }
 
 // The better of two measurements of the same: what disturbs one makes it longer, and hardly ever shorter.
@@ -72,37 +101,137 @@ class TaskMeasurement {
         options_(options),
         boundaries_(zoo.task(task).stages(), zoo.task(task).inputs) {}
 
-  Status run(const backend::Runtime& runtime, zoo::PieceStore& pieces, const TaskProfile& known,
+  Status run(const backend::Runtime& runtime, zoo::PieceStore& pieces, TaskProfile known,
              const OnLatencies& on_latencies, Progress& progress, const OnProgress& tick) {
     SL_ASSIGN_OR_RETURN(boundaries_, fill_boundaries(zoo_, runtime, pieces, task_, {}));
     for (const Pool& pool : soc_.pools().members) {
-      SL_ASSIGN_OR_RETURN(std::vector<Subject> subjects, prepare(runtime, pieces, known, pool, progress, tick));
+      std::vector<LatencyEntry> settled;
+      SL_RETURN_IF_ERROR(screen(runtime, pieces, known, pool, settled, progress, tick));
+      SL_ASSIGN_OR_RETURN(
+          const std::vector<Subject> subjects,
+          prepare(runtime, pieces, missing_groups(known, soc_, pool, options_.again), pool, settled, progress, tick));
+      if (!settled.empty()) SL_RETURN_IF_ERROR(on_latencies(settled));
       if (subjects.empty()) continue;
-      SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries, time(subjects, pool, known, progress, tick));
+      SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries,
+                          time(subjects, pool, known, options_.rounds, progress, tick));
       SL_RETURN_IF_ERROR(on_latencies(entries));
     }
     return {};
   }
 
  private:
-  Result<std::vector<Subject>> prepare(const backend::Runtime& runtime, zoo::PieceStore& pieces,
-                                       const TaskProfile& known, const Pool& pool, Progress& progress,
-                                       const OnProgress& tick) {
-    std::vector<Subject> subjects;
-    for (const soc::SubgraphKey& subgraph : missing_subgraphs(task_, known, soc_, pool, options_.again)) {
-      if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
-      SL_ASSIGN_OR_RETURN(Subject subject, load(runtime, pieces, subgraph));
-      Subject* const same = subject.executable->sparse_layers() == 0 ? same_as(subjects, subgraph) : nullptr;
-      if (same != nullptr) {
-        same->providers.push_back(subgraph.provider);
-      } else {
-        subjects.push_back(std::move(subject));
+  // Runs the dense variant by every library, and leaves out of all variants those that are much slower there; what is
+  // decided goes to `settled` and into `known`. Those that stay are measured again, beside the other variants.
+  Status screen(const backend::Runtime& runtime, zoo::PieceStore& pieces, TaskProfile& known, const Pool& pool,
+                std::vector<LatencyEntry>& settled, Progress& progress, const OnProgress& tick) {
+    const std::vector<Group> groups = groups_to_screen(known, soc_, pool);
+    if (groups.empty()) return {};
+    SL_ASSIGN_OR_RETURN(const std::vector<Subject> subjects,
+                        prepare(runtime, pieces, groups, pool, settled, progress, tick));
+    SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries,
+                        time(subjects, pool, known, options_.least_rounds, progress, tick));
+    for (const Group& group : groups) {
+      std::map<backend::Provider, std::vector<LatencyEntry>> by_provider;
+      for (const LatencyEntry& e : entries) {
+        if (e.subgraph.stage == group.stage) by_provider[e.subgraph.provider].push_back(e);
       }
-      progress.done +=
-          same != nullptr ? 1 + static_cast<std::size_t>(options_.rounds) : 1;  // its rounds need not be run
-      tick(progress);
+      const auto total = [](const std::vector<LatencyEntry>& of_provider) {
+        double seconds = 0;
+        for (const LatencyEntry& e : of_provider) seconds += e.latency.median.count();
+        return seconds;
+      };
+      double best = kNever;
+      for (const auto& [provider, of_provider] : by_provider) best = std::min(best, total(of_provider));
+      for (const auto& [provider, of_provider] : by_provider) {
+        if (total(of_provider) <= kMostSlower * best) continue;
+        for (LatencyEntry e : of_provider) {
+          e.latency.left_out = LeftOut::kSlower;
+          settled.push_back(std::move(e));
+        }
+        for (std::size_t v = 1; v < known.variants(); ++v) {
+          const soc::SubgraphKey key{task_, zoo::VariantId(v), group.stage, pool.front(), provider};
+          if (!known.latency(key.variant, key.stage, key.processor, provider).settled())
+            leave_out(key, pool, LeftOut::kSlower, settled);
+        }
+      }
+    }
+    for (const LatencyEntry& e : settled) {
+      known.set_latency(e.subgraph.variant, e.subgraph.stage, e.subgraph.processor, e.subgraph.provider, e.latency);
+    }
+    return {};
+  }
+
+  static void leave_out(soc::SubgraphKey key, const Pool& pool, LeftOut reason, std::vector<LatencyEntry>& settled) {
+    Latency none;
+    none.left_out = reason;
+    for (const soc::ProcessorId p : pool) {
+      key.processor = p;
+      settled.push_back({key, none});
+    }
+  }
+
+  // Compiles every group's subgraph by its providers. One that cannot, or whose answers are others than the first
+  // one's, is left out; if none can, the first one's failure is the answer.
+  Result<std::vector<Subject>> prepare(const backend::Runtime& runtime, zoo::PieceStore& pieces,
+                                       const std::vector<Group>& groups, const Pool& pool,
+                                       std::vector<LatencyEntry>& settled, Progress& progress, const OnProgress& tick) {
+    std::vector<Subject> subjects;
+    for (const Group& group : groups) {
+      Answers answers;  // of the first
+      Status failure;
+      std::vector<LatencyEntry> unable;
+      for (const backend::Provider b : group.providers) {
+        if (options_.control.stopped()) return Status(Code::kCancelled, "stopped");
+        const soc::SubgraphKey key{task_, group.variant, group.stage, pool.front(), b};
+        auto subject = load(runtime, pieces, key);
+        ++progress.done;
+        tick(progress);
+        if (!subject.ok()) {
+          if (failure.ok()) failure = subject.status();
+          leave_out(key, pool, LeftOut::kUnsupported, unable);
+          continue;
+        }
+        if (answers.empty()) {
+          for (const HostBuffer& buffer : boundaries_.at(group.stage.index() + 1))
+            answers.emplace_back(buffer.span().begin(), buffer.span().end());
+        } else {
+          SL_ASSIGN_OR_RETURN(const bool agree, agrees(runtime, pieces, key, answers));
+          if (!agree) {
+            leave_out(key, pool, LeftOut::kDisagrees, settled);
+            continue;
+          }
+        }
+        Subject* const same = subject->executable->sparse_layers() == 0 ? same_as(subjects, key) : nullptr;
+        if (same != nullptr) {
+          same->providers.push_back(b);
+          progress.done += static_cast<std::size_t>(options_.rounds);  // they need not be run
+        } else {
+          subjects.push_back(std::move(*subject));
+        }
+      }
+      if (answers.empty()) return failure;
+      settled.insert(settled.end(), unable.begin(), unable.end());
     }
     return subjects;
+  }
+
+  // Of one run: the bytes of every output.
+  using Answers = std::vector<std::vector<std::byte>>;
+
+  // Whether what the subgraph's run has just written is what another provider's run on the same inputs did.
+  Result<bool> agrees(const backend::Runtime& runtime, zoo::PieceStore& pieces, const soc::SubgraphKey& key,
+                      const Answers& answers) const {
+    const std::size_t boundary = key.stage.index() + 1;
+    double difference = 0;
+    for (std::size_t k = 0; k < answers.size(); ++k) {
+      const auto compared =
+          zoo::compare(boundaries_.tensors(boundary)[k], answers[k], boundaries_.at(boundary)[k].span());
+      difference = std::max(difference, compared.max_rel);
+    }
+    if (difference <= kAgreement) return true;
+    SL_ASSIGN_OR_RETURN(const auto path, pieces.piece(key.task, key.variant, key.stage));
+    SL_ASSIGN_OR_RETURN(const auto model, runtime.read(path));
+    return difference <= zoo::difference_bound(model->graph());
   }
 
   // The same subgraph by the provider that this one compiles it as if it replaces no layer, or null.
@@ -117,7 +246,7 @@ class TaskMeasurement {
 
   Result<Subject> load(const backend::Runtime& runtime, zoo::PieceStore& pieces, const soc::SubgraphKey& s) {
     // Cutting must not count as memory of the subgraph.
-    SL_RETURN_IF_ERROR(pieces.piece(s.task, s.variant, s.stage).status());
+    SL_RETURN_IF_ERROR(pieces.piece(s.task, s.variant, s.stage, s.provider).status());
     const Bytes before = memory_in_use(options_.mapped_folders);
     Subject subject{.subgraph = s, .providers = {s.provider}, .executable = {}, .session = {}, .resident = {}};
     SL_ASSIGN_OR_RETURN(subject.executable,
@@ -146,10 +275,11 @@ class TaskMeasurement {
   }
 
   Result<std::vector<LatencyEntry>> time(const std::vector<Subject>& subjects, const Pool& pool,
-                                         const TaskProfile& known, Progress& progress, const OnProgress& tick) {
+                                         const TaskProfile& known, int most_rounds, Progress& progress,
+                                         const OnProgress& tick) {
     std::vector<backend::Session*> sessions;
     for (const Subject& subject : subjects) sessions.push_back(subject.session.get());
-    RoundOptions rounds{.rounds = options_.rounds,
+    RoundOptions rounds{.rounds = most_rounds,
                         .least_rounds = options_.least_rounds,
                         .budget = options_.task_budget,
                         .together = stages_of_a_plan(),
@@ -203,9 +333,11 @@ class TaskMeasurement {
 };
 
 // Subgraphs to compile, each once per pool and provider.
-std::size_t missing_work(zoo::TaskId task, const TaskProfile& known, const soc::Soc& soc, bool again) {
+std::size_t missing_work(const TaskProfile& known, const soc::Soc& soc, bool again) {
   std::size_t work = 0;
-  for (const Pool& pool : soc.pools().members) work += missing_subgraphs(task, known, soc, pool, again).size();
+  for (const Pool& pool : soc.pools().members) {
+    for (const Group& group : missing_groups(known, soc, pool, again)) work += group.providers.size();
+  }
   return work;
 }
 
@@ -216,7 +348,7 @@ std::vector<zoo::TaskId> missing_tasks(const zoo::Zoo& zoo, const soc::Soc& soc,
     const zoo::TaskId task(t);
     const bool wanted =
         options.tasks.empty() || std::find(options.tasks.begin(), options.tasks.end(), task) != options.tasks.end();
-    if (wanted && missing_work(task, profile.task(task), soc, options.again) > 0) tasks.push_back(task);
+    if (wanted && missing_work(profile.task(task), soc, options.again) > 0) tasks.push_back(task);
   }
   return tasks;
 }
@@ -226,9 +358,18 @@ std::vector<zoo::TaskId> missing_tasks(const zoo::Zoo& zoo, const soc::Soc& soc,
 backend::CompileOptions compile_options(const soc::Soc& soc, soc::ProcessorId id, backend::Provider provider,
                                         const std::filesystem::path& cache) {
   const soc::Processor& processor = soc.processor(id);
-  return {.device = processor.device,
+  std::vector<CpuIndex> cores;
+  if (processor.device == "CPU") {  // the processors of a pool share what is compiled
+    for (const soc::ProcessorId member : soc.pools().pool(id)) {
+      const std::vector<CpuIndex>& own = soc.processor(member).cores;
+      cores.insert(cores.end(), own.begin(), own.end());
+    }
+  }
+  return {.provider = provider,
+          .device = processor.device,
           .threads = static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)),
           .sparse_layers = backend::info(provider).sparse_layers,
+          .cores = std::move(cores),
           .cache_dir = cache};
 }
 
@@ -253,7 +394,7 @@ Status measure_latencies(const zoo::Zoo& zoo, const soc::Soc& soc, const backend
   const std::vector<zoo::TaskId> tasks = missing_tasks(zoo, soc, profile, options);
   for (const zoo::TaskId task : tasks) {  // loading counts as a round
     progress.total +=
-        missing_work(task, profile.task(task), soc, options.again) * static_cast<std::size_t>(options.rounds + 1);
+        missing_work(profile.task(task), soc, options.again) * static_cast<std::size_t>(options.rounds + 1);
   }
   const OnProgress tick = [&](const Progress& now) {
     const auto time = Clock::now();

@@ -17,7 +17,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE latency (
   task TEXT NOT NULL, variant TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL, provider TEXT NOT NULL,
   median_s REAL NOT NULL, q1_s REAL NOT NULL, q3_s REAL NOT NULL, runs INTEGER NOT NULL, resident_bytes INTEGER NOT NULL,
-  steal REAL NOT NULL, foreign_load REAL NOT NULL, mhz REAL NOT NULL, governor TEXT NOT NULL,
+  steal REAL NOT NULL, foreign_load REAL NOT NULL, mhz REAL NOT NULL, governor TEXT NOT NULL, left_out TEXT NOT NULL,
   PRIMARY KEY (task, variant, stage, processor, provider)) WITHOUT ROWID;
 CREATE TABLE accuracy (
   task TEXT NOT NULL, split TEXT NOT NULL, sigma TEXT NOT NULL, correct INTEGER NOT NULL, samples INTEGER NOT NULL,
@@ -106,6 +106,13 @@ std::optional<backend::Provider> provider_in(const soc::Processor& processor, st
   return std::nullopt;
 }
 
+std::optional<LeftOut> left_out_in(std::string_view name) {
+  for (const LeftOut reason : {LeftOut::kNo, LeftOut::kSlower, LeftOut::kUnsupported, LeftOut::kDisagrees}) {
+    if (to_string(reason) == name) return reason;
+  }
+  return std::nullopt;
+}
+
 std::optional<zoo::Sigma> sigma_in(const zoo::Task& task, std::string_view text) {
   zoo::Sigma sigma;
   for (std::size_t start = 0; start <= text.size();) {
@@ -153,7 +160,7 @@ class Database::Impl {
   Status read_latencies(Profile& profile) const {
     SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, variant, stage, processor, provider, median_s, "
                                                     "q1_s, q3_s, runs, resident_bytes, steal, foreign_load, mhz, "
-                                                    "governor FROM latency"));
+                                                    "governor, left_out FROM latency"));
     for (;;) {
       SL_ASSIGN_OR_RETURN(const bool more, rows.step());
       if (!more) return {};
@@ -163,14 +170,17 @@ class Database::Impl {
       const auto variant = zoo_.task(*task).variant(rows.text(1));
       const auto stage = stage_in(zoo_.task(*task), rows.integer(2));
       const auto provider = provider_in(soc_.processor(*processor), rows.text(4));
+      const auto left_out = left_out_in(rows.text(14));
       const Latency latency{Seconds(rows.number(5)),
                             Seconds(rows.number(6)),
                             Seconds(rows.number(7)),
                             rows.integer(8),
                             Bytes{static_cast<std::uint64_t>(rows.integer(9))},
-                            {rows.number(10), rows.number(11), rows.number(12), rows.text(13)}};
-      const bool sane = std::isfinite(latency.median.count()) && latency.median.count() > 0 && latency.count > 0 &&
-                        rows.integer(9) >= 0 && share(latency.conditions.steal) && share(latency.conditions.foreign);
+                            {rows.number(10), rows.number(11), rows.number(12), rows.text(13)},
+                            left_out.value_or(LeftOut::kNo)};
+      const bool measured = std::isfinite(latency.median.count()) && latency.median.count() > 0 && latency.count > 0;
+      const bool sane = left_out && (measured || (latency.count == 0 && latency.settled())) && rows.integer(9) >= 0 &&
+                        share(latency.conditions.steal) && share(latency.conditions.foreign);
       if (!variant.ok() || !stage || !provider || !sane) {
         return bad_row(db_, "latency", fmt::format("{} {} {}", rows.text(0), rows.text(1), rows.text(4)));
       }
@@ -366,6 +376,7 @@ class Database::Impl {
     SL_RETURN_IF_ERROR(insert.bind(12, l.conditions.foreign));
     SL_RETURN_IF_ERROR(insert.bind(13, l.conditions.mhz));
     SL_RETURN_IF_ERROR(insert.bind(14, l.conditions.governor));
+    SL_RETURN_IF_ERROR(insert.bind(15, to_string(l.left_out)));
     return insert.step().status();
   }
 
@@ -465,7 +476,7 @@ Status Database::read(Profile& profile) const {
 }
 
 Status Database::write(std::span<const LatencyEntry> entries) {
-  return impl_->write("INSERT OR REPLACE INTO latency VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries);
+  return impl_->write("INSERT OR REPLACE INTO latency VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", entries);
 }
 
 Status Database::write(std::span<const SparsityEntry> entries) {

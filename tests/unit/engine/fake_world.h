@@ -45,7 +45,6 @@ struct FakeWorld {
     soc::Soc soc;
     for (std::size_t p = 0; p < count; ++p) {
       soc.processors.push_back({.name = "cpu" + std::to_string(p),
-                                .runtime = "fake",
                                 .device = "CPU",  // without cores: its worker is not pinned
                                 .providers = {backend::Provider::kOpenVino, backend::Provider::kSparse}});
     }

@@ -36,7 +36,7 @@ inline World world_of(std::size_t processors) {
   world.zoo.name = "small";
   world.soc.name = "small";
   for (std::size_t p = 0; p < processors; ++p) {
-    world.soc.processors.push_back({fmt::format("cpu{}", p), "scripted", "CPU", {}, "host", "cpu x1"});
+    world.soc.processors.push_back({fmt::format("cpu{}", p), "CPU", {}, "host", "cpu x1"});
   }
   return world;
 }

@@ -11,6 +11,7 @@
 #include "sparseloom/profile/measure/sparsity.h"
 #include "sparseloom/soc/discover.h"
 #include "tests/support/change_processor.h"
+#include "tests/support/forwarding_runtime.h"
 #include "tests/support/made_up_zoo.h"
 
 namespace sparseloom::profile {
@@ -18,6 +19,7 @@ namespace {
 
 using backend::Provider;
 using sparseloom::testing::change_processor;
+using sparseloom::testing::ForwardingRuntime;
 using sparseloom::testing::MadeUpZoo;
 using sparseloom::testing::TemporaryFolder;
 using ::testing::IsEmpty;
@@ -38,20 +40,13 @@ class WithSparseLayers final : public backend::Executable {
 };
 
 // The scripted runtime, in which the sparse provider finds layers to replace in the pruned variant alone.
-class PrunedRuntime final : public backend::Runtime {
+class PrunedRuntime final : public ForwardingRuntime {
  public:
   explicit PrunedRuntime(CompiledCounts& compiled) : compiled_(compiled) {}
-  std::string name() const override { return "scripted"; }
-  std::string version() const override { return scripted_->version(); }
-  std::vector<backend::Device> devices() const override { return scripted_->devices(); }
-  Result<std::unique_ptr<backend::Model>> read(const std::filesystem::path& path,
-                                               const std::map<std::string, Shape>& shapes) const override {
-    return scripted_->read(path, shapes);
-  }
   Result<std::unique_ptr<backend::Executable>> load(const std::filesystem::path& path,
                                                     const backend::CompileOptions& options) const override {
     ++compiled_[options.sparse_layers];
-    SL_ASSIGN_OR_RETURN(auto executable, scripted_->load(path, options));
+    SL_ASSIGN_OR_RETURN(auto executable, ForwardingRuntime::load(path, options));
     const bool replaced = options.sparse_layers != backend::SparseLayers::kNone &&
                           path.string().find("structured-50") != std::string::npos;
     if (!replaced) return executable;
@@ -59,7 +54,6 @@ class PrunedRuntime final : public backend::Runtime {
   }
 
  private:
-  std::unique_ptr<backend::Runtime> scripted_ = backend::make_scripted_runtime();
   CompiledCounts& compiled_;
 };
 
@@ -92,19 +86,12 @@ class BusyAtFirst {
 };
 
 // Scripted sessions that tell it of every run.
-class WatchedRuntime final : public backend::Runtime {
+class WatchedRuntime final : public ForwardingRuntime {
  public:
   explicit WatchedRuntime(BusyAtFirst& machine) : machine_(machine) {}
-  std::string name() const override { return "scripted"; }
-  std::string version() const override { return scripted_->version(); }
-  std::vector<backend::Device> devices() const override { return scripted_->devices(); }
-  Result<std::unique_ptr<backend::Model>> read(const std::filesystem::path& path,
-                                               const std::map<std::string, Shape>& shapes) const override {
-    return scripted_->read(path, shapes);
-  }
   Result<std::unique_ptr<backend::Executable>> load(const std::filesystem::path& path,
                                                     const backend::CompileOptions& options) const override {
-    SL_ASSIGN_OR_RETURN(auto executable, scripted_->load(path, options));
+    SL_ASSIGN_OR_RETURN(auto executable, ForwardingRuntime::load(path, options));
     return std::unique_ptr<backend::Executable>(std::make_unique<Executable>(std::move(executable), machine_));
   }
 
@@ -141,7 +128,6 @@ class WatchedRuntime final : public backend::Runtime {
     BusyAtFirst& machine_;
   };
 
-  std::unique_ptr<backend::Runtime> scripted_ = backend::make_scripted_runtime();
   BusyAtFirst& machine_;
 };
 

@@ -60,8 +60,7 @@ TEST(SocFileOf, ReadsBackWithTheDevicesOfARealMachine) {
   const ScriptedWorld world;
   soc::Soc soc;
   soc.name = "a machine";
-  soc.processors = {{"cpu0", "openvino", "CPU", {0, 1}, "host", "cpu x2"},
-                    {"gpu0", "openvino", "GPU.0", {0, 1}, "gpu0", "Arc"}};
+  soc.processors = {{"cpu0", "CPU", {0, 1}, "host", "cpu x2"}, {"gpu0", "GPU.0", {0, 1}, "gpu0", "Arc"}};
   Profile profile = empty_profile(world.zoo, soc);
   profile.tasks[0].set_latency(zoo::VariantId(0), zoo::StageId(0), soc::ProcessorId(1), backend::Provider::kOpenVino,
                                {.median = Seconds(1), .q1 = Seconds(1), .q3 = Seconds(1), .count = 9, .resident = {}});

@@ -164,11 +164,11 @@ TEST(Identity, ReadsModelAndFlagsThatMatter) {
 
 TEST(Pools, HoldProcessorsThatDifferInTheirCoresAlone) {
   Soc soc;
-  soc.processors = {{"cpu0", "openvino", "CPU", {0}, "host", "big x1"},
-                    {"cpu1", "openvino", "CPU", {1}, "host", "little x1"},
-                    {"cpu2", "openvino", "CPU", {2}, "host", "big x1"},
-                    {"gpu0", "openvino", "GPU.0", {0, 1}, "gpu0", "Arc"},
-                    {"gpu1", "openvino", "GPU.1", {0, 1}, "gpu1", "Arc"}};
+  soc.processors = {{"cpu0", "CPU", {0}, "host", "big x1"},
+                    {"cpu1", "CPU", {1}, "host", "little x1"},
+                    {"cpu2", "CPU", {2}, "host", "big x1"},
+                    {"gpu0", "GPU.0", {0, 1}, "gpu0", "Arc"},
+                    {"gpu1", "GPU.1", {0, 1}, "gpu1", "Arc"}};
   const Pools& pools = soc.pools();
   EXPECT_THAT(pools.of, ElementsAre(0, 1, 0, 2, 3));
   ASSERT_THAT(pools.members, SizeIs(4));
@@ -177,18 +177,16 @@ TEST(Pools, HoldProcessorsThatDifferInTheirCoresAlone) {
 
 TEST(Pools, ShareCompiledSubgraphsSoTheirMembersOfferTheSameProviders) {
   Soc soc;
-  soc.processors = {
-      {"cpu0", "openvino", "CPU", {0}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
-      {"cpu1", "openvino", "CPU", {1}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
-      {"cpu2", "openvino", "CPU", {2}, "host", "cpu x1"}};
+  soc.processors = {{"cpu0", "CPU", {0}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
+                    {"cpu1", "CPU", {1}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
+                    {"cpu2", "CPU", {2}, "host", "cpu x1"}};
   EXPECT_THAT(soc.pools().of, ElementsAre(0, 0, 1));
 }
 
 TEST(Providers, ConfinedProcessorsOfferNoOthers) {
   Soc soc;
-  soc.processors = {
-      {"cpu0", "openvino", "CPU", {0}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
-      {"gpu0", "openvino", "GPU.0", {0}, "gpu0", "Arc"}};
+  soc.processors = {{"cpu0", "CPU", {0}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
+                    {"gpu0", "GPU.0", {0}, "gpu0", "Arc"}};
   EXPECT_THAT(soc.processors[1].providers, ElementsAre(backend::Provider::kOpenVino))
       << "what a processor offers if nothing is said";
   const Soc dense = confined(soc, std::array{backend::Provider::kOpenVino}).value();
@@ -204,13 +202,20 @@ class Devices final : public backend::Runtime {
  public:
   std::string name() const override { return "openvino"; }
   std::string version() const override { return "1"; }
-  std::vector<backend::Device> devices() const override { return {{"CPU", "Some CPU"}, {"GPU", "Arc"}}; }
+  std::vector<backend::Device> devices() const override {
+    return {{"CPU", "Some CPU", backend::providers_of("openvino", "CPU")},
+            {"GPU", "Arc", backend::providers_of("openvino", "GPU")}};
+  }
   Result<std::unique_ptr<backend::Model>> read(const std::filesystem::path&,
                                                const std::map<std::string, Shape>&) const override {
     return Status(Code::kInternal, "not used");
   }
   Result<std::unique_ptr<backend::Executable>> load(const std::filesystem::path&,
                                                     const backend::CompileOptions&) const override {
+    return Status(Code::kInternal, "not used");
+  }
+  Result<std::unique_ptr<backend::Executable>> compile(const backend::Model&,
+                                                       const backend::CompileOptions&) const override {
     return Status(Code::kInternal, "not used");
   }
 };

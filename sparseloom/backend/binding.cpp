@@ -1,0 +1,31 @@
+#include "sparseloom/backend/binding.h"
+
+#include <cstdint>
+
+namespace sparseloom::backend {
+namespace {
+
+constexpr std::size_t kBindingAlignment = 64;
+
+}  // namespace
+
+Status check_binding(std::string_view kind, const std::vector<TensorSpec>& specs, std::size_t index,
+                     const std::byte* data, std::size_t bytes) {
+  if (index >= specs.size())
+    return error(Code::kInvalidArgument, "bind {} {}: the model has {}", kind, index, specs.size());
+  const TensorSpec& spec = specs[index];
+  if (bytes != spec.bytes()) {
+    return error(Code::kInvalidArgument, "bind {} '{}': got {} bytes; it has {}", kind, spec.name, bytes, spec.bytes());
+  }
+  if (data == nullptr || reinterpret_cast<std::uintptr_t>(data) % kBindingAlignment != 0) {
+    return error(Code::kInvalidArgument, "bind {} '{}': memory must be aligned to {} bytes", kind, spec.name,
+                 kBindingAlignment);
+  }
+  return {};
+}
+
+Status never_bound(std::string_view kind, const TensorSpec& spec) {
+  return error(Code::kFailedPrecondition, "run: {} '{}' was never bound", kind, spec.name);
+}
+
+}  // namespace sparseloom::backend

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sparseloom/base/status.h"
+#include "sparseloom/base/tensor.h"
+
+namespace sparseloom::backend {
+
+/// An ONNX model file as ONNX itself describes it: nothing is converted, so whatever is taken out of it means to every
+/// runtime what it meant before. Weights that lie in other files stay there until they are copied. Thread-safe.
+class OnnxFile {
+ public:
+  /// kNotFound, kUnavailable; kMalformed: not an ONNX model, or damaged.
+  static Result<OnnxFile> open(const std::filesystem::path& path);
+  /// The same of bytes that `path` may have held.
+  static Result<OnnxFile> parse(std::span<const std::byte> bytes, const std::filesystem::path& path);
+  OnnxFile(OnnxFile&&) noexcept;
+  OnnxFile& operator=(OnnxFile&&) noexcept;
+  ~OnnxFile();
+
+  /// Names of the files that it keeps tensors in (TensorProto.external_data, `location`), as it writes them: relative
+  /// to its own folder.
+  std::set<std::string> external_files() const;
+
+  /// The first of `names` that a tensor of the main graph has: an input, a weight, or what a node makes.
+  std::optional<std::string> find(const std::vector<std::string>& names) const;
+
+  /// Writes the piece that computes `outputs` from `inputs`, with the weights that it needs in a file beside it (same
+  /// stem, ".weights"). The specs name tensors of the main graph and say which types and static shapes they have there.
+  /// A tensor that travels through, or is asked for twice, gets an Identity of its own. kInvalidArgument: a tensor does
+  /// not exist, or `outputs` need an input of the model that is not among `inputs` (it is named). kDataLoss: weights
+  /// are missing from their file.
+  Status save_piece(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
+                    const std::filesystem::path& path) const;
+
+ private:
+  struct Model;
+  OnnxFile(std::filesystem::path path, std::unique_ptr<Model> model);
+
+  std::filesystem::path path_;
+  std::unique_ptr<Model> model_;
+};
+
+}  // namespace sparseloom::backend
