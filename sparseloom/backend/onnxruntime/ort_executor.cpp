@@ -168,6 +168,8 @@ class OrtExecutor final : public Executor {
       if (options.threads > 1 && !options.cores.empty()) {
         settings.AddConfigEntry(kOrtSessionOptionsConfigIntraOpThreadAffinities, affinities(options).c_str());
       }
+      // Threads that wait for work must not keep a core from whatever runs there meanwhile.
+      settings.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
       settings.SetInterOpNumThreads(1);
       settings.SetExecutionMode(ORT_SEQUENTIAL);
       settings.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
@@ -197,6 +199,8 @@ Result<std::unique_ptr<Executor>> open_onnxruntime() {
   if (!library.ok() && named == nullptr && library.status().code() == Code::kUnavailable) {
     library = open_ort_library("libonnxruntime.so.1");
   }
+  if (!library.ok() && named != nullptr)
+    return error(Code::kFailedPrecondition, "{}: {}", kLibraryVariable, library.status().message());
   if (!library.ok()) return library.status();
   return guarded_ort(Code::kUnavailable, "ONNX Runtime", [&]() -> Result<std::unique_ptr<Executor>> {
     return std::unique_ptr<Executor>(std::make_unique<OrtExecutor>(std::move(library).value()));
