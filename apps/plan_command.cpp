@@ -97,14 +97,22 @@ Result<std::optional<double>> parse_percentile(const Options& options) {
   return std::optional(value / 100);
 }
 
-// Bounds by their name on the grid, or from a file.
+constexpr const char* kAuto = "auto";
+
+// Bounds by their name on the grid, as proposed, or from a file.
 Result<plan::SloConfig> read_slos(const std::string& name, const cli::Setup& setup, const profile::Profile& profile) {
   if (plan::parse_grid_name(name).ok()) {
     SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, profile));
     return plan::named_config(ranges, name);
   }
+  SL_ASSIGN_OR_RETURN(plan::SloConfig proposed, plan::proposed_slos(setup.zoo, setup.soc, profile));
+  if (name == kAuto) return proposed;
   SL_ASSIGN_OR_RETURN(const Json json, read_json(name));
-  return plan::parse_slos(json, setup.zoo, name);
+  SL_ASSIGN_OR_RETURN(plan::SloConfig config, plan::parse_slos(json, setup.zoo, name));
+  for (std::size_t t = 0; t < config.slos.size(); ++t) {
+    if (config.slos[t].latency == Seconds(0)) config.slos[t].latency = proposed.slos[t].latency;
+  }
+  return config;
 }
 
 Json to_json(const cli::Setup& setup, const Options& options, const Outcome& outcome) {
@@ -243,7 +251,7 @@ struct Wanted {
 Result<Wanted> read_options(const Options& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--out", options.out));
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
-  if (const auto grid = plan::parse_grid_name(options.slo); !grid.ok()) {
+  if (const auto grid = plan::parse_grid_name(options.slo); !grid.ok() && options.slo != kAuto) {
     std::error_code ignored;
     if (!std::filesystem::is_regular_file(options.slo, ignored))
       return grid.status().with_context("--slo: no such file");
@@ -360,7 +368,8 @@ std::function<Status()> add_plan(CLI::App& command) {
   };
   add("--out", options->out, "also write the plan to this file, for --check and for serving it (docs/plan-format.md)");
   add("--slo,--slo-config", options->slo,
-      "C1 to C8, a<J>l<K> (accuracy and latency index, 0..8), or a file of bounds (default: C5)");
+      "C1 to C8, a<J>l<K> (accuracy and latency index, 0..8), auto (docs/planning.md), or a file of bounds (default: "
+      "C5)");
   add("--planner", options->planner, "which rule makes the plan (default: sparseloom)");
   add("--objective", options->objective,
       "planner sparseloom only: responses (fewest late requests, default) or throughput");

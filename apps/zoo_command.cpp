@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/zoo_edit.h"
 #include "cli/setup.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
@@ -23,7 +24,7 @@ namespace {
 struct Options {
   std::string zoo;
   std::string json;
-  bool list = false;
+  bool bound_spread = false;  // --spread
 };
 
 // What a variant takes alone, each stage where and by what it is fastest.
@@ -204,6 +205,7 @@ Status verify(const Options& options) {
       sums.push_back(latency ? std::optional(latency->sum) : std::nullopt);
     }
   }
+  verifying.bound_spread = options.bound_spread;
   verifying.on_check = [&](const zoo::Check& check) {
     fmt::print("{:<4} {:<10} {:<30} {}\n", check.passed ? "ok" : "FAIL", check.group, check.subject, check.detail);
     checks.push_back(
@@ -231,7 +233,15 @@ std::function<Status()> add_zoo(CLI::App& command) {
     sub->add_option("--zoo", options->zoo, "folder of the zoo (default: zoos/demo)");
     sub->add_option("--json", options->json, "also write the result to this file");
   }
-  return [options, listing] { return listing->parsed() ? list(*options) : verify(*options); };
+  verifying->add_flag(
+      "--spread", options->bound_spread,
+      "also fail if accuracies leave nothing to decide: a variant more than 8 points below dense, or the "
+      "fastest less than 3");
+  const auto edited = add_zoo_editing(command);
+  return [options, listing, edited] {
+    if (const auto edit = edited()) return edit();
+    return listing->parsed() ? list(*options) : verify(*options);
+  };
 }
 
 }  // namespace sparseloom::apps

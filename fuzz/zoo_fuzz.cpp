@@ -32,6 +32,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_status(zoo.status());
     if (zoo.ok()) {
       for (const auto& entry : zoo->files) check_path(entry.path);
+      for (const auto& task : zoo->described) {
+        for (const auto& variant : task.variants) check_path(variant.model);
+        for (const auto& input : task.profile.inputs) check_path(input);
+        if (task.outputs.empty() || task.variants.empty()) std::abort();
+      }
     }
   } else if (data[0] % 3 == 1) {
     const auto task = zoo::parse_task_file(*json, "input.json");

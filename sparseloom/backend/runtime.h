@@ -71,6 +71,11 @@ class Executable {
   virtual Result<std::unique_ptr<Session>> new_session() = 0;
 };
 
+/// Element types that a piece takes and returns; empty: those of the tensors.
+struct PieceTypes {
+  std::vector<ElementType> inputs{}, outputs{};
+};
+
 /// A model that has been read but not compiled. Not thread-safe.
 class Model {
  public:
@@ -79,9 +84,13 @@ class Model {
 
   /// The piece that computes `outputs` from `inputs` (tensors of graph()), with the constants it needs, as a model of
   /// its own whose parameters and results stand in the order given and carry the tensors' names. kInvalidArgument if
-  /// `outputs` need a tensor that neither `inputs` nor constants provide (it is named).
-  virtual Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs,
-                                                 const std::vector<EdgeId>& outputs) const = 0;
+  /// `outputs` need a tensor that neither `inputs` nor constants provide (it is named). Where `types` gives another
+  /// floating-point type than the tensor has, it is converted on the way in or out.
+  virtual Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs, const std::vector<EdgeId>& outputs,
+                                                 const PieceTypes& types) const = 0;
+  Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs, const std::vector<EdgeId>& outputs) const {
+    return extract(inputs, outputs, {});
+  }
 
   /// Writes the model (and a weight file beside it, same stem). Weights are stored as they are, never converted.
   virtual Status save(const std::filesystem::path& path) const = 0;
@@ -93,9 +102,9 @@ class GraphEditor {
   virtual ~GraphEditor() = default;
 
   /// Reads a model file of any format the runtime knows. `shapes` gives the static shape of inputs that are dynamic (by
-  /// input name; "" for a model's only input). kNotFound, kDataLoss (truncated, not a model), kFailedPrecondition: a
-  /// dynamic shape without an entry (says which input, and a shape for example), or a stateful model (the state is
-  /// named).
+  /// input name; "" for a model's only input); if nothing but an input's first axis of several is dynamic it is 1.
+  /// kNotFound, kDataLoss (truncated, not a model), kFailedPrecondition: a dynamic shape without an entry (says which
+  /// input, and a shape for example), or a stateful model (the state is named).
   virtual Result<std::unique_ptr<Model>> read(const std::filesystem::path& path,
                                               const std::map<std::string, Shape>& shapes = {}) const = 0;
 };

@@ -44,6 +44,22 @@ std::optional<std::size_t> first_with(Bits exponent, std::span<const std::byte> 
 
 const TypeRow& row(ElementType type) { return kTypes[static_cast<std::size_t>(type)]; }
 
+template <typename T>
+T load(const std::byte* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+double from_half(std::uint16_t bits) {
+  const int exponent = (bits >> 10) & 0x1f;
+  const double fraction = bits & 0x3ff;
+  const double sign = (bits & 0x8000) != 0 ? -1.0 : 1.0;
+  if (exponent == 0x1f) return fraction == 0 ? sign * HUGE_VAL : std::numeric_limits<double>::quiet_NaN();
+  if (exponent == 0) return sign * std::ldexp(fraction, -24);
+  return sign * std::ldexp(1024 + fraction, exponent - 25);
+}
+
 }  // namespace
 
 std::string_view to_string(ElementType type) { return row(type).name; }
@@ -56,6 +72,25 @@ std::optional<ElementType> element_type_from(std::string_view name) {
 }
 
 std::size_t element_bytes(ElementType type) { return row(type).bytes; }
+
+double element_at(ElementType type, const std::byte* at) {
+  switch (type) {
+    case ElementType::kF32: return load<float>(at);
+    case ElementType::kF16: return from_half(load<std::uint16_t>(at));
+    case ElementType::kBF16: return std::bit_cast<float>(static_cast<std::uint32_t>(load<std::uint16_t>(at)) << 16);
+    case ElementType::kF64: return load<double>(at);
+    case ElementType::kI8: return load<std::int8_t>(at);
+    case ElementType::kI16: return load<std::int16_t>(at);
+    case ElementType::kI32: return load<std::int32_t>(at);
+    case ElementType::kI64: return static_cast<double>(load<std::int64_t>(at));
+    case ElementType::kU8:
+    case ElementType::kBool: return load<std::uint8_t>(at);
+    case ElementType::kU16: return load<std::uint16_t>(at);
+    case ElementType::kU32: return load<std::uint32_t>(at);
+    case ElementType::kU64: return static_cast<double>(load<std::uint64_t>(at));
+  }
+  return 0;
+}
 
 std::optional<std::size_t> first_not_finite(ElementType type, std::span<const std::byte> data) {
   switch (type) {
@@ -83,6 +118,13 @@ Result<std::size_t> element_count(const Shape& shape) {
 }
 
 std::size_t TensorSpec::bytes() const { return element_count(shape).value() * element_bytes(type); }
+
+bool TensorSpec::convertible(const TensorSpec& other) const {
+  const auto floating = [](ElementType t) {
+    return t == ElementType::kF32 || t == ElementType::kF16 || t == ElementType::kBF16;
+  };
+  return shape == other.shape && (type == other.type || (floating(type) && floating(other.type)));
+}
 
 std::string TensorSpec::describe() const { return fmt::format("{} {}{}", name, to_string(type), to_string(shape)); }
 

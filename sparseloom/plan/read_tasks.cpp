@@ -15,9 +15,11 @@ zoo::TaskId read_task(JsonObject& object, const zoo::Zoo& zoo) {
   return zoo::TaskId(0);
 }
 
-Slo read_bounds(JsonObject& object) {
+Slo read_bounds(JsonObject& object, bool either) {
   const double accuracy = object.number_or("accuracy", 0);
   if (!(accuracy >= 0 && accuracy <= 1)) object.fail("accuracy", fmt::format("got {}; allowed: 0..1", accuracy));
+  if (either && object.has("accuracy") && !object.has("latency_ms"))
+    return {.accuracy = accuracy, .latency = Seconds(0)};
   const double latency_ms = object.number("latency_ms");
   if (!(latency_ms >= kLeastMs && latency_ms <= kMostMs)) {
     object.fail("latency_ms", fmt::format("got {}; allowed: {}..{}", latency_ms, kLeastMs, kMostMs));

@@ -17,8 +17,9 @@ constexpr double kLeastMs = 1e-6, kMostMs = 1e9;
 /// lists those that it has.
 zoo::TaskId read_task(JsonObject& object, const zoo::Zoo& zoo);
 
-/// A task's bounds: "latency_ms", and "accuracy", without which there is no accuracy bound.
-Slo read_bounds(JsonObject& object);
+/// A task's bounds: "latency_ms", and "accuracy", without which there is no accuracy bound. With `either` one of the
+/// two will do.
+Slo read_bounds(JsonObject& object, bool either = false);
 
 /// Reads an array that has one entry, {"task": ...}, for every task of the zoo in any order, and gives what `read`
 /// makes of them by task. `read` takes the entry and its task, and finishes the entry. kMalformed: an unknown task, or

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sparseloom/plan/costs.h"
+#include "sparseloom/plan/search/infinity.h"
 
 namespace sparseloom::plan {
 
@@ -39,6 +40,31 @@ Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& 
     ranges.push_back(range);
   }
   return ranges;
+}
+
+Result<SloConfig> proposed_slos(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile) {
+  constexpr double kLeftOver = 0.02, kRoom = 2;
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> all, read_costs(zoo, soc, profile));
+  const double sharing =
+      std::max(1.0, static_cast<double>(zoo.tasks.size()) / static_cast<double>(soc.processors.size()));
+  SloConfig config{.name = "auto", .slos = {}};
+  for (std::size_t t = 0; t < all.size(); ++t) {
+    const TaskCosts& costs = all[t];
+    std::vector<std::pair<double, double>> variants;  // accuracy, seconds
+    for (std::size_t v = 0; v < costs.variants(); ++v) {
+      const zoo::Sigma sigma = original(v, costs.stages());
+      SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(zoo, profile, zoo::TaskId(t), sigma));
+      variants.emplace_back(accuracy, costs.latency(sigma, costs.best_placement(sigma)));
+    }
+    const double best = std::max_element(variants.begin(), variants.end())->first;
+    const double bound = zoo.tasks[t].accuracy_known() ? std::max(0.0, best - kLeftOver) : 0;
+    double fastest = kInfinity;
+    for (const auto& [accuracy, seconds] : variants) {
+      if (within(bound, accuracy)) fastest = std::min(fastest, seconds);
+    }
+    config.slos.push_back({.accuracy = bound, .latency = Seconds(kRoom * sharing * fastest)});
+  }
+  return config;
 }
 
 Result<GridCell> parse_grid_name(std::string_view name) {

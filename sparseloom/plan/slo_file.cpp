@@ -20,7 +20,7 @@ Result<SloConfig> parse_slos(const Json& json, const zoo::Zoo& zoo, const std::s
   SL_RETURN_IF_ERROR(object.finish());
   SL_ASSIGN_OR_RETURN(std::vector<Slo> slos, read_tasks<Slo>(entries, zoo, object.place("slos"),
                                                              [](JsonObject& entry, zoo::TaskId) -> Result<Slo> {
-                                                               const Slo slo = read_bounds(entry);
+                                                               const Slo slo = read_bounds(entry, true);
                                                                SL_RETURN_IF_ERROR(entry.finish());
                                                                return slo;
                                                              }));

@@ -7,7 +7,8 @@
 
 namespace sparseloom::plan {
 
-/// Bounds of a user's own, for every task of the zoo; without "accuracy" a task has a latency bound alone:
+/// Bounds of a user's own, for every task of the zoo; without "accuracy" a task has a latency bound alone, and without
+/// "latency_ms" its latency is left 0, to be filled in from proposed_slos():
 ///
 ///     {"format_version": 1, "slos": [{"task": "image", "accuracy": 0.9, "latency_ms": 4}, ...]}
 ///

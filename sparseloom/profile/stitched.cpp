@@ -178,8 +178,9 @@ Result<Accuracy> run_accuracy(const zoo::Zoo& zoo, const backend::Runtime& runti
     if (control.stopped()) return Status(Code::kCancelled, "stopped");
     chain.load(data, n);
     SL_RETURN_IF_ERROR(chain.run());
-    accuracy.correct += zoo::top1(chain.output(0)) == data.label(n) ? 1 : 0;
-    ++accuracy.samples;
+    const zoo::Score score = data.score(n, chain.output(0));
+    accuracy.correct += score.correct;
+    accuracy.samples += score.of;
   }
   return accuracy;
 }

@@ -23,22 +23,6 @@ bool is_float(ElementType type) {
          type == ElementType::kF64;
 }
 
-template <typename T>
-T load(const std::byte* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
-double from_half(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 0x1f;
-  const double fraction = bits & 0x3ff;
-  const double sign = (bits & 0x8000) != 0 ? -1.0 : 1.0;
-  if (exponent == 0x1f) return fraction == 0 ? sign * HUGE_VAL : std::numeric_limits<double>::quiet_NaN();
-  if (exponent == 0) return sign * std::ldexp(fraction, -24);
-  return sign * std::ldexp(1024 + fraction, exponent - 25);
-}
-
 std::uint16_t to_half(double value) {
   const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
   int exponent = 0;
@@ -46,25 +30,6 @@ std::uint16_t to_half(double value) {
   if (mantissa == 0 || exponent < -13) return sign;                // subnormals are of no use as test inputs
   const auto bits = static_cast<std::uint16_t>((exponent + 14) * 1024L + std::lrint((mantissa * 2 - 1) * 1024));
   return static_cast<std::uint16_t>(sign | std::min<std::uint16_t>(bits, 0x7bff));
-}
-
-double value_at(ElementType type, const std::byte* p) {
-  switch (type) {
-    case ElementType::kF32: return load<float>(p);
-    case ElementType::kF16: return from_half(load<std::uint16_t>(p));
-    case ElementType::kBF16: return std::bit_cast<float>(static_cast<std::uint32_t>(load<std::uint16_t>(p)) << 16);
-    case ElementType::kF64: return load<double>(p);
-    case ElementType::kI8: return load<std::int8_t>(p);
-    case ElementType::kI16: return load<std::int16_t>(p);
-    case ElementType::kI32: return load<std::int32_t>(p);
-    case ElementType::kI64: return static_cast<double>(load<std::int64_t>(p));
-    case ElementType::kU8:
-    case ElementType::kBool: return load<std::uint8_t>(p);
-    case ElementType::kU16: return load<std::uint16_t>(p);
-    case ElementType::kU32: return load<std::uint32_t>(p);
-    case ElementType::kU64: return static_cast<double>(load<std::uint64_t>(p));
-  }
-  return 0;
 }
 
 template <typename T>
@@ -204,7 +169,7 @@ Difference compare(const TensorSpec& spec, std::span<const std::byte> a, std::sp
   double largest = 0;
   const std::size_t width = element_bytes(spec.type);
   for (std::size_t at = 0; at + width <= std::min(a.size(), b.size()); at += width) {
-    const double x = value_at(spec.type, a.data() + at), y = value_at(spec.type, b.data() + at);
+    const double x = element_at(spec.type, a.data() + at), y = element_at(spec.type, b.data() + at);
     if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
     if (x == y || (std::isnan(x) && std::isnan(y))) continue;
     const double apart = std::abs(x - y);

@@ -54,7 +54,7 @@ std::vector<EdgeId> alike(const Graph& graph, const TensorSpec& spec) {
   std::vector<EdgeId> found;
   for (std::size_t e = 0; e < graph.edges.size(); ++e) {
     const Node& producer = graph.node(graph.edges[e].producer);
-    if (!producer.constant && !added_by_compression(producer) && graph.edges[e].spec.same_layout(spec))
+    if (!producer.constant && !added_by_compression(producer) && graph.edges[e].spec.convertible(spec))
       found.emplace_back(e);
   }
   return found;
@@ -69,7 +69,7 @@ EdgeId in_front_of_compression(const Graph& graph, EdgeId edge) {
 Result<EdgeId> map_tensor(const Graph& from, EdgeId wanted, const Graph& to, const NameIndex& names) {
   if (const EdgeId* same = names.find(from.edge(wanted))) {
     const TensorSpec& spec = from.edge(wanted).spec;
-    if (!spec.same_layout(to.edge(*same).spec)) {
+    if (!spec.convertible(to.edge(*same).spec)) {
       return error(Code::kFailedPrecondition, "cut tensor {} is {} in the variant", spec.describe(),
                    to.edge(*same).spec.describe());
     }
@@ -77,7 +77,7 @@ Result<EdgeId> map_tensor(const Graph& from, EdgeId wanted, const Graph& to, con
   }
   const EdgeId plain = in_front_of_compression(from, wanted);
   const TensorSpec& spec = from.edge(plain).spec;
-  if (const EdgeId* same = names.find(from.edge(plain)); same != nullptr && spec.same_layout(to.edge(*same).spec))
+  if (const EdgeId* same = names.find(from.edge(plain)); same != nullptr && spec.convertible(to.edge(*same).spec))
     return *same;
   const auto ours = alike(from, spec), theirs = alike(to, spec);
   const auto position = std::find(ours.begin(), ours.end(), plain) - ours.begin();

@@ -11,17 +11,21 @@
 namespace sparseloom::zoo {
 namespace {
 
-constexpr std::array<std::string_view, 8> kCompressionKinds{
-    "dense", "fp16", "int8", "unstructured", "unstructured+int8", "block4", "structured", "structured+int8"};
+constexpr std::array<std::string_view, 9> kCompressionKinds{
+    "dense", "fp16", "int8", "unstructured", "unstructured+int8", "block4", "structured", "structured+int8", "other"};
+constexpr std::int64_t kFirstVersion = 1;
 
 // Asked before anything else, so that a file of another release is refused as such and not for its keys.
-Status check_version(JsonObject& object) {
+Result<std::int64_t> read_version(JsonObject& object, std::int64_t newest) {
   const std::int64_t version = object.integer("format_version");
   if (!object.ok()) return object.finish();  // missing or no integer
-  if (version == kZooFormatVersion) return {};
+  if (version >= kFirstVersion && version <= newest) return version;
   return error(Code::kFailedPrecondition, "{}: format_version {} is of another release; this one reads {}",
-               object.where(), version, kZooFormatVersion);
+               object.where(), version, newest == kFirstVersion ? "1" : fmt::format("{} to {}", kFirstVersion, newest));
 }
+
+// Of the files that only version 1 has.
+Status check_version(JsonObject& object) { return read_version(object, kFirstVersion).status(); }
 
 // Names become folders, columns and keys of reports.
 std::string name_of(JsonObject& object, std::string_view key) {
@@ -119,9 +123,7 @@ Status parse_data(JsonObject& object, Task& task) {
   return data.finish();
 }
 
-void parse_cuts(JsonObject& object, Task& task) {
-  const std::int64_t parts = object.integer("parts");
-  std::set<std::string> seen;
+void read_cuts(JsonObject& object, Task& task) {
   for (const auto& [json, where] : object.array("cuts")) {
     std::vector<std::string> names;
     if (json->is_array()) {
@@ -132,6 +134,11 @@ void parse_cuts(JsonObject& object, Task& task) {
     if (names.empty() || names.size() != json->size()) object.fail("cuts", "each cut is a list of tensor names");
     task.cuts.push_back(std::move(names));
   }
+}
+
+void parse_cuts(JsonObject& object, Task& task) {
+  const std::int64_t parts = object.integer("parts");
+  read_cuts(object, task);
   if (parts < 1 || static_cast<std::size_t>(parts) != task.cuts.size() + 1) {
     object.fail("parts", fmt::format("{} parts, but {} cuts make {}", parts, task.cuts.size(), task.cuts.size() + 1));
   }
@@ -152,6 +159,180 @@ void check_kinds(JsonObject& object, const Task& task) {
   }
 }
 
+// --- version 2
+
+void parse_compression(JsonObject& object, Variant& variant, Status& failure) {
+  const Json* compression = object.object("compression");
+  if (compression == nullptr) return;
+  JsonObject inner(*compression, object.place("compression"));
+  variant.compression.kind = inner.string("kind");
+  if (std::find(kCompressionKinds.begin(), kCompressionKinds.end(), variant.compression.kind) ==
+      kCompressionKinds.end()) {
+    inner.fail("kind", not_known(variant.compression.kind, kCompressionKinds));
+  }
+  variant.compression.level = fraction_of(inner, "level");
+  failure = inner.finish();
+}
+
+// What both versions say of a variant, but for accuracies.
+Status parse_variant_keys(JsonObject& object, Variant& variant) {
+  variant.name = name_of(object, "name");
+  variant.model = path_of(object, "model");
+  if (object.has("onnx")) {
+    variant.onnx = path_of(object, "onnx");
+    if (variant.onnx.extension() != ".onnx") object.fail("onnx", "expected a file that ends in .onnx");
+  }
+  Status failure;
+  parse_compression(object, variant, failure);
+  SL_RETURN_IF_ERROR(failure);
+  variant.weight_sparsity = fraction_of(object, "weight_sparsity");
+  variant.parameters = object.integer("parameters");
+  if (variant.parameters < 0) object.fail("parameters", fmt::format("{} is negative", variant.parameters));
+  return {};
+}
+
+Result<Variant> parse_described_variant(const Json& json, const std::string& where) {
+  JsonObject object(json, where);
+  Variant variant;
+  SL_RETURN_IF_ERROR(parse_variant_keys(object, variant));
+  if (object.has("accuracy")) {
+    if (const Json* accuracy = object.object("accuracy")) {
+      JsonObject inner(*accuracy, object.place("accuracy"));
+      variant.accuracy_profile = fraction_of(inner, "profile");
+      if (inner.has("test")) variant.accuracy_test = fraction_of(inner, "test");
+      SL_RETURN_IF_ERROR(inner.finish());
+    }
+  }
+  SL_RETURN_IF_ERROR(object.finish());
+  return variant;
+}
+
+Result<std::vector<TensorSpec>> parse_tensors(JsonObject& object, std::string_view key) {
+  std::vector<TensorSpec> specs;
+  for (const auto& [json, place] : object.array(key)) {
+    SL_ASSIGN_OR_RETURN(TensorSpec spec, parse_tensor(json, place));
+    specs.push_back(std::move(spec));
+  }
+  if (specs.empty()) object.fail(key, "expected at least one tensor");
+  return specs;
+}
+
+void check_described(JsonObject& object, const Task& task) {
+  constexpr std::array<std::string_view, 4> kMetrics{"top1", "top5", "fidelity", "none"};
+  constexpr std::array<std::string_view, 3> kAccuracyKinds{"labels", "fidelity", "unknown"};
+  if (std::find(kMetrics.begin(), kMetrics.end(), task.metric) == kMetrics.end())
+    object.fail("metric", not_known(task.metric, kMetrics));
+  if (std::find(kAccuracyKinds.begin(), kAccuracyKinds.end(), task.accuracy_kind) == kAccuracyKinds.end())
+    object.fail("accuracy_kind", not_known(task.accuracy_kind, kAccuracyKinds));
+  const bool data = task.profile.samples > 0;
+  if (data != (task.metric != "none") || data != task.accuracy_known())
+    object.fail("metric", "data, a metric other than none and an accuracy_kind other than unknown go together");
+  if (task.outputs.empty() || (task.metric != "top1" && task.metric != "top5")) return;
+  const TensorSpec& output = task.outputs.front();
+  const auto elements = element_count(output.shape);
+  const std::size_t least = task.metric == "top5" ? 5 : 1;
+  if (output.type != ElementType::kF32 || !elements.ok() || *elements < least ||
+      (!task.classes.empty() && *elements != task.classes.size())) {
+    object.fail("outputs", fmt::format("{} does not hold one f32 per class", output.describe()));
+  }
+}
+
+Result<Task> parse_described_task(const Json& json, const std::string& where) {
+  JsonObject object(json, where);
+  Task task;
+  task.name = name_of(object, "name");
+  if (object.has("description")) task.description = object.string("description");
+  if (object.has("base_model")) task.base_model = object.string("base_model");
+  task.metric = object.string("metric");
+  task.accuracy_kind = object.string("accuracy_kind");
+  if (object.has("classes")) task.classes = object.strings("classes");
+  SL_ASSIGN_OR_RETURN(task.inputs, parse_tensors(object, "inputs"));
+  SL_ASSIGN_OR_RETURN(task.outputs, parse_tensors(object, "outputs"));
+  if (object.has("data")) {
+    if (const Json* found = object.object("data")) {
+      JsonObject data(*found, object.place("data"));
+      SL_ASSIGN_OR_RETURN(task.profile, parse_split(data.object("profile"), data.place("profile"), task.inputs.size()));
+      if (data.has("test")) {
+        SL_ASSIGN_OR_RETURN(task.test, parse_split(data.object("test"), data.place("test"), task.inputs.size()));
+      }
+      SL_RETURN_IF_ERROR(data.finish());
+    }
+  }
+  read_cuts(object, task);
+  std::set<std::string> names;
+  for (const auto& [variant_json, place] : object.array("variants")) {
+    SL_ASSIGN_OR_RETURN(Variant variant, parse_described_variant(*variant_json, place));
+    if (!names.insert(variant.name).second) object.fail("variants", fmt::format("'{}' is listed twice", variant.name));
+    task.variants.push_back(std::move(variant));
+  }
+  if (task.variants.empty()) object.fail("variants", "expected at least one");
+  if (object.ok()) check_described(object, task);
+  SL_RETURN_IF_ERROR(object.finish());
+  return task;
+}
+
+Status parse_described_tasks(JsonObject& object, ZooFile& zoo) {
+  std::set<std::string> names;
+  for (const auto& [json, place] : object.array("tasks")) {
+    SL_ASSIGN_OR_RETURN(Task task, parse_described_task(*json, place));
+    if (!names.insert(task.name).second) object.fail("tasks", fmt::format("'{}' is listed twice", task.name));
+    zoo.tasks.push_back(task.name);
+    zoo.described.push_back(std::move(task));
+    zoo.descriptions += json->dump() + "\n";
+  }
+  return {};
+}
+
+Json tensors_json(const std::vector<TensorSpec>& specs) {
+  Json all = Json::array();
+  for (const TensorSpec& spec : specs) {
+    all.push_back({{"name", spec.name}, {"type", to_string(spec.type)}, {"shape", spec.shape}});
+  }
+  return all;
+}
+
+Json split_json(const Split& split, const std::filesystem::path& folder) {
+  Json inputs = Json::array();
+  for (const auto& input : split.inputs) inputs.push_back(input.lexically_relative(folder).generic_string());
+  return {{"samples", split.samples},
+          {"inputs", std::move(inputs)},
+          {"labels", split.labels.lexically_relative(folder).generic_string()}};
+}
+
+Json variant_json(const Task& task, const Variant& variant, const std::filesystem::path& folder) {
+  Json json{{"name", variant.name}, {"model", variant.model.lexically_relative(folder).generic_string()}};
+  if (!variant.onnx.empty() && variant.onnx != variant.model)
+    json["onnx"] = variant.onnx.lexically_relative(folder).generic_string();
+  json["compression"] = {{"kind", variant.compression.kind}, {"level", variant.compression.level}};
+  json["weight_sparsity"] = variant.weight_sparsity;
+  json["parameters"] = variant.parameters;
+  if (task.accuracy_known()) {
+    json["accuracy"]["profile"] = variant.accuracy_profile;
+    if (task.test.samples > 0) json["accuracy"]["test"] = variant.accuracy_test;
+  }
+  return json;
+}
+
+Json task_json(const Task& task, const std::filesystem::path& folder) {
+  Json json{{"name", task.name},
+            {"description", task.description},
+            {"base_model", task.base_model},
+            {"metric", task.metric},
+            {"accuracy_kind", task.accuracy_kind}};
+  if (!task.classes.empty()) json["classes"] = task.classes;
+  json["inputs"] = tensors_json(task.inputs);
+  json["outputs"] = tensors_json(task.outputs);
+  if (task.profile.samples > 0) {
+    json["data"]["profile"] = split_json(task.profile, folder);
+    if (task.test.samples > 0) json["data"]["test"] = split_json(task.test, folder);
+  }
+  json["cuts"] = task.cuts;
+  json["variants"] = Json::array();
+  for (const Variant& variant : task.variants)
+    json["variants"].push_back(variant_json(task, variant, folder / variant.name));
+  return json;
+}
+
 }  // namespace
 
 bool is_name(std::string_view text) {
@@ -164,10 +345,14 @@ bool is_name(std::string_view text) {
 
 Result<ZooFile> parse_zoo_file(const Json& json, const std::string& where) {
   JsonObject object(json, where);
-  SL_RETURN_IF_ERROR(check_version(object));
+  SL_ASSIGN_OR_RETURN(const std::int64_t version, read_version(object, kZooFormatVersion));
   ZooFile zoo;
   zoo.name = name_of(object, "name");
-  zoo.tasks = names_of(object, "tasks");
+  if (version == kFirstVersion) {
+    zoo.tasks = names_of(object, "tasks");
+  } else {
+    SL_RETURN_IF_ERROR(parse_described_tasks(object, zoo));
+  }
   for (const auto& [entry_json, place] : object.array("files")) {
     SL_ASSIGN_OR_RETURN(FileEntry entry, parse_file_entry(*entry_json, place));
     zoo.files.push_back(std::move(entry));
@@ -214,25 +399,7 @@ Result<Variant> parse_variant_file(const Json& json, const std::string& where) {
   JsonObject object(json, where);
   SL_RETURN_IF_ERROR(check_version(object));
   Variant variant;
-  variant.name = name_of(object, "name");
-  variant.model = path_of(object, "model");
-  if (object.has("onnx")) {
-    variant.onnx = path_of(object, "onnx");
-    if (variant.onnx.extension() != ".onnx") object.fail("onnx", "expected a file that ends in .onnx");
-  }
-  if (const Json* compression = object.object("compression")) {
-    JsonObject inner(*compression, object.place("compression"));
-    variant.compression.kind = inner.string("kind");
-    if (std::find(kCompressionKinds.begin(), kCompressionKinds.end(), variant.compression.kind) ==
-        kCompressionKinds.end()) {
-      inner.fail("kind", not_known(variant.compression.kind, kCompressionKinds));
-    }
-    variant.compression.level = fraction_of(inner, "level");
-    SL_RETURN_IF_ERROR(inner.finish());
-  }
-  variant.weight_sparsity = fraction_of(object, "weight_sparsity");
-  variant.parameters = object.integer("parameters");
-  if (variant.parameters < 0) object.fail("parameters", fmt::format("{} is negative", variant.parameters));
+  SL_RETURN_IF_ERROR(parse_variant_keys(object, variant));
   if (const Json* accuracy = object.object("accuracy")) {
     JsonObject inner(*accuracy, object.place("accuracy"));
     variant.accuracy_profile = fraction_of(inner, "profile");
@@ -241,6 +408,18 @@ Result<Variant> parse_variant_file(const Json& json, const std::string& where) {
   }
   SL_RETURN_IF_ERROR(object.finish());
   return variant;
+}
+
+Json zoo_json(const Zoo& zoo) {
+  Json tasks = Json::array(), files = Json::array();
+  for (const Task& task : zoo.tasks) tasks.push_back(task_json(task, zoo.root / task.name));
+  for (const FileEntry& entry : zoo.files) {
+    files.push_back({{"path", entry.path}, {"bytes", entry.bytes.count}, {"sha256", entry.sha256}});
+  }
+  return {{"format_version", kZooFormatVersion},
+          {"name", zoo.name},
+          {"tasks", std::move(tasks)},
+          {"files", std::move(files)}};
 }
 
 }  // namespace sparseloom::zoo

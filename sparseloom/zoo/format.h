@@ -14,11 +14,14 @@ namespace sparseloom::zoo {
 /// columns and keys of reports.
 bool is_name(std::string_view text);
 
-/// zoo.json.
+/// zoo.json. Version 1 names its tasks, which describe themselves in files of their own; version 2 describes them.
 struct ZooFile {
   std::string name;
   std::vector<std::string> tasks;
   std::vector<FileEntry> files;  ///< sorted by path
+  /// By task, in version 2: paths are relative to the task's folder, those of a variant to its own.
+  std::vector<Task> described{};
+  std::string descriptions{};  ///< of all of them, what a fingerprint covers
 };
 
 /// task.json: a Task whose paths are relative to its folder, and the names of its variants.
@@ -32,5 +35,8 @@ Result<ZooFile> parse_zoo_file(const Json& json, const std::string& where);
 Result<TaskFile> parse_task_file(const Json& json, const std::string& where);
 /// The Variant's model path is relative to its folder.
 Result<Variant> parse_variant_file(const Json& json, const std::string& where);
+
+/// zoo.json of version 2 that says what `zoo` is; the paths of its tasks lie below its root.
+Json zoo_json(const Zoo& zoo);
 
 }  // namespace sparseloom::zoo

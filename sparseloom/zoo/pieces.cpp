@@ -36,7 +36,7 @@ Status check_against(const Graph& dense, const std::vector<Cut>& dense_cuts, con
                    place, expected.size());
     }
     for (std::size_t i = 0; i < expected.size(); ++i) {
-      if (!expected[i].same_layout(found[i])) {
+      if (!expected[i].convertible(found[i])) {
         return error(Code::kFailedPrecondition, "{}: {} at {}; the dense variant has {}", who, found[i].describe(),
                      place, expected[i].describe());
       }
@@ -46,6 +46,27 @@ Status check_against(const Graph& dense, const std::vector<Cut>& dense_cuts, con
   for (std::size_t i = 0; i < cuts.size(); ++i)
     SL_RETURN_IF_ERROR(compare(dense_cuts[i].tensors, cuts[i].tensors, fmt::format("cut {}", i + 1)));
   return {};
+}
+
+std::vector<ElementType> types_of(const std::vector<TensorSpec>& specs) {
+  std::vector<ElementType> types;
+  for (const TensorSpec& spec : specs) types.push_back(spec.type);
+  return types;
+}
+
+// By boundary the types that the task has there, if the variant's are others anywhere.
+std::vector<std::vector<ElementType>> types_to_convert(const Task& task, const Graph& dense,
+                                                       const std::vector<Cut>& dense_cuts, const Graph& graph,
+                                                       const std::vector<EdgeId>& inputs,
+                                                       const std::vector<Cut>& cuts) {
+  std::vector<std::vector<ElementType>> wanted{types_of(task.inputs)}, own{types_of(specs_of(graph, inputs))};
+  for (std::size_t i = 0; i < cuts.size(); ++i) {
+    wanted.push_back(types_of(specs_of(dense, dense_cuts[i].tensors)));
+    own.push_back(types_of(specs_of(graph, cuts[i].tensors)));
+  }
+  wanted.push_back(types_of(task.outputs));
+  own.push_back(types_of(specs_of(graph, graph.outputs)));
+  return wanted == own ? std::vector<std::vector<ElementType>>() : wanted;
 }
 
 // Hashes every file that the model is read from.
@@ -111,8 +132,8 @@ Status check_piece(const backend::GraphEditor& editor, const fs::path& part, con
 }
 
 Status check_tensor(const std::string& where, const TensorSpec& found, const TensorSpec& stated) {
-  if (found.same_layout(stated)) return {};
-  return error(Code::kFailedPrecondition, "{}: has {}, but task.json states {}", where, found.describe(),
+  if (found.convertible(stated)) return {};
+  return error(Code::kFailedPrecondition, "{}: has {}, but the task states {}", where, found.describe(),
                stated.describe());
 }
 
@@ -126,7 +147,7 @@ Result<EdgeId> find_input(const std::string& where, const Graph& graph, const st
     if (edge.spec.name == name || std::find(edge.aliases.begin(), edge.aliases.end(), name) != edge.aliases.end())
       return input;
   }
-  return error(Code::kFailedPrecondition, "{}: task.json's input {}", where, not_known(name, names));
+  return error(Code::kFailedPrecondition, "{}: the task's input {}", where, not_known(name, names));
 }
 
 // "'RandomUniform_39' (RandomUniform, for tensor 'noise')": a frontend makes several operators of one, and only what
@@ -165,7 +186,7 @@ std::map<std::string, Shape> shapes_of(const Task& task) {
 Result<std::vector<EdgeId>> check_interface(const Task& task, const fs::path& model, const Graph& graph) {
   const std::string where = model.string();
   if (graph.inputs.size() != task.inputs.size() || graph.outputs.size() != task.outputs.size()) {
-    return error(Code::kFailedPrecondition, "{}: {} inputs and {} outputs, but task.json states {} and {}", where,
+    return error(Code::kFailedPrecondition, "{}: {} inputs and {} outputs, but the task states {} and {}", where,
                  graph.inputs.size(), graph.outputs.size(), task.inputs.size(), task.outputs.size());
   }
   std::vector<EdgeId> inputs;
@@ -185,14 +206,17 @@ Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const 
 }
 
 Result<std::vector<std::unique_ptr<Model>>> cut_model(const Model& model, const std::vector<EdgeId>& inputs,
-                                                      const std::vector<Cut>& cuts) {
+                                                      const std::vector<Cut>& cuts,
+                                                      const std::vector<std::vector<ElementType>>& types) {
   SL_RETURN_IF_ERROR(check_cuts(model.graph(), cuts));
   if (!cuts.empty()) SL_RETURN_IF_ERROR(check_repeatable(model.graph()));
   std::vector<std::unique_ptr<Model>> pieces;
   for (std::size_t i = 0; i <= cuts.size(); ++i) {
     const auto& from = i == 0 ? inputs : cuts[i - 1].tensors;
     const auto& to = i == cuts.size() ? model.graph().outputs : cuts[i].tensors;
-    SL_ASSIGN_OR_RETURN(auto piece, model.extract(from, to));
+    const backend::PieceTypes wanted =
+        types.empty() ? backend::PieceTypes{} : backend::PieceTypes{types[i], types[i + 1]};
+    SL_ASSIGN_OR_RETURN(auto piece, model.extract(from, to, wanted));
     pieces.push_back(std::move(piece));
   }
   return pieces;
@@ -219,6 +243,7 @@ struct PieceStore::CutVariant {
   std::unique_ptr<Model> model;
   std::vector<EdgeId> inputs;  // in the task's order
   std::vector<Cut> cuts;
+  std::vector<std::vector<ElementType>> types;  // that its boundaries shall have: the first variant's; empty: its own
 };
 
 Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId stage, backend::Provider provider) {
@@ -267,12 +292,14 @@ Result<PieceStore::CutVariant> PieceStore::find_cuts(const Task& task, const Var
   SL_RETURN_IF_ERROR(
       check_against(dense_model->graph(), *dense_cuts, found.model->graph(), *cuts, variant.model.string()));
   found.cuts = std::move(*cuts);
+  found.types =
+      types_to_convert(task, dense_model->graph(), *dense_cuts, found.model->graph(), found.inputs, found.cuts);
   return found;
 }
 
 Status PieceStore::cut(const Task& task, const Variant& variant, const fs::path& folder) {
   SL_ASSIGN_OR_RETURN(const CutVariant found, find_cuts(task, variant));
-  auto pieces = cut_model(*found.model, found.inputs, found.cuts);
+  auto pieces = cut_model(*found.model, found.inputs, found.cuts, found.types);
   if (!pieces.ok()) return pieces.status().with_context(variant.model.string());
   return save_pieces(editor_, *pieces, folder, piece_extension(variant.model));
 }
@@ -281,6 +308,10 @@ Status PieceStore::cut_onnx(const Task& task, const Variant& variant, const fs::
   SL_ASSIGN_OR_RETURN(const CutVariant found, find_cuts(task, variant));
   const Graph& graph = found.model->graph();
   if (!found.cuts.empty()) SL_RETURN_IF_ERROR(check_repeatable(graph).with_context(variant.model.string()));
+  if (!found.types.empty()) {
+    return error(Code::kFailedPrecondition, "{}: tensors at its boundaries are of another width than the task's",
+                 variant.onnx.string());
+  }
   SL_ASSIGN_OR_RETURN(const backend::OnnxFile file, backend::OnnxFile::open(variant.onnx));
   std::vector<std::vector<TensorSpec>> boundaries;
   const auto add = [&](const std::vector<EdgeId>& edges) -> Status {

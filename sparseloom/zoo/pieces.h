@@ -20,10 +20,12 @@ namespace sparseloom::zoo {
 /// random numbers: a model with such is not cut, but may stay whole.
 Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Model& model,
                                                                const std::vector<Cut>& cuts);
-/// The same with the model's inputs in another order.
+/// The same with the model's inputs in another order, and with the types that boundaries shall have: by boundary, the
+/// model's inputs first, its outputs last; empty: those of its tensors.
 Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Model& model,
                                                                const std::vector<backend::EdgeId>& inputs,
-                                                               const std::vector<Cut>& cuts);
+                                                               const std::vector<Cut>& cuts,
+                                                               const std::vector<std::vector<ElementType>>& types = {});
 
 /// Writes the pieces as part0<extension>, part1<extension>, ... into a new folder, all or nothing, and reads each back:
 /// a disk that is full does not make every runtime's writer fail.
@@ -33,8 +35,9 @@ Status save_pieces(const backend::GraphEditor& editor, const std::vector<std::un
 /// The shapes that a task's models are read with: those that it states, also where the model files leave them dynamic.
 std::map<std::string, Shape> shapes_of(const Task& task);
 
-/// Inputs and output of a variant's model are those that its task states: number, name, type and shape; where there is
-/// only one, it may have any name. Returns the model's inputs in the task's order. kFailedPrecondition.
+/// Inputs and output of a variant's model are those that its task states: number, name, type (or one that can be
+/// converted to it) and shape; where there is only one, it may have any name. Returns the model's inputs in the task's
+/// order. kFailedPrecondition.
 Result<std::vector<backend::EdgeId>> check_interface(const Task& task, const std::filesystem::path& model,
                                                      const backend::Graph& graph);
 

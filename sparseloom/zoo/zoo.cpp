@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <system_error>
 
 #include "sparseloom/base/file.h"
@@ -53,6 +54,18 @@ Status place_split(const Zoo& zoo, const std::string& where, const fs::path& fol
   return check_listed(zoo, where, split.labels);
 }
 
+// From paths as a description has them to paths that can be opened.
+Status place_variant(const Zoo& zoo, const std::string& where, const fs::path& folder, Variant& variant) {
+  variant.model = folder / variant.model;
+  SL_RETURN_IF_ERROR(check_model_listed(zoo, where, variant.model));
+  if (!variant.onnx.empty()) {
+    variant.onnx = folder / variant.onnx;
+    return check_model_listed(zoo, where, variant.onnx);
+  }
+  if (variant.model.extension() == ".onnx") variant.onnx = variant.model;
+  return {};
+}
+
 Result<Variant> load_variant(const Zoo& zoo, const fs::path& folder, const std::string& name) {
   const fs::path path = folder / name / "variant.json";
   const std::string where = path.string();
@@ -62,14 +75,7 @@ Result<Variant> load_variant(const Zoo& zoo, const fs::path& folder, const std::
   if (variant.name != name) {
     return error(Code::kMalformed, "{}: name: '{}', but its folder is '{}'", where, variant.name, name);
   }
-  variant.model = folder / name / variant.model;
-  SL_RETURN_IF_ERROR(check_model_listed(zoo, where, variant.model));
-  if (!variant.onnx.empty()) {
-    variant.onnx = folder / name / variant.onnx;
-    SL_RETURN_IF_ERROR(check_model_listed(zoo, where, variant.onnx));
-  } else if (variant.model.extension() == ".onnx") {
-    variant.onnx = variant.model;
-  }
+  SL_RETURN_IF_ERROR(place_variant(zoo, where, folder / name, variant));
   return variant;
 }
 
@@ -103,10 +109,18 @@ Result<Task> load_task(const Zoo& zoo, const std::string& name) {
   return std::move(file.task);
 }
 
+// A task that zoo.json describes.
+Status place_task(const Zoo& zoo, const std::string& where, Task& task) {
+  const fs::path folder = zoo.root / task.name;
+  if (task.profile.samples > 0) SL_RETURN_IF_ERROR(place_split(zoo, where, folder, task.profile));
+  if (task.test.samples > 0) SL_RETURN_IF_ERROR(place_split(zoo, where, folder, task.test));
+  for (Variant& variant : task.variants) SL_RETURN_IF_ERROR(place_variant(zoo, where, folder / variant.name, variant));
+  return check_stitched(where, task);
+}
+
 bool is_accuracy_table(std::string_view path) { return path.ends_with("/accuracy.csv"); }
 
-std::string fingerprint_of(const std::vector<FileEntry>& files) {
-  std::string text;
+std::string fingerprint_of(const std::vector<FileEntry>& files, std::string text) {
   for (const FileEntry& entry : files) {
     if (is_accuracy_table(entry.path)) continue;
     text += fmt::format("{} {} {}\n", entry.path, entry.bytes.count, entry.sha256);
@@ -150,8 +164,13 @@ Result<Zoo> load_zoo(const fs::path& root) {
   zoo.name = std::move(file.name);
   zoo.root = root;
   zoo.files = std::move(file.files);
-  zoo.fingerprint = fingerprint_of(zoo.files);
+  zoo.fingerprint = fingerprint_of(zoo.files, file.descriptions);
   for (const FileEntry& entry : zoo.files) SL_RETURN_IF_ERROR(check_size(zoo, entry));
+  for (Task& task : file.described) {
+    SL_RETURN_IF_ERROR(place_task(zoo, path.string(), task));
+    zoo.tasks.push_back(std::move(task));
+  }
+  if (!zoo.tasks.empty()) return zoo;
   for (const std::string& name : file.tasks) {
     SL_ASSIGN_OR_RETURN(Task task, load_task(zoo, name));
     zoo.tasks.push_back(std::move(task));

@@ -83,9 +83,9 @@ TEST(ZooErrors, ModelThatIsNone) {
 TEST(ZooErrors, CutTensorOfAnotherType) {
   const MadeUpZoo made;
   give_ir_models(made);
-  tiny_toy("f16").write(made.root() / "toy/int8/model.xml");
+  tiny_toy("i32").write(made.root() / "toy/int8/model.xml");
   made.list_files();
-  const Words words{"toy/int8/model.xml", "h0", "f16", "f32"};
+  const Words words{"toy/int8/model.xml", "h0", "i32", "f32"};
   expect_one_line_error(run_cli({"zoo", "verify", "--zoo", made.root()}), 1, words);
   expect_one_line_error(run_cli({"stitch", "--zoo", made.root(), "--task", "toy", "--variant", "dense,int8,int8"}), 1,
                         words);
@@ -143,8 +143,9 @@ TEST(ZooErrors, MeasuredAccuracyCountsAndTheContradictionIsSaid) {
 
 TEST(ZooErrors, FormatOfAnotherRelease) {
   const MadeUpZoo made;
-  made.edit("zoo.json", [](Json& json) { json["format_version"] = 2; });
-  expect_one_line_error(run_cli({"zoo", "list", "--zoo", made.root()}), 1, {"zoo.json", "format_version 2", "reads 1"});
+  made.edit("zoo.json", [](Json& json) { json["format_version"] = 3; });
+  expect_one_line_error(run_cli({"zoo", "list", "--zoo", made.root()}), 1,
+                        {"zoo.json", "format_version 3", "reads 1 to 2"});
 }
 
 TEST(ZooErrors, ProfileThatCannotBeOpenedCostsTheLatenciesOnly) {

@@ -219,14 +219,27 @@ TEST_F(OpenVino, DamagedFilesAreDataLoss) {
 
 TEST_F(OpenVino, DynamicShapesNeedAnEntry) {
   TinyIr ir;
-  const int x = ir.parameter("x", {-1, 4});
-  ir.result(ir.add("y", "ReLU", "opset1", "", {x}, {-1, 4}));
+  const int x = ir.parameter("x", {3, -1});
+  ir.result(ir.add("y", "ReLU", "opset1", "", {x}, {3, -1}));
   const auto path = ir.write(folder_.path() / "m.xml");
   EXPECT_EQ(runtime_->read(path).status().code(), Code::kFailedPrecondition);
   auto named = runtime_->read(path, {{"x", {3, 4}}});
   ASSERT_TRUE(named.ok()) << named.status().message();
   EXPECT_EQ((*named)->graph().edge((*named)->graph().outputs[0]).spec.shape, (Shape{3, 4}));
   EXPECT_TRUE(runtime_->read(path, {{"", {3, 4}}}).ok());
+}
+
+TEST_F(OpenVino, ADynamicBatchIsOneUnlessAskedFor) {
+  TinyIr ir;
+  const int x = ir.parameter("x", {-1, 4});
+  ir.result(ir.add("y", "ReLU", "opset1", "", {x}, {-1, 4}));
+  const auto path = ir.write(folder_.path() / "m.xml");
+  const auto shape = [&](const std::map<std::string, Shape>& shapes) {
+    const auto model = runtime_->read(path, shapes).value();
+    return model->graph().edge(model->graph().outputs[0]).spec.shape;
+  };
+  EXPECT_EQ(shape({}), (Shape{1, 4}));
+  EXPECT_EQ(shape({{"x", {8, 4}}}), (Shape{8, 4}));
 }
 
 TEST_F(OpenVino, AStatefulModelIsRefusedByTheNameOfItsState) {

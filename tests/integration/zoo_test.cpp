@@ -59,6 +59,7 @@ Status verify_changed(const std::function<void(const MadeUpZoo&)>& change, std::
   change(made);
   const auto runtime = backend::make_runtime("scripted").value();
   VerifyOptions options;
+  options.bound_spread = true;
   options.on_check = [&](const Check& check) {
     if (!check.passed) failed_group = check.group;
   };

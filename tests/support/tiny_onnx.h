@@ -110,6 +110,13 @@ class TinyOnnx {
     graph_.message(1, message.bytes(2, output).bytes(3, node).bytes(4, type).bytes(7, domain));
     return *this;
   }
+  /// To another element type, by ONNX's number for it (1: f32, 10: f16).
+  TinyOnnx& cast(const std::string& input, const std::string& output, std::uint64_t to) {
+    const ProtoMessage attribute = ProtoMessage().bytes(1, "to").number(3, to).number(20, 2);
+    graph_.message(
+        1, ProtoMessage().bytes(1, input).bytes(2, output).bytes(3, output).bytes(4, "Cast").message(5, attribute));
+    return *this;
+  }
   std::string text() const {
     ProtoMessage graph = graph_;
     return onnx_model(graph.bytes(2, "tiny")).message(8, ProtoMessage().bytes(1, "com.acme").number(2, 1)).text();

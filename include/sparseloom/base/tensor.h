@@ -45,7 +45,13 @@ struct TensorSpec {
   std::string describe() const;
   /// Same type and shape; the name may differ.
   bool same_layout(const TensorSpec& other) const { return type == other.type && shape == other.shape; }
+  /// Same shape, and the same type or another width of floating-point number (f32, f16, bf16): one can be converted to
+  /// the other where models of different precision meet.
+  bool convertible(const TensorSpec& other) const;
 };
+
+/// One element as a number; `at` need not be aligned.
+double element_at(ElementType type, const std::byte* at);
 
 /// Position of the first element of `data` that is NaN or infinite; none: all are finite, as integers always are.
 std::optional<std::size_t> first_not_finite(ElementType type, std::span<const std::byte> data);

@@ -38,6 +38,12 @@ struct GridRange {
 /// theirs. kFailedPrecondition names what is not profiled.
 Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile);
 
+/// Bounds for who has none of their own, by what the profile says: of every task the accuracy of its most accurate
+/// original variant less 2 points (none if it is unknown), and twice the time that its fastest original variant that
+/// keeps this takes alone, times how many tasks share a processor if those are more than one. Called "auto". Errors:
+/// those of grid_ranges().
+Result<SloConfig> proposed_slos(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile);
+
 /// A place in the grid: accuracy index j and latency index k in 0..8; a larger one is stricter.
 struct GridCell {
   int accuracy_index = 0, latency_index = 0;

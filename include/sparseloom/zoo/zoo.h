@@ -51,7 +51,7 @@ struct Variant {
 struct Split {
   std::int64_t samples = 0;
   std::vector<std::filesystem::path> inputs;  ///< one .npy per model input
-  std::filesystem::path labels;               ///< i32 [samples]
+  std::filesystem::path labels;               ///< i32 [samples]; of metric fidelity the outputs to be compared with
 };
 
 /// One job: what goes in and comes out, data to measure with, and the variants of its base model.
@@ -59,19 +59,21 @@ struct Task {
   std::string name;
   std::string description;
   std::string base_model;
-  std::string metric;         ///< "top1"; "none" of a task without data
+  std::string metric;         ///< "top1", "top5", "fidelity" (1 - difference of outputs); "none" of a task without data
   std::string accuracy_kind;  ///< "labels", "fidelity" (agreement with the dense model), or "unknown": without data
-  std::vector<std::string> classes;
+  std::vector<std::string> classes;  ///< their names; may be empty
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;  ///< the metric looks at the first
   Split profile;
-  Split test;
+  Split test;                                  ///< may be empty
   std::vector<std::vector<std::string>> cuts;  ///< S-1 sets of tensor names
   std::vector<Variant> variants;               ///< variants[0] is the dense one
   std::map<std::string, Shape> shapes{};       ///< of inputs that are dynamic in the model files, by name
 
   bool accuracy_known() const { return accuracy_kind != "unknown"; }
   std::size_t stages() const { return cuts.size() + 1; }
+  /// What one sample counts in accuracies: of metric fidelity 1000, as an answer may be right in part.
+  std::int64_t parts_of_a_sample() const { return metric == "fidelity" ? 1000 : 1; }
   /// kInvalidArgument with the known names if there is none.
   Result<VariantId> variant(std::string_view name) const;
 };
@@ -98,8 +100,8 @@ struct Zoo {
   Result<TaskId> find_task(std::string_view task_name) const;
 };
 
-/// The zoo format this release reads and writes.
-inline constexpr std::int64_t kZooFormatVersion = 1;
+/// The zoo format that this release writes; it reads version 1 too.
+inline constexpr std::int64_t kZooFormatVersion = 2;
 
 /// Reads zoo.json, every task.json and every variant.json (format: docs/zoo-format.md). Every listed file must
 /// exist with the listed size (cheap) and, links followed, below `root`; contents are hashed by check_files() and, per

@@ -10,6 +10,7 @@
 #include <openvino/op/util/variable.hpp>
 #include <openvino/runtime/core.hpp>
 #include <openvino/runtime/properties.hpp>
+#include <optional>
 
 #include "sparseloom/backend/openvino/ov_executable.h"
 #include "sparseloom/backend/openvino/ov_model.h"
@@ -87,7 +88,18 @@ const std::pair<const std::string, Shape>* entry_for(const Input& input, bool on
   return nullptr;
 }
 
-// By the inputs' numbers: the shapes that are to be set. Every dynamic input needs one.
+// The shape of an input of which the batch alone, its first axis, is dynamic.
+std::optional<ov::PartialShape> with_batch_of_one(const ov::PartialShape& shape) {
+  if (shape.rank().is_dynamic() || shape.size() < 2 || shape.begin()->is_static()) return std::nullopt;
+  if (std::any_of(shape.begin() + 1, shape.end(), [](const ov::Dimension& d) { return d.is_dynamic(); }))
+    return std::nullopt;
+  if (!shape.begin()->compatible(1)) return std::nullopt;
+  ov::PartialShape one = shape;
+  *one.begin() = 1;
+  return one;
+}
+
+// By the inputs' numbers: the shapes that are to be set. Every dynamic input needs one, but a dynamic batch is 1.
 Result<std::map<std::size_t, ov::PartialShape>> shapes_to_set(const std::vector<Input>& inputs, const fs::path& path,
                                                               const std::map<std::string, Shape>& shapes) {
   std::map<std::size_t, ov::PartialShape> wanted;
@@ -103,6 +115,8 @@ Result<std::map<std::size_t, ov::PartialShape>> shapes_to_set(const std::vector<
       }
       wanted[i] = shape;
       used.push_back(entry->first);
+    } else if (const auto one = with_batch_of_one(inputs[i].shape)) {
+      wanted[i] = *one;
     } else if (inputs[i].shape.is_dynamic()) {
       return error(Code::kFailedPrecondition,
                    "{}: input '{}' has the dynamic shape {}; a static one must be given, for example {}={}",

@@ -1,6 +1,7 @@
 #include "sparseloom/backend/openvino/ov_model.h"
 
 #include <map>
+#include <openvino/core/preprocess/pre_post_process.hpp>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/convert.hpp>
 #include <openvino/op/fake_quantize.hpp>
@@ -162,6 +163,25 @@ class Extraction {
   std::map<EdgeId, ov::Output<ov::Node>> parameters_;
 };
 
+// Puts conversions behind parameters and in front of results whose types shall be others.
+void convert_ports(std::shared_ptr<ov::Model>& piece, const PieceTypes& types) {
+  ov::preprocess::PrePostProcessor ports(piece);
+  bool any = false;
+  for (std::size_t i = 0; i < types.inputs.size(); ++i) {
+    const ov::element::Type wanted = to_openvino(types.inputs[i]);
+    if (piece->input(i).get_element_type() == wanted) continue;
+    ports.input(i).tensor().set_element_type(wanted);
+    any = true;
+  }
+  for (std::size_t i = 0; i < types.outputs.size(); ++i) {
+    const ov::element::Type wanted = to_openvino(types.outputs[i]);
+    if (piece->output(i).get_element_type() == wanted) continue;
+    ports.output(i).tensor().set_element_type(wanted);
+    any = true;
+  }
+  if (any) piece = ports.build();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> OpenVinoModel::make(std::shared_ptr<ov::Core> core, std::shared_ptr<ov::Model> model,
@@ -173,7 +193,8 @@ Result<std::unique_ptr<Model>> OpenVinoModel::make(std::shared_ptr<ov::Core> cor
 }
 
 Result<std::unique_ptr<Model>> OpenVinoModel::extract(const std::vector<EdgeId>& inputs,
-                                                      const std::vector<EdgeId>& outputs) const {
+                                                      const std::vector<EdgeId>& outputs,
+                                                      const PieceTypes& types) const {
   return guarded(Code::kInternal, where_ + ": extract", [&]() -> Result<std::unique_ptr<Model>> {
     Extraction extraction(converted_);
     ov::ParameterVector parameters;
@@ -187,6 +208,7 @@ Result<std::unique_ptr<Model>> OpenVinoModel::extract(const std::vector<EdgeId>&
     }
     auto piece = std::make_shared<ov::Model>(results, parameters, model_->get_friendly_name());
     piece->get_rt_info() = model_->get_rt_info();
+    convert_ports(piece, types);
     return make(core_, std::move(piece), where_);
   });
 }

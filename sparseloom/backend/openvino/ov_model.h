@@ -17,8 +17,9 @@ class OpenVinoModel final : public Model {
                                              std::string where);
 
   const Graph& graph() const override { return converted_.graph; }
-  Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs,
-                                         const std::vector<EdgeId>& outputs) const override;
+  using Model::extract;
+  Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs, const std::vector<EdgeId>& outputs,
+                                         const PieceTypes& types) const override;
   Status save(const std::filesystem::path& path) const override;
   Result<std::unique_ptr<Executable>> compile(const CompileOptions& options) const;
 

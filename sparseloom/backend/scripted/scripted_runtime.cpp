@@ -137,8 +137,9 @@ class ReadScriptedModel final : public Model {
 
   const Graph& graph() const override { return graph_; }
 
-  Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs,
-                                         const std::vector<EdgeId>& outputs) const override {
+  using Model::extract;
+  Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs, const std::vector<EdgeId>& outputs,
+                                         const PieceTypes&) const override {
     // The boundaries in order: inputs, between..., outputs. A piece spans from one to a later one.
     std::vector<std::vector<TensorSpec>> boundaries{model_.inputs};
     boundaries.insert(boundaries.end(), model_.between.begin(), model_.between.end());

@@ -147,11 +147,12 @@ class Worker {
       const zoo::VariantId v = unit.last[(k + index_) % unit.last.size()];
       AccuracyEntry entry{job_.task, job_.split, unit.prefix, {}};
       entry.sigma.push_back(v);
-      entry.accuracy.samples = static_cast<std::int64_t>(job_.data.size());
       auto& its_outputs = outputs.emplace_back();
       SL_RETURN_IF_ERROR(pass(last, v, [&](std::size_t n) {
         const auto logits = sessions_.at(last + 1).front().span();
-        if (zoo::top1(logits) == job_.data.label(n)) ++entry.accuracy.correct;
+        const zoo::Score score = job_.data.score(n, logits);
+        entry.accuracy.correct += score.correct;
+        entry.accuracy.samples += score.of;
         if (shared_.options.on_outputs) append_floats(logits, its_outputs);
         shared_.samples_done.fetch_add(1, std::memory_order_relaxed);
       }));

@@ -69,8 +69,9 @@ Result<Row> parse_row(const zoo::Task& task, std::string_view line, const std::s
   }
   row.profile = {counts[0], counts[1]};
   row.test = {counts[2], counts[3]};
-  const bool test_fits = row.test.samples == task.test.samples || row.test.samples == 0;
-  if (row.profile.samples != task.profile.samples || !test_fits) {
+  const std::int64_t each = task.parts_of_a_sample();
+  const bool test_fits = row.test.samples == each * task.test.samples || row.test.samples == 0;
+  if (row.profile.samples != each * task.profile.samples || !test_fits) {
     return error(Code::kMalformed, "{}: counts of {} and {} samples, but the splits hold {} and {}", where,
                  row.profile.samples, row.test.samples, task.profile.samples, task.test.samples);
   }

@@ -37,6 +37,23 @@ TEST(GridRanges, LeaveTimeToWaitWhereVariantsAreEquallyFast) {
   EXPECT_DOUBLE_EQ(to_ms((*ranges)[1].latency_max), 2 * 3.98);
 }
 
+TEST(ProposedSlos, LeaveTwoPointsAndTwiceTheTime) {
+  testing::World world = world_of(1);
+  add_task(world, "image", 2, {{"dense", 2, 0.9}, {"small", 1, 0.885}, {"tiny", 0.5, 0.8}}, {});
+  world.zoo.tasks[0].accuracy_kind = "labels";
+  const auto alone = proposed_slos(world.zoo, world.soc, world.profile);
+  ASSERT_TRUE(alone.ok()) << alone.status().message();
+  EXPECT_EQ(alone->name, "auto");
+  EXPECT_DOUBLE_EQ(alone->slos[0].accuracy, 0.88);
+  EXPECT_DOUBLE_EQ(to_ms(alone->slos[0].latency), 4.0) << "small keeps the bound in 2 ms";
+
+  add_task(world, "lone", 1, {{"dense", 3, 0.9}}, {});
+  world.zoo.tasks[1].accuracy_kind = "unknown";
+  const auto two = proposed_slos(world.zoo, world.soc, world.profile).value();
+  EXPECT_DOUBLE_EQ(to_ms(two.slos[0].latency), 8.0) << "two tasks share the processor";
+  EXPECT_DOUBLE_EQ(two.slos[1].accuracy, 0) << "nothing is known of it";
+}
+
 TEST(GridConfig, LargerIndexIsStricterAndStopsANinthBeforeTheEnd) {
   const std::vector<GridRange> ranges{{0.8, 0.9, from_ms(2), from_ms(3.8)}};
   EXPECT_DOUBLE_EQ(grid_config(ranges, {0, 0}).slos[0].accuracy, 0.8);

@@ -320,10 +320,10 @@ TEST(PieceStore, RefusesAModelThatIsNotWhatItsTaskStates) {
   const Json other{{"name", "y"}, {"type", "f32"}, {"shape", {1, 4}}};
   const Json short_logits{{"name", "logits"}, {"type", "f32"}, {"shape", {1, 3}}};
   const Json narrow{{"name", "x"}, {"type", "f32"}, {"shape", {1, 3}}};
-  EXPECT_THAT(refused("inputs", Json::array({narrow})).message(), HasSubstr("but task.json states x f32[1,4]"));
+  EXPECT_THAT(refused("inputs", Json::array({narrow})).message(), HasSubstr("but the task states x f32[1,4]"));
   EXPECT_THAT(refused("inputs", Json::array({x, other})).message(),
-              HasSubstr("2 inputs and 1 outputs, but task.json states 1"));
-  EXPECT_THAT(refused("outputs", Json::array({short_logits})).message(), HasSubstr("but task.json states"));
+              HasSubstr("2 inputs and 1 outputs, but the task states 1"));
+  EXPECT_THAT(refused("outputs", Json::array({short_logits})).message(), HasSubstr("but the task states"));
 }
 
 TEST(PieceStore, RefusesAModelWhoseHashIsNotTheListedOne) {
@@ -376,7 +376,7 @@ TEST(CheckInterface, BindsInputsByName) {
   task.inputs = {spec("right"), spec("middle")};
   const Status status = check_interface(task, "m.xml", graph).status();
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-  EXPECT_EQ(status.message(), "m.xml: task.json's input 'middle': not known; allowed: left, right");
+  EXPECT_EQ(status.message(), "m.xml: the task's input 'middle': not known; allowed: left, right");
 }
 
 TEST(CheckInterface, AnOnlyInputMayHaveAnyName) {

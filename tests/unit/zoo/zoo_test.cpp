@@ -36,6 +36,57 @@ TEST(Zoo, Loads) {
   expect_refused(task.variant("int4").status(), Code::kInvalidArgument, {"int4", "dense, int8, structured-50"});
 }
 
+// A zoo of version 2 with one task, which `change` makes another.
+template <typename Change>
+Status status_of_described(Change change) {
+  const TemporaryFolder folder;
+  const std::string model =
+      sparseloom::testing::TinyOnnx().input("x", {1, 8}).op("Relu", "r", {"x"}, "y").output("y", {1, 8}).text();
+  EXPECT_TRUE(std::filesystem::create_directories(folder.path() / "net/dense"));
+  EXPECT_TRUE(write_file(folder.path() / "net/dense/model.onnx", model).ok());
+  const auto tensor = [](const char* name) {
+    return Json::array({{{"name", name}, {"type", "f32"}, {"shape", {1, 8}}}});
+  };
+  Json variant{{"name", "dense"},
+               {"model", "model.onnx"},
+               {"compression", {{"kind", "dense"}, {"level", 0}}},
+               {"weight_sparsity", 0.0},
+               {"parameters", 10}};
+  Json task{
+      {"name", "net"},          {"metric", "none"},      {"accuracy_kind", "unknown"},        {"inputs", tensor("x")},
+      {"outputs", tensor("y")}, {"cuts", Json::array()}, {"variants", Json::array({variant})}};
+  Json zoo{
+      {"format_version", 2},
+      {"name", "mine"},
+      {"tasks", Json::array({task})},
+      {"files", Json::array({{{"path", "net/dense/model.onnx"}, {"bytes", model.size()}, {"sha256", sha256(model)}}})}};
+  change(zoo);
+  EXPECT_TRUE(write_file(folder.path() / "zoo.json", zoo.dump()).ok());
+  return load_zoo(folder.path()).status();
+}
+
+TEST(Zoo, OfVersionTwoDescribesItsTasks) {
+  EXPECT_TRUE(status_of_described([](Json&) {}).ok());
+  EXPECT_TRUE(status_of_described([](Json& zoo) { zoo["tasks"] = Json::array(); }).ok()) << "an empty one";
+}
+
+TEST(BadZoo, DescriptionsOfVersionTwoSayWhatIsWrongAndWhere) {
+  const auto refused = [](auto change, const std::string& word) {
+    expect_refused(status_of_described(change), Code::kMalformed, {"zoo.json", word});
+  };
+  refused([](Json& zoo) { zoo["tasks"][0]["metric"] = "f1"; }, "tasks[0]: metric: 'f1': not known");
+  refused([](Json& zoo) { zoo["tasks"][0]["metric"] = "top1"; }, "go together");
+  refused([](Json& zoo) { zoo["tasks"][0]["variants"] = Json::array(); }, "variants: expected at least one");
+  refused([](Json& zoo) { zoo["tasks"][0]["variants"][0]["model"] = "../m.onnx"; }, "variants[0]: model: '../m.onnx'");
+  refused([](Json& zoo) { zoo["tasks"][0]["variants"].push_back(zoo["tasks"][0]["variants"][0]); }, "listed twice");
+  refused([](Json& zoo) { zoo["tasks"].push_back(zoo["tasks"][0]); }, "tasks: 'net' is listed twice");
+  refused([](Json& zoo) { zoo["tasks"][0]["outputs"] = Json::array(); }, "outputs: expected at least one tensor");
+  refused([](Json& zoo) { zoo["tasks"][0]["parts"] = 1; }, "parts");
+  refused([](Json& zoo) { zoo["files"] = Json::array(); }, "does not list");
+  expect_refused(status_of_described([](Json& zoo) { zoo["format_version"] = 3; }), Code::kFailedPrecondition,
+                 {"format_version 3 is of another release; this one reads 1 to 2"});
+}
+
 TEST(BadZoo, MoreStitchedVariantsThanATableHolds) {
   const MadeUpZoo made;
   made.edit("toy/task.json", [](Json& json) {
@@ -52,7 +103,7 @@ TEST(Zoo, FolderWithoutAZoo) {
 
 TEST(Zoo, AnotherReleasesFormatIsRefusedByName) {
   for (const char* file : {"zoo.json", "toy/task.json", "toy/int8/variant.json"}) {
-    for (const int version : {0, 2}) {
+    for (const int version : {0, 3}) {
       const MadeUpZoo made;
       made.edit(file, [&](Json& json) {
         json["format_version"] = version;
