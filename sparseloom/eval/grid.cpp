@@ -17,7 +17,8 @@ std::string key_of(const plan::Plan& plan) {
   std::string key;
   for (const plan::TaskPlan& task : plan.tasks) {
     for (std::size_t i = 0; i < task.sigma.size(); ++i) {
-      key += fmt::format("{}@{}/{} ", task.sigma[i].index(), task.placement[i].index(), backend::provider_name(task.providers[i]));
+      key += fmt::format("{}@{}/{} ", task.sigma[i].index(), task.placement[i].index(),
+                         backend::provider_name(task.providers[i]));
     }
     if (task.pooled) key += "late";
     if (task.shared) key += "shared";

@@ -53,7 +53,8 @@ backend::Provider fastest(const Offer& offer, const profile::TaskProfile& measur
     double seconds = 0;
     for (const soc::ProcessorId p : offer.members) {
       const profile::Latency& latency = measured.latency(v, i, p, b);
-      seconds += latency.left_out == profile::LeftOut::kNo ? latency.median.count() : kInfinity;
+      if (latency.left_out != profile::LeftOut::kNo) return kInfinity;
+      seconds += latency.median.count();
     }
     return seconds;
   };

@@ -202,9 +202,9 @@ Result<std::vector<Cut>> cuts_in_variant(const Graph& dense, const std::vector<C
       for (std::size_t k = 0; k < cuts[i].tensors.size(); ++k) {
         const TensorSpec& ours = dense.edge(cuts[i].tensors[k]).spec;
         const TensorSpec& theirs = graph.edge(mapped[i].tensors[k]).spec;
-        if (!ours.convertible(theirs))
-          problems.push_back(
-              fmt::format("cut {}: {}, where the first variant has {}", i + 1, theirs.describe(), ours.describe()));
+        if (ours.convertible(theirs)) continue;
+        problems.push_back(
+            fmt::format("cut {}: {}, where the first variant has {}", i + 1, theirs.describe(), ours.describe()));
       }
     }
     if (problems.empty()) {

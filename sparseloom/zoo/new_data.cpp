@@ -30,7 +30,7 @@ std::string gathered(const NpyArray& array, std::size_t count, const std::vector
   return bytes;
 }
 
-std::string npy(ElementType type, Shape shape, const std::string& bytes) {
+std::string npy(ElementType type, const Shape& shape, const std::string& bytes) {
   return format_npy(type, shape, std::as_bytes(std::span(bytes)));
 }
 

@@ -61,9 +61,10 @@ void visit_tensors(const onnx::GraphProto& graph, const Visit& visit) {
 template <typename Visit>
 void visit_tensors(const onnx::ModelProto& model, const Visit& visit) {
   visit_tensors(model.graph(), visit);
-  for (const auto& function : model.functions())
+  for (const auto& function : model.functions()) {
     for (const auto& node : function.node())
       for (const auto& attribute : node.attribute()) visit_tensors(attribute, visit);
+  }
   for (const auto& training : model.training_info()) {
     visit_tensors(training.initialization(), visit);
     visit_tensors(training.algorithm(), visit);

@@ -12,7 +12,8 @@ using ::testing::Not;
 
 TEST(Providers, AreKnownByName) {
   for (const Provider provider : kProviders) EXPECT_EQ(find_provider(provider_name(provider)).value(), provider);
-  EXPECT_EQ(find_provider("dense").status().message(), "provider 'dense': not known; allowed: openvino, sparse, onnxruntime");
+  EXPECT_EQ(find_provider("dense").status().message(),
+            "provider 'dense': not known; allowed: openvino, sparse, onnxruntime");
 }
 
 TEST(Providers, ForTestsAreNotShownToUsers) { EXPECT_THAT(user_providers(), Not(Contains(Provider::kScripted))); }
