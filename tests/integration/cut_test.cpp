@@ -210,5 +210,25 @@ TEST_F(Cutting, TheCheckSeesAWrongPiece) {
   EXPECT_GT(check->difference.max_rel, difference_bound(model->graph()));
 }
 
+// Hundreds of branches that meet in one operator: cut and compiled in the time of any other model of its size.
+TEST_F(Cutting, ModelsOfManyBranchesAreCut) {
+  constexpr int kBranches = 400;
+  TinyOnnx onnx;
+  onnx.input("x", {1, 8}).op("Relu", "stem", {"x"}, "h");
+  std::vector<std::string> branches;
+  for (int i = 0; i < kBranches; ++i) {
+    const std::string name = fmt::format("b{}", i);
+    onnx.op("Sigmoid", name + "_s", {"h"}, name + "_t").op("Tanh", name, {name + "_t"}, name);
+    branches.push_back(name);
+  }
+  onnx.op("Sum", "join", branches, "j").op("Relu", "head", {"j"}, "y").output("y", {1, 8});
+  const auto model = read_onnx(onnx, {});
+  const auto cuts = cuts_by_name(model->graph(), {{"h"}});
+  ASSERT_TRUE(cuts.ok()) << cuts.status().message();
+  const auto pieces = cut_model(*model, *cuts).value();
+  Chain whole = chain_of(*runtime_, {model.get()}), chain = chain_of(*runtime_, {pieces[0].get(), pieces[1].get()});
+  EXPECT_LE(check_chain(model->graph(), whole, chain, 1)->difference.max_rel, difference_bound(model->graph()));
+}
+
 }  // namespace
 }  // namespace sparseloom::zoo

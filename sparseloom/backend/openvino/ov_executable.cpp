@@ -181,12 +181,28 @@ std::shared_ptr<ov::Model> with_wide_masks(const std::shared_ptr<ov::Model>& mod
   return copy;
 }
 
+// Whether a tensor is read by, or an operator reads, more tensors than any network that people use has in one place.
+// OpenVINO (2026.4) looks for what it can fuse by code of its own there in time that grows with their square, and more:
+// minutes for 1,500 branches.
+bool is_wide(const ov::Model& model) {
+  constexpr std::size_t kWide = 256;
+  const auto ops = model.get_ops();
+  return std::any_of(ops.begin(), ops.end(), [](const std::shared_ptr<ov::Node>& op) {
+    if (op->get_input_size() > kWide) return true;
+    const auto outputs = op->outputs();
+    return std::any_of(outputs.begin(), outputs.end(),
+                       [](const auto& output) { return output.get_target_inputs().size() > kWide; });
+  });
+}
+
 }  // namespace
 
 ov::CompiledModel compile_model(ov::Core& core, const std::shared_ptr<ov::Model>& model,
                                 const CompileOptions& options) {
-  return core.compile_model(options.device == "CPU" ? with_wide_masks(model) : model, options.device,
-                            properties(options));
+  if (options.device != "CPU") return core.compile_model(model, options.device, properties(options));
+  ov::AnyMap map = properties(options);
+  if (is_wide(*model)) map["SNIPPETS_MODE"] = "DISABLE";
+  return core.compile_model(with_wide_masks(model), options.device, map);
 }
 
 ov::AnyMap properties(const CompileOptions& options) {
