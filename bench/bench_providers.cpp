@@ -136,8 +136,10 @@ class Bench {
         way.load_s = std::chrono::duration<double>(Clock::now() - start).count();
         way.executable = std::move(*executable);
         SL_ASSIGN_OR_RETURN(way.session, boundaries.bind(*way.executable, 0));
-        if (ways.empty()) boundaries.at(0) = zoo::seeded_inputs(graph, 0);
-        SL_ASSIGN_OR_RETURN(way.session, boundaries.bind(*way.executable, 0));
+        if (ways.empty()) {  // the first decides which tensors there are
+          boundaries.at(0) = zoo::seeded_inputs(graph, 0);
+          SL_ASSIGN_OR_RETURN(way.session, boundaries.bind(*way.executable, 0));
+        }
         SL_RETURN_IF_ERROR(way.session->run());
         for (std::size_t k = 0; k < boundaries.at(1).size(); ++k) {
           const auto now = boundaries.at(1)[k].span();

@@ -5,8 +5,8 @@ Runtime on the same inputs.
 Usage: try_models.py SPARSELOOM FOLDER [--json FILE]     (in .venv, which has onnxruntime and numpy)
 
 Every *.onnx below FOLDER is tried, each in a zoo and cache of its own. Dynamic dimensions other than the batch get the first of a
-few sizes that ONNX Runtime accepts. A model is fine if what it is served by agrees within the bound (1e-3 of the largest number,
-0.05 for quantized ones), or if it is refused in one line.
+few sizes that ONNX Runtime accepts. A model is fine if what it is served by agrees within 0.05 of the largest
+number, or if it is refused in one line.
 """
 import argparse
 import json

@@ -177,7 +177,11 @@ LatencyCounts count_latencies(const Profile& profile) {
 Profile empty_profile(const zoo::Zoo& zoo, const soc::Soc& soc) {
   Profile profile;
   for (const zoo::Task& task : zoo.tasks) {
-    mark_unsupported(task, soc, profile.tasks.emplace_back(task.variants.size(), task.stages(), soc.processors.size()));
+    TaskProfile& made = profile.tasks.emplace_back(task.variants.size(), task.stages(), soc.processors.size());
+    mark_unsupported(task, soc, made);
+    // Nothing can be promised of a task whose accuracy is unknown, and nothing need be measured.
+    for (std::size_t i = 0; i < made.stitched() && !task.accuracy_known(); ++i)
+      made.set_accuracy_estimate(made.sigma_at(i), {});
   }
   return profile;
 }

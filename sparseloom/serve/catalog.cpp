@@ -28,13 +28,6 @@ Result<std::unique_ptr<Source>> open_source(zoo::Zoo zoo, const OpenWith& with) 
                         profile::ensure_profile(source->zoo, with.soc, with.runtime, *source->pieces, ensure));
     source->profile.profile = source->profile.measured;
   }
-  for (std::size_t t = 0; t < source->zoo.tasks.size(); ++t) {
-    if (source->zoo.tasks[t].accuracy_known()) continue;
-    profile::TaskProfile& task = source->profile.profile.tasks[t];
-    for (std::size_t i = 0; i < task.stitched(); ++i) {
-      task.set_accuracy_estimate(task.sigma_at(i), {});  // nothing can be promised of it
-    }
-  }
   return source;
 }
 

@@ -475,7 +475,6 @@ Status remove_variant(const fs::path& root, const std::string& task_name, const 
     }
     folder /= variant_name;
     forget_files(zoo, task_name + "/" + variant_name);
-    forget_files(zoo, task_name + "/accuracy.csv");
     std::erase_if(zoo.files, [&](const FileEntry& entry) { return entry.path == task_name + "/accuracy.csv"; });
     task.variants.erase(task.variants.begin() + static_cast<std::ptrdiff_t>(variant.index()));
   }

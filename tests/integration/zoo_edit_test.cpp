@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "sparseloom/backend/openvino/openvino_runtime.h"
+#include "sparseloom/profile/profile.h"
+#include "sparseloom/soc/discover.h"
 #include "sparseloom/zoo/chain.h"
 #include "sparseloom/zoo/editing.h"
 #include "sparseloom/zoo/pieces.h"
@@ -116,6 +118,15 @@ TEST_F(ZooEditing, WithoutSamplesAccuracyIsUnknown) {
   const AddedVariant added = must_add({.task = "net", .model = file("net.onnx")});
   EXPECT_EQ(added.accuracy_kind, "unknown");
   EXPECT_FALSE(load_zoo(root())->tasks[0].accuracy_known());
+}
+
+TEST_F(ZooEditing, ATaskOfUnknownAccuracyHasNothingLeftToMeasureOfIt) {
+  must_add({.task = "net", .model = file("net.onnx")});
+  const Zoo zoo = load_zoo(root()).value();
+  const profile::Profile profile = profile::empty_profile(zoo, soc::discover(*runtime_).value());
+  const auto estimate = profile.tasks[0].accuracy_estimate(Sigma(zoo.tasks[0].stages(), VariantId(0)));
+  ASSERT_TRUE(estimate.has_value());
+  EXPECT_EQ(estimate->lower, 0) << "nothing is promised";
 }
 
 TEST_F(ZooEditing, ADynamicBatchIsOne) {
