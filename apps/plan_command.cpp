@@ -130,7 +130,7 @@ Json to_json(const cli::Setup& setup, const Options& options, const Outcome& out
              {"latency_ms", to_ms(task.latency)},
              {"latency_disturbed", outcome.disturbed[t]},
              {"latency_bound_ms", to_ms(slo.slos[t].latency)},
-             {"accuracy", task.accuracy},
+             {"accuracy", setup.zoo.tasks[t].accuracy_known() ? Json(task.accuracy) : Json(nullptr)},
              {"accuracy_kind", setup.zoo.tasks[t].accuracy_kind},
              {"accuracy_bound", slo.slos[t].accuracy},
              {"meets_slo", task.meets_slo()},
@@ -186,9 +186,11 @@ void print(const cli::Setup& setup, const Options& options, const Outcome& outco
   for (std::size_t t = 0; t < made.tasks.size(); ++t) {
     const plan::TaskPlan& task = made.tasks[t];
     placements.push_back(plan::describe_placement(setup.soc, task));
+    const bool known = setup.zoo.tasks[t].accuracy_known();
     table.add({setup.zoo.tasks[t].name, zoo::describe(setup.zoo.tasks[t], task.sigma), placements.back(),
                report::marked_ms(task.latency, outcome.disturbed[t]), fmt::format("{:.2f}", to_ms(slo.slos[t].latency)),
-               fmt::format("{:.1f}", 100 * task.accuracy), fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
+               known ? fmt::format("{:.1f}", 100 * task.accuracy) : "unknown",
+               fmt::format("{:.1f}", 100 * slo.slos[t].accuracy),
                task.meets_slo() ? "yes" : "no: " + report::missed_bounds(task)});
   }
   fmt::print("plan by {} at {} on {}\nlatency: alone, from the profile; accuracy: on the profile split\n{}{}\n{}{}{}\n",
