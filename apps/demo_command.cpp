@@ -37,7 +37,9 @@ struct DemoOptions {
   bool pooled = true;
   bool check = true;
   std::vector<std::string> providers;
+  bool no_gangs = false;
   std::string compare_provider;
+  bool compare_no_gangs = false;
 };
 
 // Providers, as the options name them.
@@ -54,14 +56,32 @@ Result<Providers> parse_all_providers(const DemoOptions& options) {
   return providers;
 }
 
+// A second plan by the same planner, of a machine that offers less.
+struct Rival {
+  std::string what;  // "openvino only"
+  soc::Soc soc;
+};
+
+Result<std::optional<Rival>> rival_of(const DemoOptions& options, const Providers& providers, const soc::Soc& all) {
+  std::optional<Rival> rival;
+  if (!providers.rival.empty()) {
+    SL_ASSIGN_OR_RETURN(soc::Soc soc, cli::soc_for_plans(all, providers.rival, options.no_gangs));
+    rival = Rival{options.compare_provider + " only", std::move(soc)};
+  } else if (options.compare_no_gangs) {
+    SL_ASSIGN_OR_RETURN(soc::Soc soc, cli::soc_for_plans(all, providers.allowed, true));
+    rival = Rival{"no gangs", std::move(soc)};
+  }
+  return rival;
+}
+
 // What all SLO configurations of one call share.
 struct Stage {
   const cli::Setup& setup;
   const profile::Profile& profile;                     // as the machine was right before
   const std::optional<profile::ProfileCheck>& before;  // of the profile as measured; none: not checked
   const DemoOptions& options;
-  soc::Soc soc;                   // with the providers that plans may use
-  std::optional<soc::Soc> rival;  // the same, for a second plan by sparseloom
+  soc::Soc soc;                // with the providers that plans may use
+  std::optional<Rival> rival;  // a second plan by sparseloom
   std::vector<plan::GridRange> ranges;
   const std::vector<engine::TaskSamples>& samples;
   engine::Residency& residency;
@@ -82,8 +102,7 @@ Result<std::vector<eval::Contender>> plan_all(const Stage& stage, const plan::Sl
     const bool is_ours = planner->name() == ours.name();
     SL_RETURN_IF_ERROR(add(std::string(planner->name()), is_ours ? ours : *planner, stage.soc));
     if (!is_ours || !stage.rival) continue;
-    SL_RETURN_IF_ERROR(
-        add(fmt::format("{}, {} only", ours.name(), stage.options.compare_provider), ours, *stage.rival));
+    SL_RETURN_IF_ERROR(add(fmt::format("{}, {}", ours.name(), stage.rival->what), ours, stage.rival->soc));
   }
   return contenders;
 }
@@ -201,28 +220,32 @@ void print_losses(const std::vector<engine::SystemReport>& reports) {
              losses.empty() ? "nothing" : fmt::format("{}", fmt::join(losses, "; ")));
 }
 
-// "image 0 2, speech 1": the stages that run sparse.
-std::string sparse_stages(const engine::SystemReport& report) {
-  std::vector<std::string> tasks;
-  for (const engine::TaskReport& t : report.tasks) {
-    std::string stages;
-    for (std::size_t i = 0; i < t.provider.size(); ++i) {
-      if (t.provider[i] == backend::provider_name(backend::Provider::kSparse)) stages += fmt::format(" {}", i);
-    }
-    if (!stages.empty()) tasks.push_back(t.task + stages);
-  }
-  return tasks.empty() ? "none" : fmt::format("{}", fmt::join(tasks, ", "));
+// A stage that runs otherwise than by the runtime's own kernels on one processor: "1 sparse", "2 cpu0-1".
+std::optional<std::string> special(const engine::TaskReport& task, std::size_t stage, const soc::Soc& soc) {
+  std::string how;
+  if (task.provider[stage] != backend::provider_name(backend::Provider::kOpenVino)) how += " " + task.provider[stage];
+  const auto place = soc.find(task.placement[stage]);
+  if (place.ok() && soc.pools().is_gang(*place)) how += " " + task.placement[stage];
+  return how.empty() ? std::nullopt : std::optional(fmt::format("{}{}", stage, how));
 }
 
-// "5 of 12".
-std::string sparse_count(const engine::SystemReport& report) {
-  std::ptrdiff_t sparse = 0;
-  std::size_t all = 0;
+// Those of a system: how many, "5 of 12", and which, "image 0 sparse, 1 cpu0-1; speech 1 sparse".
+struct SpecialStages {
+  std::string count, which;
+};
+SpecialStages special_stages(const engine::SystemReport& report, const soc::Soc& soc) {
+  std::vector<std::string> tasks;
+  std::size_t found = 0, all = 0;
   for (const engine::TaskReport& t : report.tasks) {
-    sparse += std::count(t.provider.begin(), t.provider.end(), backend::provider_name(backend::Provider::kSparse));
+    std::vector<std::string> stages;
+    for (std::size_t i = 0; i < t.provider.size(); ++i) {
+      if (auto stage = special(t, i, soc)) stages.push_back(*std::move(stage));
+    }
+    found += stages.size();
     all += t.provider.size();
+    if (!stages.empty()) tasks.push_back(fmt::format("{} {}", t.task, fmt::join(stages, ", ")));
   }
-  return fmt::format("{} of {}", sparse, all);
+  return {fmt::format("{} of {}", found, all), tasks.empty() ? "none" : fmt::format("{}", fmt::join(tasks, "; "))};
 }
 
 // The tasks that two systems serve by different variants, processors or providers.
@@ -241,19 +264,20 @@ std::string rate_text(const engine::Rate& rate) {
   return fmt::format("{} ({:.1f} .. {:.1f})", percent(rate.value), 100 * rate.low, 100 * rate.high);
 }
 
-// Per configuration, how many stages run sparse and what that changes.
+// Per configuration, which stages run by other providers and on gangs, and what that changes.
 void print_providers(const Stage& stage, const std::vector<std::string>& configs,
                      const std::vector<std::vector<engine::SystemReport>>& all) {
   const std::string& ours = all.front()[0].name;
-  std::vector<std::string> header{"", "sparse stages", "which", "violations"};
+  std::vector<std::string> header{"", "stages", "which", "violations"};
   if (stage.rival) {
-    const std::string only = stage.options.compare_provider + " only";
+    const std::string& only = stage.rival->what;
     header.insert(header.end(), {only + ": violations", "requests/s", only + ": requests/s", "served differently"});
   }
   report::Table table(std::move(header));
   for (std::size_t c = 0; c < all.size(); ++c) {
     const engine::SystemReport& r = all[c][0];
-    std::vector<std::string> row{configs[c], sparse_count(r), sparse_stages(r), rate_text(r.violation_rate)};
+    const SpecialStages stages = special_stages(r, stage.setup.soc);
+    std::vector<std::string> row{configs[c], stages.count, stages.which, rate_text(r.violation_rate)};
     if (stage.rival) {
       const engine::SystemReport& other = all[c][1];
       row.insert(row.end(), {rate_text(other.violation_rate), fmt::format("{:.1f}", r.throughput_qps),
@@ -261,7 +285,7 @@ void print_providers(const Stage& stage, const std::vector<std::string>& configs
     }
     table.add(std::move(row));
   }
-  fmt::print("\nStages of {} that run in sparse kernels{}:\n{}", ours,
+  fmt::print("\nStages of {} by other providers than openvino, or on a gang{}:\n{}", ours,
              stage.rival ? ", beside " + all.front()[1].name : "", table.text());
 }
 
@@ -429,17 +453,14 @@ Status demo(const DemoOptions& options) {
   cli::interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
                       cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
-  SL_ASSIGN_OR_RETURN(soc::Soc soc, soc::confined(setup->soc, providers.allowed));
-  std::optional<soc::Soc> rival;
-  if (!providers.rival.empty()) {
-    SL_ASSIGN_OR_RETURN(rival, soc::confined(setup->soc, providers.rival));
-  }
+  SL_ASSIGN_OR_RETURN(soc::Soc soc, cli::soc_for_plans(setup->soc, providers.allowed, options.no_gangs));
+  SL_ASSIGN_OR_RETURN(std::optional<Rival> rival, rival_of(options, providers, setup->soc));
   SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup->zoo));
   SL_ASSIGN_OR_RETURN(const profile::CheckedProfile checked,
                       cli::read_checked_profile(*setup, options.check, "sparseloom demo"));
   SL_ASSIGN_OR_RETURN(auto ranges, plan::grid_ranges(setup->zoo, setup->soc, checked.profile));
   engine::Residency residency(*setup->runtime, setup->soc, *setup->pieces, setup->compile_cache);
-  sched::TraceSink trace(setup->soc.processors.size());
+  sched::TraceSink trace(setup->soc.processors.places());
   Stage stage{.setup = *setup,
               .profile = checked.profile,
               .before = checked.check,
@@ -488,8 +509,14 @@ std::function<Status()> add_demo(CLI::App& command) {
       "as the baselines' do");
   command.add_flag("!--no-check", options->check, cli::kNoCheckHelp);
   command.add_option("--provider,--backend", options->providers, cli::provider_help());
-  command.add_option("--compare-provider,--compare-backend", options->compare_provider,
-                     "add a second system to the comparison: sparseloom planning with this provider alone");
+  command.add_flag("--no-gangs", options->no_gangs, std::string(cli::kNoGangsHelp));
+  CLI::Option* const rival =
+      command.add_option("--compare-provider,--compare-backend", options->compare_provider,
+                         "add a second system to the comparison: sparseloom planning with this provider alone");
+  command
+      .add_flag("--compare-no-gangs", options->compare_no_gangs,
+                "add a second system to the comparison: sparseloom planning without gangs")
+      ->excludes(rival);
   command.add_option("--json", options->json, "write the report here");
   command.add_option("--trace", options->trace, "write a Chrome/Perfetto trace here, one track per processor");
   return [options] { return demo(*options); };

@@ -40,6 +40,7 @@ struct Options {
   std::string estimates = "value";
   std::string memory;
   std::vector<std::string> providers;
+  bool no_gangs = false;
   double rate = 0;
   std::string percentile;
   std::string check;
@@ -336,7 +337,7 @@ Status run(const Options& options) {
   if (!options.check.empty()) return check(options);
   SL_ASSIGN_OR_RETURN(const Wanted wanted, read_options(options));
   SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), options.soc));
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::confined(setup->soc, wanted.providers));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, cli::soc_for_plans(setup->soc, wanted.providers, options.no_gangs));
   SL_ASSIGN_OR_RETURN(profile::Profile profile, cli::read_profile(*setup));
   profile.use_estimates = wanted.estimates;
   SL_ASSIGN_OR_RETURN(const plan::SloConfig slo, read_slos(options.slo, *setup, profile));
@@ -379,6 +380,7 @@ std::function<Status()> add_plan(CLI::App& command) {
       "accuracies that were not measured but estimated count by value or by their lower bound: value, lower");
   add("--memory", options->memory, "budget for the plan's compiled subgraphs, in bytes or as 20MiB (default: none)");
   add("--provider,--backend", options->providers, cli::provider_help());
+  command.add_flag("--no-gangs", options->no_gangs, std::string(cli::kNoGangsHelp))->excludes(check);
   add("--rate", options->rate,
       "requests/s that are to be served, tasks equally likely: planned for (planner sparseloom, objective responses) "
       "and predicted (default: episodes)")

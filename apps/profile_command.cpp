@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "apps/commands.h"
 #include "cli/program.h"
@@ -97,7 +98,7 @@ std::vector<Entry> entries_of(const soc::Soc& soc, const profile::TaskProfile& t
   std::vector<Entry> entries;
   for (std::size_t v = 0; v < task.variants(); ++v) {
     for (std::size_t s = 0; s < task.stages(); ++s) {
-      for (std::size_t p = 0; p < task.processors(); ++p) {
+      for (std::size_t p = 0; p < task.places(); ++p) {
         for (const backend::Provider b : soc.processors[p].providers) {
           entries.push_back({v, s, p, b, task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), b)});
         }
@@ -127,21 +128,23 @@ Counts count(const soc::Soc& soc, const profile::TaskProfile& task) {
   return counts;
 }
 
-// "image: onnxruntime: 12 disagrees, 3 slower": subgraphs that no plan runs by a provider, though it is offered.
+// "image: onnxruntime on cpu0: 12 disagrees, 3 slower": subgraphs that no plan runs by a provider, though the first of
+// a pool offers it.
 std::string left_out_note(const cli::Setup& setup, const profile::Profile& profile) {
   std::string note;
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
-    std::map<backend::Provider, std::map<profile::LeftOut, std::size_t>> left_out;
+    std::map<std::pair<std::size_t, backend::Provider>, std::map<profile::LeftOut, std::size_t>> left_out;
     for (const Entry& e : entries_of(setup.soc, profile.tasks[t])) {
       const soc::Pools& pools = setup.soc.pools();
       const bool first = pools.pool(soc::ProcessorId(e.processor)).front().index() == e.processor;
-      if (first && e.latency.left_out != profile::LeftOut::kNo) ++left_out[e.provider][e.latency.left_out];
+      if (first && e.latency.left_out != profile::LeftOut::kNo)
+        ++left_out[{e.processor, e.provider}][e.latency.left_out];
     }
-    for (const auto& [provider, reasons] : left_out) {
+    for (const auto& [where, reasons] : left_out) {
       std::vector<std::string> counts;
       for (const auto& [reason, count] : reasons) counts.push_back(fmt::format("{} {}", count, to_string(reason)));
-      note += fmt::format("  {}: {}: {}\n", setup.zoo.tasks[t].name, backend::provider_name(provider),
-                          fmt::join(counts, ", "));
+      note += fmt::format("  {}: {} on {}: {}\n", setup.zoo.tasks[t].name, backend::provider_name(where.second),
+                          setup.soc.processors[where.first].name, fmt::join(counts, ", "));
     }
   }
   if (note.empty()) return note;
@@ -368,7 +371,7 @@ void print_check(const cli::Setup& setup, const profile::ProfileCheck& check) {
     table.add(
         {name, fmt::format("{:.2f}", ratio.median), fmt::format("{:.2f}", ratio.q1), fmt::format("{:.2f}", ratio.q3)});
   };
-  for (std::size_t p = 0; p < check.processors.size(); ++p) add(setup.soc.processors[p].name, check.processors[p]);
+  for (std::size_t p = 0; p < setup.soc.processors.size(); ++p) add(setup.soc.processors[p].name, check.processors[p]);
   add("all", check.overall);
   fmt::print("{}\n{}\n{}", setup.soc.name, report::describe(check), table.text());
 }

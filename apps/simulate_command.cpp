@@ -38,7 +38,7 @@ class TraceFile {
     return error(Code::kInvalidArgument, "--trace {}: shows one policy; got {} (give one with --policy)", path,
                  policies.size());
   }
-  TraceFile(std::string path, std::size_t processors) : path_(std::move(path)), sink_(processors), tracer_(sink_) {}
+  TraceFile(std::string path, std::size_t places) : path_(std::move(path)), sink_(places), tracer_(sink_) {}
   simulate::Observer* observer() { return path_.empty() ? nullptr : &tracer_; }
   Status write(const sched::TraceNames& names) const {
     return path_.empty() ? Status() : cli::write_trace(path_, sink_, names);
@@ -63,7 +63,7 @@ Result<simulate::Admission> parse_admission(const std::string& name, std::size_t
 
 sched::TraceNames trace_names(const simulate::Benchmark& benchmark, std::size_t processors) {
   sched::TraceNames names{"sparseloom, simulated", {}, {}};
-  for (std::size_t p = 0; p < processors; ++p) names.processors.push_back(fmt::format("processor {}", p));
+  for (std::size_t p = 0; p < processors; ++p) names.places.push_back(fmt::format("processor {}", p));
   for (const std::string& model : benchmark.models()) names.tasks.push_back({model, {model}});
   return names;
 }
@@ -181,7 +181,7 @@ Status simulate_workload(const SimulateOptions& options) {
   SL_ASSIGN_OR_RETURN(const cli::PlannedWorkload planned, cli::plan_workload(options.workload));
   if (policies.empty()) policies.emplace_back(planned.workload.policy);
   const cli::Setup& setup = *planned.setup;
-  TraceFile trace(options.trace, setup.soc.processors.size());
+  TraceFile trace(options.trace, setup.soc.processors.places());
   std::vector<simulate::Rehearsal> rehearsals;
   std::vector<simulate::Metrics> results;
   for (const std::string_view policy : policies) {

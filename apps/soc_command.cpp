@@ -37,6 +37,12 @@ Json rates_json(const soc::Rates& rates) {
   return json;
 }
 
+std::vector<std::string> member_names(const soc::Soc& soc, std::size_t gang) {
+  std::vector<std::string> names;
+  for (const soc::ProcessorId member : soc.pools().gangs[gang]) names.push_back(soc.processor(member).name);
+  return names;
+}
+
 Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& rates) {
   Json processors = Json::array();
   for (std::size_t i = 0; i < soc.processors.size(); ++i) {
@@ -49,6 +55,17 @@ Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& 
                           {"kind", p.kind}});
     if (i < rates.size() && rates[i]) processors.back()["rates"] = rates_json(*rates[i]);
   }
+  Json gangs = Json::array();
+  for (std::size_t g = 0; g < soc.pools().gangs.size(); ++g) {
+    const std::size_t place = soc.processors.size() + g;
+    const soc::Processor& gang = soc.processors[place];
+    gangs.push_back({{"name", gang.name},
+                     {"members", member_names(soc, g)},
+                     {"cores", gang.cores},
+                     {"providers", plan::provider_names(gang.providers)},
+                     {"kind", gang.kind}});
+    if (place < rates.size() && rates[place]) gangs.back()["rates"] = rates_json(*rates[place]);
+  }
   Json absent = Json::array();
   for (const backend::AbsentProvider& a : soc.absent)
     absent.push_back({{"provider", backend::provider_name(a.provider)}, {"reason", a.reason}});
@@ -56,6 +73,7 @@ Json to_json(const soc::Soc& soc, const std::vector<std::optional<soc::Rates>>& 
           {"modelled", soc.modelled},
           {"fingerprint", soc.fingerprint},
           {"processors", std::move(processors)},
+          {"gangs", std::move(gangs)},
           {"absent", std::move(absent)}};
 }
 
@@ -65,7 +83,15 @@ std::string processors_text(const soc::Soc& soc) {
     table.add({p.name, p.device, fmt::format("{}", fmt::join(p.cores, ",")),
                fmt::format("{}", fmt::join(plan::provider_names(p.providers), ", ")), p.kind, p.memory_domain});
   }
-  return table.text();
+  std::string text = table.text();
+  if (soc.pools().gangs.empty()) return text;
+  report::Table gangs({"gang", "members", "providers", "kind"});
+  for (std::size_t g = 0; g < soc.pools().gangs.size(); ++g) {
+    const soc::Processor& gang = soc.processors[soc.processors.size() + g];
+    gangs.add({gang.name, fmt::format("{}", fmt::join(member_names(soc, g), ", ")),
+               fmt::format("{}", fmt::join(plan::provider_names(gang.providers), ", ")), gang.kind});
+  }
+  return text + "\nGangs, whose members run one subgraph together:\n" + gangs.text();
 }
 
 std::string tops_of(const soc::Rates& rates, Precision p) {

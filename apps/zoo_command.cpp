@@ -39,7 +39,7 @@ std::optional<BestLatency> best_latency(const soc::Soc& soc, const profile::Task
     std::optional<Seconds> best;
     backend::Provider by{};
     bool disturbed = false;
-    for (std::size_t p = 0; p < task.processors(); ++p) {
+    for (std::size_t p = 0; p < task.places(); ++p) {
       for (const backend::Provider b : soc.processors[p].providers) {
         const profile::Latency& latency = task.latency(v, zoo::StageId(i), soc::ProcessorId(p), b);
         if (latency.count == 0 || (best && *best <= latency.median)) continue;

@@ -100,6 +100,11 @@ class Shadowed final : public sched::Policy {
     return chosen;
   }
 
+  std::optional<sched::SlotIndex> peek(std::span<const sched::QueueId> served,
+                                       const sched::Moment& moment) const override {
+    return exact_->peek(served, moment);
+  }
+
   double agreement() const { return static_cast<double>(agreed_) / static_cast<double>(decisions_); }
 
  private:
@@ -135,7 +140,7 @@ Result<double> decision_agreement(simulate::Benchmark& benchmark, std::string_vi
   SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(exact, queues));
   auto shadowed = std::make_unique<Shadowed>(std::move(policy), approximate, queues);
   const Shadowed& asked = *shadowed;
-  simulate::Meter meter(1);
+  simulate::Meter meter(one);
   SL_ASSIGN_OR_RETURN(simulate::Simulation simulation,
                       simulate::Simulation::make(benchmark.plan(), one, std::move(shadowed),
                                                  simulate::Admission::kBenchmark, benchmark, meter));

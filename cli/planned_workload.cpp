@@ -30,6 +30,7 @@ CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options) {
       ->capture_default_str()
       ->needs(workload);
   command.add_option("--provider,--backend", options.providers, provider_help())->needs(workload);
+  command.add_flag("--no-gangs", options.no_gangs, std::string(kNoGangsHelp))->needs(workload);
   command
       .add_option("--slots", options.slots, "requests of one task in flight at once; more wait in the admission queue")
       ->check(CLI::Range(1, 1024))
@@ -67,7 +68,7 @@ Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
   SL_ASSIGN_OR_RETURN(planned.setup, make_setup(zoo_folder(options), options.soc));
   const Setup& setup = *planned.setup;
   SL_ASSIGN_OR_RETURN(planned.workload, read_workload(options, setup.zoo));
-  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::confined(setup.soc, providers));
+  SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc_for_plans(setup.soc, providers, options.no_gangs));
   SL_ASSIGN_OR_RETURN(planned.profile, read_profile(setup));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(setup.zoo, setup.soc, planned.profile));
   SL_ASSIGN_OR_RETURN(planned.slo, sched::workload_slos(planned.workload, ranges));

@@ -20,11 +20,13 @@ struct WorkloadOptions {
   std::string planner;  ///< instead of the workload's, if not empty; so is the policy
   std::string policy;
   std::vector<std::string> providers;
+  bool no_gangs = false;
   std::string plan_for = "episodes";
   std::size_t slots = 4;
 };
 
-/// Adds --workload, and --zoo, --soc, --planner, --plan-for, --provider and --slots, which need it. Returns --workload.
+/// Adds --workload, and --zoo, --soc, --planner, --plan-for, --provider, --no-gangs and --slots, which need it. Returns
+/// --workload.
 CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options);
 
 /// The zoo that --zoo names.

@@ -166,6 +166,10 @@ Result<std::vector<backend::Provider>> parse_providers(std::string_view option, 
   return providers;
 }
 
+Result<soc::Soc> soc_for_plans(const soc::Soc& soc, std::span<const backend::Provider> providers, bool without_gangs) {
+  return soc::confined(without_gangs ? soc::without_gangs(soc) : soc, providers);
+}
+
 std::string provider_help() {
   std::vector<std::string_view> names;
   for (const backend::Provider provider : backend::user_providers()) names.push_back(backend::provider_name(provider));

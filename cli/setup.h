@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,11 @@ Result<std::vector<backend::Provider>> parse_providers(std::string_view option, 
 
 /// What --provider does, for its help.
 std::string provider_help();
+inline constexpr std::string_view kNoGangsHelp = "plan without gangs: every stage on one processor";
+
+/// What plans may use of a machine: those of `providers` (none: all) that it offers, and gangs if they are not
+/// `without_gangs`. Errors: those of soc::confined().
+Result<soc::Soc> soc_for_plans(const soc::Soc& soc, std::span<const backend::Provider> providers, bool without_gangs);
 
 /// The zoo folder that --zoo stands for when it is not given: zoos/demo below the first of data_folders() that has it.
 std::filesystem::path default_zoo();

@@ -77,6 +77,7 @@ struct ServerOptions {
   /// request per task (docs/planning.md).
   std::shared_ptr<const plan::Load> expected_load{};
   std::vector<std::string> providers{};  ///< that plans may use; empty: all that the processors offer
+  bool gangs = true;                     ///< plans may run a stage on several cores together (soc::Pools)
   std::string policy = "edf";            ///< docs/simulate.md
   std::size_t slots_per_task = 4;        ///< requests of one task in flight at once; more wait in the admission queue
   /// For so long an idle worker looks for its next stage before it sleeps: saves the time that waking it up takes, at

@@ -57,10 +57,10 @@ Status Activator::check_task(const zoo::Task& task, const soc::Soc& soc, const p
                  pattern.count(), model.count());
   }
   for (std::size_t i = 0; i < task.stages(); ++i) {
-    if (chosen.sigma[i].index() >= task.variants.size() || chosen.placement[i].index() >= soc.processors.size()) {
+    if (chosen.sigma[i].index() >= task.variants.size() || chosen.placement[i].index() >= soc.processors.places()) {
       return error(Code::kInvalidArgument, "task '{}' stage {}: variant {} on processor {}; there are {} and {}",
                    task.name, i, chosen.sigma[i].index(), chosen.placement[i].index(), task.variants.size(),
-                   soc.processors.size());
+                   soc.processors.places());
     }
     const soc::Processor& processor = soc.processor(chosen.placement[i]);
     if (std::find(processor.providers.begin(), processor.providers.end(), chosen.providers[i]) !=

@@ -18,11 +18,13 @@ bool serves(const plan::Plan& plan, zoo::TaskId task) {
   return task.index() < plan.tasks.size() && !plan.tasks[task.index()].sigma.empty();
 }
 
-bool has_cores_of_its_own(const soc::Soc& soc, std::size_t processor) {
+// A gang has none; its members rest while it runs.
+bool has_cores_of_its_own(const soc::Soc& soc, std::size_t place) {
+  if (soc.pools().is_gang(soc::ProcessorId(place))) return false;
   for (std::size_t p = 0; p < soc.processors.size(); ++p) {
-    if (p == processor) continue;
+    if (p == place) continue;
     for (const CpuIndex core : soc.processors[p].cores) {
-      const auto& ours = soc.processors[processor].cores;
+      const auto& ours = soc.processors[place].cores;
       if (std::find(ours.begin(), ours.end(), core) != ours.end()) return false;
     }
   }
@@ -73,14 +75,14 @@ Status Engine::Impl::start(std::shared_ptr<const plan::Plan> plan) {
 
 Status Engine::Impl::start_workers() {
   std::vector<std::future<Status>> pinned;
-  for (std::size_t p = 0; p < soc_.processors.size(); ++p) {
+  for (std::size_t p = 0; p < soc_.processors.places(); ++p) {
     const bool alone = has_cores_of_its_own(soc_, p);  // else looking would take time from who works there
     workers_.push_back(std::make_unique<Worker>(alone ? options_.spin : std::min<Seconds>(options_.spin, kBrief)));
   }
-  for (std::size_t p = 0; p < soc_.processors.size(); ++p) {
+  for (std::size_t p = 0; p < soc_.processors.places(); ++p) {
     std::promise<Status> promise;
     pinned.push_back(promise.get_future());
-    workers_[p]->out.reserve(soc_.processors.size());
+    workers_[p]->out.reserve(soc_.processors.places());
     workers_[p]->thread = std::thread([this, p, promise = std::move(promise)]() mutable {
       const soc::Processor& processor = soc_.processors[p];
       name_this_thread(processor.name);
@@ -180,6 +182,7 @@ void Engine::Impl::hold_what_is_not_served(Dispatches& out) {
 void Engine::Impl::hand_out(Dispatches& out, std::optional<soc::ProcessorId> self,
                             std::optional<sched::Dispatch>& next) {
   for (const sched::Dispatch& dispatch : out) {
+    if (soc_.pools().is_gang(dispatch.processor)) rest_members(dispatch.processor, true);
     if (self && dispatch.processor == *self) {
       next = dispatch;
     } else {
@@ -189,6 +192,12 @@ void Engine::Impl::hand_out(Dispatches& out, std::optional<soc::ProcessorId> sel
     }
   }
   out.clear();
+}
+
+// What a gang dispatched is handed out after its members' last stages ended and before its own does, so a member is
+// told in that order whoever tells it.
+void Engine::Impl::rest_members(soc::ProcessorId gang, bool rest) {
+  soc_.pools().each_taken(gang, [&](soc::ProcessorId p) { workers_[p.index()]->mailbox.rest(rest); });
 }
 
 Status Engine::Impl::prepare(const plan::Plan& plan) {
@@ -228,8 +237,11 @@ std::size_t Engine::Impl::running() const {
 }
 
 std::vector<Seconds> Engine::Impl::busy() const {
-  std::vector<Seconds> all;
-  for (const auto& worker : workers_) all.push_back(worker->busy.load(std::memory_order_relaxed));
+  std::vector<Seconds> all(soc_.processors.size());
+  for (std::size_t p = 0; p < workers_.size(); ++p) {
+    const Seconds busy = workers_[p]->busy.load(std::memory_order_relaxed);
+    soc_.pools().each_taken(soc::ProcessorId(p), [&](soc::ProcessorId q) { all[q.index()] += busy; });
+  }
   return all;
 }
 

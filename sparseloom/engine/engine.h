@@ -115,7 +115,7 @@ class Engine {
   /// Stages that have been handed to a worker and not been reported finished.
   std::size_t running() const;
 
-  /// By processor: time that its worker has run stages since the start.
+  /// By processor: time that it has run stages since the start, alone or as a member of a gang.
   std::vector<Seconds> busy() const;
 
   /// Waits until everything submitted has completed.

@@ -82,7 +82,8 @@ class Engine::Impl {
   };
 
   Status start_workers();
-  void work(soc::ProcessorId processor);
+  void work(soc::ProcessorId place);
+  void rest_members(soc::ProcessorId gang, bool rest);
   Status run_stage(const sched::Dispatch& dispatch);
   std::string describe(const sched::Dispatch& dispatch);
   Status bind_inputs(const Slot& slot, backend::Session& session);
@@ -146,7 +147,7 @@ class Engine::Impl {
   Dispatches submitted_;  // scratch of submit(), and:
   Waiting waiting_;
 
-  std::vector<std::unique_ptr<Worker>> workers_;  // by processor; each worker's own but for its mailbox
+  std::vector<std::unique_ptr<Worker>> workers_;  // by place; each worker's own but for its mailbox
 };
 
 template <typename Inputs>

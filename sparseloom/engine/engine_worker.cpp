@@ -17,8 +17,8 @@ bool bind_directly(std::span<const std::byte> data) {
 
 }  // namespace
 
-void Engine::Impl::work(soc::ProcessorId processor) {
-  Worker& self = *workers_[processor.index()];
+void Engine::Impl::work(soc::ProcessorId place) {
+  Worker& self = *workers_[place.index()];
   std::optional<sched::Dispatch> next;
   for (bool handed_over = true; next || (next = self.mailbox.take()); handed_over = !next) {
     const sched::Dispatch dispatch = *next;
@@ -29,8 +29,9 @@ void Engine::Impl::work(soc::ProcessorId processor) {
     if (options_.trace != nullptr) record(dispatch, start, end);
     if (options_.drift != nullptr && status.ok()) {
       // On a core that others use too, a worker also waits to be woken up.
-      options_.drift->observe(processor, end - (handed_over ? self.dispatched : start), estimate_of(dispatch).latency);
+      options_.drift->observe(place, end - (handed_over ? self.dispatched : start), estimate_of(dispatch).latency);
     }
+    if (soc_.pools().is_gang(place)) rest_members(place, false);
     next = after_stage(dispatch, status, end, status.ok() ? monitor(dispatch) : std::nullopt);
   }
 }

@@ -20,12 +20,15 @@ class Mailbox {
     letter_ = dispatch;
     put(kFull);
   }
+  /// While true, the taker sleeps at once: its core is somebody else's for a time that is known to be long.
+  void rest(bool rests) { rests_.store(rests, std::memory_order_relaxed); }
   /// Ends the taker. Nothing may be posted afterwards.
   void close() { put(kClosed); }
 
   /// Waits until there is a letter; nothing once the mailbox is closed.
   std::optional<sched::Dispatch> take() {
-    spin(spin_, [this] { return state_.load(std::memory_order_relaxed) != kEmpty; });
+    spin(spin_,
+         [this] { return state_.load(std::memory_order_relaxed) != kEmpty || rests_.load(std::memory_order_relaxed); });
     state_.wait(kEmpty, std::memory_order_acquire);
     if (state_.load(std::memory_order_acquire) == kClosed) return std::nullopt;
     const sched::Dispatch letter = letter_;
@@ -46,6 +49,7 @@ class Mailbox {
 
   // Letter and state on one cache line: handing over moves one from core to core.
   alignas(64) std::atomic<std::int32_t> state_{kEmpty};
+  std::atomic<bool> rests_{false};
   sched::Dispatch letter_;
   alignas(64) const Seconds spin_;
 };

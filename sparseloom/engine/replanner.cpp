@@ -27,11 +27,11 @@ Result<plan::Plan> plan_slowed(const plan::Problem& quiet, const plan::Planner& 
 Replanner::Replanner(ReplannerInput input, std::shared_ptr<const plan::Plan> active, ReplannerOptions options,
                      std::vector<double> slowdowns)
     : in_(input), active_(std::move(active)), options_(options), considered_(std::move(slowdowns)) {
-  considered_.resize(input.soc.processors.size(), 1.0);
+  considered_.resize(input.soc.processors.places(), 1.0);
 }
 
 bool Replanner::drifted(const std::vector<double>& slowdowns) const {
-  for (std::size_t p = 0; p < slowdowns.size(); ++p) {
+  for (std::size_t p = 0; p < considered_.size(); ++p) {
     if (std::abs(slowdowns[p] / considered_[p] - 1) > options_.threshold) return true;
   }
   return false;

@@ -51,7 +51,7 @@ class Enumeration {
                   .bytes = others_bytes + option.bytes,
                   .bottleneck = Seconds(bottleneck_of(costs_.pools, chosen))},
                  result);
-      } while (advance(placement, planned_.pooled ? costs_.pools.members.size() : costs_.pools.of.size()));
+      } while (advance(placement, planned_.pooled ? costs_.pools.members.size() : costs_.pools.places()));
     }
     return result;
   }

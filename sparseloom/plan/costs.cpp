@@ -47,8 +47,9 @@ struct Offer {
   const std::vector<backend::Provider>& providers;
 };
 
-/// The provider with the least mean over the members; of those within a tie of it the first. One at least runs it.
-backend::Provider fastest(const Offer& offer, const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
+/// The provider with the least mean over the members; of those within a tie of it the first. None if none runs it.
+std::optional<backend::Provider> fastest(const Offer& offer, const profile::TaskProfile& measured, zoo::VariantId v,
+                                         zoo::StageId i) {
   const auto sum = [&](backend::Provider b) {
     double seconds = 0;
     for (const soc::ProcessorId p : offer.members) {
@@ -60,11 +61,12 @@ backend::Provider fastest(const Offer& offer, const profile::TaskProfile& measur
   };
   double least = kInfinity;
   for (const backend::Provider b : offer.providers) least = std::min(least, sum(b));
+  if (least == kInfinity) return std::nullopt;
   return *std::find_if(offer.providers.begin(), offer.providers.end(),
                        [&](backend::Provider b) { return within(sum(b), least * (1 + kTie)); });
 }
 
-/// kFailedPrecondition if a latency of the subgraph is missing, or nothing that is offered runs it.
+/// kFailedPrecondition if a latency of the subgraph is missing, or nothing that is offered runs it on a processor.
 Status check_measured(const soc::Soc& soc, const Offer& offer, const zoo::Task& task,
                       const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
   std::vector<std::string> left_out;
@@ -83,35 +85,40 @@ Status check_measured(const soc::Soc& soc, const Offer& offer, const zoo::Task& 
     if (why != profile::LeftOut::kNo)
       left_out.push_back(fmt::format("{} ({})", backend::provider_name(b), to_string(why)));
   }
-  if (left_out.size() < offer.providers.size()) return {};
+  if (left_out.size() < offer.providers.size() || soc.pools().is_gang(offer.members.front())) return {};
   return error(Code::kFailedPrecondition,
                "profile: task '{}', variant '{}', stage {}: nothing that '{}' offers runs it: {}", task.name,
                task.variants[v.index()].name, i.index(), soc.processor(offer.members.front()).name,
                fmt::join(left_out, ", "));
 }
 
+/// Of what runs nowhere: more than any budget, and no sum of a few of them overflows.
+constexpr Bytes kTooMany{std::uint64_t{1} << 56};
+
 }  // namespace
 
 Status TaskCosts::choose_providers(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured) {
-  run_.resize(variants_ * stages_ * processors_);
+  run_.assign(variants_ * stages_ * places(), kInfinity);
   provider_.resize(run_.size());
-  bytes_.resize(run_.size());
+  bytes_.assign(run_.size(), kTooMany);
   for (const auto& members : soc.pools().members) {
+    if (members.front().index() >= places()) continue;
     const Offer offer{members, soc.processor(members.front()).providers};
     for (std::size_t v = 0; v < variants_; ++v) {
       for (std::size_t i = 0; i < stages_; ++i) {
         const zoo::VariantId variant(v);
         const zoo::StageId stage(i);
         SL_RETURN_IF_ERROR(check_measured(soc, offer, task, measured, variant, stage));
-        const backend::Provider chosen = fastest(offer, measured, variant, stage);
+        const std::optional<backend::Provider> chosen = fastest(offer, measured, variant, stage);
+        if (!chosen) continue;
         Bytes most;
         for (const soc::ProcessorId p : members) {
-          most = std::max(most, measured.latency(variant, stage, p, chosen).resident);
+          most = std::max(most, measured.latency(variant, stage, p, *chosen).resident);
         }
         for (const soc::ProcessorId p : members) {
-          const std::size_t entry = (v * stages_ + i) * processors_ + p.index();
-          run_[entry] = measured.latency(variant, stage, p, chosen).median.count();
-          provider_[entry] = chosen;
+          const std::size_t entry = (v * stages_ + i) * places() + p.index();
+          run_[entry] = measured.latency(variant, stage, p, *chosen).median.count();
+          provider_[entry] = *chosen;
           bytes_[entry] = most;
         }
       }
@@ -121,25 +128,29 @@ Status TaskCosts::choose_providers(const zoo::Task& task, const soc::Soc& soc, c
 }
 
 Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
-                                  zoo::TaskId task) {
+                                  zoo::TaskId task, Gangs gangs) {
   const zoo::Task& t = zoo.task(task);
   const profile::TaskProfile& measured = profile.task(task);
   if (measured.variants() != t.variants.size() || measured.stages() != t.stages() ||
-      measured.processors() != soc.processors.size()) {
+      measured.places() < soc.processors.places()) {
     return error(Code::kFailedPrecondition,
-                 "profile of task '{}': has {} variants, {} stages, {} processors; zoo and SoC have {}, {}, {}", t.name,
-                 measured.variants(), measured.stages(), measured.processors(), t.variants.size(), t.stages(),
-                 soc.processors.size());
+                 "profile of task '{}': has {} variants, {} stages, {} processors and gangs; zoo and SoC have {}, {}, "
+                 "{}",
+                 t.name, measured.variants(), measured.stages(), measured.places(), t.variants.size(), t.stages(),
+                 soc.processors.places());
   }
   TaskCosts costs;
   costs.variants_ = measured.variants();
   costs.stages_ = measured.stages();
-  costs.processors_ = measured.processors();
-  costs.members_.assign(costs.processors_, 1.0);
+  costs.processors_ = soc.processors.size();
+  costs.taken_.resize(gangs == Gangs::kWith ? soc.processors.places() : soc.processors.size());
+  for (std::size_t p = 0; p < costs.places(); ++p) {
+    soc.pools().each_taken(soc::ProcessorId(p), [&](soc::ProcessorId q) { costs.taken_[p].push_back({q.index(), 1}); });
+  }
   SL_RETURN_IF_ERROR(costs.choose_providers(t, soc, measured));
   for (std::size_t i = 1; i < costs.stages_; ++i) {
-    for (std::size_t from = 0; from < costs.processors_; ++from) {
-      for (std::size_t to = 0; to < costs.processors_; ++to) {
+    for (std::size_t from = 0; from < costs.places(); ++from) {
+      for (std::size_t to = 0; to < costs.places(); ++to) {
         const double seconds = transfer_seconds(soc, profile, task, i, soc::ProcessorId(from), soc::ProcessorId(to));
         if (seconds < 0) {
           return error(Code::kFailedPrecondition,
@@ -163,8 +174,14 @@ TaskCosts TaskCosts::pooled(const soc::Pools& pools) const {
   TaskCosts result;
   result.variants_ = variants_;
   result.stages_ = stages_;
-  result.processors_ = pools.members.size();
-  for (const auto& members : pools.members) result.members_.push_back(static_cast<double>(members.size()));
+  result.processors_ = pools.of_processors();
+  for (const auto& members : pools.members) {
+    std::vector<Taken>& taken = result.taken_.emplace_back();
+    pools.each_taken(members.front(), [&](soc::ProcessorId p) {
+      const std::size_t pool = pools.of[p.index()];
+      taken.push_back({pool, 1 / static_cast<double>(pools.members[pool].size())});
+    });
+  }
   for (std::size_t v = 0; v < variants_; ++v) {
     for (std::size_t i = 0; i < stages_; ++i) {
       for (const auto& members : pools.members) {
@@ -189,8 +206,11 @@ TaskCosts TaskCosts::of_members(const soc::Pools& pools) const {
   TaskCosts result;
   result.variants_ = variants_;
   result.stages_ = stages_;
-  result.processors_ = pools.of.size();
-  result.members_.assign(result.processors_, 1.0);
+  result.processors_ = pools.processors();
+  result.taken_.resize(pools.places());
+  for (std::size_t p = 0; p < pools.places(); ++p) {
+    pools.each_taken(soc::ProcessorId(p), [&](soc::ProcessorId q) { result.taken_[p].push_back({q.index(), 1}); });
+  }
   for (std::size_t v = 0; v < variants_; ++v) {
     for (std::size_t i = 0; i < stages_; ++i) {
       for (const std::size_t pool : pools.of) {
@@ -203,6 +223,29 @@ TaskCosts TaskCosts::of_members(const soc::Pools& pools) const {
   for (std::size_t i = 1; i < stages_; ++i) {
     for (const std::size_t from : pools.of) {
       for (const std::size_t to : pools.of) result.transfer_.push_back(transfer(i, from, to));
+    }
+  }
+  return result;
+}
+
+TaskCosts TaskCosts::on_processors() const {
+  TaskCosts result;
+  result.variants_ = variants_;
+  result.stages_ = stages_;
+  result.processors_ = processors_;
+  result.taken_.assign(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(processors_));
+  for (std::size_t v = 0; v < variants_; ++v) {
+    for (std::size_t i = 0; i < stages_; ++i) {
+      for (std::size_t p = 0; p < processors_; ++p) {
+        result.run_.push_back(run(v, i, p));
+        result.provider_.push_back(provider(v, i, p));
+        result.bytes_.push_back(bytes(v, i, p));
+      }
+    }
+  }
+  for (std::size_t i = 1; i < stages_; ++i) {
+    for (std::size_t from = 0; from < processors_; ++from) {
+      for (std::size_t to = 0; to < processors_; ++to) result.transfer_.push_back(transfer(i, from, to));
     }
   }
   return result;
@@ -222,8 +265,8 @@ double TaskCosts::latency(const zoo::Sigma& sigma, const Placement& placement) c
 std::vector<double> TaskCosts::busy(const zoo::Sigma& sigma, const Placement& placement) const {
   std::vector<double> busy(processors_, 0.0);
   for (std::size_t i = 0; i < stages_; ++i) {
-    const std::size_t p = placement[i].index();
-    busy[p] += stage(sigma, placement, i) / members_[p];
+    const double seconds = stage(sigma, placement, i);
+    for (const Taken& taken : taken_[placement[i].index()]) busy[taken.processor] += seconds * taken.share;
   }
   return busy;
 }
@@ -236,13 +279,13 @@ Bytes TaskCosts::bytes(const zoo::Sigma& sigma, const Placement& placement) cons
 
 Placement TaskCosts::best_placement(const zoo::Sigma& sigma) const {
   // Shortest path: best[p] is the least time to have stages 0..i done with stage i on p.
-  std::vector<double> best(processors_);
-  for (std::size_t p = 0; p < processors_; ++p) best[p] = run(sigma[0].index(), 0, p);
-  std::vector<std::vector<std::size_t>> came_from(stages_, std::vector<std::size_t>(processors_, 0));
+  std::vector<double> best(places());
+  for (std::size_t p = 0; p < places(); ++p) best[p] = run(sigma[0].index(), 0, p);
+  std::vector<std::vector<std::size_t>> came_from(stages_, std::vector<std::size_t>(places(), 0));
   for (std::size_t i = 1; i < stages_; ++i) {
-    std::vector<double> next(processors_, kInfinity);
-    for (std::size_t to = 0; to < processors_; ++to) {
-      for (std::size_t from = 0; from < processors_; ++from) {
+    std::vector<double> next(places(), kInfinity);
+    for (std::size_t to = 0; to < places(); ++to) {
+      for (std::size_t from = 0; from < places(); ++from) {
         const double through = best[from] + transfer(i, from, to) + run(sigma[i].index(), i, to);
         if (through < next[to]) {
           next[to] = through;
@@ -263,7 +306,8 @@ Placement TaskCosts::best_placement(const zoo::Sigma& sigma) const {
 
 zoo::Sigma original(std::size_t variant, std::size_t stages) { return zoo::Sigma(stages, zoo::VariantId(variant)); }
 
-Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile) {
+Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
+                                          Gangs gangs) {
   if (soc.processors.empty()) return error(Code::kFailedPrecondition, "soc '{}': has no processors", soc.name);
   if (profile.tasks.size() != zoo.tasks.size()) {
     return error(Code::kFailedPrecondition, "profile: has {} tasks; zoo '{}' has {}", profile.tasks.size(), zoo.name,
@@ -271,7 +315,7 @@ Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& s
   }
   std::vector<TaskCosts> all;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
-    SL_ASSIGN_OR_RETURN(TaskCosts costs, TaskCosts::read(zoo, soc, profile, zoo::TaskId(t)));
+    SL_ASSIGN_OR_RETURN(TaskCosts costs, TaskCosts::read(zoo, soc, profile, zoo::TaskId(t), gangs));
     all.push_back(std::move(costs));
   }
   return all;
@@ -325,12 +369,17 @@ constexpr double kMostSparsity = 0.999;
 StageEstimate estimate(const TaskCosts& costs, const profile::TaskProfile& measured, const zoo::Sigma& sigma,
                        const Placement& placement, std::size_t i) {
   const double own = costs.stage(sigma, placement, i);
-  const std::size_t processor = placement[i].index();
-  double sum = 0;
-  for (std::size_t v = 0; v < costs.variants(); ++v) sum += costs.run(v, i, processor);
-  const double transfer = own - costs.run(sigma[i].index(), i, processor);
+  const std::size_t place = placement[i].index();
+  double sum = 0, count = 0;
+  for (std::size_t v = 0; v < costs.variants(); ++v) {
+    const double run = costs.run(v, i, place);
+    if (run == kInfinity) continue;  // of no use on this gang
+    sum += run;
+    ++count;
+  }
+  const double transfer = own - costs.run(sigma[i].index(), i, place);
   return {.latency = Seconds(own),
-          .model_latency = Seconds(transfer + sum / static_cast<double>(costs.variants())),
+          .model_latency = Seconds(transfer + sum / count),
           .sparsity = std::min(measured.sparsity(sigma[i], zoo::StageId(i)).mean, kMostSparsity)};
 }
 
@@ -388,7 +437,8 @@ std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPl
   std::vector<Seconds> busy(problem.soc.processors.size(), Seconds(0));
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
-      busy[tasks[t].placement[i].index()] += stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i));
+      const Seconds time = stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i));
+      problem.soc.pools().each_taken(tasks[t].placement[i], [&](soc::ProcessorId p) { busy[p.index()] += time; });
     }
   }
   return busy;

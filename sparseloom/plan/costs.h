@@ -20,68 +20,84 @@ inline bool accurate(const TaskPlan& plan, const Slo& slo) { return within(slo.a
 /// Two numbers that differ by rounding alone.
 inline bool about(double a, double b) { return within(a, b) && within(b, a); }
 
+/// Whether gangs are places where stages may run. What the papers define counts processors: SLO grids and baselines.
+enum class Gangs { kWithout, kWith };
+
 /// One task's costs as planners read them: plain seconds in flat arrays, checked to be complete. They are those of the
 /// provider that is fastest for each subgraph, so planners need not look at providers at all: all give the same
 /// answers, so on one processor a faster one is better in every way.
 class TaskCosts {
  public:
   /// Of the providers that a pool offers, a subgraph takes the one with the least mean over the pool's members (they
-  /// share what is compiled); of those within kTie of it, the one offered first. kFailedPrecondition names the
-  /// measurement that the profile lacks.
+  /// share what is compiled); of those within kTie of it, the one offered first. What no provider of a gang runs costs
+  /// infinitely much there. kFailedPrecondition names the measurement that the profile lacks.
   static Result<TaskCosts> read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
-                                zoo::TaskId task);
+                                zoo::TaskId task, Gangs gangs = Gangs::kWith);
 
-  /// The same costs with pools in the place of processors: a stage takes the mean over the pool's members, and its busy
-  /// time is shared among them.
+  /// The same costs with pools in the place of places: a stage takes the mean over the pool's members, and its busy
+  /// time is shared among the processors of their pool.
   TaskCosts pooled(const soc::Pools& pools) const;
-  /// The reverse: every processor costs what its pool does.
+  /// The reverse: every place costs what its pool does.
   TaskCosts of_members(const soc::Pools& pools) const;
 
   std::size_t variants() const { return variants_; }
   std::size_t stages() const { return stages_; }
+  /// The same costs without gangs.
+  TaskCosts on_processors() const;
+
+  /// Where a stage may run: the processors, and the gangs behind them.
+  std::size_t places() const { return taken_.size(); }
   std::size_t processors() const { return processors_; }
 
-  /// Seconds that stage i of variant v takes on processor p, its inputs being there.
-  double run(std::size_t v, std::size_t i, std::size_t p) const { return run_[(v * stages_ + i) * processors_ + p]; }
+  /// Seconds that stage i of variant v takes on place p, its inputs being there.
+  double run(std::size_t v, std::size_t i, std::size_t p) const { return run_[(v * stages_ + i) * places() + p]; }
   /// The provider that those seconds are of.
   backend::Provider provider(std::size_t v, std::size_t i, std::size_t p) const {
-    return provider_[(v * stages_ + i) * processors_ + p];
+    return provider_[(v * stages_ + i) * places() + p];
   }
   /// Memory of the compiled subgraph, by that provider. The members of a pool share it: the most measured on one of
   /// them.
-  Bytes bytes(std::size_t v, std::size_t i, std::size_t p) const { return bytes_[(v * stages_ + i) * processors_ + p]; }
-  /// Seconds that moving the inputs of stage i > 0 from one processor to the next takes.
+  Bytes bytes(std::size_t v, std::size_t i, std::size_t p) const { return bytes_[(v * stages_ + i) * places() + p]; }
+  /// Seconds that moving the inputs of stage i > 0 from one place to the next takes.
   double transfer(std::size_t i, std::size_t from, std::size_t to) const {
-    return transfer_[((i - 1) * processors_ + from) * processors_ + to];
+    return transfer_[((i - 1) * places() + from) * places() + to];
   }
   /// Seconds that stage i of σ occupies π_i: the transfer of its inputs, then the run. The receiver pays the transfer.
   double stage(const zoo::Sigma& sigma, const Placement& placement, std::size_t i) const;
 
   /// L(σ,π).
   double latency(const zoo::Sigma& sigma, const Placement& placement) const;
-  /// Seconds added to each processor (of a pool: to each of its members, evenly) per request.
+  /// Seconds added to each processor (of a pool: to each of its members, evenly) per request. A stage on a gang adds
+  /// its time to every member.
   std::vector<double> busy(const zoo::Sigma& sigma, const Placement& placement) const;
   /// Memory of all its subgraphs.
   Bytes bytes(const zoo::Sigma& sigma, const Placement& placement) const;
-  /// The placement of σ with the least latency; of equals the one with the lowest processor indices. O(S·P²).
+  /// The placement of σ with the least latency; of equals the one with the lowest indices. O(S·places²).
   Placement best_placement(const zoo::Sigma& sigma) const;
 
  private:
   Status choose_providers(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured);
+
+  /// A processor that a stage keeps busy, for what share of its time.
+  struct Taken {
+    std::size_t processor = 0;
+    double share = 1;
+  };
 
   std::size_t variants_ = 0, stages_ = 0, processors_ = 0;
   std::vector<double> run_;
   std::vector<backend::Provider> provider_;
   std::vector<Bytes> bytes_;
   std::vector<double> transfer_;
-  std::vector<double> members_;  // by processor: how many it stands for
+  std::vector<std::vector<Taken>> taken_;  // by place
 };
 
 /// σ that is variant v at every stage.
 zoo::Sigma original(std::size_t variant, std::size_t stages);
 
 /// Costs of every task of the zoo. Checks that profile and SLO list fit the zoo.
-Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile);
+Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
+                                          Gangs gangs = Gangs::kWith);
 
 /// Profile-split accuracy of σ: measured, else estimated (profile::Profile::use_estimates says which of the two
 /// figures). kFailedPrecondition if it is neither.

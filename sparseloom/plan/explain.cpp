@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "sparseloom/plan/costs.h"
@@ -76,15 +77,17 @@ std::string describe_choices(const TaskExplanation& e, const Slo& slo, const Tas
   return text + missed_bounds(e, slo, plan);
 }
 
-/// What a stage takes by a provider: the mean over the pool that it is placed in, as planners see it.
-Seconds stage_latency(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, std::size_t i,
-                      backend::Provider provider) {
+/// What a stage takes by a provider, "0.52 ms": the mean over the pool that it is placed in, as planners see it.
+std::string stage_latency(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, std::size_t i,
+                          backend::Provider provider) {
   const auto& members = problem.soc.pools().pool(plan.placement[i]);
   Seconds sum{0};
   for (const soc::ProcessorId p : members) {
-    sum += problem.profile.task(task).latency(plan.sigma[i], zoo::StageId(i), p, provider).median;
+    const profile::Latency& latency = problem.profile.task(task).latency(plan.sigma[i], zoo::StageId(i), p, provider);
+    if (latency.left_out != profile::LeftOut::kNo) return fmt::format("left out, {}", to_string(latency.left_out));
+    sum += latency.median;
   }
-  return sum / static_cast<double>(members.size());
+  return fmt::format("{:.2f} ms", to_ms(sum / static_cast<double>(members.size())));
 }
 
 /// The stages that do not run by what their processor offers first.
@@ -94,11 +97,39 @@ std::string describe_providers(const Problem& problem, zoo::TaskId task, const T
     const backend::Provider first = problem.soc.processor(plan.placement[i]).providers.front();
     const backend::Provider chosen = plan.providers[i];
     if (chosen == first) continue;
-    stages.push_back(fmt::format("stage {} is {} ({:.2f} ms; {}: {:.2f} ms)", i, backend::provider_name(chosen),
-                                 to_ms(stage_latency(problem, task, plan, i, chosen)), backend::provider_name(first),
-                                 to_ms(stage_latency(problem, task, plan, i, first))));
+    stages.push_back(fmt::format("stage {} is {} ({}; {}: {})", i, backend::provider_name(chosen),
+                                 stage_latency(problem, task, plan, i, chosen), backend::provider_name(first),
+                                 stage_latency(problem, task, plan, i, first)));
   }
   return stages.empty() ? "" : fmt::format(" Where another provider is faster: {}.", fmt::join(stages, ", "));
+}
+
+double total(const std::vector<double>& busy) { return std::accumulate(busy.begin(), busy.end(), 0.0); }
+
+/// What gangs bring to the task, or would bring: how much faster it is alone, for how much more work.
+std::string describe_gangs(const soc::Soc& soc, const TaskCosts& costs, const TaskPlan& plan) {
+  if (soc.pools().gangs.empty()) return "";
+  std::vector<std::string> on_gangs;
+  for (std::size_t i = 0; i < plan.placement.size(); ++i) {
+    if (soc.pools().is_gang(plan.placement[i]))
+      on_gangs.push_back(fmt::format("stage {} on {}", i, soc.processor(plan.placement[i]).name));
+  }
+  // The same variant where it is fastest with gangs, and without.
+  const auto fastest = [&](const TaskCosts& of) {
+    const Placement placement = of.best_placement(plan.sigma);
+    return std::pair(of.latency(plan.sigma, placement), total(of.busy(plan.sigma, placement)));
+  };
+  const auto [alone, alone_busy] = fastest(costs.on_processors());
+  if (!on_gangs.empty()) {
+    return fmt::format(" Gangs: {}; alone {:.2f} ms, {:.2f} ms without them, for {:.0f} % more processor time.",
+                       fmt::join(on_gangs, ", "), to_ms(Seconds(costs.latency(plan.sigma, plan.placement))),
+                       to_ms(Seconds(alone)), 100 * (total(costs.busy(plan.sigma, plan.placement)) / alone_busy - 1));
+  }
+  const auto [together, together_busy] = fastest(costs);
+  if (within(alone, together * (1 + kTie))) return " Gangs: none would make it faster.";
+  return fmt::format(
+      " Gangs: none is worth it; alone {:.2f} ms instead of {:.2f} ms, for {:.0f} % more processor time.",
+      to_ms(Seconds(together)), to_ms(Seconds(alone)), 100 * (together_busy / alone_busy - 1));
 }
 
 std::string describe(const Problem& problem, zoo::TaskId task, const Alternative& a) {
@@ -170,6 +201,7 @@ Result<std::vector<TaskExplanation>> explain(const Problem& problem, const Plan&
     SL_ASSIGN_OR_RETURN(TaskExplanation e, count_choices(problem, costs[t], zoo::TaskId(t)));
     e.text = describe_choices(e, problem.slo.slos[t], plan.tasks[t]) +
              describe_providers(problem, zoo::TaskId(t), plan.tasks[t]);
+    if (!shared) e.text += describe_gangs(problem.soc, costs[t], plan.tasks[t]);
     if (!shared) e.text += describe_alternatives(problem, zoo::TaskId(t), alternatives[t]);
     e.alternatives = std::move(alternatives[t]);
     all.push_back(std::move(e));

@@ -24,19 +24,47 @@ struct ResponseModel::Scratch {
   };
   std::vector<Request> requests;  ///< those that still have stages, in order of arrival
   std::vector<double> free_at;    ///< by processor
-  std::vector<double> counted;    ///< by task: its requests that have finished
-  double weight = 1;              ///< of a request: for how many it stands
+  const soc::Pools& pools;
+  explicit Scratch(const soc::Pools& of) : pools(of) {}
+  std::vector<double> counted;  ///< by task: its requests that have finished
+  double weight = 1;            ///< of a request: for how many it stands
   Prediction sum;
 
-  /// The processor that would run the request's next stage.
-  std::size_t processor_for(const Request& request, const soc::Pools& pools) const {
-    const soc::ProcessorId placed = request.stages->processor[request.stage];
-    if (!request.stages->pooled || free_at[placed.index()] <= request.ready) return placed.index();
-    const auto& members = pools.pool(placed);
-    const auto first = std::min_element(members.begin(), members.end(), [&](soc::ProcessorId a, soc::ProcessorId b) {
-      return free_at[a.index()] < free_at[b.index()];
-    });
-    return first->index();
+  /// When the place, every member of it if it is a gang, has nothing more to do.
+  double free(soc::ProcessorId place) const {
+    if (!pools.is_gang(place)) return free_at[place.index()];
+    double all = 0;
+    pools.each_taken(place, [&](soc::ProcessorId p) { all = std::max(all, free_at[p.index()]); });
+    return all;
+  }
+
+  /// The place that would run the request's next stage, when, and for how long.
+  struct Next {
+    soc::ProcessorId place;
+    double start = 0, seconds = 0;
+  };
+  Next next_of(const Request& request, double slowdown) const {
+    soc::ProcessorId place = request.stages->processor[request.stage];
+    if (request.stages->pooled && free(place) > request.ready) {
+      const auto& members = pools.pool(place);
+      place = *std::min_element(members.begin(), members.end(),
+                                [&](soc::ProcessorId a, soc::ProcessorId b) { return free(a) < free(b); });
+    }
+    const Stages& stages = *request.stages;
+    const double seconds =
+        stages.on_processor.empty() ? stages.seconds[request.stage] : stages.on_processor[request.stage][place.index()];
+    return {place, std::max(request.ready, free(place)), seconds * slowdown};
+  }
+
+  /// Of the requests the one with the earliest deadline, if its next stage is a gang's; requests.size() if it is not.
+  std::size_t reserving() const {
+    if (pools.gangs.empty() || requests.empty()) return requests.size();
+    std::size_t first = 0;
+    for (std::size_t r = 1; r < requests.size(); ++r) {
+      if (requests[r].deadline < requests[first].deadline) first = r;
+    }
+    const Request& urgent = requests[first];
+    return pools.is_gang(urgent.stages->processor[urgent.stage]) ? first : requests.size();
   }
 
   /// A request of a task finished after `ratio` times its latency bound.
@@ -58,7 +86,7 @@ ResponseModel::ResponseModel(const std::vector<Slo>& slos, soc::Pools pools, Exp
 }
 
 Prediction ResponseModel::predict(const std::vector<const Stages*>& tasks) const {
-  Scratch scratch;
+  Scratch scratch(pools_);
   scratch.sum.expected_by_task.assign(tasks.size(), 0.0);
   scratch.counted.assign(tasks.size(), 0.0);
   for (const ArrivalSequence& sequence : arrivals_.together) play(sequence, tasks, scratch);
@@ -81,14 +109,22 @@ void ResponseModel::play(const ArrivalSequence& arrivals, const std::vector<cons
                          Scratch& scratch) const {
   auto& requests = scratch.requests;
   requests.clear();
-  scratch.free_at.assign(pools_.of.size(), 0.0);
+  scratch.free_at.assign(pools_.processors(), 0.0);
   // The stage that starts next, over all processors, is fixed one at a time: whatever starts later finishes later, so
   // it cannot make ready anything that would have competed for this start.
   for (auto arrival = arrivals.begin(); !requests.empty() || arrival != arrivals.end();) {
     std::size_t next = 0;
     double next_start = std::numeric_limits<double>::infinity();
+    const std::size_t reserving = scratch.reserving();
+    Scratch::Next reserved;
+    if (reserving < requests.size()) reserved = scratch.next_of(requests[reserving], options_.slowdown);
     for (std::size_t r = 0; r < requests.size(); ++r) {
-      const double start = std::max(requests[r].ready, scratch.free_at[scratch.processor_for(requests[r], pools_)]);
+      const auto [place, start, seconds] = scratch.next_of(requests[r], options_.slowdown);
+      // A gang's stage that is the most urgent has a reservation (sched::Dispatcher).
+      const bool in_the_way = reserving < requests.size() && r != reserving && start >= requests[reserving].ready &&
+                              start + kReservationSlack * seconds > reserved.start &&
+                              pools_.overlap(place, reserved.place);
+      if (in_the_way) continue;
       // Of stages that could start at the same moment on one processor the earlier deadline goes first; on different
       // processors the choice does not matter.
       if (start < next_start || (start == next_start && requests[r].deadline < requests[next].deadline)) {
@@ -105,11 +141,9 @@ void ResponseModel::play(const ArrivalSequence& arrivals, const std::vector<cons
     }
     Scratch::Request& request = requests[next];
     const Stages& stages = *request.stages;
-    const std::size_t processor = scratch.processor_for(request, pools_);
-    const double seconds =
-        stages.on_processor.empty() ? stages.seconds[request.stage] : stages.on_processor[request.stage][processor];
-    request.ready = next_start + seconds * options_.slowdown;
-    scratch.free_at[processor] = request.ready;
+    const Scratch::Next run = scratch.next_of(request, options_.slowdown);
+    request.ready = run.start + run.seconds;
+    pools_.each_taken(run.place, [&](soc::ProcessorId p) { scratch.free_at[p.index()] = request.ready; });
     if (++request.stage < stages.seconds.size()) continue;
     scratch.count(request.task, (request.ready - request.arrival) / request.bound, stages.accurate,
                   options_.variability);
@@ -162,9 +196,18 @@ ExpectedArrivals arrivals_of(const Problem& problem) {
   return {.together = episodes(problem.slo.slos, std::max<std::size_t>(problem.soc.processors.size(), 1))};
 }
 
+namespace {
+
+std::size_t pool_of_first_member(const soc::Pools& pools, soc::ProcessorId gang) {
+  return pools.of[pools.gangs[gang.index() - pools.processors()].front().index()];
+}
+
+}  // namespace
+
 TimesByPool idle_between(const Problem& problem, const soc::Pools& pools, const TimesByPool& busy) {
   TimesByPool idle(busy.size(), std::vector<Seconds>(pools.members.size()));
   if (problem.load == nullptr) return idle;
+  const std::size_t of_processors = pools.of_processors();
   std::vector<double> requests(busy.size());
   Seconds all{0};
   for (const ArrivalSequence& sample : problem.load->samples) {
@@ -172,9 +215,11 @@ TimesByPool idle_between(const Problem& problem, const soc::Pools& pools, const 
     if (!sample.empty()) all += sample.back().at;
   }
   for (std::size_t p = 0; p < pools.members.size(); ++p) {
+    // A gang idles while its first member does.
+    const std::size_t own = p < of_processors ? p : pool_of_first_member(pools, pools.members[p].front());
     Seconds used{0};
     for (std::size_t t = 0; t < busy.size(); ++t) {
-      used += requests[t] * busy[t][p] / static_cast<double>(pools.members[p].size());
+      used += requests[t] * busy[t][own] / static_cast<double>(pools.members[own].size());
     }
     for (std::size_t t = 0; t < busy.size(); ++t) {
       idle[t][p] = std::max(all - used, Seconds(0)) / std::max(requests[t], 1.0);
@@ -198,7 +243,7 @@ std::vector<std::vector<double>> seconds_on_processors(const Problem& problem, z
   std::vector<std::vector<double>> seconds(plan.sigma.size());
   for (std::size_t i = 0; i < plan.sigma.size(); ++i) {
     const std::size_t pool = pools.of[plan.placement[i].index()];
-    for (std::size_t p = 0; p < problem.soc.processors.size(); ++p) {
+    for (std::size_t p = 0; p < pools.places(); ++p) {
       TaskPlan moved = plan;
       if (pools.of[p] == pool) moved.placement[i] = soc::ProcessorId(p);
       seconds[i].push_back(seconds_of(problem, task, moved, zoo::StageId(i), idle[pool]));
@@ -217,8 +262,8 @@ Prediction predict_responses(const Problem& problem, const Plan& plan, const Pre
   TimesByPool busy(tasks.size(), std::vector<Seconds>(pools.members.size()));
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     for (std::size_t i = 0; i < tasks[t].sigma.size(); ++i) {
-      busy[t][pools.of[tasks[t].placement[i].index()]] +=
-          stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i));
+      const Seconds time = stage_time(problem, zoo::TaskId(t), tasks[t], zoo::StageId(i));
+      pools.each_taken(tasks[t].placement[i], [&](soc::ProcessorId p) { busy[t][pools.of[p.index()]] += time; });
     }
   }
   const TimesByPool idle = idle_between(problem, pools, busy);

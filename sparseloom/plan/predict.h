@@ -33,7 +33,9 @@ struct ExpectedArrivals {
 
 /// Plays arrivals by list scheduling: a processor runs one stage at a time, of the ready ones the one with the earliest
 /// deadline (ties: earlier arrival), never preempted in one; if it is pooled it may be any of the placed one's pool,
-/// and the one that is free first runs it. Reusable for many plans of one problem; const methods are thread-safe.
+/// and the one that is free first runs it. A gang's stage starts when all members are free; if it is the most urgent,
+/// that time is reserved as the Dispatcher does it (kReservationSlack). Reusable for many plans of one problem; const
+/// methods are thread-safe.
 class ResponseModel {
  public:
   ResponseModel(const std::vector<Slo>& slos, soc::Pools pools, ExpectedArrivals arrivals,

@@ -198,7 +198,7 @@ constexpr NamedPreloader kPreloaders[] = {{"hotness", preload_hotness}, {"knapsa
 Result<PreloadProblem> preload_problem(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
                                        const std::vector<SloConfig>& configurations) {
   for (const SloConfig& c : configurations) SL_RETURN_IF_ERROR(check_slos({zoo, soc, profile, c}));
-  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(zoo, soc, profile));
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(zoo, soc, profile, Gangs::kWithout));
   PreloadProblem problem;
   problem.configurations = configurations.size();
   ProblemReader reader(zoo, soc, profile, configurations);
@@ -254,12 +254,13 @@ Preload preload_all(const PreloadProblem& problem) {
 
 Result<std::vector<PreloadProblem::Subgraph>> all_subgraphs(const zoo::Zoo& zoo, const soc::Soc& soc,
                                                             const profile::Profile& profile) {
-  SL_ASSIGN_OR_RETURN(const auto costs, read_costs(zoo, soc, profile));
+  SL_ASSIGN_OR_RETURN(const auto costs, read_costs(zoo, soc, profile, Gangs::kWithout));
   std::vector<PreloadProblem::Subgraph> all;
   for (std::size_t t = 0; t < costs.size(); ++t) {
     for (std::size_t v = 0; v < costs[t].variants(); ++v) {
       for (std::size_t i = 0; i < costs[t].stages(); ++i) {
-        for (const auto& pool : soc.pools().members) {
+        for (std::size_t k = 0; k < soc.pools().of_processors(); ++k) {
+          const auto& pool = soc.pools().members[k];
           const backend::Provider provider = costs[t].provider(v, i, pool.front().index());
           const soc::SubgraphKey key{zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), pool.front(), provider};
           all.push_back({key, profile.latency(key).resident});

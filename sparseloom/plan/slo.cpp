@@ -19,7 +19,7 @@ bool is_digit_in(char c, char lowest) { return c >= lowest && c <= '0' + kMaxInd
 }  // namespace
 
 Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile) {
-  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> all, read_costs(zoo, soc, profile));
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> all, read_costs(zoo, soc, profile, Gangs::kWithout));
   std::vector<GridRange> ranges;
   for (std::size_t t = 0; t < all.size(); ++t) {
     const TaskCosts& costs = all[t];
@@ -44,7 +44,7 @@ Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& 
 
 Result<SloConfig> proposed_slos(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile) {
   constexpr double kLeftOver = 0.02, kRoom = 2;
-  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> all, read_costs(zoo, soc, profile));
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> all, read_costs(zoo, soc, profile, Gangs::kWithout));
   const double sharing =
       std::max(1.0, static_cast<double>(zoo.tasks.size()) / static_cast<double>(soc.processors.size()));
   SloConfig config{.name = "auto", .slos = {}};

@@ -7,7 +7,7 @@ Profile change_latencies(Profile profile, const ChangeLatency& change) {
     const TaskProfile& task = profile.tasks[t];
     for (std::size_t v = 0; v < task.variants(); ++v) {
       for (std::size_t i = 0; i < task.stages(); ++i) {
-        for (std::size_t p = 0; p < task.processors(); ++p) {
+        for (std::size_t p = 0; p < task.places(); ++p) {
           for (const backend::Provider b : backend::kProviders) {
             const soc::SubgraphKey subgraph{zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), soc::ProcessorId(p), b};
             Latency latency = profile.latency(subgraph);

@@ -25,7 +25,7 @@ constexpr double kMostSteal = 0.05;
 void mark_unsupported(const zoo::Task& task, const soc::Soc& soc, TaskProfile& profile) {
   Latency unsupported;
   unsupported.left_out = LeftOut::kUnsupported;
-  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+  for (std::size_t p = 0; p < soc.processors.places(); ++p) {
     for (const backend::Provider b : soc.processors[p].providers) {
       for (std::size_t v = 0; v < task.variants.size(); ++v) {
         if (zoo::is_there_for(task.variants[v], b)) continue;
@@ -54,11 +54,11 @@ bool disturbed(const Latency& latency) {
   return scatters || latency.conditions.steal > kMostSteal || latency.conditions.foreign > kMostForeign;
 }
 
-TaskProfile::TaskProfile(std::size_t variants, std::size_t stages, std::size_t processors)
+TaskProfile::TaskProfile(std::size_t variants, std::size_t stages, std::size_t places)
     : variants_(variants),
       stages_(stages),
-      processors_(processors),
-      latency_(variants * stages * processors * backend::kProviders.size()),
+      places_(places),
+      latency_(variants * stages * places * backend::kProviders.size()),
       sparsity_(variants * stages),
       accuracy_profile_(power(variants, stages)),
       accuracy_test_(accuracy_profile_.size()),
@@ -100,29 +100,36 @@ zoo::Sigma TaskProfile::sigma_at(std::size_t index) const {
   return sigma;
 }
 
-Contention::Contention(const zoo::Zoo& zoo, const soc::Soc& soc) : processors_(soc.processors.size()) {
+Contention::Contention(const zoo::Zoo& zoo, const soc::Soc& soc)
+    : processors_(soc.processors.size()), places_(soc.processors.places()) {
   std::size_t stages = 0;
   for (const zoo::Task& task : zoo.tasks) {
     first_stage_.push_back(stages);
     stages += task.stages();
   }
   first_stage_.push_back(stages);
-  places_ = stages * processors_;
-  slowdown_.assign(places_ * places_, 1.0);
-  cold_penalties_.resize(places_);
+  entries_ = stages * places_;
+  slowdown_.assign(entries_ * entries_, 1.0);
+  cold_penalties_.resize(entries_);
 }
 
 double Contention::slowdown(const Stage& stage, const Stage& neighbour) const {
-  return slowdown_.empty() ? 1.0 : slowdown_[index_of(stage) * places_ + index_of(neighbour)];
+  return slowdown_.empty() ? 1.0 : slowdown_[index_of(stage) * entries_ + index_of(neighbour)];
 }
 
 double Contention::mean_slowdown(zoo::TaskId task, zoo::TaskId neighbour) const {
   if (slowdown_.empty()) return 1.0;
   double sum = 0, count = 0;
-  for (std::size_t a = index_of({task, zoo::StageId(0), soc::ProcessorId(0)}); a < end_of(task); ++a) {
-    for (std::size_t b = index_of({neighbour, zoo::StageId(0), soc::ProcessorId(0)}); b < end_of(neighbour); ++b) {
-      if (a % processors_ == b % processors_) continue;
-      sum += slowdown_[a * places_ + b];
+  const auto places_of = [this](zoo::TaskId t) {
+    return std::pair(first_stage_[t.index()] * places_, first_stage_[t.index() + 1] * places_);
+  };
+  const auto [a_first, a_end] = places_of(task);
+  const auto [b_first, b_end] = places_of(neighbour);
+  for (std::size_t a = a_first; a < a_end; ++a) {
+    for (std::size_t b = b_first; b < b_end; ++b) {
+      const std::size_t p = a % places_, q = b % places_;
+      if (p == q || p >= processors_ || q >= processors_) continue;
+      sum += slowdown_[a * entries_ + b];
       ++count;
     }
   }
@@ -130,7 +137,7 @@ double Contention::mean_slowdown(zoo::TaskId task, zoo::TaskId neighbour) const 
 }
 
 void Contention::set_slowdown(const Stage& stage, const Stage& neighbour, double slowdown) {
-  slowdown_[index_of(stage) * places_ + index_of(neighbour)] = slowdown;
+  slowdown_[index_of(stage) * entries_ + index_of(neighbour)] = slowdown;
 }
 
 Seconds Contention::cold_penalty(const Stage& stage, Seconds idle) const {
@@ -177,7 +184,7 @@ LatencyCounts count_latencies(const Profile& profile) {
 Profile empty_profile(const zoo::Zoo& zoo, const soc::Soc& soc) {
   Profile profile;
   for (const zoo::Task& task : zoo.tasks) {
-    TaskProfile& made = profile.tasks.emplace_back(task.variants.size(), task.stages(), soc.processors.size());
+    TaskProfile& made = profile.tasks.emplace_back(task.variants.size(), task.stages(), soc.processors.places());
     mark_unsupported(task, soc, made);
     // Nothing can be promised of a task whose accuracy is unknown, and nothing need be measured.
     for (std::size_t i = 0; i < made.stitched() && !task.accuracy_known(); ++i)

@@ -30,12 +30,12 @@ class Numbers {
 };
 
 void add_task(Numbers& to, const TaskProfile& task, bool everything) {
-  to.add(task.variants(), task.stages(), task.processors());
+  to.add(task.variants(), task.stages(), task.places());
   for (std::size_t v = 0; v < task.variants(); ++v) {
     for (std::size_t i = 0; i < task.stages(); ++i) {
       const zoo::VariantId variant(v);
       const zoo::StageId stage(i);
-      for (std::size_t p = 0; p < task.processors(); ++p) {
+      for (std::size_t p = 0; p < task.places(); ++p) {
         for (const backend::Provider provider : backend::kProviders) {
           const Latency& l = task.latency(variant, stage, soc::ProcessorId(p), provider);
           to.add(l.median, l.resident);
@@ -64,7 +64,7 @@ void add_contention(Numbers& to, const Profile& profile, bool everything) {
   std::vector<Contention::Stage> stages;
   for (std::size_t t = 0; t < profile.tasks.size(); ++t) {
     for (std::size_t i = 0; i < profile.tasks[t].stages(); ++i) {
-      for (std::size_t p = 0; p < profile.tasks[t].processors(); ++p) {
+      for (std::size_t p = 0; p < profile.tasks[t].places(); ++p) {
         stages.push_back({zoo::TaskId(t), zoo::StageId(i), soc::ProcessorId(p)});
       }
     }

@@ -29,12 +29,12 @@ struct Relay {
   Status status;
 };
 
-// One pinned thread per processor. A run starts at the processor of its first stage; each worker runs the stages that
-// are its own and wakes the next one's.
+// One pinned thread per place, those of a gang on its members' cores. A run starts at the processor of its first stage;
+// each worker runs the stages that are its own and wakes the next one's.
 class Workers {
  public:
-  explicit Workers(const soc::Soc& soc) : batons_(soc.processors.size()) {
-    for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+  explicit Workers(const soc::Soc& soc) : batons_(soc.processors.places()) {
+    for (std::size_t p = 0; p < soc.processors.places(); ++p) {
       threads_.emplace_back([this, p, cores = soc.processors[p].cores] { serve(p, cores); });
     }
   }
@@ -189,7 +189,7 @@ Result<std::vector<PlacementLatency>> measure_placements(const soc::Soc& soc, co
                                                          zoo::PieceStore& pieces, zoo::TaskId task,
                                                          const zoo::Sigma& sigma, const zoo::Dataset& data,
                                                          const PlacementOptions& options) {
-  const auto placements = placements_of(soc.processors.size(), sigma.size(), options.most_placements);
+  const auto placements = placements_of(soc.processors.places(), sigma.size(), options.most_placements);
   Chains chains(soc, runtime, pieces, task, sigma, options);
   std::vector<zoo::Chain*> chain_of;
   for (const Placement& placement : placements) {

@@ -207,7 +207,7 @@ std::string legend(const std::string& where) {
 }  // namespace
 
 Result<std::vector<Plane>> planes_of(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile) {
-  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(zoo, soc, profile));
+  SL_ASSIGN_OR_RETURN(const auto costs, plan::read_costs(zoo, soc, profile, plan::Gangs::kWithout));
   SL_ASSIGN_OR_RETURN(const auto ranges, plan::grid_ranges(zoo, soc, profile));
   std::vector<Plane> planes;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {

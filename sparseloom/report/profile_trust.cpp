@@ -44,7 +44,7 @@ std::string describe(const profile::ProfileCheck& check) {
 
 Json check_json(const soc::Soc& soc, const profile::ProfileCheck& check) {
   Json processors = Json::array();
-  for (std::size_t p = 0; p < check.processors.size(); ++p) {
+  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
     processors.push_back({{"processor", soc.processors[p].name}, {"ratio", quartiles_json(check.processors[p])}});
   }
   const auto disturbed = std::count_if(check.latencies.begin(), check.latencies.end(),

@@ -6,11 +6,18 @@
 namespace sparseloom::sched {
 
 Dispatcher::Dispatcher(std::shared_ptr<const plan::Plan> plan, soc::Pools pools, std::unique_ptr<Policy> policy)
-    : policy_(std::move(policy)), pools_(std::move(pools)), busy_(pools_.of.size(), false) {
+    : policy_(std::move(policy)),
+      pools_(std::move(pools)),
+      in_(pools_.processors()),
+      busy_(pools_.processors(), false),
+      ends_(pools_.processors()) {
   plans_.push_back(in_use(std::move(plan)));
-  for (std::size_t p = 0; p < pools_.of.size(); ++p) {
-    serves_.push_back({QueueId(p), QueueId(pools_.of.size() + pools_.of[p])});
+  for (std::size_t p = 0; p < pools_.places(); ++p) {
+    serves_.push_back({QueueId(p), QueueId(pools_.places() + pools_.of[p])});
+    const soc::ProcessorId place(p);
+    if (pools_.is_gang(place)) pools_.each_taken(place, [&](soc::ProcessorId m) { in_[m.index()].push_back(place); });
   }
+  for (std::size_t q = 0; q < queue_count(pools_); ++q) all_queues_.emplace_back(q);
 }
 
 Dispatcher::PlanInUse Dispatcher::in_use(std::shared_ptr<const plan::Plan> plan) {
@@ -37,7 +44,7 @@ std::size_t Dispatcher::plans_in_use() const {
 
 QueueId Dispatcher::queue_of(const plan::TaskPlan& plan, zoo::StageId stage) const {
   const std::size_t placed = plan.placement.at(stage.index()).index();
-  return QueueId(plan.pooled ? pools_.of.size() + pools_.of.at(placed) : placed);
+  return QueueId(plan.pooled ? pools_.places() + pools_.of.at(placed) : placed);
 }
 
 SlotIndex Dispatcher::arrive(const Request& request, Seconds now, std::vector<Dispatch>& out, const StageTimes* truth) {
@@ -52,7 +59,7 @@ SlotIndex Dispatcher::arrive(const Request& request, Seconds now, std::vector<Di
       .request = request, .plan_version = plan_version(), .plan = &plan, .outlook = &outlook, .times = times};
   ++active.requests;
   make_ready(slot, now);
-  start_idle(plan.placement.at(0), now, out);
+  start_idle(std::nullopt, plan.placement.at(0), now, out);
   return slot;
 }
 
@@ -69,7 +76,7 @@ SlotIndex Dispatcher::free_slot() {
 
 bool Dispatcher::finish(const Dispatch& finished, Seconds now, std::vector<Dispatch>& out,
                         std::optional<double> sparsity) {
-  busy_.at(finished.processor.index()) = false;
+  set_free(finished.processor);
   Admitted& admitted = admitted_.at(finished.slot);
   if (sparsity && policy_->knowledge() == Knowledge::kMonitored) {
     admitted.gamma_sum += admitted.outlook->gamma_term(finished.stage.index(), *sparsity);
@@ -77,29 +84,29 @@ bool Dispatcher::finish(const Dispatch& finished, Seconds now, std::vector<Dispa
   }
   const std::size_t next = finished.stage.index() + 1;
   const bool last = next == admitted.plan->sigma.size();
+  std::optional<soc::ProcessorId> placed;
   if (last) {
     leave(finished.slot);
   } else {
-    const soc::ProcessorId placed = admitted.plan->placement[next];
+    placed = admitted.plan->placement[next];
     admitted.stage = zoo::StageId(next);
     make_ready(finished.slot, now);
-    start(placed, now, out);
   }
-  start_idle(finished.processor, now, out);
+  start_idle(placed, finished.processor, now, out);
   return last;
 }
 
 void Dispatcher::abandon(const Dispatch& failed, Seconds now, std::vector<Dispatch>& out) {
-  busy_.at(failed.processor.index()) = false;
+  set_free(failed.processor);
   leave(failed.slot);
-  start_idle(failed.processor, now, out);
+  start_idle(std::nullopt, failed.processor, now, out);
 }
 
 void Dispatcher::make_ready(SlotIndex slot, Seconds last_run) {
   const Admitted& admitted = admitted_[slot];
   const Request& r = admitted.request;
-  const double gamma = admitted.gamma();
   ++waiting_;
+  gangs_waiting_ += on_gang(admitted) ? 1 : 0;
   policy_->push({.slot = slot,
                  .queue = queue_of(*admitted.plan, admitted.stage),
                  .request = r.id,
@@ -108,33 +115,141 @@ void Dispatcher::make_ready(SlotIndex slot, Seconds last_run) {
                  .arrival = r.arrival,
                  .deadline = r.deadline,
                  .last_run = last_run,
-                 .next = gamma * admitted.times->next[admitted.stage.index()],
-                 .remaining = gamma * admitted.times->remaining[admitted.stage.index()],
+                 .next = admitted.next(),
+                 .remaining = admitted.gamma() * admitted.times->remaining[admitted.stage.index()],
                  .isolated = admitted.times->remaining.front(),
                  .priority = r.priority});
 }
 
-/// `first` has the first pick: it holds what the event left in its caches, or is where the stage is placed.
-void Dispatcher::start_idle(soc::ProcessorId first, Seconds now, std::vector<Dispatch>& out) {
-  start(first, now, out);
-  for (std::size_t p = 0; p < busy_.size(); ++p) start(soc::ProcessorId(p), now, out);
+/// `first`, then `second` have the first pick: where the next stage is placed, and who holds what the event left in its
+/// caches.
+void Dispatcher::start_idle(std::optional<soc::ProcessorId> first, soc::ProcessorId second, Seconds now,
+                            std::vector<Dispatch>& out) {
+  if (gangs_waiting_ > 0) return start_with_gangs(first, second, now, out);
+  if (first) start_own(*first, now, out);
+  start_own(second, now, out);
+  for (std::size_t p = 0; p < busy_.size(); ++p) start_own(soc::ProcessorId(p), now, out);
 }
 
-void Dispatcher::start(soc::ProcessorId processor, Seconds now, std::vector<Dispatch>& out) {
-  if (busy_.at(processor.index()) || waiting_ == 0) return;
-  const std::optional<SlotIndex> slot = policy_->next(serves_[processor.index()], {now, in_flight()});
-  if (!slot) return;
-  --waiting_;
-  busy_[processor.index()] = true;
+void Dispatcher::start_own(soc::ProcessorId processor, Seconds now, std::vector<Dispatch>& out) {
+  if (waiting_ == 0 || !is_free(processor)) return;
+  const std::optional<SlotIndex> slot = policy_->next(serves_[processor.index()], moment(now));
+  if (slot) run(*slot, processor, now, out);
+}
+
+/// Whatever starts may change whose stage is the most urgent, so after each the question is asked anew.
+void Dispatcher::start_with_gangs(std::optional<soc::ProcessorId> first, soc::ProcessorId second, Seconds now,
+                                  std::vector<Dispatch>& out) {
+  for (bool started = true; started;) {
+    started = false;
+    const std::optional<SlotIndex> urgent = policy_->peek(all_queues_, moment(now));
+    if (!urgent) return;
+    std::optional<Reservation> reserved;
+    if (on_gang(admitted_[*urgent])) {
+      reserved = first_gang_for(admitted_[*urgent], now);
+      if (is_free(reserved->gang)) {
+        policy_->next(all_queues_, moment(now));
+        run(*urgent, reserved->gang, now, out);
+        started = true;
+        continue;
+      }
+    }
+    const auto try_on = [&](soc::ProcessorId place) {
+      pools_.each_taken(place, [&](soc::ProcessorId p) { started = started || start_beside(p, reserved, now, out); });
+    };
+    if (first) try_on(*first);
+    try_on(second);
+    for (std::size_t p = 0; p < busy_.size() && !started; ++p) try_on(soc::ProcessorId(p));
+  }
+}
+
+/// Starts the most urgent of what the processor may run, alone or with the other members of a gang, if it does not get
+/// into the way of the reservation. Whether it did.
+bool Dispatcher::start_beside(soc::ProcessorId processor, const std::optional<Reservation>& reserved, Seconds now,
+                              std::vector<Dispatch>& out) {
+  if (!is_free(processor)) return false;
+  const auto add = [this](soc::ProcessorId place) {
+    const std::vector<QueueId>& queues = serves_[place.index()];
+    offered_.insert(offered_.end(), queues.begin(), queues.end());
+  };
+  offered_.clear();
+  add(processor);
+  for (const soc::ProcessorId gang : in_[processor.index()]) {
+    if (is_free(gang)) add(gang);
+  }
+  const std::optional<SlotIndex> slot = policy_->peek(offered_, moment(now));
+  if (!slot) return false;
   const Admitted& admitted = admitted_[*slot];
+  soc::ProcessorId place = processor;
+  if (on_gang(admitted)) {  // the free gang of it that is in the stage's queue; if several are, the smallest
+    const QueueId queue = queue_of(*admitted.plan, admitted.stage);
+    const auto& gangs = in_[processor.index()];
+    place = *std::find_if(gangs.begin(), gangs.end(), [&](soc::ProcessorId gang) {
+      const auto& queues = serves_[gang.index()];
+      return is_free(gang) && std::find(queues.begin(), queues.end(), queue) != queues.end();
+    });
+  }
+  const bool in_the_way = reserved && pools_.overlap(place, reserved->gang) &&
+                          now + plan::kReservationSlack * admitted.next() > reserved->start;
+  if (in_the_way) return false;
+  policy_->next(offered_, moment(now));
+  run(*slot, place, now, out);
+  return true;
+}
+
+void Dispatcher::run(SlotIndex slot, soc::ProcessorId place, Seconds now, std::vector<Dispatch>& out) {
+  const Admitted& admitted = admitted_[slot];
+  --waiting_;
+  ++running_;
+  gangs_waiting_ -= on_gang(admitted) ? 1 : 0;
+  const Seconds end = now + admitted.next();
+  pools_.each_taken(place, [&](soc::ProcessorId p) {
+    busy_[p.index()] = true;
+    ends_[p.index()] = end;
+  });
   Dispatch& dispatch = out.emplace_back();  // filled in place: a copy of what has just been written stalls
   dispatch.request = admitted.request.id;
   dispatch.task = admitted.request.task;
   dispatch.stage = admitted.stage;
   dispatch.variant = admitted.plan->sigma[admitted.stage.index()];
-  dispatch.processor = processor;
+  dispatch.processor = place;
   dispatch.plan_version = admitted.plan_version;
-  dispatch.slot = *slot;
+  dispatch.slot = slot;
+}
+
+void Dispatcher::set_free(soc::ProcessorId place) {
+  --running_;
+  pools_.each_taken(place, [&](soc::ProcessorId p) { busy_.at(p.index()) = false; });
+}
+
+bool Dispatcher::is_free(soc::ProcessorId place) const {
+  bool free = true;
+  pools_.each_taken(place, [&](soc::ProcessorId p) { free = free && !busy_.at(p.index()); });
+  return free;
+}
+
+bool Dispatcher::on_gang(const Admitted& admitted) const {
+  return pools_.is_gang(admitted.plan->placement[admitted.stage.index()]);
+}
+
+/// The gang that can start the stage first, and when: of its placed one's pool if it is left to that. Of equals the
+/// placed one.
+Dispatcher::Reservation Dispatcher::first_gang_for(const Admitted& admitted, Seconds now) const {
+  const auto start_on = [&](soc::ProcessorId gang) {
+    Seconds start = now;
+    pools_.each_taken(gang, [&](soc::ProcessorId p) {
+      if (busy_[p.index()]) start = std::max(start, ends_[p.index()]);
+    });
+    return Reservation{gang, start};
+  };
+  Reservation best = start_on(admitted.plan->placement[admitted.stage.index()]);
+  if (!admitted.plan->pooled) return best;
+  for (const soc::ProcessorId gang : pools_.pool(best.gang)) {
+    const Reservation other = start_on(gang);
+    const bool better = is_free(gang) != is_free(best.gang) ? is_free(gang) : other.start < best.start;
+    if (better) best = other;
+  }
+  return best;
 }
 
 void Dispatcher::leave(SlotIndex slot) {

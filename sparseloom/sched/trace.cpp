@@ -34,7 +34,7 @@ Json event(const Span& span, const TraceNames& names) {
 
 TraceNames trace_names(std::string host, const zoo::Zoo& zoo, const soc::Soc& soc) {
   TraceNames names{std::move(host), {}, {}};
-  for (const soc::Processor& processor : soc.processors) names.processors.push_back(processor.name);
+  for (std::size_t p = 0; p < soc.processors.places(); ++p) names.places.push_back(soc.processors[p].name);
   for (const zoo::Task& task : zoo.tasks) {
     TraceNames::Task& named = names.tasks.emplace_back();
     named.name = task.name;
@@ -43,7 +43,7 @@ TraceNames trace_names(std::string host, const zoo::Zoo& zoo, const soc::Soc& so
   return names;
 }
 
-TraceSink::TraceSink(std::size_t processors, std::size_t most_spans) : most_spans_(most_spans), tracks_(processors) {
+TraceSink::TraceSink(std::size_t places, std::size_t most_spans) : most_spans_(most_spans), tracks_(places) {
   for (Track& track : tracks_) track.spans.reserve(std::min(kFirstSpans, most_spans));
 }
 
@@ -66,7 +66,7 @@ Json TraceSink::to_json(const TraceNames& names) const {
   Json events = Json::array();
   events.push_back(metadata("process_name", 0, {{"name", names.host}}));
   for (std::size_t p = 0; p < tracks_.size(); ++p) {
-    events.push_back(metadata("thread_name", p, {{"name", names.processors[p]}}));
+    events.push_back(metadata("thread_name", p, {{"name", names.places[p]}}));
     events.push_back(metadata("thread_sort_index", p, {{"sort_index", p}}));
   }
   for (const Track& track : tracks_) {

@@ -22,23 +22,23 @@ struct TraceNames {
     std::string name;
     std::vector<std::string> variants;  ///< by zoo::VariantId
   };
-  std::string host;                     ///< of what ran, e.g. "sparseloom on <machine>"
-  std::vector<std::string> processors;  ///< by soc::ProcessorId
-  std::vector<Task> tasks;              ///< by zoo::TaskId
+  std::string host;                 ///< of what ran, e.g. "sparseloom on <machine>"
+  std::vector<std::string> places;  ///< processors and gangs, by soc::ProcessorId
+  std::vector<Task> tasks;          ///< by zoo::TaskId
 };
 TraceNames trace_names(std::string host, const zoo::Zoo& zoo, const soc::Soc& soc);
 
-/// Collects spans while a host runs and shows them as Chrome/Perfetto trace JSON, one track per processor.
-/// record() is called by one thread per processor, so each processor has its own list and takes no lock. The rest may
+/// Collects spans while a host runs and shows them as Chrome/Perfetto trace JSON, one track per processor
+/// and gang. record() is called by one thread for each, so each has its own list and takes no lock. The rest may
 /// be called when the host is idle.
 class TraceSink {
  public:
-  /// Keeps at most `most_spans` per processor (96 bytes each) and counts what comes after.
-  explicit TraceSink(std::size_t processors, std::size_t most_spans = 1'000'000);
+  /// Keeps at most `most_spans` per place (96 bytes each) and counts what comes after.
+  explicit TraceSink(std::size_t places, std::size_t most_spans = 1'000'000);
   void record(const Span& span);
 
-  /// Spans of one processor in order of time.
-  const std::vector<Span>& spans(soc::ProcessorId processor) const { return tracks_[processor.index()].spans; }
+  /// Spans of one place in order of time.
+  const std::vector<Span>& spans(soc::ProcessorId place) const { return tracks_[place.index()].spans; }
   std::size_t dropped() const;
 
   /// Chrome's trace event format: a complete ("X") event per span, times in microseconds.

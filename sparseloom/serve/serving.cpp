@@ -26,12 +26,12 @@ Output output_of(const TensorSpec& tensor, const HostBuffer& buffer) {
   return {tensor, std::vector<std::byte>(buffer.data(), buffer.data() + buffer.size())};
 }
 
-Result<soc::Soc> planned_with(const soc::Soc& soc, const std::vector<std::string>& names) {
+Result<soc::Soc> planned_with(const soc::Soc& soc, const std::vector<std::string>& names, bool gangs) {
   std::vector<backend::Provider> providers;
   for (const std::string& name : names) {
     SL_ASSIGN_OR_RETURN(providers.emplace_back(), backend::find_provider(name));
   }
-  return soc::confined(soc, providers);
+  return soc::confined(gangs ? soc : soc::without_gangs(soc), providers);
 }
 
 // A plan file has the times that were profiled; the check of the profile may have corrected those since.
@@ -87,10 +87,10 @@ Status Serving::open() {
   SL_ASSIGN_OR_RETURN(runtime_, backend::make_runtime(options_.runtime));
   SL_RETURN_IF_ERROR(open_caches());
   SL_ASSIGN_OR_RETURN(soc_, soc::discover(*runtime_));
-  SL_ASSIGN_OR_RETURN(plan_soc_, planned_with(soc_, options_.providers));
+  SL_ASSIGN_OR_RETURN(plan_soc_, planned_with(soc_, options_.providers, options_.gangs));
   catalog_ = std::make_unique<Catalog>();
   tasks_ = std::make_unique<Tasks>(soc_);
-  drift_ = std::make_unique<engine::Drift>(soc_.processors.size());
+  drift_ = std::make_unique<engine::Drift>(soc_.pools());
   if (!options_.zoo.empty()) {
     SL_ASSIGN_OR_RETURN(auto source, open_zoo(options_.zoo, open_with()));
     SL_ASSIGN_OR_RETURN(const auto slos, first_slos(*source));
@@ -156,7 +156,7 @@ Status Serving::start_engine() {
       *runtime_, soc_, [this](const soc::SubgraphKey& key) { return catalog_->piece(key); }, compile_cache_,
       std::move(wanted));
   follow(first);
-  if (options_.trace) trace_ = std::make_unique<sched::TraceSink>(soc_.processors.size());
+  if (options_.trace) trace_ = std::make_unique<sched::TraceSink>(soc_.processors.places());
   auto active = first.domain->expanded(*first.plan);
   SL_ASSIGN_OR_RETURN(engine_,
                       engine::Engine::start(catalog_->zoo(), soc_, *residency_, active,

@@ -6,8 +6,8 @@ namespace {
 /// One policy's simulation, its meter, and who else hears of it.
 class Contender final : public Observer {
  public:
-  Contender(std::size_t processors, std::size_t column, FinishTable* table, Observer* also)
-      : meter_(processors), column_(column), table_(table), also_(also) {}
+  Contender(const soc::Pools& pools, std::size_t column, FinishTable* table, Observer* also)
+      : meter_(pools), column_(column), table_(table), also_(also) {}
 
   void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
            bool waited) override {
@@ -53,8 +53,8 @@ Result<std::vector<Metrics>> compare_policies(const Stage& stage, const std::vec
                                               RequestSource& requests, const CompareOptions& options) {
   std::vector<std::unique_ptr<Contender>> contenders;
   for (std::size_t i = 0; i < policies.size(); ++i) {
-    Contender& contender = *contenders.emplace_back(std::make_unique<Contender>(
-        stage.pools.of.size(), i, options.finish_table, i == 0 ? options.observer : nullptr));
+    Contender& contender = *contenders.emplace_back(
+        std::make_unique<Contender>(stage.pools, i, options.finish_table, i == 0 ? options.observer : nullptr));
     SL_ASSIGN_OR_RETURN(auto policy, sched::make_policy(policies[i], sched::Dispatcher::queue_count(stage.pools)));
     SL_ASSIGN_OR_RETURN(Simulation simulation, Simulation::make(stage.plan, stage.pools, std::move(policy),
                                                                 stage.admission, stage.world, contender));

@@ -32,7 +32,7 @@ void Meter::ran(const sched::Request& /*request*/, const sched::Dispatch& dispat
                 bool waited) {
   ++sums_.stages;
   sums_.preemptions += waited ? 1 : 0;
-  busy_[dispatch.processor.index()] += end - start;
+  pools_.each_taken(dispatch.processor, [&](soc::ProcessorId p) { busy_[p.index()] += end - start; });
 }
 
 void Meter::finished(const Query& query, Seconds at) {

@@ -29,15 +29,22 @@ class Host final : public World, public Observer {
   explicit Host(const RehearsalInput& input)
       : in_(input),
         contention_known_(input.contention != nullptr && input.contention->known()),
-        meter_(input.pools.of.size()),
-        running_(input.pools.of.size()),
+        meter_(input.pools),
+        running_(input.pools.places()),
+        works_for_(input.pools.places()),
+        processors_(input.pools.members.size()),
         busy_(input.pools.members.size()),
         admission_(input.plan->tasks.size(), input.slots_per_task),
         random_(input.seed) {
     for (const plan::TaskPlan& task : in_.plan->tasks) {
-      Task& made = tasks_.emplace_back(in_.pools.of.size());
+      Task& made = tasks_.emplace_back(in_.pools);
       made.times = planned_times(task);
       made.last_run.resize(task.sigma.size());
+    }
+    for (std::size_t p = 0; p < in_.pools.places(); ++p) {
+      const soc::ProcessorId place(p);
+      in_.pools.each_taken(place, [&](soc::ProcessorId) { ++processors_[in_.pools.of[p]]; });
+      for (std::size_t q = 0; q < in_.pools.places(); ++q) add_work(place, soc::ProcessorId(q));
     }
   }
 
@@ -78,7 +85,7 @@ class Host final : public World, public Observer {
            bool waited) override {
     const std::size_t pool = in_.pools.of[dispatch.processor.index()];
     running_[dispatch.processor.index()].reset();
-    busy_[pool] += end - start;
+    for (const std::size_t q : works_for_[dispatch.processor.index()]) busy_[q] += end - start;
     tasks_[request.task.index()].last_run[dispatch.stage.index()] = LastRun{end, busy_until(pool, end)};
     meter_.ran(request, dispatch, start, end, waited);
     tasks_[request.task.index()].meter.ran(request, dispatch, start, end, waited);
@@ -106,11 +113,21 @@ class Host final : public World, public Observer {
     Seconds busy{0};  // time that the pool's processors together had run stages by then
   };
   struct Task {
-    explicit Task(std::size_t processors) : meter(processors) {}
+    explicit Task(const soc::Pools& pools) : meter(pools) {}
     Meter meter;
     sched::StageTimes times;
     std::vector<std::optional<LastRun>> last_run;  // by stage
   };
+
+  // Notes that a stage on `place` keeps processors busy that `other` consists of: once for each.
+  void add_work(soc::ProcessorId place, soc::ProcessorId other) {
+    const std::size_t pool = in_.pools.of[other.index()];
+    in_.pools.each_taken(place, [&](soc::ProcessorId p) {
+      in_.pools.each_taken(other, [&](soc::ProcessorId q) {
+        if (p == q) works_for_[place.index()].push_back(pool);
+      });
+    });
+  }
 
   // What a stage takes that starts now and would take `planned` by itself.
   Seconds beside_others(Seconds planned, zoo::TaskId task, const sched::Dispatch& dispatch, Seconds now) {
@@ -135,15 +152,15 @@ class Host final : public World, public Observer {
   Seconds idle_since(zoo::TaskId task, zoo::StageId stage, std::size_t pool, Seconds now) const {
     const auto& last = tasks_[task.index()].last_run[stage.index()];
     if (!last) return kForever;
-    const auto members = static_cast<double>(in_.pools.members[pool].size());
-    return now - last->end - (busy_until(pool, now) - last->busy) / members;
+    return now - last->end - (busy_until(pool, now) - last->busy) / processors_[pool];
   }
 
   // Time that the pool's processors together have run stages, those included that are at it.
   Seconds busy_until(std::size_t pool, Seconds now) const {
     Seconds busy = busy_[pool];
-    for (const soc::ProcessorId p : in_.pools.members[pool]) {
-      if (const auto& running = running_[p.index()]) busy += now - running->start;
+    for (std::size_t p = 0; p < running_.size(); ++p) {
+      if (!running_[p]) continue;
+      for (const std::size_t q : works_for_[p]) busy += q == pool ? now - running_[p]->start : Seconds(0);
     }
     return busy;
   }
@@ -184,8 +201,10 @@ class Host final : public World, public Observer {
     profile::Contention::Stage stage;
     Seconds start{0}, end{0};
   };
-  std::vector<std::optional<Running>> running_;  // by processor
-  std::vector<Seconds> busy_;                    // by pool: what its processors have run to the end
+  std::vector<std::optional<Running>> running_;      // by place
+  std::vector<std::vector<std::size_t>> works_for_;  // by place: the pools whose processors it keeps busy
+  std::vector<double> processors_;                   // by pool: how many it consists of
+  std::vector<Seconds> busy_;                        // by pool: what its processors have run to the end
   sched::AdmissionQueue<Waiting> admission_;
   std::mt19937_64 random_;
   std::size_t sent_ = 0;

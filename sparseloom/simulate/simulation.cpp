@@ -5,13 +5,13 @@ namespace sparseloom::simulate {
 Result<Simulation> Simulation::make(std::shared_ptr<const plan::Plan> plan, soc::Pools pools,
                                     std::unique_ptr<sched::Policy> policy, Admission admission, World& world,
                                     Observer& observer) {
-  if (admission == Admission::kBenchmark && pools.of.size() != 1) {
+  if (admission == Admission::kBenchmark && pools.places() != 1) {
     return error(Code::kInvalidArgument, "admission 'benchmark' with {} processors; it is defined for one",
-                 pools.of.size());
+                 pools.places());
   }
   Simulation simulation(admission, world, observer);
   simulation.plan_ = plan;
-  simulation.running_.resize(pools.of.size());
+  simulation.running_.resize(pools.places());
   simulation.dispatcher_ = std::make_unique<sched::Dispatcher>(std::move(plan), std::move(pools), std::move(policy));
   return simulation;
 }

@@ -22,7 +22,8 @@ struct DiscoverOptions {
 };
 
 /// The host's processors: the CPUs this process may use (one logical CPU per physical core), then the GPU and NPU
-/// devices that `runtimes` offers, each with the providers that it has for them. Deterministic order.
+/// devices that `runtimes` offers, each with the providers that it has for them, then gangs: of CPU processors of
+/// one cluster of cores, 2, 4, 8 ... of them. Deterministic order.
 Result<Soc> discover(const backend::Executor& runtimes, const DiscoverOptions& options = {});
 
 }  // namespace sparseloom::soc

@@ -51,6 +51,25 @@ Processor device_processor(const backend::Device& device, const std::vector<CpuI
   return processor;
 }
 
+// Processors with indices in a row, as one place: "cpu0-1". Kernels for sparse weights use one core, so a gang does not
+// offer them.
+void add_gang(Soc& soc, const std::vector<std::size_t>& members) {
+  const Processor& first = soc.processors[members.front()];
+  Processor gang = first;
+  gang.name = fmt::format("{}-{}", first.name, members.back());
+  gang.kind = gang_kind(members.size(), first);
+  std::erase_if(gang.providers,
+                [](backend::Provider b) { return backend::info(b).sparse_layers != backend::SparseLayers::kNone; });
+  std::vector<ProcessorId> ids;
+  for (const std::size_t p : members) {
+    ids.emplace_back(p);
+    const std::vector<CpuIndex>& cores = soc.processors[p].cores;
+    if (p != members.front()) gang.cores.insert(gang.cores.end(), cores.begin(), cores.end());
+  }
+  soc.processors.add_gang(std::move(gang), std::move(ids));
+}
+
+// Gangs are left out: they follow from what their members are.
 std::string fingerprint_of(const Soc& soc, const CpuIdentity& identity, const backend::Executor& runtimes) {
   std::string text = fmt::format("{}\n{}\n{}\n", identity.model, fmt::join(identity.flags, " "), runtimes.version());
   for (const Processor& p : soc.processors) {
@@ -70,9 +89,20 @@ Processors::Processors(std::initializer_list<Processor> list) {
   for (const Processor& processor : list) push_back(processor);
 }
 
-void Processors::push_back(Processor processor) {
-  const auto pool = std::find_if(pools_.members.begin(), pools_.members.end(), [&](const auto& members) {
-    return interchangeable(list_[members.front().index()], processor);
+std::string gang_kind(std::size_t members, const Processor& member) {
+  return fmt::format("gang of {} {}", members, member.kind);
+}
+
+bool Pools::overlap(ProcessorId a, ProcessorId b) const {
+  bool same = false;
+  each_taken(a, [&](ProcessorId p) { each_taken(b, [&](ProcessorId q) { same = same || p == q; }); });
+  return same;
+}
+
+void Processors::add(Processor place, std::size_t first_pool) {
+  const auto first = pools_.members.begin() + static_cast<std::ptrdiff_t>(first_pool);
+  const auto pool = std::find_if(first, pools_.members.end(), [&](const auto& members) {
+    return interchangeable(list_[members.front().index()], place);
   });
   pools_.of.push_back(static_cast<std::size_t>(pool - pools_.members.begin()));
   const ProcessorId id(list_.size());
@@ -81,38 +111,57 @@ void Processors::push_back(Processor processor) {
   } else {
     pool->push_back(id);
   }
-  list_.push_back(std::move(processor));
+  list_.push_back(std::move(place));
 }
 
-Result<ProcessorId> Soc::find(std::string_view processor_name) const {
+void Processors::push_back(Processor processor) { add(std::move(processor), 0); }
+
+void Processors::add_gang(Processor gang, std::vector<ProcessorId> members) {
+  const std::size_t first_pool = pools_.of_processors();
+  pools_.gangs.push_back(std::move(members));
+  add(std::move(gang), first_pool);
+}
+
+Processors Processors::without_gangs() const {
+  Processors result;
+  for (const Processor& processor : *this) result.push_back(processor);
+  return result;
+}
+
+Result<ProcessorId> Soc::find(std::string_view place_name) const {
   std::vector<std::string_view> names;
-  for (std::size_t i = 0; i < processors.size(); ++i) {
-    if (processors[i].name == processor_name) return ProcessorId(i);
+  for (std::size_t i = 0; i < processors.places(); ++i) {
+    if (processors[i].name == place_name) return ProcessorId(i);
     names.push_back(processors[i].name);
   }
-  return unknown_name("processor", processor_name, names);
+  return unknown_name("processor", place_name, names);
 }
 
 Result<Soc> confined(const Soc& soc, std::span<const backend::Provider> providers) {
   if (providers.empty()) return soc;
-  Soc result = soc;
-  result.processors = {};
-  for (Processor p : soc.processors) {
-    const std::string offered = names_of(p.providers);
-    std::erase_if(p.providers, [&](backend::Provider b) {
-      return std::find(providers.begin(), providers.end(), b) == providers.end();
-    });
-    if (p.providers.empty()) {
-      std::string why;
-      for (const backend::AbsentProvider& absent : soc.absent) {
-        if (std::find(providers.begin(), providers.end(), absent.provider) != providers.end())
-          why += fmt::format(" ({})", absent.reason);
-      }
-      return error(Code::kInvalidArgument, "processor '{}': cannot be confined to {}; it offers: {}{}", p.name,
-                   names_of(providers), offered, why);
+  const auto wanted = [&](backend::Provider b) {
+    return std::find(providers.begin(), providers.end(), b) != providers.end();
+  };
+  for (const Processor& p : soc.processors) {
+    if (std::any_of(p.providers.begin(), p.providers.end(), wanted)) continue;
+    std::string why;
+    for (const backend::AbsentProvider& absent : soc.absent) {
+      if (wanted(absent.provider)) why += fmt::format(" ({})", absent.reason);
     }
-    result.processors.push_back(std::move(p));
+    return error(Code::kInvalidArgument, "processor '{}': cannot be confined to {}; it offers: {}{}", p.name,
+                 names_of(providers), names_of(p.providers), why);
   }
+  Soc result = soc;
+  result.processors = soc.processors.changed([&](Processor p) {
+    std::erase_if(p.providers, [&](backend::Provider b) { return !wanted(b); });
+    return std::optional(std::move(p));
+  });
+  return result;
+}
+
+Soc without_gangs(const Soc& soc) {
+  Soc result = soc;
+  result.processors = soc.processors.without_gangs();
   return result;
 }
 
@@ -141,6 +190,9 @@ Result<Soc> discover(const backend::Executor& runtimes, const DiscoverOptions& o
     if (device.name == "CPU") continue;
     soc.processors.push_back(device_processor(device, allowed));
     others.push_back(device.description.empty() ? device.name : device.description);
+  }
+  if (cpu != devices.end()) {
+    for (const std::vector<std::size_t>& members : gangs_of(cpus, groups)) add_gang(soc, members);
   }
   soc.name = fmt::format("{}, {} {}", identity.model, allowed.size(), allowed.size() == 1 ? "CPU" : "CPUs");
   if (!others.empty()) soc.name += fmt::format(", {}", fmt::join(others, ", "));

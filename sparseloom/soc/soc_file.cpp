@@ -243,6 +243,46 @@ Status parse_processor(const Json& json, const std::string& where, SocFile& file
   return {};
 }
 
+// What its members are, as one place: they must be alike, so that any of them may be asked.
+Status parse_gang(const Json& json, const std::string& where, SocFile& file) {
+  JsonObject object(json, where);
+  const std::string name = name_of(object, "name");
+  const std::vector<std::string> names = object.strings("members");
+  SL_ASSIGN_OR_RETURN(std::vector<backend::Provider> providers, parse_providers(object));
+  std::optional<Rates> rates;
+  if (object.has("rates")) {
+    if (const Json* found = object.object("rates")) {
+      SL_ASSIGN_OR_RETURN(rates, parse_rates(*found, object.place("rates")));
+    }
+  }
+  SL_RETURN_IF_ERROR(object.finish());
+  if (file.soc.find(name).ok()) return error(Code::kMalformed, "{}: name: '{}' is listed twice", where, name);
+  if (names.size() < 2) return error(Code::kMalformed, "{}: members: {}; at least 2 are needed", where, names.size());
+  std::vector<ProcessorId> members;
+  Processor gang;
+  for (const std::string& member : names) {
+    const auto id = file.soc.find(member);
+    if (!id.ok()) return error(Code::kMalformed, "{}: members: {}", where, id.status().message());
+    if (file.soc.pools().is_gang(*id)) return error(Code::kMalformed, "{}: members: '{}' is a gang", where, member);
+    if (std::find(members.begin(), members.end(), *id) != members.end())
+      return error(Code::kMalformed, "{}: members: '{}' is listed twice", where, member);
+    if (!members.empty() && file.soc.pools().of[id->index()] != file.soc.pools().of[members.front().index()])
+      return error(Code::kMalformed, "{}: members: '{}' and '{}' are not of one pool", where, names.front(), member);
+    members.push_back(*id);
+    const std::vector<CpuIndex>& cores = file.soc.processor(*id).cores;
+    gang.cores.insert(gang.cores.end(), cores.begin(), cores.end());
+  }
+  const Processor& first = file.soc.processor(members.front());
+  gang.name = name;
+  gang.device = first.device;
+  gang.memory_domain = first.memory_domain;
+  gang.kind = gang_kind(members.size(), first);
+  gang.providers = std::move(providers);
+  file.soc.processors.add_gang(std::move(gang), std::move(members));
+  file.rates.push_back(std::move(rates));
+  return {};
+}
+
 Result<std::optional<Transfer>> parse_transfer(JsonObject& parent) {
   if (!parent.has("transfer")) return std::optional<Transfer>();
   const Json* json = parent.object("transfer");
@@ -263,7 +303,13 @@ Result<MeasuredSubgraph> parse_subgraph(const Json& json, const std::string& whe
   if (stage < 0 || stage >= kMostStages) object.fail("stage", fmt::format("{}; 0 to {}", stage, kMostStages - 1));
   const std::string processor = object.string("processor");
   const std::string provider = object.string(either(object, "provider", "backend"));
+  if (object.has("left_out")) {
+    subgraph.left_out = object.string("left_out");
+    if (subgraph.left_out.empty()) object.fail("left_out", "expected the reason");
+  }
+  const bool timed = subgraph.left_out.empty();
   const auto time = [&](std::string_view key) {
+    if (!timed) return Seconds(0);
     const double value = object.number(key);
     check(object, key, value, {});
     return Seconds(value);
@@ -271,9 +317,9 @@ Result<MeasuredSubgraph> parse_subgraph(const Json& json, const std::string& whe
   subgraph.median = time("median_s");
   subgraph.q1 = time("q1_s");
   subgraph.q3 = time("q3_s");
-  subgraph.count = object.integer("count");
-  if (subgraph.count < 1) object.fail("count", fmt::format("{}; at least 1 run", subgraph.count));
-  const std::int64_t resident = object.integer("resident_bytes");
+  subgraph.count = timed ? object.integer("count") : 0;
+  if (timed && subgraph.count < 1) object.fail("count", fmt::format("{}; at least 1 run", subgraph.count));
+  const std::int64_t resident = timed ? object.integer("resident_bytes") : 0;
   if (resident < 0) object.fail("resident_bytes", fmt::format("{} is negative", resident));
   SL_RETURN_IF_ERROR(object.finish());
   subgraph.stage = static_cast<std::size_t>(stage);
@@ -359,6 +405,9 @@ Result<SocFile> parse_soc(const Json& json, const std::string& where) {
     SL_RETURN_IF_ERROR(parse_processor(*processor, place, file));
   }
   if (file.soc.processors.empty()) object.fail("processors", "expected at least one");
+  if (object.has("gangs")) {
+    for (const auto& [gang, place] : object.array("gangs")) SL_RETURN_IF_ERROR(parse_gang(*gang, place, file));
+  }
   SL_ASSIGN_OR_RETURN(file.transfer, parse_transfer(object));
   SL_RETURN_IF_ERROR(parse_tables(object, file));
   if (lacks_transfer(file)) object.fail("transfer", "missing; processors with rates lie in several memory domains");

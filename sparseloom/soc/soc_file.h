@@ -28,6 +28,7 @@ struct MeasuredSubgraph {
   Seconds q3{0};
   std::int64_t count = 0;  ///< runs measured, at least 1
   Bytes resident;
+  std::string left_out{};  ///< why no plan may use it; empty: plans may. If not, it need not have been measured.
 };
 
 /// What was measured of one zoo.
@@ -44,7 +45,7 @@ struct Transfer {
 
 struct SocFile {
   Soc soc;                                  ///< `modelled` is true, and its name says so
-  std::vector<std::optional<Rates>> rates;  ///< by processor; what has none needs a table
+  std::vector<std::optional<Rates>> rates;  ///< by place; a processor that has none needs a table
   std::optional<Transfer> transfer;         ///< absent: free
   std::vector<MeasuredTable> tables;
 

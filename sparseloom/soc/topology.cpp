@@ -5,6 +5,7 @@
 #include <charconv>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -122,6 +123,29 @@ Result<std::vector<std::vector<CpuIndex>>> group_cores(const std::vector<Logical
     }
   }
   return groups;
+}
+
+std::vector<std::vector<std::size_t>> gangs_of(const std::vector<LogicalCpu>& cpus,
+                                               const std::vector<std::vector<CpuIndex>>& groups) {
+  const auto cluster = [&](std::size_t group) {
+    const auto cpu =
+        std::find_if(cpus.begin(), cpus.end(), [&](const LogicalCpu& c) { return c.index == groups[group].front(); });
+    return cluster_of(*cpu);
+  };
+  std::vector<std::vector<std::size_t>> gangs;
+  for (std::size_t size = 2; size <= groups.size(); size *= 2) {
+    std::size_t first = 0;  // of the cluster
+    for (std::size_t at = 0; at < groups.size(); ++at) {
+      if (cluster(at) != cluster(first)) first = at;
+      if ((at - first + 1) % size != 0) continue;
+      std::vector<std::size_t> gang(size);
+      std::iota(gang.begin(), gang.end(), at + 1 - size);
+      const bool alike = std::all_of(gang.begin(), gang.end(),
+                                     [&](std::size_t g) { return groups[g].size() == groups[gang.front()].size(); });
+      if (alike) gangs.push_back(std::move(gang));
+    }
+  }
+  return gangs;
 }
 
 std::string core_kind(const std::vector<LogicalCpu>& cpus, CpuIndex index) {

@@ -31,6 +31,11 @@ std::vector<LogicalCpu> read_topology(const std::filesystem::path& sysfs, const 
 Result<std::vector<std::vector<CpuIndex>>> group_cores(const std::vector<LogicalCpu>& cpus,
                                                        std::optional<int> cores_per_processor);
 
+/// Gangs of what group_cores() made, as indices into it: groups of equally many cores in one cluster, as many as a
+/// power of two, in a row; the small gangs first. On four cores that share a cache: 0-1, 2-3, 0-3.
+std::vector<std::vector<std::size_t>> gangs_of(const std::vector<LogicalCpu>& cpus,
+                                               const std::vector<std::vector<CpuIndex>>& groups);
+
 /// Key of a kind of core: processors whose cores have equal keys are interchangeable by design.
 std::string core_kind(const std::vector<LogicalCpu>& cpus, CpuIndex index);
 

@@ -183,7 +183,7 @@ TEST(Placements, AllOfThemAreMeasured) {
   const zoo::Sigma sigma(3, zoo::VariantId(1));
   const auto placements = measure_placements(soc, *runtime, pieces, kFirst, sigma, data, options).value();
   std::size_t expected = 1;
-  for (int s = 0; s < 3; ++s) expected *= soc.processors.size();
+  for (int s = 0; s < 3; ++s) expected *= soc.processors.places();
   EXPECT_EQ(placements.size(), expected);
   std::set<std::vector<soc::ProcessorId>> different;
   for (const PlacementLatency& p : placements) {

@@ -95,6 +95,21 @@ TEST_F(ModelledSoc, MeasurementsReplaceTheModel) {
   EXPECT_EQ(latency(again).resident, measured.resident);
   EXPECT_EQ(latency(again).count, 30);
 
+  // What no plan may use is said to be so.
+  Json left_out = exported;
+  Json& first = left_out["tables"][0]["subgraphs"][0];
+  for (const char* key : {"median_s", "q1_s", "q3_s", "count", "resident_bytes"}) first.erase(key);
+  first["left_out"] = "slower";
+  const profile::Profile without = profile::model_profile(world_->zoo, soc::parse_soc(left_out, "device.json").value(),
+                                                          *world_->runtime, world_->pieces)
+                                       .value();
+  EXPECT_EQ(without.tasks[0]
+                .latency(zoo::VariantId(0), zoo::StageId(0), soc::ProcessorId(0), backend::Provider::kOpenVino)
+                .left_out,
+            profile::LeftOut::kSlower);
+  const Json once_more = profile::soc_file_of(world_->zoo, device.soc, without).value();
+  EXPECT_TRUE(once_more["tables"] == left_out["tables"]) << "and stays so";
+
   // For another zoo, or with a hole, there is nothing to fall back to: such a file has no rates.
   Json hole = exported;
   hole["tables"][0]["subgraphs"].erase(0);

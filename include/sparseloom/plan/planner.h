@@ -10,12 +10,12 @@
 
 namespace sparseloom::plan {
 
-/// One processor per stage.
+/// One place per stage: a processor or a gang (soc::Pools).
 using Placement = std::vector<soc::ProcessorId>;
 
 /// What a scheduler knows of one stage before it runs.
 struct StageEstimate {
-  Seconds latency{0};        ///< time it occupies its processor: of this variant, hence of its sparsity pattern
+  Seconds latency{0};        ///< time it occupies its place: of this variant, hence of its sparsity pattern
   Seconds model_latency{0};  ///< the same, the mean over the task's variants: all that a policy blind to sparsity knows
   /// Mean share of zeros that the sparsity monitor sees in the stage output: less than 1; 0 also if the profile
   /// says nothing. That of the variant behind its own earlier stages, whatever variants σ puts there.
@@ -26,8 +26,8 @@ struct StageEstimate {
 struct TaskPlan {
   zoo::Sigma sigma;
   Placement placement;
-  std::vector<backend::Provider> providers;  ///< one per stage, offered by every processor of the placed one's pool
-  /// A stage runs on whichever processor of its placed one's pool (soc::Pools) is free first: the placed one if
+  std::vector<backend::Provider> providers;  ///< one per stage, offered by every member of the placed one's pool
+  /// A stage runs on whichever member of its placed one's pool (soc::Pools) is free first: the placed one if
   /// it is, else the one that ran the stage before if that is. Costs no memory: processors of a pool share their
   /// compiled subgraphs.
   bool pooled = false;
@@ -99,11 +99,16 @@ const std::vector<const Planner*>& planners();
 /// kInvalidArgument lists the names.
 Result<const Planner*> find_planner(std::string_view name);
 
-/// Time that a stage occupies its processor: the transfer of its inputs (the receiver pays for it), then the run.
+/// What a stage may take more than it is estimated to, if it starts on a member of a gang whose time is reserved: it
+/// has to end before, this many times its estimate from now (sched::Dispatcher).
+inline constexpr double kReservationSlack = 1.1;
+
+/// Time that a stage occupies its place: the transfer of its inputs (the receiver pays for it), then the run.
 Seconds stage_time(const Problem& problem, zoo::TaskId task, const TaskPlan& plan, zoo::StageId stage);
 /// L(σ,π): the sum of its stage times.
 Seconds plan_latency(const Problem& problem, zoo::TaskId task, const TaskPlan& plan);
-/// By processor: time per round of one request for each task, when every stage runs where it is placed.
+/// By processor: time per round of one request for each task, when every stage runs where it is placed; a gang's counts
+/// for every member.
 std::vector<Seconds> busy_times(const Problem& problem, const std::vector<TaskPlan>& tasks);
 
 /// What a plan runs at one stage of a task, and all that it runs, by task and stage.

@@ -27,7 +27,8 @@ struct SloConfig {
   std::vector<Slo> slos;
 };
 
-/// Range of the original variants of one task, run alone at their best placement; from it the grid is made.
+/// Range of the original variants of one task, run alone at their best placement on processors,
+/// gangs left out (the papers know none); from it the grid is made.
 struct GridRange {
   double accuracy_min = 0, accuracy_max = 0;
   Seconds latency_min{0}, latency_max{0};

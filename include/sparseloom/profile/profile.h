@@ -28,14 +28,16 @@ struct Conditions {
 /// Why a provider that a processor offers was not measured for a subgraph, and so serves it in no plan.
 enum class LeftOut : std::uint8_t {
   kNo,
-  kSlower,       ///< it ran the same stage of the dense variant much slower than another provider
+  /// It ran the same stage of the dense variant much slower than another provider; on a gang, not faster than a member
+  /// of it does alone.
+  kSlower,
   kUnsupported,  ///< the variant is not there in its format, or it cannot compile or run it
   kDisagrees,    ///< its answers differ from the first provider's by more than rounding
 };
 /// "slower", "unsupported", "disagrees"; "" for kNo.
 std::string_view to_string(LeftOut reason);
 
-/// One subgraph on one processor by one of its providers, alone.
+/// One subgraph on one processor, or gang of them, by one of its providers, alone.
 struct Latency {
   Seconds median{0};
   Seconds q1{0};
@@ -78,16 +80,16 @@ struct Sparsity {
 /// not checked. A value: threads may read it while none writes. O(1), by σ O(stages).
 class TaskProfile {
  public:
-  /// Nothing measured yet. Takes memory for V^S accuracies.
-  TaskProfile(std::size_t variants, std::size_t stages, std::size_t processors);
+  /// Nothing measured yet. `places`: soc::Pools::places(). Takes memory for V^S accuracies.
+  TaskProfile(std::size_t variants, std::size_t stages, std::size_t places);
 
   std::size_t variants() const { return variants_; }
   std::size_t stages() const { return stages_; }
-  std::size_t processors() const { return processors_; }
+  std::size_t places() const { return places_; }
   /// V^S.
   std::size_t stitched() const { return accuracy_profile_.size(); }
 
-  /// Of one subgraph on one processor by one of its providers, run alone.
+  /// Of one subgraph on one place by one of its providers, run alone.
   const Latency& latency(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, backend::Provider b) const {
     return latency_[index_of(v, i, p, b)];
   }
@@ -123,11 +125,11 @@ class TaskProfile {
  private:
   std::size_t index_of(zoo::VariantId v, zoo::StageId i) const { return v.index() * stages_ + i.index(); }
   std::size_t index_of(zoo::VariantId v, zoo::StageId i, soc::ProcessorId p, backend::Provider b) const {
-    const std::size_t on_processor = index_of(v, i) * processors_ + p.index();
-    return on_processor * backend::kProviders.size() + static_cast<std::size_t>(b);
+    const std::size_t on_place = index_of(v, i) * places_ + p.index();
+    return on_place * backend::kProviders.size() + static_cast<std::size_t>(b);
   }
 
-  std::size_t variants_, stages_, processors_;
+  std::size_t variants_, stages_, places_;
   std::vector<Latency> latency_;
   std::vector<Sparsity> sparsity_;
   std::vector<Accuracy> accuracy_profile_, accuracy_test_;
@@ -152,7 +154,7 @@ class Contention {
   /// The time that `stage` takes while `neighbour` runs over that which it takes while nothing else does; 1 if that is
   /// not known.
   double slowdown(const Stage& stage, const Stage& neighbour) const;
-  /// Over the stages of both tasks and all pairs of processors; 1 if it is not known.
+  /// Over the stages of both tasks and all pairs of processors, gangs left out; 1 if it is not known.
   double mean_slowdown(zoo::TaskId task, zoo::TaskId neighbour) const;
   void set_slowdown(const Stage& stage, const Stage& neighbour, double slowdown);
 
@@ -181,12 +183,12 @@ class Contention {
 
  private:
   std::size_t index_of(const Stage& stage) const {
-    return (first_stage_[stage.task.index()] + stage.stage.index()) * processors_ + stage.processor.index();
+    return (first_stage_[stage.task.index()] + stage.stage.index()) * places_ + stage.processor.index();
   }
-  std::size_t end_of(zoo::TaskId task) const { return first_stage_[task.index() + 1] * processors_; }
   std::vector<std::size_t> first_stage_;  // by task and one more: of all tasks' stages in a row
   std::size_t processors_ = 0;
   std::size_t places_ = 0;
+  std::size_t entries_ = 0;  // stages times places
   std::vector<double> slowdown_;
   std::vector<std::vector<ColdPenalty>> cold_penalties_;
   std::vector<double> variability_;

@@ -35,6 +35,8 @@ class Policy {
   virtual void push(const ReadyStage& stage) = 0;
   /// Takes out the stage that a processor which serves `queues` runs next, or nothing if all are empty.
   virtual std::optional<SlotIndex> next(std::span<const QueueId> queues, const Moment& moment) = 0;
+  /// What next() would return. Changes nothing.
+  virtual std::optional<SlotIndex> peek(std::span<const QueueId> queues, const Moment& moment) const = 0;
 
  private:
   std::string_view name_;

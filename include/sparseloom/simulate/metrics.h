@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "sparseloom/simulate/simulation.h"
@@ -27,7 +28,7 @@ struct Metrics {
   double antt = 0;                  ///< mean of (finish - arrival) / time in isolation
   double throughput = 0;            ///< "STP": requests per second from the first arrival to the last finish
   Seconds p50{0}, p95{0}, p99{0};   ///< of finish - arrival, within 0.1 %
-  std::vector<double> utilisation;  ///< by processor: share of that time in which it was busy
+  std::vector<double> utilisation;  ///< by processor: share of that time in which it was busy, alone or in a gang
   std::uint64_t preemptions = 0;    ///< times that a request waited between two of its stages
   std::uint64_t stages = 0;         ///< that ran: decisions made
   double violation_rate() const { return static_cast<double>(violations) / static_cast<double>(requests); }
@@ -36,7 +37,7 @@ struct Metrics {
 /// Gathers metrics while a simulation runs, in constant memory.
 class Meter final : public Observer {
  public:
-  explicit Meter(std::size_t processors) : busy_(processors, Seconds(0)) {}
+  explicit Meter(soc::Pools pools) : pools_(std::move(pools)), busy_(pools_.processors(), Seconds(0)) {}
   void ran(const sched::Request& request, const sched::Dispatch& dispatch, Seconds start, Seconds end,
            bool waited) override;
   void finished(const Query& query, Seconds at) override;
@@ -47,7 +48,8 @@ class Meter final : public Observer {
   Seconds first_arrival_{0}, last_finish_{0};
   double normalised_ = 0;
   QuantileSketch latencies_;
-  std::vector<Seconds> busy_;
+  soc::Pools pools_;
+  std::vector<Seconds> busy_;  // by processor
 };
 
 }  // namespace sparseloom::simulate

@@ -94,7 +94,7 @@ class Simulation {
   Observer& observer_;
   std::unique_ptr<sched::Dispatcher> dispatcher_;
   std::shared_ptr<const plan::Plan> plan_;
-  std::vector<Running> running_;      // by processor
+  std::vector<Running> running_;      // by place
   std::vector<Query> inside_;         // by slot
   std::vector<Seconds> last_end_;     // by slot: of the request's last stage that ran
   std::vector<sched::Dispatch> out_;  // scratch

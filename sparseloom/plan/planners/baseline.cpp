@@ -36,7 +36,8 @@ Result<std::vector<zoo::Sigma>> choose_originals(const Problem& problem, const s
 
 Result<Plan> BaselinePlanner::plan(const Problem& problem) const {
   SL_RETURN_IF_ERROR(check_slos(problem));
-  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs,
+                      read_costs(problem.zoo, problem.soc, problem.profile, Gangs::kWithout));
   SL_ASSIGN_OR_RETURN(std::vector<zoo::Sigma> sigmas, choose_originals(problem, costs, choose_));
   std::vector<Placement> placements = place_(costs, sigmas);
   Plan plan;

@@ -94,7 +94,8 @@ const Candidate& fastest(const TaskCosts& costs, const std::vector<Candidate>& c
 
 Result<Plan> PaperPlanner::plan(const Problem& problem) const {
   SL_RETURN_IF_ERROR(check_slos(problem));
-  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs, read_costs(problem.zoo, problem.soc, problem.profile));
+  SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> costs,
+                      read_costs(problem.zoo, problem.soc, problem.profile, Gangs::kWithout));
   std::size_t stages = 0;
   for (const TaskCosts& task : costs) stages = std::max(stages, task.stages());
   const std::vector<Placement> orders = all_orders(stages, problem.soc.processors.size());

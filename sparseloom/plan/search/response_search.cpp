@@ -35,7 +35,9 @@ TimesByPool first_options(const Costs& costs, const std::vector<TaskOptions>& ta
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     const StitchedOption& first = tasks[t].at(0);
     for (std::size_t i = 0; i < first.sigma.size(); ++i) {
-      times[t][costs.pools.of[first.placement[i].index()]] += Seconds(costs.stage(t, first, i));
+      const Seconds time(costs.stage(t, first, i));
+      costs.pools.each_taken(first.placement[i],
+                             [&](soc::ProcessorId p) { times[t][costs.pools.of[p.index()]] += time; });
     }
   }
   return times;

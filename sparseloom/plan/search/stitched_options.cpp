@@ -51,7 +51,7 @@ class SigmaFilter {
         for (std::size_t w = 0; w < count; ++w) {
           bool no_slower = w != v;
           bool equal = true;
-          for (std::size_t p = 0; no_slower && p < costs_.processors(); ++p) {
+          for (std::size_t p = 0; no_slower && p < costs_.places(); ++p) {
             no_slower = costs_.run(w, i, p) <= costs_.run(v, i, p) &&
                         (!memory_ || costs_.bytes(w, i, p) <= costs_.bytes(v, i, p));
             equal = equal && costs_.run(w, i, p) == costs_.run(v, i, p) &&
@@ -96,8 +96,9 @@ bool no_busier(const StitchedOption& a, const StitchedOption& b, bool memory) {
   return true;
 }
 
-/// Moves the options of one placement that no other is no busier than to `out`. Their latency is the sum of their busy
-/// times, so after sorting by it only an earlier one can be no busier.
+/// Moves the options of one placement that no earlier one is no busier than to `out`, the faster first. Without gangs
+/// their latency is the sum of their busy times, so only an earlier one can be no busier; a gang's time counts more
+/// than once, so of those that are kept some may be of no use.
 void keep_non_dominated(std::vector<StitchedOption>& options, bool memory, std::vector<StitchedOption>& out) {
   std::sort(options.begin(), options.end(), [&](const StitchedOption& a, const StitchedOption& b) {
     if (a.latency != b.latency) return a.latency < b.latency;
@@ -132,9 +133,9 @@ void find_options(const TaskCosts& costs, const std::vector<zoo::Sigma>& sigmas,
       if (latency < least) std::tie(fastest, least) = std::pair(s, latency);
       if (within(latency, bound)) here.push_back(option(s, latency));
     }
-    if (here.empty()) result.aside.push_back(option(fastest, least));
+    if (here.empty() && least < kInfinity) result.aside.push_back(option(fastest, least));
     keep_non_dominated(here, memory, result.options);
-  } while (advance(placement, costs.processors()));
+  } while (advance(placement, costs.places()));
 }
 
 /// The accuracy that σ must have: the bound, or the best there is if none reaches it.
@@ -145,7 +146,7 @@ double accuracy_floor(const std::vector<double>& accuracies, double bound) {
 
 }  // namespace
 
-/// Also for pools in the place of processors, if `costs` is of those.
+/// Also for pools in the place of places, if `costs` is of those.
 Result<TaskOptions> pinned_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
   const bool memory = problem.memory_budget.has_value();
   SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task));
@@ -184,16 +185,20 @@ double slowdown(const std::vector<TaskCosts>& costs, std::size_t p, std::size_t 
   std::vector<double> ratios;
   for (const TaskCosts& task : costs) {
     for (std::size_t v = 0; v < task.variants(); ++v) {
-      for (std::size_t i = 0; i < task.stages(); ++i) ratios.push_back(task.run(v, i, p) / task.run(v, i, than));
+      for (std::size_t i = 0; i < task.stages(); ++i) {
+        if (task.run(v, i, p) < kInfinity) ratios.push_back(task.run(v, i, p) / task.run(v, i, than));
+      }
     }
   }
+  if (ratios.empty()) return 1;  // gangs of no use
   return quartiles(std::move(ratios)).median;
 }
 
 /// Dissolves pools whose members were measured to be unlike.
 soc::Pools measured_alike(const soc::Pools& pools, const std::vector<TaskCosts>& costs) {
   soc::Pools result;
-  result.of.resize(pools.of.size());
+  result.of.resize(pools.places());
+  result.gangs = pools.gangs;
   const auto add = [&](const std::vector<soc::ProcessorId>& members) {
     for (const soc::ProcessorId p : members) result.of[p.index()] = result.members.size();
     result.members.push_back(members);
@@ -217,11 +222,18 @@ std::size_t largest(const soc::Pools& pools) {
   return most;
 }
 
+/// Of the largest pool in a placement on pools.
+std::size_t most_members(const soc::Pools& pools, const Placement& placement) {
+  std::size_t most = 0;
+  for (const soc::ProcessorId pool : placement) most = std::max(most, pools.members[pool.index()].size());
+  return most;
+}
+
 }  // namespace
 
-bool advance(Placement& placement, std::size_t processors) {
+bool advance(Placement& placement, std::size_t places) {
   for (std::size_t i = placement.size(); i-- > 0;) {
-    if (placement[i].index() + 1 < processors) {
+    if (placement[i].index() + 1 < places) {
       placement[i] = soc::ProcessorId(placement[i].index() + 1);
       return true;
     }
@@ -236,8 +248,8 @@ StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::s
     p = members[preferred % members.size()];
   }
   std::vector<double> busy;
-  busy.reserve(pools.of.size());
-  for (const std::size_t pool : pools.of) busy.push_back(option.busy[pool]);
+  busy.reserve(pools.processors());
+  for (std::size_t p = 0; p < pools.processors(); ++p) busy.push_back(option.busy[pools.of[p]]);
   option.busy = std::move(busy);
   option.pooled = true;
   return option;
@@ -262,8 +274,8 @@ Result<Costs> read_all_costs(const Problem& problem) {
 }
 
 double bottleneck_of(const soc::Pools& pools, const std::vector<const StitchedOption*>& chosen) {
-  std::vector<double> pinned(pools.of.size(), 0.0);
-  std::vector<double> mean(pools.members.size(), 0.0);
+  std::vector<double> pinned(pools.processors(), 0.0);
+  std::vector<double> mean(pools.of_processors(), 0.0);
   for (const StitchedOption* option : chosen) {
     for (std::size_t p = 0; p < pinned.size(); ++p) {
       if (!option->pooled) pinned[p] += option->busy[p];
@@ -283,7 +295,10 @@ Result<TaskOptions> stitched_options(const Problem& problem, const Costs& costs,
   const auto with_pools = [&](const std::vector<StitchedOption>& added, std::vector<StitchedOption>& options) {
     std::vector<StitchedOption> all;
     for (std::size_t preferred = 0; preferred < largest(costs.pools); ++preferred) {
-      for (const StitchedOption& option : added) all.push_back(on_members(costs.pools, option, preferred));
+      for (const StitchedOption& option : added) {
+        if (preferred < most_members(costs.pools, option.placement))
+          all.push_back(on_members(costs.pools, option, preferred));
+      }
     }
     std::move(options.begin(), options.end(), std::back_inserter(all));
     options = std::move(all);
@@ -301,14 +316,15 @@ Result<BottleneckResult> least_bottleneck(const soc::Pools& pools, const std::ve
   for (const TaskOptions& task : tasks) {
     std::vector<BusyOption> list;
     // Leaving stages to pools never raises the bottleneck: where options do, they come first, and only those are looked
-    // at, once, with pools in the place of processors.
+    // at, once, with pools of processors in the place of processors.
     const bool late = task.options.front().pooled;
     for (const StitchedOption& from : task.options) {
       if (from.pooled != late) break;
       BusyOption option{from.busy, from.latency, static_cast<double>(from.bytes.count), {}};
       if (late) {
         option.busy.clear();
-        for (const auto& members : pools.members) option.busy.push_back(from.busy[members.front().index()]);
+        for (std::size_t pool = 0; pool < pools.of_processors(); ++pool)
+          option.busy.push_back(from.busy[pools.members[pool].front().index()]);
       }
       processors = option.busy.size();
       list.push_back(std::move(option));
@@ -351,7 +367,7 @@ Result<StitchedOption> most_accurate_tie(const Problem& problem, const Costs& co
     best.bytes = bytes;
     if (late) {
       best.busy.clear();
-      for (const std::size_t pool : costs.pools.of) best.busy.push_back(other[pool]);
+      for (std::size_t p = 0; p < costs.pools.processors(); ++p) best.busy.push_back(other[costs.pools.of[p]]);
     }
   }
   return best;

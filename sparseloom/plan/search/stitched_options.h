@@ -45,7 +45,7 @@ constexpr double kAlike = 1.2;
 struct Costs {
   soc::Pools pools;                 ///< the SoC's, those with unlike members dissolved
   std::vector<TaskCosts> pinned;    ///< by task
-  std::vector<TaskCosts> on_pools;  ///< by task; pools in the place of processors
+  std::vector<TaskCosts> on_pools;  ///< by task; pools in the place of places
   /// Whether any stage may be left to a pool. Not where a pool is dissolved: what serves a plan knows only
   /// the SoC's pools, and would run stages on members that were measured to be slower than planned.
   bool may_pool = false;
@@ -56,7 +56,7 @@ struct Costs {
 Result<Costs> read_all_costs(const Problem& problem);
 
 /// The next placement in lexicographic order; false after the last, which becomes the first.
-bool advance(Placement& placement, std::size_t processors);
+bool advance(Placement& placement, std::size_t places);
 
 /// `option`, which is placed on pools, placed on the `preferred`-th member of each; its work is shared by all members.
 StitchedOption on_members(const soc::Pools& pools, StitchedOption option, std::size_t preferred);

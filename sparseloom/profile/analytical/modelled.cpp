@@ -34,6 +34,13 @@ Status check_tables(const zoo::Zoo& zoo, const soc::SocFile& file) {
                file.soc.name, fmt::join(measured, ", "), zoo.root.string(), zoo.fingerprint);
 }
 
+LeftOut left_out_of(std::string_view reason) {
+  for (const LeftOut known : {LeftOut::kSlower, LeftOut::kDisagrees}) {
+    if (to_string(known) == reason) return known;
+  }
+  return reason.empty() ? LeftOut::kNo : LeftOut::kUnsupported;
+}
+
 Status take_table(const zoo::Zoo& zoo, const soc::MeasuredTable& table, Profile& profile) {
   for (const soc::MeasuredSubgraph& m : table.subgraphs) {
     const auto task = zoo.find_task(m.task);
@@ -44,9 +51,9 @@ Status take_table(const zoo::Zoo& zoo, const soc::MeasuredTable& table, Profile&
       return error(Code::kFailedPrecondition, "tables: task '{}' has no stage {}; it has {}", m.task, m.stage,
                    zoo.task(*task).stages());
     }
-    profile.tasks[task->index()].set_latency(
-        *variant, zoo::StageId(m.stage), m.processor, m.provider,
-        {.median = m.median, .q1 = m.q1, .q3 = m.q3, .count = m.count, .resident = m.resident});
+    Latency latency{.median = m.median, .q1 = m.q1, .q3 = m.q3, .count = m.count, .resident = m.resident};
+    latency.left_out = left_out_of(m.left_out);
+    profile.tasks[task->index()].set_latency(*variant, zoo::StageId(m.stage), m.processor, m.provider, latency);
   }
   return {};
 }
@@ -81,10 +88,10 @@ class TaskModel {
  private:
   Status fill(zoo::VariantId v, zoo::StageId s, TaskProfile& profile) const {
     std::unique_ptr<backend::Model> model;  // read for the first that needs it
-    for (std::size_t n = 0; n < file_.soc.processors.size(); ++n) {
+    for (std::size_t n = 0; n < file_.soc.processors.places(); ++n) {
       const soc::ProcessorId p(n);
       for (const backend::Provider b : file_.soc.processor(p).providers) {
-        if (profile.latency(v, s, p, b).count > 0) continue;
+        if (profile.latency(v, s, p, b).settled()) continue;
         if (!file_.rates[n]) {
           return error(
               Code::kFailedPrecondition,
@@ -131,25 +138,45 @@ Status model_times(const zoo::Zoo& zoo, const soc::SocFile& file, const backend:
 
 Json subgraph_json(const zoo::Task& task, std::size_t variant, std::size_t stage, const soc::Processor& processor,
                    backend::Provider provider, const Latency& l) {
-  return {{"task", task.name},
-          {"variant", task.variants[variant].name},
-          {"stage", stage},
-          {"processor", processor.name},
-          {"provider", backend::provider_name(provider)},
-          {"median_s", l.median.count()},
-          {"q1_s", l.q1.count()},
-          {"q3_s", l.q3.count()},
-          {"count", l.count},
-          {"resident_bytes", l.resident.count}};
+  Json json{{"task", task.name},
+            {"variant", task.variants[variant].name},
+            {"stage", stage},
+            {"processor", processor.name},
+            {"provider", backend::provider_name(provider)}};
+  if (l.left_out != LeftOut::kNo) {
+    json["left_out"] = to_string(l.left_out);
+  } else {
+    json.update({{"median_s", l.median.count()},
+                 {"q1_s", l.q1.count()},
+                 {"q3_s", l.q3.count()},
+                 {"count", l.count},
+                 {"resident_bytes", l.resident.count}});
+  }
+  return json;
+}
+
+Json providers_json(const soc::Processor& p) {
+  Json providers = Json::array();
+  for (const backend::Provider b : p.providers) providers.push_back(backend::provider_name(b));
+  return providers;
 }
 
 Json processor_json(const soc::Processor& p) {
-  Json providers = Json::array();
-  for (const backend::Provider b : p.providers) providers.push_back(backend::provider_name(b));
   const std::size_t cores = p.device == "CPU" ? p.cores.size() : 0;  // another device's are its driver's
   return {{"name", p.name}, {"device", p.device},
           {"kind", p.kind}, {"memory_domain", p.memory_domain},
-          {"cores", cores}, {"providers", std::move(providers)}};
+          {"cores", cores}, {"providers", providers_json(p)}};
+}
+
+Json gangs_json(const soc::Soc& soc) {
+  Json gangs = Json::array();
+  for (std::size_t g = 0; g < soc.pools().gangs.size(); ++g) {
+    const soc::Processor& gang = soc.processors[soc.processors.size() + g];
+    Json members = Json::array();
+    for (const soc::ProcessorId member : soc.pools().gangs[g]) members.push_back(soc.processor(member).name);
+    gangs.push_back({{"name", gang.name}, {"members", std::move(members)}, {"providers", providers_json(gang)}});
+  }
+  return gangs;
 }
 
 }  // namespace
@@ -173,30 +200,34 @@ Result<Profile> model_latencies(const zoo::Zoo& zoo, const soc::SocFile& file, c
 
 Result<Json> soc_file_of(const zoo::Zoo& zoo, const soc::Soc& soc, const Profile& profile) {
   Json subgraphs = Json::array();
+  bool any = false;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
     const zoo::Task& task = zoo.tasks[t];
     for (std::size_t v = 0; v < task.variants.size(); ++v) {
       for (std::size_t s = 0; s < task.stages(); ++s) {
-        for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+        for (std::size_t p = 0; p < soc.processors.places(); ++p) {
           for (const backend::Provider b : soc.processors[p].providers) {
             const Latency& l = profile.tasks[t].latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), b);
-            if (l.count == 0) continue;
+            if (!l.settled()) continue;
+            any = any || l.left_out == LeftOut::kNo;
             subgraphs.push_back(subgraph_json(task, v, s, soc.processors[p], b, l));
           }
         }
       }
     }
   }
-  if (subgraphs.empty()) {
+  if (!any) {
     return error(Code::kFailedPrecondition, "zoo '{}': no latency is measured on {} (run: sparseloom profile)",
                  zoo.name, soc.name);
   }
   Json processors = Json::array();
   for (const soc::Processor& p : soc.processors) processors.push_back(processor_json(p));
-  return Json{{"format_version", soc::kSocFormatVersion},
-              {"name", soc.name},
-              {"processors", std::move(processors)},
-              {"tables", Json::array({Json{{"zoo", zoo.fingerprint}, {"subgraphs", std::move(subgraphs)}}})}};
+  Json file{{"format_version", soc::kSocFormatVersion},
+            {"name", soc.name},
+            {"processors", std::move(processors)},
+            {"tables", Json::array({Json{{"zoo", zoo.fingerprint}, {"subgraphs", std::move(subgraphs)}}})}};
+  if (!soc.pools().gangs.empty()) file["gangs"] = gangs_json(soc);
+  return file;
 }
 
 }  // namespace sparseloom::profile

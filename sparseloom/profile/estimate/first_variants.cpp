@@ -10,13 +10,13 @@ zoo::Zoo first_variants(zoo::Zoo zoo, std::size_t count) {
 }
 
 TaskProfile first_variants(const TaskProfile& profile, std::size_t count) {
-  TaskProfile first(count, profile.stages(), profile.processors());
+  TaskProfile first(count, profile.stages(), profile.places());
   for (std::size_t v = 0; v < count; ++v) {
     for (std::size_t s = 0; s < profile.stages(); ++s) {
       const zoo::VariantId variant(v);
       const zoo::StageId stage(s);
       first.set_sparsity(variant, stage, profile.sparsity(variant, stage));
-      for (std::size_t p = 0; p < profile.processors(); ++p) {
+      for (std::size_t p = 0; p < profile.places(); ++p) {
         const soc::ProcessorId processor(p);
         for (const backend::Provider b : backend::kProviders) {
           first.set_latency(variant, stage, processor, b, profile.latency(variant, stage, processor, b));

@@ -30,7 +30,7 @@ StageTimes fastest_stage_times(const TaskProfile& profile, const soc::Soc& soc) 
   StageTimes times(profile.variants(), std::vector(profile.stages(), Seconds(std::numeric_limits<double>::infinity())));
   for (std::size_t v = 0; v < profile.variants(); ++v) {
     for (std::size_t s = 0; s < profile.stages(); ++s) {
-      for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+      for (std::size_t p = 0; p < soc.processors.places(); ++p) {
         for (const backend::Provider b : soc.processors[p].providers) {
           const Latency& latency = profile.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), b);
           if (latency.count > 0) times[v][s] = std::min(times[v][s], latency.median);

@@ -83,7 +83,8 @@ class Check {
       : zoo_(zoo), soc_(soc), runtime_(runtime), pieces_(pieces), profile_(profile), options_(options) {}
 
   Result<ProfileCheck> run() {
-    const auto& pools = soc_.pools().members;
+    std::vector<std::vector<soc::ProcessorId>> pools = soc_.pools().members;
+    pools.resize(soc_.pools().of_processors());
     const std::size_t per_pool = std::max<std::size_t>(1, options_.subgraphs / pools.size());
     const Seconds half = options_.budget / static_cast<double>(2 * pools.size());  // to load a pool's; to run them
     for (const auto& pool : pools) {
@@ -159,6 +160,8 @@ class Check {
     for (std::vector<double>& ratios : by_processor) {
       result_.processors.push_back(ratios.empty() ? result_.overall : quartiles(std::move(ratios)));
     }
+    for (const auto& members : soc_.pools().gangs)
+      result_.processors.push_back(result_.processors[members.front().index()]);
   }
 
   const zoo::Zoo& zoo_;

@@ -33,7 +33,8 @@ struct CheckedLatency {
 struct ProfileCheck {
   std::vector<CheckedLatency> latencies;      ///< the same subgraphs for the same profile and machine
   std::size_t subgraphs = 0;                  ///< that were run
-  std::vector<Quartiles<double>> processors;  ///< by processor; those of all where it was not checked
+  std::vector<Quartiles<double>> processors;  ///< by place; those of all where it was not checked, and a
+                                              ///< gang's are its first member's
   Quartiles<double> overall;
 
   /// Medians by processor, as slowed() takes them.

@@ -114,8 +114,7 @@ class ContentionMeasurement {
     }
     for (std::size_t a = 0; a < pools_.members.size(); ++a) {
       for (std::size_t b = 0; b < pools_.members.size(); ++b) {
-        if (a == b && pools_.members[a].size() < 2) continue;
-        SL_RETURN_IF_ERROR(measure(a, b, tables));
+        if (const auto both = apart(a, b)) SL_RETURN_IF_ERROR(measure(a, b, *both, tables));
       }
       SL_RETURN_IF_ERROR(measure_cold_penalties(a, tables[a]));
     }
@@ -146,10 +145,20 @@ class ContentionMeasurement {
     return points;
   }
 
-  // What stages on a processor of pool `a` take beside those on one of pool `b`.
-  Status measure(std::size_t a, std::size_t b, const std::vector<std::vector<StageTable>>& tables) {
-    const soc::ProcessorId here = pools_.members[a].front();
-    const soc::ProcessorId there = a == b ? pools_.members[b][1] : pools_.members[b].front();
+  // Members of the pools that can run at the same time, if there are any.
+  std::optional<std::pair<soc::ProcessorId, soc::ProcessorId>> apart(std::size_t a, std::size_t b) const {
+    for (const soc::ProcessorId here : pools_.members[a]) {
+      for (const soc::ProcessorId there : pools_.members[b]) {
+        if (!pools_.overlap(here, there)) return std::pair(here, there);
+      }
+    }
+    return std::nullopt;
+  }
+
+  // What stages on a member of pool `a` take beside those on one of pool `b`.
+  Status measure(std::size_t a, std::size_t b, const std::pair<soc::ProcessorId, soc::ProcessorId>& both,
+                 const std::vector<std::vector<StageTable>>& tables) {
+    const auto [here, there] = both;
     SL_ASSIGN_OR_RETURN(Lane lane, Lane::make(zoo_, tables[a]));
     SL_ASSIGN_OR_RETURN(Lane other, Lane::make(zoo_, tables[b]));
     const std::size_t count = stages_.size();
@@ -264,7 +273,7 @@ class ContentionMeasurement {
   void keep(std::size_t a, std::size_t b, std::size_t stage, std::size_t neighbour, double slowdown) {
     for (const soc::ProcessorId p : pools_.members[a]) {
       for (const soc::ProcessorId q : pools_.members[b]) {
-        if (p == q) continue;
+        if (pools_.overlap(p, q)) continue;
         result_.set_slowdown(on(p, stages_[stage]), on(q, stages_[neighbour]), slowdown);
       }
     }

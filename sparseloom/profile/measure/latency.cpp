@@ -31,6 +31,9 @@ struct Subject {
 // A provider that runs a stage of the dense variant so many times slower than another one is not tried with the others:
 // compressing changes what a stage takes, and hardly ever which library is twice as fast.
 constexpr double kMostSlower = 1.5;
+// A gang that takes more than this share of what one of its members takes for a stage of the dense variant keeps the
+// others busy for nothing.
+constexpr double kGangWorth = 0.9;
 // What answers of two libraries may differ by, relative to the largest: sums in another order. More where
 // zoo::difference_bound() allows more.
 constexpr double kAgreement = 1e-4;
@@ -67,13 +70,14 @@ std::vector<Group> missing_groups(const TaskProfile& known, const soc::Soc& soc,
   return missing;
 }
 
-// The stages of the dense variant that more than one library may run, where not all is known of them yet.
+// The stages of the dense variant, where not all is known of them yet and there is something to decide: more than one
+// library may run them, or a gang may be no faster than its members.
 std::vector<Group> groups_to_screen(const TaskProfile& known, const soc::Soc& soc, const Pool& pool) {
   std::vector<Group> groups;
   for (Group& group : missing_groups(known, soc, pool, false)) {
     if (group.variant.index() != 0) continue;
     std::erase_if(group.providers, [](backend::Provider b) { return backend::info(b).else_same_as.has_value(); });
-    if (group.providers.size() > 1) groups.push_back(std::move(group));
+    if (group.providers.size() > 1 || soc.pools().is_gang(pool.front())) groups.push_back(std::move(group));
   }
   return groups;
 }
@@ -115,11 +119,32 @@ class TaskMeasurement {
       SL_ASSIGN_OR_RETURN(const std::vector<LatencyEntry> entries,
                           time(subjects, pool, known, options_.rounds, progress, tick));
       SL_RETURN_IF_ERROR(on_latencies(entries));
+      take(entries, known);
     }
     return {};
   }
 
  private:
+  static void take(const std::vector<LatencyEntry>& entries, TaskProfile& known) {
+    for (const LatencyEntry& e : entries) {
+      known.set_latency(e.subgraph.variant, e.subgraph.stage, e.subgraph.processor, e.subgraph.provider, e.latency);
+    }
+  }
+
+  // The most that a stage of the dense variant may take on the pool by a provider for others to be tried with it.
+  double most_worth(const TaskProfile& known, const Pool& pool, zoo::StageId stage, double best) const {
+    double most = kMostSlower * best;
+    if (!soc_.pools().is_gang(pool.front())) return most;
+    soc_.pools().each_taken(pool.front(), [&](soc::ProcessorId member) {
+      for (const backend::Provider b : soc_.processor(member).providers) {
+        const Latency& alone = known.latency(zoo::VariantId(0), stage, member, b);
+        if (alone.count == 0 || alone.left_out != LeftOut::kNo) continue;
+        most = std::min(most, kGangWorth * alone.median.count() * static_cast<double>(pool.size()));
+      }
+    });
+    return most;
+  }
+
   // Runs the dense variant by every library, and leaves out of all variants those that are much slower there; what is
   // decided goes to `settled` and into `known`. Those that stay are measured again, beside the other variants.
   Status screen(const backend::Runtime& runtime, zoo::PieceStore& pieces, TaskProfile& known, const Pool& pool,
@@ -143,7 +168,7 @@ class TaskMeasurement {
       double best = kNever;
       for (const auto& [provider, of_provider] : by_provider) best = std::min(best, total(of_provider));
       for (const auto& [provider, of_provider] : by_provider) {
-        if (total(of_provider) <= kMostSlower * best) continue;
+        if (total(of_provider) <= most_worth(known, pool, group.stage, best)) continue;
         for (LatencyEntry e : of_provider) {
           e.latency.left_out = LeftOut::kSlower;
           settled.push_back(std::move(e));
@@ -155,9 +180,7 @@ class TaskMeasurement {
         }
       }
     }
-    for (const LatencyEntry& e : settled) {
-      known.set_latency(e.subgraph.variant, e.subgraph.stage, e.subgraph.processor, e.subgraph.provider, e.latency);
-    }
+    take(settled, known);
     return {};
   }
 
@@ -171,7 +194,7 @@ class TaskMeasurement {
   }
 
   // Compiles every group's subgraph by its providers. One that cannot, or whose answers are others than the first
-  // one's, is left out; if none can, the first one's failure is the answer.
+  // one's, is left out; if none can, the first one's failure is the answer, but for a gang: it need not be used.
   Result<std::vector<Subject>> prepare(const backend::Runtime& runtime, zoo::PieceStore& pieces,
                                        const std::vector<Group>& groups, const Pool& pool,
                                        std::vector<LatencyEntry>& settled, Progress& progress, const OnProgress& tick) {
@@ -209,7 +232,7 @@ class TaskMeasurement {
           subjects.push_back(std::move(*subject));
         }
       }
-      if (answers.empty()) return failure;
+      if (answers.empty() && !soc_.pools().is_gang(pool.front())) return failure;
       settled.insert(settled.end(), unable.begin(), unable.end());
     }
     return subjects;

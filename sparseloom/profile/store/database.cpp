@@ -438,7 +438,7 @@ class Database::Impl {
     std::vector<Contention::Stage> places;
     for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
       for (std::size_t s = 0; s < zoo_.tasks[t].stages(); ++s) {
-        for (std::size_t p = 0; p < soc_.processors.size(); ++p) {
+        for (std::size_t p = 0; p < soc_.processors.places(); ++p) {
           places.push_back({zoo::TaskId(t), zoo::StageId(s), soc::ProcessorId(p)});
         }
       }

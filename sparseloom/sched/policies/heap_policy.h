@@ -24,13 +24,15 @@ class HeapPolicy final : public Policy {
   }
 
   std::optional<SlotIndex> next(std::span<const QueueId> queues, const Moment& /*moment*/) override {
-    Queue* best = nullptr;
-    for (const QueueId id : queues) {
-      Queue& queue = queues_[id.index()];
-      if (!queue.empty() && (best == nullptr || queue.first().rank < best->first().rank)) best = &queue;
-    }
-    if (best == nullptr) return std::nullopt;
-    return best->take();
+    const std::optional<std::size_t> best = best_of(queues);
+    if (!best) return std::nullopt;
+    return queues_[*best].take();
+  }
+
+  std::optional<SlotIndex> peek(std::span<const QueueId> queues, const Moment& /*moment*/) const override {
+    const std::optional<std::size_t> best = best_of(queues);
+    if (!best) return std::nullopt;
+    return queues_[*best].first().slot;
   }
 
  private:
@@ -66,6 +68,16 @@ class HeapPolicy final : public Policy {
       return slot;
     }
   };
+
+  // The queue whose first is the first of all.
+  std::optional<std::size_t> best_of(std::span<const QueueId> queues) const {
+    std::optional<std::size_t> best;
+    for (const QueueId id : queues) {
+      const Queue& queue = queues_[id.index()];
+      if (!queue.empty() && (!best || queue.first().rank < queues_[*best].first().rank)) best = id.index();
+    }
+    return best;
+  }
 
   std::vector<Queue> queues_;
 };

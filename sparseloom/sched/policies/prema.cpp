@@ -33,6 +33,7 @@ class Prema final : public Policy {
   }
 
   std::optional<SlotIndex> next(std::span<const QueueId> served, const Moment& moment) override;
+  std::optional<SlotIndex> peek(std::span<const QueueId> served, const Moment& moment) const override;
 
  private:
   struct Token {
@@ -61,31 +62,66 @@ class Prema final : public Policy {
     }
   };
 
-  double age(Queue& queue, Seconds now);
+  // What a decision at `now` makes of the token of who is young.
+  double aged(const Waiting& w, Seconds now) const {
+    const Token& token = tokens_[w.slot];
+    return token.met ? token.value + w.priority * (std::max(Seconds(0), now - w.last_run) / w.isolated) : token.value;
+  }
+  void age(Queue& queue, Seconds now);
+  struct Found {
+    std::size_t queue = 0;
+    const Waiting* waiting = nullptr;  // nullptr: nobody waits
+  };
+  template <typename Value>
+  Found find(std::span<const QueueId> served, const Value& value) const;
   SlotIndex take_young(Queue& queue, std::size_t at);
 
   std::vector<Queue> queues_;
   std::vector<Token> tokens_;  // by slot; outlives a stage, so that a request keeps its token between stages
 };
 
-/// Adds to the tokens of the young that have been met, and returns the largest token among all that have.
-double Prema::age(Queue& queue, Seconds now) {
-  double largest = queue.elders.empty() ? -1 : kUpper;
+/// Adds to the tokens of the young that have been met.
+void Prema::age(Queue& queue, Seconds now) {
   std::size_t kept = 0;
   for (const Waiting& w : queue.young) {
     Token& token = tokens_[w.slot];
-    if (token.met) {
-      token.value += w.priority * (std::max(Seconds(0), now - w.last_run) / w.isolated);
-      largest = std::max(largest, token.value);
-      if (token.value >= kUpper) {
-        queue.add_elder(w);
-        continue;
-      }
+    token.value = aged(w, now);
+    if (token.met && token.value >= kUpper) {
+      queue.add_elder(w);
+    } else {
+      queue.young[kept++] = w;
     }
-    queue.young[kept++] = w;
   }
   queue.young.resize(kept);
-  return largest;
+}
+
+/// Whose turn it is; `value` is the token of who is young.
+template <typename Value>
+Prema::Found Prema::find(std::span<const QueueId> served, const Value& value) const {
+  double largest = -1;
+  for (const QueueId id : served) {
+    const Queue& queue = queues_[id.index()];
+    if (!queue.elders.empty()) largest = std::max(largest, kUpper);
+    for (const Waiting& w : queue.young) {
+      if (tokens_[w.slot].met) largest = std::max(largest, value(w));
+    }
+  }
+  const double threshold = largest >= kUpper ? kUpper : largest >= kLower ? kLower : kLowest;
+  Found found;
+  const auto consider = [&](const Waiting& w, QueueId queue) {
+    if (found.waiting == nullptr || *found.waiting < w) found = {queue.index(), &w};
+  };
+  for (const bool everyone : {false, true}) {  // if nobody has enough, all are candidates
+    for (const QueueId id : served) {
+      const Queue& queue = queues_[id.index()];
+      if (!queue.elders.empty()) consider(queue.elders.front(), id);
+      for (const Waiting& w : queue.young) {
+        if (everyone || value(w) >= threshold) consider(w, id);
+      }
+    }
+    if (found.waiting != nullptr) break;
+  }
+  return found;
 }
 
 SlotIndex Prema::take_young(Queue& queue, std::size_t at) {
@@ -95,42 +131,27 @@ SlotIndex Prema::take_young(Queue& queue, std::size_t at) {
   return slot;
 }
 
-std::optional<SlotIndex> Prema::next(std::span<const QueueId> served, const Moment& moment) {
-  double largest = -1;
-  bool any = false;
-  for (const QueueId id : served) {
-    Queue& queue = queues_[id.index()];
-    any = any || !queue.young.empty() || !queue.elders.empty();
-    largest = std::max(largest, age(queue, moment.now));
-  }
-  if (!any) return std::nullopt;
-  const double threshold = largest >= kUpper ? kUpper : largest >= kLower ? kLower : kLowest;
+std::optional<SlotIndex> Prema::peek(std::span<const QueueId> served, const Moment& moment) const {
+  const Found found = find(served, [&](const Waiting& w) { return aged(w, moment.now); });
+  if (found.waiting == nullptr) return std::nullopt;
+  return found.waiting->slot;
+}
 
-  const Waiting* best = nullptr;
-  Queue* of = nullptr;
-  const auto consider = [&](const Waiting& w, Queue& queue) {
-    if (best == nullptr || *best < w) best = &w, of = &queue;
-  };
-  for (const bool everyone : {false, true}) {  // if nobody has enough, all are candidates
-    for (const QueueId id : served) {
-      Queue& queue = queues_[id.index()];
-      if (!queue.elders.empty()) consider(queue.elders.front(), queue);
-      for (const Waiting& w : queue.young) {
-        if (everyone || tokens_[w.slot].value >= threshold) consider(w, queue);
-      }
-    }
-    if (best != nullptr) break;
-  }
+std::optional<SlotIndex> Prema::next(std::span<const QueueId> served, const Moment& moment) {
+  for (const QueueId id : served) age(queues_[id.index()], moment.now);
+  const Found found = find(served, [&](const Waiting& w) { return tokens_[w.slot].value; });
+  if (found.waiting == nullptr) return std::nullopt;
   for (const QueueId id : served) {
     for (const Waiting& w : queues_[id.index()].young) tokens_[w.slot].met = true;
   }
-  if (!of->elders.empty() && best == of->elders.data()) {
-    const SlotIndex slot = best->slot;
-    std::pop_heap(of->elders.begin(), of->elders.end());
-    of->elders.pop_back();
+  Queue& of = queues_[found.queue];
+  if (!of.elders.empty() && found.waiting == of.elders.data()) {
+    const SlotIndex slot = found.waiting->slot;
+    std::pop_heap(of.elders.begin(), of.elders.end());
+    of.elders.pop_back();
     return slot;
   }
-  return take_young(*of, static_cast<std::size_t>(best - of->young.data()));
+  return take_young(of, static_cast<std::size_t>(found.waiting - of.young.data()));
 }
 
 }  // namespace

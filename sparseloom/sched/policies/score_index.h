@@ -55,9 +55,9 @@ class ScoreIndex {
   /// The best stage that a search has seen, over one index or several.
   struct Best {
     Standing standing = kWorst;
-    ScoreIndex* index = nullptr;  ///< where it lies; nullptr: none has been seen
-    std::size_t tree = 0;         ///< trees_.size(): among the fresh ones
-    std::size_t entry = 0;        ///< in it
+    const ScoreIndex* index = nullptr;  ///< where it lies; nullptr: none has been seen
+    std::size_t tree = 0;               ///< trees_.size(): among the fresh ones
+    std::size_t entry = 0;              ///< in it
   };
 
   bool empty() const { return waiting_ == 0; }
@@ -69,15 +69,20 @@ class ScoreIndex {
   }
 
   /// Puts this index's best stage in the place of `best` if it stands better.
-  void improve(Best& best, const Moment& moment) {
-    last_ = moment;
+  void improve(Best& best, const Moment& moment) const {
     // From the back: who has just run often goes on, and is a hard one to beat for the others.
     for (std::size_t k = fresh_.size(); k-- > 0;) look(fresh_[k], trees_.size(), k, moment, best);
     for (std::size_t t = 0; t < trees_.size(); ++t) trees_[t].look({*this, t, moment, best});
   }
 
-  /// Takes out what a search over this index has found.
-  SlotIndex take(const Best& best) {
+  /// What a search over this index has found.
+  SlotIndex slot(const Best& best) const {
+    return best.tree < trees_.size() ? trees_[best.tree].slot(best.entry) : fresh_[best.entry].slot;
+  }
+
+  /// Takes it out.
+  SlotIndex take(const Best& best, const Moment& moment) {
+    last_ = moment;
     --waiting_;
     if (best.tree < trees_.size()) return trees_[best.tree].take(best.entry);
     const SlotIndex slot = fresh_[best.entry].slot;
@@ -118,7 +123,7 @@ class ScoreIndex {
     bool empty() const { return low[0] > high[0]; }
   };
 
-  void look(const Entry& entry, std::size_t tree, std::size_t at, const Moment& moment, Best& best) {
+  void look(const Entry& entry, std::size_t tree, std::size_t at, const Moment& moment, Best& best) const {
     if (Rule::least_score(entry.point) > best.standing.score) return;
     const Standing standing = Rule::standing(entry.point, moment);
     if (!(standing < best.standing)) return;
@@ -129,7 +134,7 @@ class ScoreIndex {
   }
 
   struct Search {
-    ScoreIndex& index;
+    const ScoreIndex& index;
     std::size_t tree;
     const Moment& moment;
     Best& best;
@@ -155,6 +160,8 @@ class ScoreIndex {
         look(search, 0, 0, entries_.size());
       }
     }
+
+    SlotIndex slot(std::size_t at) const { return entries_[at].slot; }
 
     SlotIndex take(std::size_t at) {
       const SlotIndex slot = std::exchange(entries_[at].slot, kTaken);
@@ -282,15 +289,33 @@ class ScorePolicy final : public Policy {
   void push(const ReadyStage& stage) override { indices_[stage.queue.index()].push(stage); }
 
   std::optional<SlotIndex> next(std::span<const QueueId> queues, const Moment& moment) override {
-    typename ScoreIndex<Rule>::Best best;
-    for (const QueueId queue : queues) {
-      if (!indices_[queue.index()].empty()) indices_[queue.index()].improve(best, moment);
-    }
-    if (best.index == nullptr) return std::nullopt;
-    return best.index->take(best);
+    const Found found = find(queues, moment);
+    if (found.best.index == nullptr) return std::nullopt;
+    return indices_[found.queue].take(found.best, moment);
+  }
+
+  std::optional<SlotIndex> peek(std::span<const QueueId> queues, const Moment& moment) const override {
+    const Found found = find(queues, moment);
+    if (found.best.index == nullptr) return std::nullopt;
+    return indices_[found.queue].slot(found.best);
   }
 
  private:
+  struct Found {
+    typename ScoreIndex<Rule>::Best best;
+    std::size_t queue = 0;
+  };
+  Found find(std::span<const QueueId> queues, const Moment& moment) const {
+    Found found;
+    for (const QueueId queue : queues) {
+      const ScoreIndex<Rule>& index = indices_[queue.index()];
+      if (index.empty()) continue;
+      index.improve(found.best, moment);
+      if (found.best.index == &index) found.queue = queue.index();
+    }
+    return found;
+  }
+
   std::vector<ScoreIndex<Rule>> indices_;
 };
 

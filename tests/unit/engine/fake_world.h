@@ -29,10 +29,12 @@ struct Counts : sparseloom::testing::FakeCounts {
 };
 
 struct FakeWorld {
-  /// `width`: elements of every tensor, at least 1 + stages.
-  explicit FakeWorld(std::size_t tasks = 2, std::size_t processors = 2, std::size_t stages = 3, std::int64_t width = 4)
+  /// `width`: elements of every tensor, at least 1 + stages. `gangs`: processors 0 and 1 form one, 2 and 3 ..., and all
+  /// of them if there are more than two.
+  explicit FakeWorld(std::size_t tasks = 2, std::size_t processors = 2, std::size_t stages = 3, std::int64_t width = 4,
+                     bool gangs = false)
       : zoo(sched::testing::made_up_zoo(tasks, stages, 4)),
-        soc(like_processors(processors)),
+        soc(like_processors(processors, gangs)),
         tensor{"x", ElementType::kF32, {1, width}},
         residency(soc, [this](const SubgraphKey& k) { return compile(k); }) {
     for (zoo::Task& task : zoo.tasks) {
@@ -41,13 +43,23 @@ struct FakeWorld {
     }
   }
 
-  static soc::Soc like_processors(std::size_t count) {
+  static soc::Soc like_processors(std::size_t count, bool gangs) {
     soc::Soc soc;
+    const auto add_gang = [&soc](std::size_t first, std::size_t size) {
+      std::vector<soc::ProcessorId> members;
+      for (std::size_t p = first; p < first + size; ++p) members.emplace_back(p);
+      soc.processors.add_gang({.name = fmt::format("cpu{}-{}", first, first + size - 1),
+                               .device = "CPU",
+                               .kind = fmt::format("gang of {}", size)},
+                              members);
+    };
     for (std::size_t p = 0; p < count; ++p) {
       soc.processors.push_back({.name = "cpu" + std::to_string(p),
                                 .device = "CPU",  // without cores: its worker is not pinned
                                 .providers = {backend::Provider::kOpenVino, backend::Provider::kSparse}});
     }
+    for (std::size_t p = 0; gangs && p + 2 <= count; p += 2) add_gang(p, 2);
+    if (gangs && count > 2) add_gang(0, count);
     return soc;
   }
 

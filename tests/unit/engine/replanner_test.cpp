@@ -90,7 +90,7 @@ TEST(EngineDrift, EveryStageIsComparedWithItsEstimate) {
     now = now.load() + from_ms(2);  // plans of the fake world estimate one
     return Status();
   };
-  Drift drift(1);
+  Drift drift(world.soc.pools());
   const testing::Inputs inputs(1);
   const auto engine = world.start(world.plan_of(0), nullptr, {.clock = [&] { return now.load(); }, .drift = &drift});
   for (std::size_t r = 0; r < Drift::kMemory; ++r) ASSERT_TRUE(engine->submit(testing::request(r), inputs[0]).ok());

@@ -24,6 +24,14 @@ struct World {
   Problem problem() const { return {zoo, soc, profile, slo}; }
 };
 
+/// A gang of these processors; before tasks are added.
+inline void add_gang(World& world, const std::vector<std::size_t>& members) {
+  soc::Processor gang = world.soc.processors[members.front()];
+  gang.name = fmt::format("{}-{}", gang.name, members.back());
+  gang.kind = soc::gang_kind(members.size(), gang);
+  world.soc.processors.add_gang(gang, {members.begin(), members.end()});
+}
+
 /// An original variant: latency in ms of every stage on every processor, accuracy as a fraction.
 struct VariantSpec {
   std::string name;
@@ -62,12 +70,12 @@ inline void add_task(World& world, const std::string& name, std::size_t stages,
     task.variants.back().name = v.name;
   }
   world.zoo.tasks.push_back(task);
-  world.profile.tasks.emplace_back(variants.size(), stages, world.soc.processors.size());
+  world.profile.tasks.emplace_back(variants.size(), stages, world.soc.processors.places());
   world.slo.slos.push_back(slo);
   const std::size_t t = world.profile.tasks.size() - 1;
   for (std::size_t v = 0; v < variants.size(); ++v) {
     for (std::size_t i = 0; i < stages; ++i) {
-      for (std::size_t p = 0; p < world.soc.processors.size(); ++p) set_ms(world, t, v, i, p, variants[v].stage_ms);
+      for (std::size_t p = 0; p < world.soc.processors.places(); ++p) set_ms(world, t, v, i, p, variants[v].stage_ms);
     }
   }
   const profile::TaskProfile& measured = world.profile.tasks[t];
@@ -80,9 +88,10 @@ inline void add_task(World& world, const std::string& name, std::size_t stages,
 }
 
 /// Everything random: processors of different kinds, latencies 1..4 ms that differ between them, accuracies 0.5..0.9
-/// without structure, SLOs somewhere inside the originals' ranges (now and then out of reach).
+/// without structure, SLOs somewhere inside the originals' ranges (now and then out of reach). With `gangs`, processors
+/// in a row form gangs of two, which take half to all of that.
 inline World random_world(unsigned seed, std::size_t tasks, std::size_t variants, std::size_t stages,
-                          std::size_t processors) {
+                          std::size_t processors, bool gangs = false) {
   std::mt19937_64 random(seed);
   const auto uniform = [&](double lo, double hi) {
     return lo + (hi - lo) * static_cast<double>(random() % 100'000) / 100'000.0;
@@ -91,6 +100,7 @@ inline World random_world(unsigned seed, std::size_t tasks, std::size_t variants
   for (std::size_t p = 0; p < processors; ++p) {
     change_processor(world.soc, p, [](soc::Processor& processor) { processor.kind = processor.name; });
   }
+  for (std::size_t p = 0; gangs && p + 1 < processors; ++p) add_gang(world, {p, p + 1});
   for (std::size_t t = 0; t < tasks; ++t) {
     std::vector<VariantSpec> specs;
     for (std::size_t v = 0; v < variants; ++v) specs.push_back({fmt::format("v{}", v), 1, 0.5});
@@ -100,6 +110,9 @@ inline World random_world(unsigned seed, std::size_t tasks, std::size_t variants
     for (std::size_t v = 0; v < variants; ++v) {
       for (std::size_t i = 0; i < stages; ++i) {
         for (std::size_t p = 0; p < processors; ++p) set_ms(world, t, v, i, p, uniform(1, 4));
+        for (std::size_t p = processors; p < world.soc.processors.places(); ++p) {
+          set_ms(world, t, v, i, p, uniform(0.5, 1) * uniform(1, 4));
+        }
       }
     }
     for (std::size_t s = 0; s < world.profile.tasks[t].stitched(); ++s) {

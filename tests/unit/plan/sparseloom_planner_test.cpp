@@ -40,12 +40,12 @@ struct BruteOption {
   Seconds latency{0};
 };
 
-std::vector<Placement> all_placements(std::size_t stages, std::size_t processors) {
+std::vector<Placement> all_placements(std::size_t stages, std::size_t places) {
   std::vector<Placement> all{{}};
   for (std::size_t i = 0; i < stages; ++i) {
     std::vector<Placement> longer;
     for (const Placement& p : all) {
-      for (std::size_t q = 0; q < processors; ++q) {
+      for (std::size_t q = 0; q < places; ++q) {
         longer.push_back(p);
         longer.back().emplace_back(q);
       }
@@ -70,7 +70,7 @@ std::vector<BruteOption> brute_options(const World& world, std::size_t t) {
   for (std::size_t s = 0; s < measured.stitched(); ++s) {
     const zoo::Sigma sigma = measured.sigma_at(s);
     if (measured.accuracy(sigma).fraction() < floor) continue;
-    for (const Placement& placement : all_placements(measured.stages(), measured.processors())) {
+    for (const Placement& placement : all_placements(measured.stages(), measured.places())) {
       accurate.push_back(
           {sigma, placement, plan_latency(world.problem(), zoo::TaskId(t), testing::dense_plan(sigma, placement))});
       least = std::min(least, accurate.back().latency);
@@ -105,7 +105,8 @@ void drop_pointless(const World& world, std::size_t t, std::vector<BruteOption>&
     std::vector<Seconds> added(world.soc.processors.size(), Seconds(0));
     const TaskPlan plan = testing::dense_plan(o.sigma, o.placement);
     for (std::size_t i = 0; i < o.sigma.size(); ++i) {
-      added[o.placement[i].index()] += stage_time(world.problem(), zoo::TaskId(t), plan, zoo::StageId(i));
+      const Seconds time = stage_time(world.problem(), zoo::TaskId(t), plan, zoo::StageId(i));
+      world.soc.pools().each_taken(o.placement[i], [&](soc::ProcessorId p) { added[p.index()] += time; });
     }
     busy.push_back(added);
   }
@@ -152,6 +153,15 @@ TEST(Throughput, BottleneckIsTheLeastForOtherNumbersOfProcessors) {
     const World one = random_world(seed, 3, 4, 2, 1);
     EXPECT_NEAR(throughput_plan(one).bottleneck.count(), brute_force(one), 1e-12) << "seed " << seed;
     const World three = random_world(seed, 2, 3, 3, 3);
+    EXPECT_NEAR(throughput_plan(three).bottleneck.count(), brute_force(three), 1e-12) << "seed " << seed;
+  }
+}
+
+TEST(Throughput, BottleneckIsTheLeastWithGangs) {
+  for (unsigned seed = 2000; seed < 2040; ++seed) {
+    const World two = random_world(seed, 3, 3, 2, 2, true);
+    EXPECT_NEAR(throughput_plan(two).bottleneck.count(), brute_force(two), 1e-12) << "seed " << seed;
+    const World three = random_world(seed, 2, 2, 2, 3, true);
     EXPECT_NEAR(throughput_plan(three).bottleneck.count(), brute_force(three), 1e-12) << "seed " << seed;
   }
 }

@@ -270,6 +270,72 @@ TEST(MeasureLatencies, OfATaskWithoutSamplesInputsAreMadeUp) {
   EXPECT_TRUE(measure_sparsities(world.zoo, world.soc, world.runtime, world.pieces, known, {}, none).ok());
 }
 
+// A runtime whose subgraphs take a millisecond on one core, and on two so many times that.
+class TwoCoresRuntime final : public ForwardingRuntime {
+ public:
+  explicit TwoCoresRuntime(double times) : times_(times) {}
+  Result<std::unique_ptr<backend::Executable>> load(const std::filesystem::path& path,
+                                                    const backend::CompileOptions& options) const override {
+    SL_ASSIGN_OR_RETURN(backend::ScriptedModel model, backend::read_scripted_model(path));
+    model.spin = from_ms(options.threads == 2 ? times_ : 1);
+    const std::filesystem::path changed = folder_.path() / fmt::format("{}.json", ++loaded_);
+    SL_RETURN_IF_ERROR(backend::write_scripted_model(changed, model));
+    return ForwardingRuntime::load(changed, options);
+  }
+
+ private:
+  double times_;
+  TemporaryFolder folder_;
+  mutable int loaded_ = 0;
+};
+
+// What is handed over of a machine of two cores and the gang of both.
+std::vector<LatencyEntry> measure_with_a_gang(double times) {
+  const TwoCoresRuntime runtime(times);
+  const TemporaryFolder folder;
+  const MadeUpZoo made;
+  const zoo::Zoo zoo = made.load();
+  const CpuIndex core = allowed_cpus().front();
+  soc::Soc soc;
+  for (const char* name : {"cpu0", "cpu1"}) {
+    soc.processors.push_back({.name = name, .device = "CPU", .cores = {core}, .providers = {Provider::kScripted}});
+  }
+  soc.processors.add_gang(
+      {.name = "cpu0-1", .device = "CPU", .cores = {core, core}, .kind = "gang", .providers = {Provider::kScripted}},
+      {soc::ProcessorId(0), soc::ProcessorId(1)});
+  zoo::PieceStore pieces(zoo, runtime, folder.path());
+  LatencyOptions options;
+  options.rounds = options.least_rounds = 3;
+  std::vector<LatencyEntry> on_gang;
+  const Status status = measure_latencies(zoo, soc, runtime, pieces, empty_profile(zoo, soc), options,
+                                          [&](const auto& entries) -> Status {
+                                            for (const LatencyEntry& e : entries) {
+                                              if (soc.pools().is_gang(e.subgraph.processor)) on_gang.push_back(e);
+                                            }
+                                            return {};
+                                          });
+  EXPECT_TRUE(status.ok()) << status.message();
+  return on_gang;
+}
+
+TEST(MeasureLatencies, MeasuresGangsThatAreFaster) {
+  const std::vector<LatencyEntry> on_gang = measure_with_a_gang(0.25);
+  ASSERT_EQ(on_gang.size(), kSubgraphs);
+  for (const LatencyEntry& e : on_gang) {
+    EXPECT_EQ(e.latency.left_out, LeftOut::kNo);
+    EXPECT_LT(e.latency.median, from_ms(1));
+  }
+}
+
+TEST(MeasureLatencies, LeavesGangsOutThatAreNoFasterThanOneOfTheirProcessors) {
+  std::size_t measured = 0;
+  for (const LatencyEntry& e : measure_with_a_gang(2)) {
+    EXPECT_EQ(e.latency.left_out, LeftOut::kSlower);
+    measured += e.latency.count > 0 ? 1 : 0;
+  }
+  EXPECT_EQ(measured, 3U) << "of the dense variant's stages, and of no other's";
+}
+
 TEST(CompileOptions, SayWhichLayersAreSparse) {
   const World world;
   const soc::ProcessorId any(0);

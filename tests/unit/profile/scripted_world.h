@@ -15,7 +15,7 @@ struct ScriptedWorld {
   sparseloom::testing::TemporaryFolder folder;
   std::unique_ptr<backend::Runtime> runtime = backend::make_scripted_runtime();
   zoo::Zoo zoo = made.load();
-  soc::Soc soc = soc::discover(*runtime).value();
+  soc::Soc soc = soc::without_gangs(soc::discover(*runtime).value());
   zoo::PieceStore pieces{zoo, *runtime, folder.path()};
 
   static constexpr std::size_t kSubgraphs = 9;  ///< three variants, three stages

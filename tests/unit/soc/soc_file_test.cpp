@@ -108,6 +108,43 @@ TEST(SocFile, MeasurementsMayStandInTheRatesPlace) {
   EXPECT_EQ(measured.resident, Bytes{4096});
 }
 
+// Two processors like the first, and the gang of both.
+Json with_a_gang() {
+  Json json = two_processors();
+  json["processors"][1] = json["processors"][0];
+  json["processors"][1]["name"] = "cpu1";
+  json["gangs"] = Json::array({{{"name", "both"}, {"members", {"cpu", "cpu1"}}, {"providers", {"openvino"}}}});
+  return json;
+}
+
+TEST(SocFile, MayHaveGangs) {
+  const SocFile file = parse_soc(with_a_gang(), "gang.json").value();
+  EXPECT_THAT(file.soc.processors, SizeIs(2));
+  ASSERT_EQ(file.soc.processors.places(), 3U);
+  const Processor& gang = file.soc.processors[2];
+  EXPECT_EQ(gang.name, "both");
+  EXPECT_EQ(gang.kind, "gang of 2 four cores");
+  EXPECT_EQ(gang.memory_domain, "host");
+  EXPECT_THAT(gang.cores, SizeIs(8));
+  EXPECT_THAT(file.rates, SizeIs(3));
+  EXPECT_FALSE(file.rates[2]) << "then a table has its times, or no plan uses it";
+}
+
+TEST(SocFile, MistakesInGangsAreNamed) {
+  const auto refused = [](const std::function<void(Json&)>& change) {
+    Json json = with_a_gang();
+    change(json["gangs"][0]);
+    return std::string(parse_soc(json, "gang.json").status().message());
+  };
+  EXPECT_THAT(refused([](Json& g) { g["members"] = {"cpu"}; }), HasSubstr("gangs[0]: members: 1; at least 2"));
+  EXPECT_THAT(refused([](Json& g) { g["members"] = {"cpu", "cpu"}; }), HasSubstr("'cpu' is listed twice"));
+  EXPECT_THAT(refused([](Json& g) { g["members"] = {"cpu", "dsp"}; }), HasSubstr("'dsp'"));
+  EXPECT_THAT(refused([](Json& g) { g["name"] = "cpu1"; }), HasSubstr("'cpu1' is listed twice"));
+  Json unlike = two_processors();
+  unlike["gangs"] = Json::array({{{"name", "both"}, {"members", {"cpu", "npu"}}, {"providers", {"openvino"}}}});
+  EXPECT_THAT(parse_soc(unlike, "gang.json").status().message(), HasSubstr("'cpu' and 'npu' are not of one pool"));
+}
+
 TEST(SocFile, ItsContentIsItsFingerprint) {
   const sparseloom::testing::TemporaryFolder folder;
   const auto path = folder.path() / "soc.json";

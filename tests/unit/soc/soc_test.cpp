@@ -15,6 +15,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 // A made-up /sys with CPUs added one by one.
@@ -65,6 +66,27 @@ TEST(Topology, OneProcessorPerCoreOnASmallMachine) {
   const Sysfs sysfs;
   for (int cpu = 0; cpu < 4; ++cpu) sysfs.add(cpu, cpu, "0-3", 3000);
   EXPECT_THAT(groups(sysfs, up_to(4)), ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(2), ElementsAre(3)));
+}
+
+TEST(Topology, GangsArePowersOfTwoWithinAClusterOfCores) {
+  const auto gangs = [](const Sysfs& sysfs, int cpus, std::optional<int> each = {}) {
+    const auto topology = read_topology(sysfs.root(), up_to(cpus));
+    return gangs_of(topology, group_cores(topology, each).value());
+  };
+  const Sysfs four;
+  for (int cpu = 0; cpu < 4; ++cpu) four.add(cpu, cpu, "0-3", 3000);
+  EXPECT_THAT(gangs(four, 4), ElementsAre(ElementsAre(0, 1), ElementsAre(2, 3), ElementsAre(0, 1, 2, 3)));
+  EXPECT_THAT(gangs(four, 1), IsEmpty());
+  EXPECT_THAT(gangs(four, 2), ElementsAre(ElementsAre(0, 1)));
+  EXPECT_THAT(gangs(four, 3), ElementsAre(ElementsAre(0, 1)));
+  EXPECT_THAT(gangs(four, 4, 2), ElementsAre(ElementsAre(0, 1))) << "of two processors of two cores";
+  EXPECT_THAT(gangs(four, 4, 3), IsEmpty()) << "three cores and one are not alike";
+
+  const Sysfs big_little;
+  for (int cpu = 0; cpu < 4; ++cpu) big_little.add(cpu, cpu, "0-3", 1800);
+  for (int cpu = 4; cpu < 6; ++cpu) big_little.add(cpu, cpu, "4-5", 2400);
+  EXPECT_THAT(gangs(big_little, 6),
+              ElementsAre(ElementsAre(0, 1), ElementsAre(2, 3), ElementsAre(4, 5), ElementsAre(0, 1, 2, 3)));
 }
 
 TEST(Topology, HyperthreadsAreOneCore) {
@@ -183,6 +205,51 @@ TEST(Pools, ShareCompiledSubgraphsSoTheirMembersOfferTheSameProviders) {
   EXPECT_THAT(soc.pools().of, ElementsAre(0, 0, 1));
 }
 
+// Two cores, an accelerator, and the gang of the cores.
+Soc pair_with_gpu() {
+  constexpr auto kOpenVino = backend::Provider::kOpenVino, kSparse = backend::Provider::kSparse;
+  Soc soc;
+  soc.processors = {{"cpu0", "CPU", {0}, "host", "cpu x1", {kOpenVino, kSparse}},
+                    {"cpu1", "CPU", {1}, "host", "cpu x1", {kOpenVino, kSparse}},
+                    {"gpu0", "GPU.0", {0, 1}, "gpu0", "Arc", {kOpenVino, kSparse}}};
+  soc.processors.add_gang({"cpu0-1", "CPU", {0, 1}, "host", "gang of 2 cpu x1", {kOpenVino}},
+                          {ProcessorId(0), ProcessorId(1)});
+  return soc;
+}
+
+TEST(Gangs, ArePlacesBehindTheProcessors) {
+  const Soc soc = pair_with_gpu();
+  EXPECT_EQ(soc.processors.size(), 3U);
+  EXPECT_EQ(soc.processors.places(), 4U);
+  EXPECT_EQ(soc.processors.back().name, "gpu0");
+  EXPECT_EQ(soc.find("cpu0-1").value(), ProcessorId(3));
+  const Pools& pools = soc.pools();
+  EXPECT_EQ(pools.processors(), 3U);
+  EXPECT_EQ(pools.of_processors(), 2U);
+  EXPECT_THAT(pools.of, ElementsAre(0, 0, 1, 2));
+  EXPECT_TRUE(pools.is_gang(ProcessorId(3)));
+  EXPECT_TRUE(pools.overlap(ProcessorId(1), ProcessorId(3)));
+  EXPECT_FALSE(pools.overlap(ProcessorId(2), ProcessorId(3)));
+}
+
+TEST(Gangs, StayWhereTheyAreWhenProvidersAreConfined) {
+  const Soc sparse = confined(pair_with_gpu(), std::array{backend::Provider::kSparse}).value();
+  ASSERT_EQ(sparse.processors.places(), 4U);
+  EXPECT_THAT(sparse.processors[3].providers, IsEmpty()) << "of no use, but ids stay";
+}
+
+TEST(Gangs, GoWithTheirMembers) {
+  const auto without = [](std::string_view name) {
+    return pair_with_gpu().processors.changed(
+        [name](Processor p) { return p.name == name ? std::nullopt : std::optional(std::move(p)); });
+  };
+  EXPECT_EQ(without("cpu1").places(), 2U);
+  const Processors no_gpu = without("gpu0");
+  EXPECT_EQ(no_gpu.places(), 3U);
+  EXPECT_THAT(no_gpu.pools().gangs, ElementsAre(ElementsAre(ProcessorId(0), ProcessorId(1))));
+  EXPECT_EQ(without_gangs(pair_with_gpu()).processors.places(), 3U);
+}
+
 TEST(Providers, ConfinedProcessorsOfferNoOthers) {
   Soc soc;
   soc.processors = {{"cpu0", "CPU", {0}, "host", "cpu x1", {backend::Provider::kOpenVino, backend::Provider::kSparse}},
@@ -254,6 +321,11 @@ TEST(Discover, NamesProcessorsAndFingerprintsTheMachine) {
   EXPECT_THAT(soc.fingerprint, SizeIs(16));
   EXPECT_EQ(soc.find("cpu1").value(), ProcessorId(1));
   EXPECT_THAT(soc.find("gpu0").status().message(), HasSubstr("cpu0, cpu1"));
+
+  ASSERT_EQ(soc.processors.places(), 3U) << "both together, too";
+  EXPECT_EQ(soc.processors[2].name, "cpu0-1");
+  EXPECT_EQ(soc.processors[2].kind, "gang of 2 cpu x1");
+  EXPECT_THAT(soc.processors[2].cores, ElementsAre(0, 1));
 
   EXPECT_EQ(discover(*runtime, options).value().fingerprint, soc.fingerprint);
   options.allowed = {1};
