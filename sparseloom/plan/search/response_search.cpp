@@ -13,6 +13,10 @@ namespace {
 /// Options of one placement that are tried: the fastest, and a few that shift work between processors.
 constexpr std::size_t kTriedPerPlacement = 3;
 constexpr std::size_t kRandomStarts = 8;
+/// A gang makes one task faster and all of them together slower: good where everything is nearly late, bad if the
+/// machine then is faster than planned for and nothing would have been. So plans with gangs are compared with the best
+/// without at these speeds as well, and must be better by so much of the requests on average.
+constexpr double kFaster = 0.85, kSlower = 1.15, kGangWorth = 0.02;
 
 /// `idle`: by pool, that its processors have behind them when the task's stages run.
 ResponseModel::Stages stages_of(const profile::Contention& contention, const Costs& costs, std::size_t task,
@@ -43,6 +47,11 @@ TimesByPool first_options(const Costs& costs, const std::vector<TaskOptions>& ta
   return times;
 }
 
+bool on_gangs(const soc::Pools& pools, const StitchedOption& option) {
+  return std::any_of(option.placement.begin(), option.placement.end(),
+                     [&](soc::ProcessorId place) { return pools.is_gang(place); });
+}
+
 bool placed_alike(const StitchedOption& a, const StitchedOption& b) {
   return a.placement == b.placement && a.pooled == b.pooled;
 }
@@ -57,9 +66,17 @@ ResponseSearch::ResponseSearch(const Problem& problem, const Costs& costs, const
       pools_(costs.pools),
       memory_budget_(problem.memory_budget),
       predictions_left_(max_predictions),
-      stages_(tasks.size()),
-      tried_(tasks.size()),
-      fastest_(tasks.size()) {
+      stages_(tasks.size()) {
+  all_.tried.resize(tasks.size());
+  all_.fastest.resize(tasks.size());
+  on_processors_ = all_;
+  if (!pools_.gangs.empty() && !problem.soc.modelled) {  // what a modelled machine takes is no guess
+    for (const double speed : {kFaster, kSlower}) {
+      PredictOptions other = predict;
+      other.slowdown *= speed;
+      other_speeds_.emplace_back(problem.slo.slos, costs.pools, arrivals_of(problem), other);
+    }
+  }
   const TimesByPool idle = idle_between(problem, costs.pools, first_options(costs, tasks));
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     const TaskOptions& options = tasks[t];
@@ -68,32 +85,70 @@ ResponseSearch::ResponseSearch(const Problem& problem, const Costs& costs, const
       stages_[t].push_back(
           stages_of(problem.profile.contention, costs, t, options.at(o), options.meets_accuracy, idle[t]));
       rank = o > 0 && placed_alike(options.at(o - 1), options.at(o)) ? rank + 1 : 0;
-      if (rank == 0) fastest_[t].push_back(o);
-      if (rank < kTriedPerPlacement) tried_[t].push_back(o);
+      if (rank >= kTriedPerPlacement) continue;
+      const auto add = [&](Options& to) {
+        if (rank == 0) to.fastest[t].push_back(o);
+        to.tried[t].push_back(o);
+      };
+      add(all_);
+      if (!on_gangs(pools_, options.at(o))) add(on_processors_);
     }
   }
 }
 
 Choice ResponseSearch::run(const Choice& start, double tie) {
-  descend(start);
-  std::mt19937_64 random(20260309);  // any fixed number
-  for (std::size_t n = 0; n < kRandomStarts && predictions_left_ > 0; ++n) {
-    Choice choice;
-    for (const auto& fastest : fastest_) choice.push_back(fastest[random() % fastest.size()]);
-    descend(std::move(choice));
+  // Gangs for one task change what is best for the others: a search that has them from the start may never come by the
+  // best plan without them.
+  if (!pools_.gangs.empty()) {
+    search(on_processors_, std::nullopt);
+    const auto best =
+        std::min_element(seen_.begin(), seen_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (best != seen_.end()) descend(all_, Choice(best->first));
   }
-  double least = kInfinity;
+  search(all_, start);
   std::erase_if(seen_, [](const auto& entry) { return entry.second.bytes_over_budget > 0; });
-  for (const auto& [choice, seen] : seen_) least = std::min(least, seen.shortfall);
+  const Choice& best = *best_seen(tie, [](const Choice&) { return true; });
+  const auto on_processors = [this](const Choice& choice) {
+    for (std::size_t t = 0; t < choice.size(); ++t) {
+      if (on_gangs(pools_, tasks_[t].at(choice[t]))) return false;
+    }
+    return true;
+  };
+  if (on_processors(best)) return best;
+  const Choice* const without = best_seen(tie, on_processors);
+  if (without == nullptr) return best;
+  return at_all_speeds(best) + kGangWorth <= at_all_speeds(*without) ? best : *without;
+}
+
+/// Of the choices seen that are `wanted` and whose shortfall is within `tie` of the least of these, the one with the
+/// least bottleneck; nullptr if there is none.
+template <typename Wanted>
+const Choice* ResponseSearch::best_seen(double tie, const Wanted& wanted) const {
+  double least = kInfinity;
+  for (const auto& [choice, seen] : seen_) {
+    if (wanted(choice)) least = std::min(least, seen.shortfall);
+  }
   const auto better = [&](const auto& a, const auto& b) {
     return std::pair(a.second.bottleneck, a.second.shortfall) < std::pair(b.second.bottleneck, b.second.shortfall);
   };
   auto best = seen_.end();
   for (auto it = seen_.begin(); it != seen_.end(); ++it) {
-    if (it->second.shortfall > least + tie) continue;
+    if (it->second.shortfall > least + tie || !wanted(it->first)) continue;
     if (best == seen_.end() || better(*it, *best)) best = it;
   }
-  return best->first;
+  return best == seen_.end() ? nullptr : &best->first;
+}
+
+double ResponseSearch::at_all_speeds(const Choice& choice) const {
+  double sum = shortfall(model_.predict(stages_of_choice(choice)));
+  for (const ResponseModel& other : other_speeds_) sum += shortfall(other.predict(stages_of_choice(choice)));
+  return sum / static_cast<double>(1 + other_speeds_.size());
+}
+
+std::vector<const ResponseModel::Stages*> ResponseSearch::stages_of_choice(const Choice& choice) const {
+  std::vector<const ResponseModel::Stages*> stages;
+  for (std::size_t t = 0; t < choice.size(); ++t) stages.push_back(&stages_[t][choice[t]]);
+  return stages;
 }
 
 double ResponseSearch::bottleneck(const Choice& choice) const {
@@ -123,26 +178,37 @@ const ResponseSearch::Score& ResponseSearch::score(const Choice& choice) {
   const auto [known, fresh] = seen_.try_emplace(choice);
   if (fresh) {
     if (predictions_left_ > 0) --predictions_left_;
-    std::vector<const ResponseModel::Stages*> stages;
-    for (std::size_t t = 0; t < choice.size(); ++t) stages.push_back(&stages_[t][choice[t]]);
-    known->second = {bytes_over_budget(choice), shortfall(model_.predict(stages)), bottleneck(choice)};
+    known->second = {bytes_over_budget(choice), shortfall(model_.predict(stages_of_choice(choice))),
+                     bottleneck(choice)};
   }
   return known->second;
 }
 
-/// Until no change helps or the budget is spent.
-void ResponseSearch::descend(Choice choice) {
-  Score best = score(choice);
-  for (bool improved = true; improved;) {
-    improved = false;
-    for (std::size_t t = 0; t < tasks_.size(); ++t) improved = improve_task(t, choice, best) || improved;
+void ResponseSearch::search(const Options& among, const std::optional<Choice>& start) {
+  if (start) descend(among, *start);
+  if (std::any_of(among.fastest.begin(), among.fastest.end(), [](const auto& options) { return options.empty(); }))
+    return;
+  std::mt19937_64 random(20260309);  // any fixed number
+  for (std::size_t n = 0; n < kRandomStarts && predictions_left_ > 0; ++n) {
+    Choice choice;
+    for (const auto& fastest : among.fastest) choice.push_back(fastest[random() % fastest.size()]);
+    descend(among, std::move(choice));
   }
 }
 
-bool ResponseSearch::improve_task(std::size_t task, Choice& choice, Score& best) {
+/// Until no change helps or the budget is spent.
+void ResponseSearch::descend(const Options& among, Choice choice) {
+  Score best = score(choice);
+  for (bool improved = true; improved;) {
+    improved = false;
+    for (std::size_t t = 0; t < tasks_.size(); ++t) improved = improve_task(among, t, choice, best) || improved;
+  }
+}
+
+bool ResponseSearch::improve_task(const Options& among, std::size_t task, Choice& choice, Score& best) {
   Choice trial = choice;
   bool improved = false;
-  for (const std::size_t option : tried_[task]) {
+  for (const std::size_t option : among.tried[task]) {
     if (predictions_left_ == 0) break;
     trial[task] = option;
     const Score& value = score(trial);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "sparseloom/plan/predict.h"
@@ -23,7 +24,8 @@ class ResponseSearch {
                  const PredictOptions& predict, std::size_t max_predictions);
 
   /// The choice with the least bottleneck among those seen within the memory budget, as `start` must be, whose
-  /// shortfall is within `tie` of the least.
+  /// shortfall is within `tie` of the least. One with gangs only if it is also better than the best without them when
+  /// the machine is faster or slower than planned for.
   Choice run(const Choice& start, double tie);
 
  private:
@@ -35,22 +37,33 @@ class ResponseSearch {
     friend auto operator<=>(const Score&, const Score&) = default;
   };
 
+  /// Options that a search may take, by task.
+  struct Options {
+    std::vector<std::vector<std::size_t>> tried;    ///< those it changes to
+    std::vector<std::vector<std::size_t>> fastest;  ///< of these the fastest of each placement: where it may begin
+  };
+
+  template <typename Wanted>
+  const Choice* best_seen(double tie, const Wanted& wanted) const;
+  double at_all_speeds(const Choice& choice) const;
+  std::vector<const ResponseModel::Stages*> stages_of_choice(const Choice& choice) const;
   double shortfall(const Prediction& prediction) const;
   const Score& score(const Choice& choice);
-  void descend(Choice choice);
-  bool improve_task(std::size_t task, Choice& choice, Score& best);
+  void search(const Options& among, const std::optional<Choice>& start);
+  void descend(const Options& among, Choice choice);
+  bool improve_task(const Options& among, std::size_t task, Choice& choice, Score& best);
   double bottleneck(const Choice& choice) const;
   std::uint64_t bytes_over_budget(const Choice& choice) const;
 
   const std::vector<TaskOptions>& tasks_;
   ResponseModel model_;
+  std::vector<ResponseModel> other_speeds_;
   const std::optional<double> percentile_;
   const soc::Pools& pools_;
   const std::optional<Bytes> memory_budget_;
   std::size_t predictions_left_;
   std::vector<std::vector<ResponseModel::Stages>> stages_;  ///< by task and option
-  std::vector<std::vector<std::size_t>> tried_;             ///< by task: options the search changes to
-  std::vector<std::vector<std::size_t>> fastest_;           ///< by task: the fastest option of each placement
+  Options all_, on_processors_;
   std::map<Choice, Score> seen_;
 };
 
