@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what building and running needs: the Debian packages of packages.apt (as root, or through password-less sudo)
-# the Python wheels of requirements.txt into .venv, and ONNX Runtime's headers beside them. What is there already is left alone. With --product, leaves out the
-# packages that only tests, lint and fuzzers need.
+# Installs what building and running needs: the Debian packages of packages.apt (as root, or through password-less sudo),
+# the Python wheels of requirements.txt into .venv, and ONNX Runtime's headers beside them. What is there already is left
+# alone. With --product, leaves out what only tests, lint and fuzzers need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,4 +21,9 @@ fi
 if [ "$(cat .venv/onnxruntime/.record 2>/dev/null)" != "$(cat tools/onnxruntime_headers.txt)" ]; then
   tools/onnxruntime_headers.sh
   cp tools/onnxruntime_headers.txt .venv/onnxruntime/.record
+fi
+
+if [ "${1:-}" != --product ] && ! grep -qs "^$(sed -n 's/^plugin=//p' tools/software_gpu.sh)$" .venv/software_gpu/.record; then
+  echo "Putting a GPU in software into .venv/software_gpu, for tests"
+  tools/software_gpu.sh
 fi

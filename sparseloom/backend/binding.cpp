@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "sparseloom/backend/runtime.h"
+
 namespace sparseloom::backend {
 namespace {
 
@@ -24,8 +26,29 @@ Status check_binding(std::string_view kind, const std::vector<TensorSpec>& specs
   return {};
 }
 
+Status check_binding(std::string_view kind, const std::vector<TensorSpec>& specs, std::size_t index,
+                     const TensorSpec& given) {
+  if (index >= specs.size())
+    return error(Code::kInvalidArgument, "bind {} {}: the model has {}", kind, index, specs.size());
+  if (given.same_layout(specs[index])) return {};
+  return error(Code::kInvalidArgument, "bind {} '{}': got {}; it is {}", kind, specs[index].name, given.describe(),
+               specs[index].describe());
+}
+
 Status never_bound(std::string_view kind, const TensorSpec& spec) {
   return error(Code::kFailedPrecondition, "run: {} '{}' was never bound", kind, spec.name);
 }
+
+namespace {
+
+Status host_memory_only() {
+  return error(Code::kFailedPrecondition, "a tensor in device memory, where the device uses the host's");
+}
+
+}  // namespace
+
+Status Session::bind_input(std::size_t, std::shared_ptr<DeviceTensor>) { return host_memory_only(); }
+Status Session::bind_output(std::size_t, std::shared_ptr<DeviceTensor>) { return host_memory_only(); }
+Result<std::shared_ptr<DeviceTensor>> Executable::new_tensor(const TensorSpec&) { return host_memory_only(); }
 
 }  // namespace sparseloom::backend

@@ -14,6 +14,10 @@ namespace sparseloom::backend {
 Status check_binding(std::string_view kind, const std::vector<TensorSpec>& specs, std::size_t index,
                      const std::byte* data, std::size_t bytes);
 
+/// The same for a tensor in device memory, which has to have the layout.
+Status check_binding(std::string_view kind, const std::vector<TensorSpec>& specs, std::size_t index,
+                     const TensorSpec& given);
+
 /// What run() answers while a tensor was never bound: kFailedPrecondition.
 Status never_bound(std::string_view kind, const TensorSpec& spec);
 

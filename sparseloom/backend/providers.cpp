@@ -14,10 +14,20 @@ constexpr std::array kTable{
                  .name = "sparse",
                  .runtime = "openvino",
                  .sparse_layers = SparseLayers::kWhereFaster,
-                 .cpus_only = true,
+                 .device = "CPU",
                  .else_same_as = Provider::kOpenVino},
+    ProviderInfo{.provider = Provider::kOnnxRuntime,
+                 .name = "onnxruntime",
+                 .runtime = "onnxruntime",
+                 .device = "CPU",
+                 .onnx_only = true},
     ProviderInfo{
-        .provider = Provider::kOnnxRuntime, .name = "onnxruntime", .runtime = "onnxruntime", .onnx_only = true},
+        .provider = Provider::kCuda, .name = "cuda", .runtime = "onnxruntime", .device = "CUDA", .onnx_only = true},
+    ProviderInfo{.provider = Provider::kWebGpu,
+                 .name = "webgpu",
+                 .runtime = "onnxruntime",
+                 .device = "WEBGPU",
+                 .onnx_only = true},
     ProviderInfo{.provider = Provider::kScripted, .name = "scripted", .runtime = "scripted", .for_tests = true},
 };
 
@@ -53,7 +63,7 @@ Result<Provider> find_provider(std::string_view name) {
 std::vector<Provider> providers_of(std::string_view runtime, std::string_view device) {
   std::vector<Provider> found;
   for (const ProviderInfo& row : kTable)
-    if (row.runtime == runtime && (!row.cpus_only || device == "CPU")) found.push_back(row.provider);
+    if (row.runtime == runtime && (row.device.empty() || row.device == device)) found.push_back(row.provider);
   return found;
 }
 

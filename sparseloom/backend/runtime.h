@@ -39,6 +39,17 @@ struct CompileOptions {
   std::filesystem::path cache_dir;
 };
 
+/// A tensor in a device's own memory, which is a memory domain: sessions of that device bind it without a copy. What
+/// goes to or comes from the host is transferred, explicitly. Not thread-safe.
+class DeviceTensor {
+ public:
+  virtual ~DeviceTensor() = default;
+  virtual const TensorSpec& spec() const = 0;
+  /// Copies exactly the tensor's bytes from the host, or to it once whatever the device still has to do before is done.
+  virtual Status upload(std::span<const std::byte> from) = 0;
+  virtual Status download(std::span<std::byte> to) = 0;
+};
+
 /// One thread's handle for running a compiled subgraph. Not thread-safe; sessions of one executable may be run by
 /// different threads, but a runtime may let them take turns (OpenVINO does on a CPU). Bound memory must outlive the
 /// session or be rebound before the next run.
@@ -51,9 +62,23 @@ class Session {
   virtual Status bind_input(std::size_t index, std::span<const std::byte> data) = 0;
   virtual Status bind_output(std::size_t index, std::span<std::byte> data) = 0;
 
+  /// The same in the memory of the executable's device, made by its new_tensor(), or by that of another executable
+  /// there. kFailedPrecondition where that is the host's.
+  virtual Status bind_input(std::size_t index, std::shared_ptr<DeviceTensor> tensor);
+  virtual Status bind_output(std::size_t index, std::shared_ptr<DeviceTensor> tensor);
+
   /// Runs once, on the calling thread where the device is the CPU (so the thread's affinity decides the cores), and
-  /// returns when the outputs are written. Every input and output must have been bound.
+  /// returns when the outputs are written. Every input and output must have been bound. Inputs bound to host memory are
+  /// copied to a device that does not reach it, and outputs back: that is part of the run.
   virtual Status run() = 0;
+
+  /// run() in two halves, for devices that work on their own: starts, and returns when the outputs are written. A start
+  /// is followed by a wait. By default the CPU does everything at once, in start().
+  virtual Status start() { return started_ = run(); }
+  virtual Status wait() { return started_; }
+
+ private:
+  Status started_;
 };
 
 /// A subgraph compiled for one device. Thread-safe. Keeps its memory until destroyed.
@@ -62,6 +87,10 @@ class Executable {
   virtual ~Executable() = default;
   virtual const std::vector<TensorSpec>& inputs() const = 0;
   virtual const std::vector<TensorSpec>& outputs() const = 0;
+  /// Whether its device reaches the host's memory; if not, new_tensor() makes what its sessions can keep there.
+  virtual bool uses_host_memory() const { return true; }
+  /// kFailedPrecondition where the device uses the host's memory; kResourceExhausted: too little of the device's.
+  virtual Result<std::shared_ptr<DeviceTensor>> new_tensor(const TensorSpec& spec);
   /// How many layers run with sparse weights.
   virtual std::size_t sparse_layers() const { return 0; }
   /// Gives back memory that loading and a first run needed and that later runs hardly will; what they do need comes

@@ -17,6 +17,7 @@ class AllRuntimes final : public Runtime {
     auto all = std::make_unique<AllRuntimes>();
     auto onnxruntime = open_onnxruntime();
     if (onnxruntime.ok()) {
+      all->absent_ = (*onnxruntime)->absent();
       all->others_.push_back(std::move(onnxruntime).value());
     } else if (onnxruntime.status().code() == Code::kUnavailable) {
       all->absent_.push_back({Provider::kOnnxRuntime, onnxruntime.status().message()});

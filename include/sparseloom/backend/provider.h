@@ -17,11 +17,13 @@ enum class Provider : std::uint8_t {
   kOpenVino,     ///< every layer by OpenVINO's own kernels
   kSparse,       ///< OpenVINO too, but pruned layers by sparseloom's sparse kernels where those are faster
   kOnnxRuntime,  ///< every layer by ONNX Runtime's own kernels, of models that are there in ONNX
-  kScripted,     ///< the runtime that runs no model
+  kCuda,         ///< ONNX Runtime's execution provider for NVIDIA GPUs, of such models
+  kWebGpu,    ///< ONNX Runtime's execution provider for what WebGPU reaches (Vulkan, Direct3D, Metal), of such models
+  kScripted,  ///< the runtime that runs no model
 };
 /// All of them, in the order in which processors offer them.
 inline constexpr std::array kProviders{Provider::kOpenVino, Provider::kSparse, Provider::kOnnxRuntime,
-                                       Provider::kScripted};
+                                       Provider::kCuda,     Provider::kWebGpu, Provider::kScripted};
 
 /// Which layers with pruned weights run in time that follows their non-zeros (backend/sparse) instead of densely.
 enum class SparseLayers : std::uint8_t {
@@ -36,8 +38,8 @@ struct ProviderInfo {
   std::string_view name;     ///< in plans, tables, options and files
   std::string_view runtime;  ///< the inference runtime that compiles for it and runs it
   SparseLayers sparse_layers = SparseLayers::kNone;
-  bool cpus_only = false;
-  bool onnx_only = false;  ///< runs models that are there in ONNX; the others take what the editor writes
+  std::string_view device{};  ///< the only device that has it ("CPU"); empty: whatever the runtime has
+  bool onnx_only = false;     ///< runs models that are there in ONNX; the others take what the editor writes
   /// What it compiles a subgraph to where it replaces no layer is what this one does: one measurement is of both.
   std::optional<Provider> else_same_as{};
   bool for_tests = false;  ///< in no list that users see

@@ -5,10 +5,8 @@
 #include <cstdlib>
 #include <system_error>
 
-#include "sparseloom/backend/binding.h"
-#include "sparseloom/backend/onnx/onnx_types.h"
 #include "sparseloom/backend/onnxruntime/onnxruntime.h"
-#include "sparseloom/backend/onnxruntime/ort_library.h"
+#include "sparseloom/backend/onnxruntime/ort_session.h"
 
 namespace sparseloom::backend {
 namespace {
@@ -16,121 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLibraryVariable = "SPARSELOOM_ONNXRUNTIME";
-
-struct OrtPorts {
-  std::vector<TensorSpec> inputs;
-  std::vector<TensorSpec> outputs;
-};
-
-// What all sessions of one model share. ONNX Runtime runs one session object from many threads at once.
-struct OrtModel {
-  Ort::Session session{nullptr};
-  OrtPorts ports;
-};
-
-class OrtSession final : public Session {
- public:
-  explicit OrtSession(std::shared_ptr<OrtModel> model)
-      : model_(std::move(model)),
-        binding_(model_->session),
-        inputs_(model_->ports.inputs.size(), nullptr),
-        outputs_(model_->ports.outputs.size(), nullptr) {}
-
-  Status bind_input(std::size_t index, std::span<const std::byte> data) override {
-    SL_RETURN_IF_ERROR(check_binding("input", model_->ports.inputs, index, data.data(), data.size()));
-    if (inputs_[index] == data.data()) return {};
-    const TensorSpec& spec = model_->ports.inputs[index];
-    auto* memory = const_cast<std::byte*>(data.data());  // an input is only read, but its type does not say so
-    return guarded_ort(Code::kInternal, "bind input '" + spec.name + "'", [&]() -> Status {
-      binding_.BindInput(spec.name.c_str(), wrap(spec, memory));
-      inputs_[index] = data.data();
-      return {};
-    });
-  }
-
-  Status bind_output(std::size_t index, std::span<std::byte> data) override {
-    SL_RETURN_IF_ERROR(check_binding("output", model_->ports.outputs, index, data.data(), data.size()));
-    if (outputs_[index] == data.data()) return {};
-    const TensorSpec& spec = model_->ports.outputs[index];
-    return guarded_ort(Code::kInternal, "bind output '" + spec.name + "'", [&]() -> Status {
-      binding_.BindOutput(spec.name.c_str(), wrap(spec, data.data()));
-      outputs_[index] = data.data();
-      return {};
-    });
-  }
-
-  Status run() override {
-    for (std::size_t i = 0; i < inputs_.size(); ++i)
-      if (inputs_[i] == nullptr) return never_bound("input", model_->ports.inputs[i]);
-    for (std::size_t i = 0; i < outputs_.size(); ++i)
-      if (outputs_[i] == nullptr) return never_bound("output", model_->ports.outputs[i]);
-    return guarded_ort(Code::kInternal, "run", [&]() -> Status {
-      model_->session.Run(run_options_, binding_);
-      return {};
-    });
-  }
-
- private:
-  Ort::Value wrap(const TensorSpec& spec, std::byte* data) {
-    return Ort::Value::CreateTensor(memory_, data, spec.bytes(), spec.shape.data(), spec.shape.size(),
-                                    static_cast<ONNXTensorElementDataType>(onnx_number(spec.type)));
-  }
-
-  std::shared_ptr<OrtModel> model_;
-  Ort::MemoryInfo memory_ = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
-  Ort::RunOptions run_options_;
-  Ort::IoBinding binding_;
-  std::vector<const std::byte*> inputs_;
-  std::vector<std::byte*> outputs_;
-};
-
-class OrtExecutable final : public Executable {
- public:
-  explicit OrtExecutable(std::shared_ptr<OrtModel> model) : model_(std::move(model)) {}
-  const std::vector<TensorSpec>& inputs() const override { return model_->ports.inputs; }
-  const std::vector<TensorSpec>& outputs() const override { return model_->ports.outputs; }
-
-  Result<std::unique_ptr<Session>> new_session() override {
-    return guarded_ort(Code::kInternal, "new session", [&]() -> Result<std::unique_ptr<Session>> {
-      return std::unique_ptr<Session>(std::make_unique<OrtSession>(model_));
-    });
-  }
-
- private:
-  std::shared_ptr<OrtModel> model_;
-};
-
-Result<TensorSpec> spec_of(const std::string& where, const char* kind, std::string name, const Ort::TypeInfo& info) {
-  if (info.GetONNXType() != ONNX_TYPE_TENSOR) {
-    return error(Code::kFailedPrecondition, "{}: {} '{}' is no tensor; only tensors are supported", where, kind, name);
-  }
-  const auto tensor = info.GetTensorTypeAndShapeInfo();
-  const auto type = from_onnx_number(tensor.GetElementType());
-  if (!type) {
-    return error(Code::kFailedPrecondition, "{}: {} '{}' has an element type that is not supported (ONNX type {})",
-                 where, kind, name, static_cast<int>(tensor.GetElementType()));
-  }
-  TensorSpec spec{std::move(name), *type, tensor.GetShape()};
-  if (std::any_of(spec.shape.begin(), spec.shape.end(), [](std::int64_t extent) { return extent < 0; })) {
-    return error(Code::kFailedPrecondition, "{}: {} '{}' has the dynamic shape {}; a static one is needed", where, kind,
-                 spec.name, to_string(spec.shape));
-  }
-  return spec;
-}
-
-Result<OrtPorts> ports_of(const Ort::Session& session, const std::string& where) {
-  OrtPorts ports;
-  const std::vector<std::string> inputs = session.GetInputNames(), outputs = session.GetOutputNames();
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    SL_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(where, "input", inputs[i], session.GetInputTypeInfo(i)));
-    ports.inputs.push_back(std::move(spec));
-  }
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    SL_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(where, "output", outputs[i], session.GetOutputTypeInfo(i)));
-    ports.outputs.push_back(std::move(spec));
-  }
-  return ports;
-}
 
 // For each thread beside the calling one, which has its own: all of the cores, counted from 1.
 std::string affinities(const CompileOptions& options) {
@@ -154,31 +37,36 @@ class OrtExecutor final : public Executor {
 
   std::string name() const override { return "onnxruntime"; }
   std::string version() const override { return "onnxruntime " + library_.version; }
-  std::vector<Device> devices() const override { return {{"CPU", "", providers_of(name(), "CPU")}}; }
+  std::vector<Device> devices() const override {
+    std::vector<Device> all{{"CPU", "", providers_of(name(), "CPU")}};
+    for (const auto& device : devices_.found)
+      all.push_back({device->name, device->description, providers_of(name(), device->name)});
+    return all;
+  }
+  std::vector<AbsentProvider> absent() const override { return devices_.absent; }
 
   Result<std::unique_ptr<Executable>> load(const fs::path& path, const CompileOptions& options) const override {
     SL_RETURN_IF_ERROR(check_onnx_file(path));
-    if (options.device != "CPU") {
-      return error(Code::kUnavailable, "{}: ONNX Runtime: no device '{}'; allowed: CPU", path.string(), options.device);
-    }
+    SL_ASSIGN_OR_RETURN(const OrtDevice* device, find_device(path, options.device));
     const std::string doing = path.string() + ": compile with ONNX Runtime";
     return guarded_ort(Code::kDataLoss, doing, [&]() -> Result<std::unique_ptr<Executable>> {
       Ort::SessionOptions settings;
       settings.SetIntraOpNumThreads(std::max(options.threads, 1));  // the calling thread is one of them
-      if (options.threads > 1 && !options.cores.empty()) {
-        settings.AddConfigEntry(kOrtSessionOptionsConfigIntraOpThreadAffinities, affinities(options).c_str());
-      }
       // Threads that wait for work must not keep a core from whatever runs there meanwhile.
       settings.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, "0");
       settings.SetInterOpNumThreads(1);
       settings.SetExecutionMode(ORT_SEQUENTIAL);
       settings.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
-      // What a softmax gives masked positions is often denormal, and then takes many times as long.
-      settings.AddConfigEntry(kOrtSessionOptionsConfigSetDenormalAsZero, "1");
+      if (device != nullptr) {
+        use_device(*device, settings);
+      } else {
+        use_cpu(options, settings);
+      }
       auto model = std::make_shared<OrtModel>();
-      model->session = Ort::Session(env_, path.c_str(), settings);
+      model->device = device;
+      model->session = Ort::Session(ort_env(), path.c_str(), settings);
       SL_ASSIGN_OR_RETURN(model->ports, ports_of(model->session, path.string()));
-      return std::unique_ptr<Executable>(std::make_unique<OrtExecutable>(std::move(model)));
+      return make_ort_executable(std::move(model));
     });
   }
 
@@ -186,9 +74,39 @@ class OrtExecutor final : public Executor {
     return error(Code::kInvalidArgument, "compile: ONNX Runtime compiles ONNX files; save the model and load() it");
   }
 
+  Status open_devices() {
+    SL_ASSIGN_OR_RETURN(devices_, open_ort_devices());
+    return {};
+  }
+
  private:
+  // Null for the CPU.
+  Result<const OrtDevice*> find_device(const fs::path& path, const std::string& name) const {
+    if (name == "CPU") return static_cast<const OrtDevice*>(nullptr);
+    std::string known = "CPU";
+    for (const auto& device : devices_.found) {
+      if (device->name == name) return static_cast<const OrtDevice*>(device.get());
+      known += ", " + device->name;
+    }
+    return error(Code::kUnavailable, "{}: ONNX Runtime: no device '{}'; allowed: {}", path.string(), name, known);
+  }
+
+  static void use_cpu(const CompileOptions& options, Ort::SessionOptions& settings) {
+    if (options.threads > 1 && !options.cores.empty()) {
+      settings.AddConfigEntry(kOrtSessionOptionsConfigIntraOpThreadAffinities, affinities(options).c_str());
+    }
+    // What a softmax gives masked positions is often denormal, and then takes many times as long.
+    settings.AddConfigEntry(kOrtSessionOptionsConfigSetDenormalAsZero, "1");
+  }
+
+  // All of the model runs there, or it is not what was asked for.
+  static void use_device(const OrtDevice& device, Ort::SessionOptions& settings) {
+    settings.AddConfigEntry(kOrtSessionOptionsDisableCPUEPFallback, "1");
+    settings.AppendExecutionProvider_V2(ort_env(), {device.device}, std::unordered_map<std::string, std::string>{});
+  }
+
   OrtLibrary library_;
-  Ort::Env env_{ORT_LOGGING_LEVEL_ERROR, "sparseloom"};
+  OrtDevices devices_;
 };
 
 }  // namespace
@@ -203,7 +121,9 @@ Result<std::unique_ptr<Executor>> open_onnxruntime() {
     return error(Code::kFailedPrecondition, "{}: {}", kLibraryVariable, library.status().message());
   if (!library.ok()) return library.status();
   return guarded_ort(Code::kUnavailable, "ONNX Runtime", [&]() -> Result<std::unique_ptr<Executor>> {
-    return std::unique_ptr<Executor>(std::make_unique<OrtExecutor>(std::move(library).value()));
+    auto executor = std::make_unique<OrtExecutor>(std::move(library).value());
+    SL_RETURN_IF_ERROR(executor->open_devices());
+    return std::unique_ptr<Executor>(std::move(executor));
   });
 }
 

@@ -21,6 +21,11 @@ std::optional<unsigned> minor_of(std::string_view version) {
 
 }  // namespace
 
+Ort::Env& ort_env() {
+  static Ort::Env& env = *new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "sparseloom");
+  return env;
+}
+
 Result<OrtLibrary> open_ort_library(const std::string& file) {
   static std::mutex opening;  // the Ort namespace has one table of functions
   const std::lock_guard lock(opening);

@@ -18,6 +18,9 @@ struct OrtLibrary {
 /// Opens a library file (or what the loader finds under that name) and makes its functions those of the Ort namespace.
 Result<OrtLibrary> open_ort_library(const std::string& file);
 
+/// What all sessions and plugins stand in. One of the process, and there until it ends: plugins are not opened twice.
+Ort::Env& ort_env();
+
 /// Runs `action`, which returns Status or Result, and turns what ONNX Runtime throws into `code` and "context: message"
 /// on one line.
 template <typename Action>
