@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sparseloom/backend/graph.h"
@@ -87,8 +88,8 @@ class Executable {
   virtual ~Executable() = default;
   virtual const std::vector<TensorSpec>& inputs() const = 0;
   virtual const std::vector<TensorSpec>& outputs() const = 0;
-  /// Whether its device reaches the host's memory; if not, new_tensor() makes what its sessions can keep there.
-  virtual bool uses_host_memory() const { return true; }
+  /// The device that has memory of its own, which new_tensor() makes tensors in; empty: it uses the host's.
+  virtual std::string_view device_memory() const { return {}; }
   /// kFailedPrecondition where the device uses the host's memory; kResourceExhausted: too little of the device's.
   virtual Result<std::shared_ptr<DeviceTensor>> new_tensor(const TensorSpec& spec);
   /// How many layers run with sparse weights.

@@ -110,6 +110,24 @@ Result<Activator::Loaded> Activator::load(const plan::Plan& plan) {
   return loaded;
 }
 
+namespace {
+
+// What two stages in a row on one device pass on stays there.
+bool stays(const backend::Executable& from, const backend::Executable& to) {
+  return !from.device_memory().empty() && from.device_memory() == to.device_memory();
+}
+
+}  // namespace
+
+zoo::StageEnds Activator::ends_of(const Loaded& loaded, std::size_t k) {
+  const auto same_task = [&](std::size_t other) { return loaded[other].first.task == loaded[k].first.task; };
+  zoo::StageEnds ends;
+  if (k > 0 && same_task(k - 1)) ends.input_on_device = stays(*loaded[k - 1].second, *loaded[k].second);
+  if (k + 1 < loaded.size() && same_task(k + 1))
+    ends.output_on_device = stays(*loaded[k].second, *loaded[k + 1].second);
+  return ends;
+}
+
 Result<std::shared_ptr<const ActivePlan>> Activator::activate(std::shared_ptr<const plan::Plan> plan) {
   const zoo::Zoo& zoo = this->zoo();
   SL_RETURN_IF_ERROR(check_fits(zoo, soc_, *plan));
@@ -117,8 +135,9 @@ Result<std::shared_ptr<const ActivePlan>> Activator::activate(std::shared_ptr<co
   auto active = std::make_shared<ActivePlan>();
   active->stages.resize(plan->tasks.size());
   const std::lock_guard lock(mutex_);  // only now: who loads must not keep others from plans that are resident
-  for (auto& [key, executable] : loaded) {
-    SL_ASSIGN_OR_RETURN(auto bound, sessions(key, std::move(executable)));
+  for (std::size_t k = 0; k < loaded.size(); ++k) {
+    const SubgraphKey& key = loaded[k].first;
+    SL_ASSIGN_OR_RETURN(auto bound, sessions({key, ends_of(loaded, k)}, loaded[k].second));
     active->stages[key.task.index()].push_back(std::move(bound));
   }
   active->plan = std::move(plan);
@@ -126,25 +145,28 @@ Result<std::shared_ptr<const ActivePlan>> Activator::activate(std::shared_ptr<co
   return std::shared_ptr<const ActivePlan>(std::move(active));
 }
 
-Result<std::shared_ptr<const SlotSessions>> Activator::sessions(const SubgraphKey& key,
+Result<std::shared_ptr<const SlotSessions>> Activator::sessions(const Bound& wanted,
                                                                 std::shared_ptr<backend::Executable> executable) {
-  std::shared_ptr<const SlotSessions>& entry = sessions_[residency_.canonical(key)];
+  const auto& [key, ends] = wanted;
+  std::shared_ptr<const SlotSessions>& entry = sessions_[{residency_.canonical(key), ends}];
   if (entry == nullptr || entry->executable != executable) {
-    auto bound = bind(key, std::move(executable));
+    auto bound = bind(wanted, std::move(executable));
     if (!bound.ok()) return bound.status().with_context(describe(*zoo_, key));
     entry = std::move(bound).value();
   }
   return entry;
 }
 
-Result<std::shared_ptr<const SlotSessions>> Activator::bind(const SubgraphKey& key,
+Result<std::shared_ptr<const SlotSessions>> Activator::bind(const Bound& wanted,
                                                             std::shared_ptr<backend::Executable> executable) {
+  const auto& [key, ends] = wanted;
   auto bound = std::make_shared<SlotSessions>();
   for (zoo::Boundaries& slot : boundaries_[key.task.index()]) {
-    SL_ASSIGN_OR_RETURN(auto session, slot.bind(*executable, key.stage.index()));
+    SL_ASSIGN_OR_RETURN(auto session, slot.bind(*executable, key.stage.index(), ends));
     bound->by_slot.push_back(std::move(session));
   }
   bound->executable = std::move(executable);
+  bound->ends = ends;
   return std::shared_ptr<const SlotSessions>(std::move(bound));
 }
 
@@ -152,19 +174,20 @@ void Activator::prune() {
   std::vector<std::shared_ptr<const SlotSessions>> freed;  // outside the lock
   const std::lock_guard lock(mutex_);
   for (auto it = sessions_.begin(); it != sessions_.end();) {
-    const bool unused = it->second == nullptr || (it->second.use_count() == 1 && !residency_.resident(it->first));
+    const bool unused = it->second == nullptr || (it->second.use_count() == 1 && !residency_.resident(it->first.first));
     if (unused) freed.push_back(std::move(it->second));
     it = unused ? sessions_.erase(it) : std::next(it);
   }
 }
 
 void Activator::let_go(const SubgraphKey& key) {
-  std::shared_ptr<const SlotSessions> freed;  // outside the lock
+  std::vector<std::shared_ptr<const SlotSessions>> freed;  // outside the lock
   const std::lock_guard lock(mutex_);
-  const auto found = sessions_.find(key);
-  if (found == sessions_.end() || found->second.use_count() > 1) return;
-  freed = std::move(found->second);
-  sessions_.erase(found);
+  for (auto it = sessions_.lower_bound({key, {}}); it != sessions_.end() && it->first.first == key;) {
+    const bool unused = it->second.use_count() <= 1;
+    if (unused) freed.push_back(std::move(it->second));
+    it = unused ? sessions_.erase(it) : std::next(it);
+  }
 }
 
 HostBuffer& Activator::input(zoo::TaskId task, std::size_t slot, std::size_t index) {

@@ -14,6 +14,7 @@ namespace sparseloom::engine {
 /// Sessions of one compiled subgraph, one per slot of its task, bound to that slot's buffers.
 struct SlotSessions {
   std::shared_ptr<backend::Executable> executable;
+  zoo::StageEnds ends;
   std::vector<std::unique_ptr<backend::Session>> by_slot;
 };
 
@@ -54,7 +55,7 @@ class Activator final : public Residency::Keeper {
   HostBuffer& input(zoo::TaskId task, std::size_t slot, std::size_t index);
   std::span<const HostBuffer> outputs(zoo::TaskId task, std::size_t slot) const;
   std::span<const TensorSpec> output_tensors(zoo::TaskId task) const;
-  /// Share of zeros in what a stage has written into one slot's buffers. Nobody may be writing there.
+  /// Share of zeros in what a stage has written into one slot's buffers in host memory. Nobody may be writing there.
   double sparsity(zoo::TaskId task, std::size_t slot, zoo::StageId stage) const;
 
  private:
@@ -63,9 +64,11 @@ class Activator final : public Residency::Keeper {
   static Status check_task(const zoo::Task& task, const soc::Soc& soc, const plan::TaskPlan& chosen);
   const zoo::Zoo& zoo() const;
   Result<Loaded> load(const plan::Plan& plan);
-  Result<std::shared_ptr<const SlotSessions>> sessions(const SubgraphKey& key,
+  static zoo::StageEnds ends_of(const Loaded& loaded, std::size_t k);
+  using Bound = std::pair<SubgraphKey, zoo::StageEnds>;
+  Result<std::shared_ptr<const SlotSessions>> sessions(const Bound& wanted,
                                                        std::shared_ptr<backend::Executable> executable);
-  Result<std::shared_ptr<const SlotSessions>> bind(const SubgraphKey& key,
+  Result<std::shared_ptr<const SlotSessions>> bind(const Bound& wanted,
                                                    std::shared_ptr<backend::Executable> executable);
 
   const soc::Soc& soc_;
@@ -74,7 +77,7 @@ class Activator final : public Residency::Keeper {
   mutable std::mutex mutex_;  // guards what follows while it is made
   const zoo::Zoo* zoo_;
   std::vector<std::vector<zoo::Boundaries>> boundaries_;  // [task][slot]; as many tasks as there may be
-  std::map<SubgraphKey, std::shared_ptr<const SlotSessions>> sessions_;
+  std::map<Bound, std::shared_ptr<const SlotSessions>> sessions_;
 };
 
 }  // namespace sparseloom::engine

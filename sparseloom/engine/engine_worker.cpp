@@ -76,12 +76,13 @@ void Engine::Impl::record(const sched::Dispatch& dispatch, Seconds start, Second
 
 // The sparsity monitor of Sparse-DySta (arXiv 2310.11096): what it sees in one stage corrects what is expected of the
 // next, so the last needs no look. Nor does a stage that usually hands on no zeros, or of which the profile says
-// nothing: it corrects nothing. The worker looks before it reports the stage finished, as the next one may overwrite
-// the buffers.
+// nothing: it corrects nothing; and what stays in a device's memory cannot be looked at. The worker looks before it
+// reports the stage finished, as the next one may overwrite the buffers.
 std::optional<double> Engine::Impl::monitor(const sched::Dispatch& done) {
   if (!monitored_) return std::nullopt;
   const Slot& slot = slot_of(done.request);
   if (is_last(done)) return std::nullopt;
+  if (slot.plan->stages[done.task.index()][done.stage.index()]->ends.output_on_device) return std::nullopt;
   const bool usually_dense = estimate_of(done).sparsity == 0;
   return usually_dense ? 0 : activator_.sparsity(done.task, slot.index, done.stage);
 }

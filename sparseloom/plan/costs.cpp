@@ -66,30 +66,36 @@ std::optional<backend::Provider> fastest(const Offer& offer, const profile::Task
                        [&](backend::Provider b) { return within(sum(b), least * (1 + kTie)); });
 }
 
-/// kFailedPrecondition if a latency of the subgraph is missing, or nothing that is offered runs it on a processor.
+/// kFailedPrecondition if a latency of the subgraph is missing.
 Status check_measured(const soc::Soc& soc, const Offer& offer, const zoo::Task& task,
                       const profile::TaskProfile& measured, zoo::VariantId v, zoo::StageId i) {
-  std::vector<std::string> left_out;
   for (const backend::Provider b : offer.providers) {
-    profile::LeftOut why = profile::LeftOut::kNo;
     for (const soc::ProcessorId p : offer.members) {
-      const profile::Latency& latency = measured.latency(v, i, p, b);
-      if (latency.left_out != profile::LeftOut::kNo) why = latency.left_out;
-      if (latency.settled()) continue;
+      if (measured.latency(v, i, p, b).settled()) continue;
       return error(
           Code::kFailedPrecondition,
           "profile: task '{}', variant '{}', stage {}, processor '{}', provider {}: latency not measured (run: "
           "sparseloom profile)",
           task.name, task.variants[v.index()].name, i.index(), soc.processor(p).name, backend::provider_name(b));
     }
-    if (why != profile::LeftOut::kNo)
-      left_out.push_back(fmt::format("{} ({})", backend::provider_name(b), to_string(why)));
   }
-  if (left_out.size() < offer.providers.size() || soc.pools().is_gang(offer.members.front())) return {};
+  return {};
+}
+
+/// What is said of a subgraph that runs on no processor: why each provider was left out.
+Status runs_nowhere(const soc::Soc& soc, const zoo::Task& task, const profile::TaskProfile& measured, zoo::VariantId v,
+                    zoo::StageId i) {
+  std::vector<std::string> left_out;
+  for (std::size_t p = 0; p < soc.processors.size(); ++p) {
+    for (const backend::Provider b : soc.processors[p].providers) {
+      const profile::LeftOut why = measured.latency(v, i, soc::ProcessorId(p), b).left_out;
+      left_out.push_back(
+          fmt::format("{} on {} ({})", backend::provider_name(b), soc.processors[p].name, to_string(why)));
+    }
+  }
   return error(Code::kFailedPrecondition,
-               "profile: task '{}', variant '{}', stage {}: nothing that '{}' offers runs it: {}", task.name,
-               task.variants[v.index()].name, i.index(), soc.processor(offer.members.front()).name,
-               fmt::join(left_out, ", "));
+               "profile: task '{}', variant '{}', stage {}: nothing that a processor offers runs it: {}", task.name,
+               task.variants[v.index()].name, i.index(), fmt::join(left_out, ", "));
 }
 
 /// Of what runs nowhere: more than any budget, and no sum of a few of them overflows.
@@ -122,6 +128,13 @@ Status TaskCosts::choose_providers(const zoo::Task& task, const soc::Soc& soc, c
           bytes_[entry] = most;
         }
       }
+    }
+  }
+  for (std::size_t v = 0; v < variants_; ++v) {
+    for (std::size_t i = 0; i < stages_; ++i) {
+      bool runs = false;
+      for (std::size_t p = 0; p < processors_; ++p) runs = runs || run(v, i, p) < kInfinity;
+      if (!runs) return runs_nowhere(soc, task, measured, zoo::VariantId(v), zoo::StageId(i));
     }
   }
   return {};
@@ -387,6 +400,12 @@ StageEstimate estimate(const TaskCosts& costs, const profile::TaskProfile& measu
 
 Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, zoo::TaskId task, zoo::Sigma sigma,
                                 Placement placement) {
+  for (std::size_t i = 0; i < sigma.size(); ++i) {
+    if (costs.run(sigma[i].index(), i, placement[i].index()) < kInfinity) continue;
+    return error(Code::kFailedPrecondition, "task '{}', variant '{}', stage {}: placed on '{}', where nothing runs it",
+                 problem.zoo.task(task).name, problem.zoo.task(task).variants[sigma[i].index()].name, i,
+                 problem.soc.processor(placement[i]).name);
+  }
   SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(problem.zoo, problem.profile, task, sigma));
   const Slo& slo = problem.slo.slos[task.index()];
   TaskPlan plan;

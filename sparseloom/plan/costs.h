@@ -29,8 +29,9 @@ enum class Gangs { kWithout, kWith };
 class TaskCosts {
  public:
   /// Of the providers that a pool offers, a subgraph takes the one with the least mean over the pool's members (they
-  /// share what is compiled); of those within kTie of it, the one offered first. What no provider of a gang runs costs
-  /// infinitely much there. kFailedPrecondition names the measurement that the profile lacks.
+  /// share what is compiled); of those within kTie of it, the one offered first. What no provider of a place
+  /// runs costs infinitely much there. kFailedPrecondition names the measurement that the profile lacks, or the
+  /// subgraph that no processor runs.
   static Result<TaskCosts> read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
                                 zoo::TaskId task, Gangs gangs = Gangs::kWith);
 
@@ -110,7 +111,8 @@ Result<std::vector<double>> read_accuracies(const zoo::Zoo& zoo, const profile::
 /// in 0..1, a latency bound that is not positive and finite. Names the task.
 Status check_slos(const Problem& problem);
 
-/// The plan of one task with providers, latency, accuracy and what it misses filled in.
+/// The plan of one task with providers, latency, accuracy and what it misses filled in. kFailedPrecondition: a stage is
+/// placed where nothing runs it.
 Result<TaskPlan> make_task_plan(const Problem& problem, const TaskCosts& costs, zoo::TaskId task, zoo::Sigma sigma,
                                 Placement placement);
 

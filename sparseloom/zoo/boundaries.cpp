@@ -30,25 +30,61 @@ std::string describe(const std::vector<TensorSpec>& tensors) {
 }  // namespace
 
 Boundaries::Boundaries(std::size_t stages, const std::vector<TensorSpec>& inputs) : boundaries_(stages + 1) {
-  if (!inputs.empty()) boundaries_.front() = {inputs, buffers_for(inputs)};
+  if (!inputs.empty()) boundaries_.front() = {inputs, buffers_for(inputs), {}};
 }
 
-Result<std::unique_ptr<backend::Session>> Boundaries::bind(backend::Executable& executable, std::size_t stage) {
+Result<std::unique_ptr<backend::Session>> Boundaries::bind(backend::Executable& executable, std::size_t stage,
+                                                           StageEnds ends) {
   SL_RETURN_IF_ERROR(fit(stage, executable.inputs(), stage));
   SL_RETURN_IF_ERROR(fit(stage + 1, executable.outputs(), stage));
   SL_ASSIGN_OR_RETURN(auto session, executable.new_session());
-  for (std::size_t k = 0; k < at(stage).size(); ++k) SL_RETURN_IF_ERROR(session->bind_input(k, at(stage)[k].span()));
-  for (std::size_t k = 0; k < at(stage + 1).size(); ++k) {
-    SL_RETURN_IF_ERROR(session->bind_output(k, at(stage + 1)[k].span()));
+  if (ends.input_on_device) {
+    SL_ASSIGN_OR_RETURN(const auto tensors, on_device(stage, executable));
+    for (std::size_t k = 0; k < tensors.size(); ++k) SL_RETURN_IF_ERROR(session->bind_input(k, tensors[k]));
+  } else {
+    for (std::size_t k = 0; k < at(stage).size(); ++k) SL_RETURN_IF_ERROR(session->bind_input(k, at(stage)[k].span()));
+  }
+  if (ends.output_on_device) {
+    SL_ASSIGN_OR_RETURN(const auto tensors, on_device(stage + 1, executable));
+    for (std::size_t k = 0; k < tensors.size(); ++k) SL_RETURN_IF_ERROR(session->bind_output(k, tensors[k]));
+  } else {
+    for (std::size_t k = 0; k < at(stage + 1).size(); ++k)
+      SL_RETURN_IF_ERROR(session->bind_output(k, at(stage + 1)[k].span()));
   }
   return session;
+}
+
+Result<std::vector<std::shared_ptr<backend::DeviceTensor>>> Boundaries::on_device(std::size_t boundary,
+                                                                                  backend::Executable& executable) {
+  Boundary& there = boundaries_[boundary];
+  auto& tensors = there.on_device[std::string(executable.device_memory())];
+  while (tensors.size() < there.tensors.size()) {
+    SL_ASSIGN_OR_RETURN(auto tensor, executable.new_tensor(there.tensors[tensors.size()]));
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+Status Boundaries::upload(const backend::Executable& executable, std::size_t boundary) {
+  const auto found = boundaries_[boundary].on_device.find(executable.device_memory());
+  for (std::size_t k = 0; found != boundaries_[boundary].on_device.end() && k < at(boundary).size(); ++k)
+    SL_RETURN_IF_ERROR(found->second[k]->upload(at(boundary)[k].span()));
+  return {};
+}
+
+Status Boundaries::download(const backend::Executable& executable, std::size_t boundary) {
+  const auto found = boundaries_[boundary].on_device.find(executable.device_memory());
+  for (std::size_t k = 0; found != boundaries_[boundary].on_device.end() && k < at(boundary).size(); ++k)
+    SL_RETURN_IF_ERROR(found->second[k]->download(at(boundary)[k].span()));
+  return {};
 }
 
 // Makes the boundary one of these tensors of `stage`, or checks that it is.
 Status Boundaries::fit(std::size_t boundary, const std::vector<TensorSpec>& tensors, std::size_t stage) {
   Boundary& there = boundaries_[boundary];
   if (there.buffers.empty()) {
-    there = {tensors, buffers_for(tensors)};
+    there.tensors = tensors;
+    there.buffers = buffers_for(tensors);
     return {};
   }
   if (same_layouts(tensors, there.tensors)) return {};

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "sparseloom/backend/runtime.h"
@@ -9,6 +12,12 @@
 #include "sparseloom/zoo/dataset.h"
 
 namespace sparseloom::zoo {
+
+/// Where a stage takes and leaves its tensors: in host memory, or in the memory of its executable's device.
+struct StageEnds {
+  bool input_on_device = false, output_on_device = false;
+  friend auto operator<=>(const StageEnds&, const StageEnds&) = default;
+};
 
 /// The tensors that the stages of a task pass on, of one sample: boundary s lies in front of stage s, the last behind
 /// the last stage. All sessions bound here share them, whatever their variants, so that a run copies and allocates
@@ -20,8 +29,14 @@ class Boundaries {
   explicit Boundaries(std::size_t stages, const std::vector<TensorSpec>& inputs = {});
 
   /// A session of `executable`, bound as stage `stage`; to be destroyed before this is. kFailedPrecondition if its
-  /// tensors are not, in order, type and shape, those of the boundaries (both are named).
-  Result<std::unique_ptr<backend::Session>> bind(backend::Executable& executable, std::size_t stage);
+  /// tensors are not, in order, type and shape, those of the boundaries (both are named). A boundary has tensors in the
+  /// memory of each device that a stage takes or leaves it in, beside those in the host's; what lies in one is not seen
+  /// in the other.
+  Result<std::unique_ptr<backend::Session>> bind(backend::Executable& executable, std::size_t stage,
+                                                 StageEnds ends = {});
+  /// Copies a boundary from the host's memory to the executable's device, where a session was bound to it, or back.
+  Status upload(const backend::Executable& executable, std::size_t boundary);
+  Status download(const backend::Executable& executable, std::size_t boundary);
 
   std::size_t stages() const { return boundaries_.size() - 1; }
   const std::vector<TensorSpec>& tensors(std::size_t boundary) const { return boundaries_[boundary].tensors; }
@@ -37,7 +52,10 @@ class Boundaries {
   struct Boundary {
     std::vector<TensorSpec> tensors;
     std::vector<HostBuffer> buffers;
+    std::map<std::string, std::vector<std::shared_ptr<backend::DeviceTensor>>, std::less<>> on_device;  // by device
   };
+  Result<std::vector<std::shared_ptr<backend::DeviceTensor>>> on_device(std::size_t boundary,
+                                                                        backend::Executable& executable);
   Status fit(std::size_t boundary, const std::vector<TensorSpec>& tensors, std::size_t stage);
 
   std::vector<Boundary> boundaries_;

@@ -74,7 +74,7 @@ TEST_F(Device, ComputesWhatTheCpuDoesFromHostMemoryAndBack) {
   std::vector<HostBuffer> answers;
   for (const char* device : {"CPU", "WEBGPU"}) {
     const auto executable = load("x", "y", device);
-    EXPECT_EQ(executable->uses_host_memory(), std::string(device) == "CPU");
+    EXPECT_EQ(executable->device_memory(), std::string(device) == "CPU" ? "" : "WEBGPU");
     const auto session = executable->new_session().value();
     HostBuffer& y = answers.emplace_back(x.size());
     ASSERT_TRUE(session->bind_input(0, x.span()).ok());

@@ -42,6 +42,11 @@ Status open_plugin(const Plugin& plugin, const char* file, OrtDevices& devices) 
     found->name = info(plugin.provider).device;
     found->description = fmt::format("{} {}", device->EpVendor(), plugin.ep);
     found->device = *device;
+    found->memory = ort_env().GetSharedAllocator(device->GetMemoryInfo(OrtDeviceMemoryType_DEFAULT));
+    if (found->memory == nullptr) {
+      found->memory =
+          ort_env().CreateSharedAllocator(*device, OrtDeviceMemoryType_DEFAULT, OrtDeviceAllocator, nullptr);
+    }
     devices.found.push_back(std::move(found));
     return {};
   });
@@ -64,16 +69,13 @@ Ort::Value host_value(const TensorSpec& spec, std::byte* data) {
                                   static_cast<ONNXTensorElementDataType>(onnx_number(spec.type)));
 }
 
-Result<std::shared_ptr<OrtDeviceTensor>> OrtDeviceTensor::make(const OrtDevice& device, const Ort::Session& session,
-                                                               const TensorSpec& spec) {
+Result<std::shared_ptr<OrtDeviceTensor>> OrtDeviceTensor::make(const OrtDevice& device, const TensorSpec& spec) {
   return guarded_ort(Code::kResourceExhausted, fmt::format("{}: memory for {}", device.name, spec.describe()),
                      [&]() -> Result<std::shared_ptr<OrtDeviceTensor>> {
-                       Ort::Allocator allocator(session, device.device.GetMemoryInfo(OrtDeviceMemoryType_DEFAULT));
                        Ort::Value value =
-                           Ort::Value::CreateTensor(allocator, spec.shape.data(), spec.shape.size(),
+                           Ort::Value::CreateTensor(device.memory, spec.shape.data(), spec.shape.size(),
                                                     static_cast<ONNXTensorElementDataType>(onnx_number(spec.type)));
-                       return std::shared_ptr<OrtDeviceTensor>(
-                           new OrtDeviceTensor(device, spec, std::move(allocator), std::move(value)));
+                       return std::shared_ptr<OrtDeviceTensor>(new OrtDeviceTensor(device, spec, std::move(value)));
                      });
 }
 

@@ -17,6 +17,7 @@ struct OrtDevice {
   std::string name;         ///< ours: "WEBGPU", "CUDA"
   std::string description;  ///< for people
   Ort::ConstEpDevice device;
+  OrtAllocator* memory = nullptr;  ///< of the environment's: what it gives outlives sessions
 };
 
 struct OrtDevices {
@@ -31,8 +32,7 @@ Result<OrtDevices> open_ort_devices();
 /// A tensor in a device's memory.
 class OrtDeviceTensor final : public DeviceTensor {
  public:
-  static Result<std::shared_ptr<OrtDeviceTensor>> make(const OrtDevice& device, const Ort::Session& session,
-                                                       const TensorSpec& spec);
+  static Result<std::shared_ptr<OrtDeviceTensor>> make(const OrtDevice& device, const TensorSpec& spec);
   const TensorSpec& spec() const override { return spec_; }
   Status upload(std::span<const std::byte> from) override;
   Status download(std::span<std::byte> to) override;
@@ -41,15 +41,14 @@ class OrtDeviceTensor final : public DeviceTensor {
   const Ort::Value& value() const { return value_; }
 
  private:
-  OrtDeviceTensor(const OrtDevice& device, TensorSpec spec, Ort::Allocator allocator, Ort::Value value)
-      : device_(device), spec_(std::move(spec)), allocator_(std::move(allocator)), value_(std::move(value)) {}
+  OrtDeviceTensor(const OrtDevice& device, TensorSpec spec, Ort::Value value)
+      : device_(device), spec_(std::move(spec)), value_(std::move(value)) {}
   enum class Direction { kToDevice, kToHost };
   Status copy(std::byte* host, Direction direction);
   Status check_size(std::size_t bytes) const;
 
   const OrtDevice& device_;
   TensorSpec spec_;
-  Ort::Allocator allocator_;  // outlives the value
   Ort::Value value_;
 };
 

@@ -101,7 +101,7 @@ class OrtSession final : public Session {
     if (at.host == memory) return {};
     if (model_->device != nullptr) {
       if (at.host == nullptr) {  // not yet, or to a caller's tensor
-        SL_ASSIGN_OR_RETURN(auto own, OrtDeviceTensor::make(*model_->device, model_->session, spec(kind, index)));
+        SL_ASSIGN_OR_RETURN(auto own, OrtDeviceTensor::make(*model_->device, spec(kind, index)));
         SL_RETURN_IF_ERROR(bind(kind, index, own->value()));
         at.tensor = std::move(own);
       }
@@ -135,8 +135,7 @@ class OrtSession final : public Session {
   // before, so one number is copied.
   Status fence() {
     if (fence_ == nullptr) {
-      SL_ASSIGN_OR_RETURN(fence_,
-                          OrtDeviceTensor::make(*model_->device, model_->session, {"fence", ElementType::kF32, {1}}));
+      SL_ASSIGN_OR_RETURN(fence_, OrtDeviceTensor::make(*model_->device, {"fence", ElementType::kF32, {1}}));
       const float zero = 0;
       SL_RETURN_IF_ERROR(fence_->upload(std::as_bytes(std::span(&zero, 1))));
     }
@@ -157,10 +156,12 @@ class OrtExecutable final : public Executable {
   const std::vector<TensorSpec>& inputs() const override { return model_->ports.inputs; }
   const std::vector<TensorSpec>& outputs() const override { return model_->ports.outputs; }
 
-  bool uses_host_memory() const override { return model_->device == nullptr; }
+  std::string_view device_memory() const override {
+    return model_->device == nullptr ? std::string_view() : std::string_view(model_->device->name);
+  }
   Result<std::shared_ptr<DeviceTensor>> new_tensor(const TensorSpec& spec) override {
     if (model_->device == nullptr) return Executable::new_tensor(spec);
-    SL_ASSIGN_OR_RETURN(auto tensor, OrtDeviceTensor::make(*model_->device, model_->session, spec));
+    SL_ASSIGN_OR_RETURN(auto tensor, OrtDeviceTensor::make(*model_->device, spec));
     return std::shared_ptr<DeviceTensor>(std::move(tensor));
   }
 

@@ -125,6 +125,9 @@ class TaskMeasurement {
   }
 
  private:
+  // Of one run: the bytes of every output.
+  using Answers = std::vector<std::vector<std::byte>>;
+
   static void take(const std::vector<LatencyEntry>& entries, TaskProfile& known) {
     for (const LatencyEntry& e : entries) {
       known.set_latency(e.subgraph.variant, e.subgraph.stage, e.subgraph.processor, e.subgraph.provider, e.latency);
@@ -193,14 +196,15 @@ class TaskMeasurement {
     }
   }
 
-  // Compiles every group's subgraph by its providers. One that cannot, or whose answers are others than the first
-  // one's, is left out; if none can, the first one's failure is the answer, but for a gang: it need not be used.
+  // Compiles every group's subgraph by its providers. One that cannot, or whose answers are others than the very first
+  // one's, is left out; if none of the first pool can, the first one's failure is the answer.
   Result<std::vector<Subject>> prepare(const backend::Runtime& runtime, zoo::PieceStore& pieces,
                                        const std::vector<Group>& groups, const Pool& pool,
                                        std::vector<LatencyEntry>& settled, Progress& progress, const OnProgress& tick) {
     std::vector<Subject> subjects;
     for (const Group& group : groups) {
-      Answers answers;  // of the first
+      Answers& answers = answers_[{group.variant, group.stage}];  // of the first, on whatever pool
+      bool any = false;
       Status failure;
       std::vector<LatencyEntry> unable;
       for (const backend::Provider b : group.providers) {
@@ -214,6 +218,7 @@ class TaskMeasurement {
           leave_out(key, pool, LeftOut::kUnsupported, unable);
           continue;
         }
+        any = true;
         if (answers.empty()) {
           for (const HostBuffer& buffer : boundaries_.at(group.stage.index() + 1))
             answers.emplace_back(buffer.span().begin(), buffer.span().end());
@@ -232,14 +237,12 @@ class TaskMeasurement {
           subjects.push_back(std::move(*subject));
         }
       }
-      if (answers.empty() && !soc_.pools().is_gang(pool.front())) return failure;
+      const bool first_pool = soc_.pools().of[pool.front().index()] == 0;
+      if (!any && first_pool) return failure;
       settled.insert(settled.end(), unable.begin(), unable.end());
     }
     return subjects;
   }
-
-  // Of one run: the bytes of every output.
-  using Answers = std::vector<std::vector<std::byte>>;
 
   // Whether what the subgraph's run has just written is what another provider's run on the same inputs did.
   Result<bool> agrees(const backend::Runtime& runtime, zoo::PieceStore& pieces, const soc::SubgraphKey& key,
@@ -275,11 +278,17 @@ class TaskMeasurement {
     SL_ASSIGN_OR_RETURN(subject.executable,
                         load_stage(runtime, pieces, s.task, s.variant, s.stage,
                                    compile_options(soc_, s.processor, s.provider, options_.compile_cache)));
-    auto bound = boundaries_.bind(*subject.executable, s.stage.index());
+    // What requests bring and take away lies in host memory; what stages pass on may stay on the device.
+    const bool on_device = !subject.executable->device_memory().empty();
+    const zoo::StageEnds ends{.input_on_device = on_device && s.stage.index() > 0,
+                              .output_on_device = on_device && s.stage.index() + 1 < boundaries_.stages()};
+    auto bound = boundaries_.bind(*subject.executable, s.stage.index(), ends);
     if (!bound.ok()) return bound.status().with_context(where(s));
     subject.session = std::move(bound).value();
+    if (ends.input_on_device) SL_RETURN_IF_ERROR(boundaries_.upload(*subject.executable, s.stage.index()));
     const Status ran = subject.session->run();  // the first run allocates what it keeps
     if (!ran.ok()) return ran.with_context(where(s));
+    if (ends.output_on_device) SL_RETURN_IF_ERROR(boundaries_.download(*subject.executable, s.stage.index() + 1));
     subject.executable->trim();
     subject.resident = growth(before, memory_in_use(options_.mapped_folders));
     return subject;
@@ -353,6 +362,8 @@ class TaskMeasurement {
   // All subjects share them. Timed runs overwrite them with what other variants pass on for the same sample: still real
   // data.
   zoo::Boundaries boundaries_;
+  // By variant and stage: of the first provider on the first pool that ran it in this measurement.
+  std::map<std::pair<zoo::VariantId, zoo::StageId>, Answers> answers_;
 };
 
 // Subgraphs to compile, each once per pool and provider.

@@ -9,6 +9,7 @@
 #include "sparseloom/profile/measure/latency.h"
 #include "sparseloom/profile/measure/sparsity.h"
 #include "sparseloom/profile/measure/stages.h"
+#include "sparseloom/profile/measure/transfer.h"
 
 namespace sparseloom::profile {
 namespace {
@@ -77,7 +78,7 @@ class Measurement {
   bool anything_missing() const {
     const bool latency = options_.latency && (lacks_latencies(zoo_, soc_, measured_.profile, latency_options()) ||
                                               lacks_sparsities(zoo_, measured_.profile, sparsity_options()));
-    return latency || options_.contention ||
+    return latency || lacks_transfers_here() || options_.contention ||
            std::any_of(options_.accuracy.begin(), options_.accuracy.end(), [&](SplitName split) {
              for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
                if (wanted(zoo::TaskId(t)) && !all_known(zoo::TaskId(t), split)) return true;
@@ -86,11 +87,14 @@ class Measurement {
            });
   }
 
+  bool lacks_transfers_here() const { return options_.latency && lacks_transfers(soc_, measured_.profile); }
+
   Status measure_all() {
     if (options_.latency) {
       SL_RETURN_IF_ERROR(latencies());
       SL_RETURN_IF_ERROR(sparsities());
     }
+    if (lacks_transfers_here()) SL_RETURN_IF_ERROR(transfers());
     if (options_.contention) SL_RETURN_IF_ERROR(contention());
     for (const SplitName split : options_.accuracy) {
       for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
@@ -117,6 +121,15 @@ class Measurement {
                                measured_.latencies += entries.size();
                                return database_.write(entries);
                              });
+  }
+
+  // Of subgraphs that have been measured by now.
+  Status transfers() {
+    Profile known = measured_.profile;
+    SL_RETURN_IF_ERROR(database_.read(known));
+    SL_ASSIGN_OR_RETURN(const TransferTimes measured,
+                        measure_transfers(zoo_, soc_, runtime_, pieces_, known, compile_cache_));
+    return database_.write(measured);
   }
 
   SparsityOptions sparsity_options() const {

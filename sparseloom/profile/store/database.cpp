@@ -36,6 +36,9 @@ CREATE TABLE scatter (point INTEGER PRIMARY KEY, ratio REAL NOT NULL);
 CREATE TABLE cold (
   task TEXT NOT NULL, stage INTEGER NOT NULL, processor TEXT NOT NULL, idle_s REAL NOT NULL, extra_s REAL NOT NULL,
   PRIMARY KEY (task, stage, processor, idle_s)) WITHOUT ROWID;
+CREATE TABLE transfer (latency_s REAL NOT NULL, seconds_per_byte REAL NOT NULL);
+CREATE TABLE boundary (
+  task TEXT NOT NULL, stage INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (task, stage)) WITHOUT ROWID;
 )";
 
 std::int64_t to_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
@@ -292,6 +295,49 @@ class Database::Impl {
     }
   }
 
+  // Boundaries are known of all tasks or of none.
+  Status read_transfer(Profile& profile) const {
+    SL_ASSIGN_OR_RETURN(Statement times, db_.prepare("SELECT latency_s, seconds_per_byte FROM transfer"));
+    SL_ASSIGN_OR_RETURN(const bool known, times.step());
+    if (!known) return {};
+    profile.transfer_latency = Seconds(times.number(0));
+    profile.transfer_seconds_per_byte = times.number(1);
+    if (!(times.number(0) >= 0 && times.number(1) >= 0)) return bad_row(db_, "transfer", "");
+    profile.boundary.clear();
+    for (const zoo::Task& task : zoo_.tasks) profile.boundary.emplace_back(task.stages() - 1);
+    SL_ASSIGN_OR_RETURN(Statement rows, db_.prepare("SELECT task, stage, bytes FROM boundary"));
+    for (;;) {
+      SL_ASSIGN_OR_RETURN(const bool more, rows.step());
+      if (!more) return {};
+      const auto task = zoo_.find_task(rows.text(0));
+      const auto stage = task.ok() ? stage_in(zoo_.task(*task), rows.integer(1)) : std::nullopt;
+      if (!stage || *stage == 0 || rows.integer(2) < 0) return bad_row(db_, "boundary", rows.text(0));
+      profile.boundary[task->index()][*stage - 1] = {static_cast<std::uint64_t>(rows.integer(2))};
+    }
+  }
+
+  Status replace(const TransferTimes& transfer) {
+    SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db_));
+    SL_RETURN_IF_ERROR(db_.execute("DELETE FROM transfer; DELETE FROM boundary"));
+    {
+      SL_ASSIGN_OR_RETURN(Statement times, db_.prepare("INSERT INTO transfer VALUES (?, ?)"));
+      SL_RETURN_IF_ERROR(times.bind(1, transfer.latency.count()));
+      SL_RETURN_IF_ERROR(times.bind(2, transfer.seconds_per_byte));
+      SL_RETURN_IF_ERROR(times.step().status());
+      SL_ASSIGN_OR_RETURN(Statement insert, db_.prepare("INSERT INTO boundary VALUES (?, ?, ?)"));
+      for (std::size_t t = 0; t < transfer.boundary.size(); ++t) {
+        for (std::size_t i = 0; i < transfer.boundary[t].size(); ++i) {
+          SL_RETURN_IF_ERROR(insert.reset());
+          SL_RETURN_IF_ERROR(insert.bind(1, zoo_.tasks[t].name));
+          SL_RETURN_IF_ERROR(insert.bind(2, static_cast<std::int64_t>(i + 1)));
+          SL_RETURN_IF_ERROR(insert.bind(3, to_signed(transfer.boundary[t][i].count)));
+          SL_RETURN_IF_ERROR(insert.step().status());
+        }
+      }
+    }
+    return transaction.commit();
+  }
+
   // One transaction: in the place of what was known before.
   Status replace(const Contention& contention) {
     SL_ASSIGN_OR_RETURN(Transaction transaction, Transaction::begin(db_));
@@ -472,6 +518,7 @@ Status Database::read(Profile& profile) const {
   SL_RETURN_IF_ERROR(impl_->read_sparsities(profile));
   SL_RETURN_IF_ERROR(impl_->read_estimates(profile));
   SL_RETURN_IF_ERROR(impl_->read_contention(profile));
+  SL_RETURN_IF_ERROR(impl_->read_transfer(profile));
   return impl_->read_accuracies(profile);
 }
 
@@ -492,6 +539,8 @@ Status Database::write(zoo::TaskId task, std::span<const EstimateEntry> entries)
 }
 
 Status Database::write(const Contention& contention) { return impl_->replace(contention); }
+
+Status Database::write(const TransferTimes& transfer) { return impl_->replace(transfer); }
 
 Status Database::forget_other_estimates() { return impl_->forget_other_estimates(); }
 

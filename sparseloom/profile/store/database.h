@@ -39,17 +39,24 @@ struct EstimateEntry {
   AccuracyEstimate estimate;
 };
 
+/// What moving tensors between the host's memory and a device's takes, and what there is to move.
+struct TransferTimes {
+  Seconds latency{0};
+  double seconds_per_byte = 0;
+  std::vector<std::vector<Bytes>> boundary;  ///< Profile::boundary
+};
+
 /// Raise whenever estimates are made otherwise than before: those of another version are refused.
 inline constexpr std::int64_t kEstimatorVersion = 2;
 
 /// What this release writes and reads.
-inline constexpr std::int64_t kDatabaseVersion = 9;
+inline constexpr std::int64_t kDatabaseVersion = 10;
 
 /// Measurements of one zoo on one machine, in one SQLite file (format_version kDatabaseVersion; tables meta, latency,
-/// sparsity, accuracy, estimate, contention, scatter, cold; names as text, durations in seconds). Every batch is one
-/// transaction and the journal is write-ahead, so a process killed at any moment leaves a file with all batches that
-/// had been written and no part of another. Several processes may use one file; one object must not be used by two
-/// threads at the same time.
+/// sparsity, accuracy, estimate, contention, scatter, cold, transfer, boundary; names as text, durations in seconds).
+/// Every batch is one transaction and the journal is write-ahead, so a process killed at any moment leaves a file with
+/// all batches that had been written and no part of another. Several processes may use one file; one object must not be
+/// used by two threads at the same time.
 class Database {
  public:
   /// Opens the file, or makes it with its folders. kFailedPrecondition: made for another zoo or machine (both
@@ -72,6 +79,7 @@ class Database {
   Status write(zoo::TaskId task, std::span<const EstimateEntry> entries);
   /// In the place of what was known before.
   Status write(const Contention& contention);
+  Status write(const TransferTimes& transfer);
   /// Drops estimates of another kEstimatorVersion, so that read() can be called.
   Status forget_other_estimates();
 
