@@ -118,6 +118,14 @@ TEST_F(CutErrors, OnnxOperatorsThatAreNotSupportedAreNamed) {
                         {"m.onnx", "does not support these operators: ", "com.acme.FancyOp", "com.acme.PlainOp"});
 }
 
+// OpenVINO's own conversion crashes on these.
+TEST_F(CutErrors, AClipWithoutBoundsBehindAnOperatorThatIsNotSupported) {
+  TinyOnnx onnx = tiny_layers(1);
+  onnx.op("FancyOp", "fancy", {"y"}, "z", "com.acme").op("Clip", "clip", {"z"}, "v");
+  expect_one_line_error(run_cli({"cut", onnx_model(onnx.output("v", {1, 8}))}), 1,
+                        {"m.onnx", "does not support these operators: ", "com.acme.FancyOp"});
+}
+
 TEST_F(CutErrors, DynamicOnnxInputIsSaidBeforeAnythingIsConverted) {
   TinyOnnx onnx;
   onnx.input("x", {-1, -1}).op("FancyOp", "fancy", {"x"}, "z", "com.acme").output("z", {-1, -1});

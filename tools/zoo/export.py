@@ -52,15 +52,17 @@ def quantize(task, model, samples):
     )
 
 
-def save(model, path):
-    """Writes model.xml and model.bin without meta data that differs per machine, and the same as ONNX beside them."""
+def save(model, path, onnx):
+    """Writes model.xml and model.bin without meta data that differs per machine, and if wanted the same as ONNX beside
+    them."""
     for key in ("nncf", "optimization", "conversion_parameters"):
         if model.has_rt_info([key]):
             model.set_rt_info("", [key])
-    import to_onnx  # as nncf above: only building needs it
-
     ov.save_model(model, str(path), compress_to_fp16=False)
-    to_onnx.write(path)
+    if onnx:
+        import to_onnx  # as nncf above: only building needs it
+
+        to_onnx.write(path)
 
 
 def _macs(node):

@@ -11,20 +11,20 @@ import zooformat
 
 
 def build(task, variant, model, splits, calibration, folder):
-    """Exports one variant into its folder and measures its accuracy, which it returns
+    """Exports one variant into its folder, in ONNX too, and measures its accuracy, which it returns
     by split. `splits` are as shipped: (an array for every input, labels)."""
-    write(task, variant, model, calibration, folder)
+    write(task, variant, model, calibration, folder, onnx=True)
     shares = accuracy(folder / "model.xml", splits)
     describe(variant, model, shares, folder)
     return shares
 
 
-def write(task, variant, model, calibration, folder):
+def write(task, variant, model, calibration, folder, onnx=False):
     """The model file. `calibration` holds an array for every input."""
     found = export.convert(task, model, [array[:1] for array in calibration])
     if variant.quantized:
         found = export.quantize(task, found, calibration)
-    export.save(found, folder / "model.xml")
+    export.save(found, folder / "model.xml", onnx)
 
 
 def describe(variant, model, shares, folder):

@@ -95,7 +95,7 @@ def write_variant(variant, weight_sparsity, parameters, accuracy, folder):
         "format_version": FORMAT_VERSION,
         "name": variant.name,
         "model": "model.xml",
-        "onnx": "model.onnx",
+        **({"onnx": "model.onnx"} if (folder / "model.onnx").exists() else {}),
         "compression": {"kind": variant.kind, "level": variant.level},
         "weight_sparsity": round(weight_sparsity, 4),
         "parameters": parameters,

@@ -71,6 +71,24 @@ void visit_tensors(const onnx::ModelProto& model, const Visit& visit) {
   }
 }
 
+// Puts an Identity in the place of every Clip that lacks a bound; how many there were.
+std::size_t close_clips(google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes) {
+  std::size_t closed = 0;
+  for (onnx::NodeProto& node : nodes) {
+    for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) closed += close_clips(*attribute.mutable_g()->mutable_node());
+      for (onnx::GraphProto& graph : *attribute.mutable_graphs()) closed += close_clips(*graph.mutable_node());
+    }
+    const bool both = node.input_size() >= 3 && !node.input(1).empty() && !node.input(2).empty();
+    if (node.op_type() != "Clip" || both) continue;
+    node.set_op_type("Identity");
+    node.clear_attribute();
+    while (node.input_size() > 1) node.mutable_input()->RemoveLast();
+    ++closed;
+  }
+  return closed;
+}
+
 const std::string* external(const onnx::TensorProto& tensor, std::string_view key) {
   for (const auto& entry : tensor.external_data())
     if (entry.key() == key) return &entry.value();
@@ -251,6 +269,14 @@ std::set<std::string> OnnxFile::external_files() const {
     if (location != nullptr) files.insert(*location);
   });
   return files;
+}
+
+std::optional<std::string> OnnxFile::without_open_clips() const {
+  onnx::ModelProto changed = model_->proto;
+  std::size_t closed = close_clips(*changed.mutable_graph()->mutable_node());
+  for (auto& function : *changed.mutable_functions()) closed += close_clips(*function.mutable_node());
+  if (closed == 0) return std::nullopt;
+  return changed.SerializeAsString();
 }
 
 std::optional<std::string> OnnxFile::find(const std::vector<std::string>& names) const {

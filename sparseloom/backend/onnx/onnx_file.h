@@ -32,6 +32,9 @@ class OnnxFile {
   /// The first of `names` that a tensor of the main graph has: an input, a weight, or what a node makes.
   std::optional<std::string> find(const std::vector<std::string>& names) const;
 
+  /// The model's bytes with an Identity in the place of every Clip that lacks a bound; none if there is no such Clip.
+  std::optional<std::string> without_open_clips() const;
+
   /// Writes the piece that computes `outputs` from `inputs`, with the weights that it needs in a file beside it (same
   /// stem, ".weights"). The specs name tensors of the main graph and say which types and static shapes they have there.
   /// A tensor that travels through, or is asked for twice, gets an Identity of its own. kInvalidArgument: a tensor does
