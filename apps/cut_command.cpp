@@ -13,6 +13,7 @@
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/scratch_folder.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/report/quartiles_json.h"
 #include "sparseloom/report/table.h"
@@ -31,6 +32,8 @@ using backend::Model;
 using backend::Node;
 
 constexpr std::uint64_t kSeeds = 6;
+// Two libraries sum in other orders; more than this is no rounding. Quantized models may differ by more.
+constexpr double kRuntimesAgree = 1e-3;
 
 struct CutArguments {
   std::string model;
@@ -151,6 +154,7 @@ struct Report {
   std::vector<zoo::Cut> cuts;
   std::vector<PartRow> parts;
   zoo::ChainCheck check;
+  std::optional<zoo::Difference> runtimes;  // of the whole model by ONNX Runtime and by OpenVINO; none: not compared
   double bound = 0;
   std::optional<Latency> latency;
   bool complete = false;  // everything above is known
@@ -175,6 +179,7 @@ Json to_json(const CutArguments& arguments, const Graph& graph, const Report& re
   json["max_rel_diff_bound"] = report.bound;
   json["sensitivity"] = report.check.sensitivity;
   json["inputs_with_outputs_not_finite"] = report.check.not_finite;
+  if (report.runtimes) json["runtimes_max_rel_diff"] = report.runtimes->max_rel;
   json["threads"] = arguments.threads;
   if (report.latency) {
     json["latency_ms"] = {{"whole", report.latency->whole_ms}, {"chain", report.latency->chain_ms}};
@@ -214,6 +219,14 @@ void print(const CutArguments& arguments, const Graph& graph, const Report& repo
     fmt::print(
         "warning: that is less than 10 times the bound: agreement within the bound says little for this model\n");
   }
+  if (report.runtimes) {
+    fmt::print("the whole model by OpenVINO and by ONNX Runtime: max_rel_diff {:.3g}\n", report.runtimes->max_rel);
+    if (report.runtimes->max_rel > std::max(report.bound, kRuntimesAgree)) {
+      fmt::print(
+          "warning: the two runtimes disagree about the model as it is: that is not the cuts' doing, and no check of a "
+          "chain can see it\n");
+    }
+  }
   if (report.latency) {
     fmt::print(
         "latency, {} thread(s), {} interleaved rounds: whole {:.2f} ms, chain {:.2f} ms, ratio {:.3f} [{:.3f}, "
@@ -224,12 +237,42 @@ void print(const CutArguments& arguments, const Graph& graph, const Report& repo
   if (!arguments.out.empty() && kept) fmt::print("pieces: {}/part0.xml ...\n", arguments.out);
 }
 
+// An ONNX model as ONNX Runtime sees it, whole, with the shapes asked for. None: it is not ONNX, or that runtime is not
+// here or does not run it.
+Result<std::optional<zoo::Chain>> by_onnxruntime(const CutArguments& arguments, const backend::Executor& runtime,
+                                                 const Model& model, const fs::path& scratch) {
+  const fs::path path = arguments.model;
+  if (path.extension() != ".onnx") return std::optional<zoo::Chain>();
+  SL_ASSIGN_OR_RETURN(const backend::OnnxFile file, backend::OnnxFile::open(path));
+  const Graph& graph = model.graph();
+  const auto inputs = zoo::named_in(file, path, graph, graph.inputs);
+  const auto outputs = zoo::named_in(file, path, graph, graph.outputs);
+  const fs::path whole = scratch / "whole.onnx";
+  if (!inputs.ok() || !outputs.ok() || !file.save_piece(*inputs, *outputs, whole).ok())
+    return std::optional<zoo::Chain>();
+  backend::CompileOptions options;
+  options.provider = backend::Provider::kOnnxRuntime;
+  options.threads = arguments.threads;
+  auto executable = runtime.load(whole, options);
+  if (!executable.ok()) return std::optional<zoo::Chain>();
+  std::vector<std::shared_ptr<backend::Executable>> stages;
+  stages.push_back(std::move(executable).value());
+  SL_ASSIGN_OR_RETURN(zoo::Chain chain, zoo::Chain::bind(std::move(stages)));
+  return std::optional(std::move(chain));
+}
+
 Status examine(const CutArguments& arguments, const backend::Executor& runtime, const Model& model,
                const std::vector<const Model*>& pieces, Report& report) {
   for (const Model* piece : pieces) report.parts.push_back(describe_part(piece->graph()));
   SL_ASSIGN_OR_RETURN(zoo::Chain whole, compile_chain(runtime, {&model}, arguments.threads));
   SL_ASSIGN_OR_RETURN(zoo::Chain chain, compile_chain(runtime, pieces, arguments.threads));
   SL_ASSIGN_OR_RETURN(report.check, zoo::check_chain(model.graph(), whole, chain, kSeeds));
+  SL_ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::make());
+  SL_ASSIGN_OR_RETURN(auto other, by_onnxruntime(arguments, runtime, model, scratch.path()));
+  if (other) {
+    SL_ASSIGN_OR_RETURN(const zoo::ChainCheck compared, zoo::check_chain(model.graph(), whole, *other, kSeeds));
+    report.runtimes = compared.difference;
+  }
   if (arguments.rounds > 0) {
     SL_ASSIGN_OR_RETURN(report.latency, measure(whole, chain, arguments.rounds));
   }
@@ -271,7 +314,7 @@ Status run_cut(const CutArguments& arguments) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", arguments.json));
   SL_RETURN_IF_ERROR(check_arguments(arguments));
   SL_ASSIGN_OR_RETURN(const auto shapes, cli::parse_shapes(arguments.shapes));
-  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("openvino"));
+  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
   SL_ASSIGN_OR_RETURN(const auto model, runtime->read(arguments.model, shapes));
   Report report;
   auto cuts = cuts_for(model->graph(), arguments);

@@ -209,7 +209,7 @@ Result<ChainCheck> check_chain(const Graph& graph, Chain& whole, Chain& chain, s
 }
 
 double difference_bound(const Graph& graph) {
-  double bound = 1e-5;
+  double bound = 1e-4;
   for (const Node& node : graph.nodes) {
     if (node.op == "FakeQuantize") bound = std::max(bound, 0.008);
     for (const EdgeId output : node.outputs) {

@@ -96,24 +96,6 @@ bool is_whole(const fs::path& folder, const Task& task, const std::string& exten
   return true;
 }
 
-// The tensors as the ONNX file names them. What OpenVINO made while converting has no name there.
-Result<std::vector<TensorSpec>> named_in(const backend::OnnxFile& file, const fs::path& path, const Graph& graph,
-                                         const std::vector<EdgeId>& edges) {
-  std::vector<TensorSpec> specs;
-  for (const EdgeId id : edges) {
-    const backend::Edge& edge = graph.edge(id);
-    std::vector<std::string> names{edge.spec.name};
-    names.insert(names.end(), edge.aliases.begin(), edge.aliases.end());
-    const auto name = file.find(names);
-    if (!name) {
-      return error(Code::kFailedPrecondition, "{}: cut at tensor '{}', which the ONNX file does not have",
-                   path.string(), edge.spec.name);
-    }
-    specs.push_back({*name, edge.spec.type, edge.spec.shape});
-  }
-  return specs;
-}
-
 // A piece as another reader sees it: what it returns is what the next one takes.
 Status check_piece(const backend::GraphEditor& editor, const fs::path& part, const std::vector<TensorSpec>& inputs,
                    const std::vector<TensorSpec>& outputs) {
@@ -174,6 +156,23 @@ Status check_repeatable(const Graph& graph) {
 }
 
 }  // namespace
+
+Result<std::vector<TensorSpec>> named_in(const backend::OnnxFile& file, const fs::path& path, const Graph& graph,
+                                         const std::vector<EdgeId>& edges) {
+  std::vector<TensorSpec> specs;
+  for (const EdgeId id : edges) {
+    const backend::Edge& edge = graph.edge(id);
+    std::vector<std::string> names{edge.spec.name};
+    names.insert(names.end(), edge.aliases.begin(), edge.aliases.end());
+    const auto name = file.find(names);
+    if (!name) {
+      return error(Code::kFailedPrecondition, "{}: cut at tensor '{}', which the ONNX file does not have",
+                   path.string(), edge.spec.name);
+    }
+    specs.push_back({*name, edge.spec.type, edge.spec.shape});
+  }
+  return specs;
+}
 
 std::map<std::string, Shape> shapes_of(const Task& task) {
   if (!task.shapes.empty()) return task.shapes;

@@ -148,6 +148,17 @@ TEST_F(Cutting, OnnxModelsAreCutAtTheirTensorsByTensorOrOperatorName) {
   for (const std::size_t i : {0U, 1U}) EXPECT_EQ((*by_tensor)[i].tensors, (*by_operator)[i].tensors);
 }
 
+// What no check of a chain can see: that the runtime computes the whole model otherwise than another one does.
+TEST_F(Cutting, OnnxModelsAreComparedWithOnnxRuntime) {
+  const TemporaryFolder folder;
+  const std::string model = folder.path() / "m.onnx", json = folder.path() / "cut.json";
+  ASSERT_TRUE(write_file(model, tiny_layers(4, "", -1).text()).ok());
+  const CliResult cut = run_cli({"cut", model, "--parts", "2", "--shape", "x=1,8", "--json", json});
+  ASSERT_EQ(cut.status, 0) << cut.err;
+  EXPECT_THAT(cut.out, ::testing::HasSubstr("the whole model by OpenVINO and by ONNX Runtime: max_rel_diff"));
+  EXPECT_LT(read_json(json).value()["runtimes_max_rel_diff"].get<double>(), 1e-5);
+}
+
 // Another export of the same network: the operators have other names, the tensors the same.
 TEST_F(Cutting, OnnxVariantsCorrespondByTensorName) {
   const auto model = read_onnx(tiny_layers(3), {}), other = read_onnx(tiny_layers(3, "other_"), {});
