@@ -60,6 +60,10 @@ struct EngineOptions {
   std::function<Seconds()> clock{};
   sched::TraceSink* trace = nullptr;  ///< not owned; nullptr: no trace
   Drift* drift = nullptr;             ///< not owned; hears how long every stage takes, against its plan's estimate
+  /// kFailing stages in a row have failed at a place, the last one of them so. Called by its worker once until one
+  /// succeeds there; must be quick, and call nothing of the engine.
+  std::function<void(soc::ProcessorId, const Status&)> on_failing{};
+  static constexpr int kFailing = 3;
 };
 
 /// Serves requests under a plan. Every member may be called from any thread.

@@ -77,6 +77,7 @@ class Engine::Impl {
     Mailbox mailbox;
     std::atomic<Seconds> busy{Seconds(0)};
     Seconds dispatched{0};  // when that was done; kept if drift is watched
+    int failures = 0;       // of its last stages, in a row
     Dispatches out;         // scratch, so that an event allocates nothing
     std::thread thread;
   };

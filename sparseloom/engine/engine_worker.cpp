@@ -31,6 +31,11 @@ void Engine::Impl::work(soc::ProcessorId place) {
       // On a core that others use too, a worker also waits to be woken up.
       options_.drift->observe(place, end - (handed_over ? self.dispatched : start), estimate_of(dispatch).latency);
     }
+    if (status.ok()) self.failures = 0;
+    if (!status.ok() && status.code() != Code::kCancelled && ++self.failures == EngineOptions::kFailing &&
+        options_.on_failing) {
+      options_.on_failing(place, status);
+    }
     if (soc_.pools().is_gang(place)) rest_members(place, false);
     next = after_stage(dispatch, status, end, status.ok() ? monitor(dispatch) : std::nullopt);
   }

@@ -39,6 +39,7 @@ Result<std::shared_ptr<const Domain>> make_domain(const Catalog& catalog, const 
   auto domain = std::make_shared<Domain>();
   domain->all = zoo.tasks.size();
   domain->memory = memory;
+  domain->soc = soc;
   domain->slo.name = "served";
   domain->zoo.name = zoo.name;
   domain->profile = profile;

@@ -158,15 +158,17 @@ Status Serving::start_engine() {
   follow(first);
   if (options_.trace) trace_ = std::make_unique<sched::TraceSink>(soc_.processors.places());
   auto active = first.domain->expanded(*first.plan);
-  SL_ASSIGN_OR_RETURN(engine_,
-                      engine::Engine::start(catalog_->zoo(), soc_, *residency_, active,
-                                            {.policy = options_.policy,
-                                             .slots_per_task = options_.slots_per_task,
-                                             .spin = options_.spin,
-                                             .task_capacity = std::max(kMostTasks, catalog_->zoo().tasks.size()),
-                                             .trace = trace_.get(),
-                                             .drift = drift_.get()},
-                                            [this](const engine::Completion& completion) { completed(completion); }));
+  SL_ASSIGN_OR_RETURN(
+      engine_,
+      engine::Engine::start(catalog_->zoo(), soc_, *residency_, active,
+                            {.policy = options_.policy,
+                             .slots_per_task = options_.slots_per_task,
+                             .spin = options_.spin,
+                             .task_capacity = std::max(kMostTasks, catalog_->zoo().tasks.size()),
+                             .trace = trace_.get(),
+                             .drift = drift_.get(),
+                             .on_failing = [this](soc::ProcessorId place, const Status& why) { failing(place, why); }},
+                            [this](const engine::Completion& completion) { completed(completion); }));
   // The thread that changes something has made the plan that it hands over.
   const engine::MakePlan made = [this](const plan::SloConfig&) -> Result<std::shared_ptr<const plan::Plan>> {
     const Planned now = planned();
@@ -183,7 +185,38 @@ Status Serving::start_engine() {
               }});
   switcher_->start();
   if (options_.adapt) adapting_ = std::thread([this] { adapt(); });
+  rescuing_ = std::thread([this] { rescue(); });
   return {};
+}
+
+// By a worker. Of a CPU that fails, others would fail too.
+void Serving::failing(soc::ProcessorId place, const Status& why) {
+  if (soc_.processor(place).device == "CPU") return;
+  const std::lock_guard lock(stopping_mutex_);
+  lost_.emplace_back(place, why);
+  stop_.notify_all();
+}
+
+// A device that fails stage after stage has vanished, or is of no use: it is planned for no more. What is in flight
+// there fails by itself.
+void Serving::rescue() {
+  for (;;) {
+    std::pair<soc::ProcessorId, Status> lost;
+    {
+      std::unique_lock lock(stopping_mutex_);
+      stop_.wait(lock, [this] { return stopping_ || !lost_.empty(); });
+      if (stopping_) return;
+      lost = lost_.front();
+      lost_.erase(lost_.begin());
+    }
+    const std::lock_guard control(control_);
+    const std::string& name = soc_.processor(lost.first).name;
+    notice(fmt::format("{} fails stage after stage ({}); serving goes on without it", name, lost.second.message()));
+    plan_soc_ = soc::without(plan_soc_, lost.first);
+    auto domain = new_domain(tasks_->loaded(), memory_);
+    const Status switched = domain.ok() ? switch_to(std::move(domain).value()) : domain.status();
+    if (!switched.ok()) notice(fmt::format("{}: nothing else can do its work: {}", name, switched.message()));
+  }
 }
 
 // Made now, or read from the file that was given.
@@ -207,13 +240,13 @@ Result<Serving::Planned> Serving::first_plan() {
     SL_RETURN_IF_ERROR(tasks_->set_slo(zoo::TaskId(t), {.accuracy = slo.accuracy, .latency = slo.latency}));
   }
   SL_ASSIGN_OR_RETURN(auto domain, new_domain(tasks_->loaded(), memory_));
-  if (zoo->profile.check) estimate_anew(domain->problem(plan_soc_), zoo->profile.measured, file.plan);
+  if (zoo->profile.check) estimate_anew(domain->problem(), zoo->profile.measured, file.plan);
   return Planned{std::move(domain), std::make_shared<const plan::Plan>(std::move(file.plan)), slowdowns()};
 }
 
 Result<std::shared_ptr<const Domain>> Serving::new_domain(const std::vector<bool>& loaded,
                                                           std::optional<Bytes> memory) const {
-  return make_domain(*catalog_, soc_, loaded, tasks_->slos(), memory, options_.expected_load);
+  return make_domain(*catalog_, plan_soc_, loaded, tasks_->slos(), memory, options_.expected_load);
 }
 
 std::vector<double> Serving::slowdowns() const {
@@ -229,7 +262,7 @@ Result<Serving::Planned> Serving::plan_for(std::shared_ptr<const Domain> domain)
     return planned;
   }
   const bool quiet = std::all_of(planned.slowdowns.begin(), planned.slowdowns.end(), [](double s) { return s == 1; });
-  const plan::Problem problem = planned.domain->problem(plan_soc_);
+  const plan::Problem problem = planned.domain->problem();
   SL_ASSIGN_OR_RETURN(plan::Plan plan,
                       quiet ? planner_->plan(problem) : engine::plan_slowed(problem, *planner_, planned.slowdowns));
   for (const plan::TaskPlan& task : plan.tasks) {
@@ -268,7 +301,7 @@ Result<std::shared_ptr<const plan::Plan>> Serving::bridge(const plan::IsResident
   const profile::Profile profile = plan::with_loading(domain.profile, soc_, in_memory);
   SL_ASSIGN_OR_RETURN(const plan::Planner* const quick, plan::find_planner("exact"));
   SL_ASSIGN_OR_RETURN(const plan::Plan plan,
-                      engine::plan_slowed({domain.zoo, plan_soc_, profile, domain.slo}, *quick, now.slowdowns));
+                      engine::plan_slowed({domain.zoo, domain.soc, profile, domain.slo}, *quick, now.slowdowns));
   return domain.expanded(plan);
 }
 
@@ -479,6 +512,7 @@ std::size_t Serving::stop(Seconds grace) {
   {
     const std::lock_guard joining(joining_);
     if (adapting_.joinable()) adapting_.join();
+    if (rescuing_.joinable()) rescuing_.join();
   }
   return engine_ == nullptr ? 0 : engine_->stop(grace);
 }

@@ -78,6 +78,8 @@ class Serving {
   Result<std::shared_ptr<const plan::Plan>> bridge(const plan::IsResident& resident) const;
   void completed(const engine::Completion& completion);
   void adapt();
+  void failing(soc::ProcessorId place, const Status& why);
+  void rescue();
 
   const ServerOptions options_;
   std::unique_ptr<backend::Runtime> runtime_;
@@ -85,7 +87,7 @@ class Serving {
   std::optional<ScratchFolder> scratch_;  // takes the place of a cache that cannot be written
   std::string plan_file_;                 // its text
   soc::Soc soc_;
-  soc::Soc plan_soc_;  // the same with the providers that plans may use
+  soc::Soc plan_soc_;  // the same with what plans may use; once it serves, control_ guards it
   const plan::Planner* planner_ = nullptr;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Tasks> tasks_;
@@ -105,9 +107,10 @@ class Serving {
   std::unique_ptr<engine::PlanSwitcher> switcher_;
   mutable std::mutex stopping_mutex_;  // guards:
   bool stopping_ = false;
+  std::vector<std::pair<soc::ProcessorId, Status>> lost_;  // places that fail, and why
   std::condition_variable stop_;
-  std::mutex joining_;  // of adapting_
-  std::thread adapting_;
+  std::mutex joining_;  // of the threads
+  std::thread adapting_, rescuing_;
 };
 
 }  // namespace sparseloom::serve

@@ -159,6 +159,16 @@ Result<Soc> confined(const Soc& soc, std::span<const backend::Provider> provider
   return result;
 }
 
+Soc without(const Soc& soc, ProcessorId lost) {
+  Soc result = soc;
+  std::size_t place = 0;
+  result.processors = soc.processors.changed([&](Processor p) {
+    if (soc.pools().overlap(ProcessorId(place++), lost)) p.providers.clear();
+    return std::optional(std::move(p));
+  });
+  return result;
+}
+
 Soc without_gangs(const Soc& soc) {
   Soc result = soc;
   result.processors = soc.processors.without_gangs();

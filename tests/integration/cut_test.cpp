@@ -8,6 +8,7 @@
 #include "sparseloom/zoo/chain.h"
 #include "sparseloom/zoo/cut_check.h"
 #include "sparseloom/zoo/pieces.h"
+#include "tests/errors/cli.h"
 #include "tests/support/made_up_zoo.h"
 #include "tests/support/tiny_ir.h"
 #include "tests/support/tiny_onnx.h"
@@ -18,6 +19,8 @@ namespace {
 using backend::EdgeId;
 using backend::Graph;
 using backend::Model;
+using sparseloom::testing::CliResult;
+using sparseloom::testing::run_cli;
 using sparseloom::testing::TemporaryFolder;
 using sparseloom::testing::tiny_layers;
 using sparseloom::testing::tiny_resnet;

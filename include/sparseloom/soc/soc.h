@@ -136,6 +136,10 @@ struct Soc {
 /// names a processor that none is left of.
 Result<Soc> confined(const Soc& soc, std::span<const backend::Provider> providers);
 
+/// The same machine (and fingerprint) with one processor, and the gangs it is in, offering nothing: plans use it for
+/// nothing.
+Soc without(const Soc& soc, ProcessorId lost);
+
 /// The same machine (and fingerprint) without gangs.
 Soc without_gangs(const Soc& soc);
 

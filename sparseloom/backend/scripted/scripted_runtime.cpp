@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -31,8 +32,11 @@ void run_layer(const InputSpans& inputs, const OutputSpans& outputs) {
 
 class ScriptedSession final : public Session {
  public:
-  explicit ScriptedSession(std::shared_ptr<const ScriptedModel> model)
-      : model_(std::move(model)), inputs_(model_->inputs.size()), outputs_(model_->outputs.size()) {
+  ScriptedSession(std::shared_ptr<const ScriptedModel> model, std::filesystem::path device_file)
+      : model_(std::move(model)),
+        device_file_(std::move(device_file)),
+        inputs_(model_->inputs.size()),
+        outputs_(model_->outputs.size()) {
     for (const auto& specs : model_->between) {
       auto& layer = between_.emplace_back();
       for (const TensorSpec& spec : specs) layer.emplace_back(spec.bytes());
@@ -56,6 +60,9 @@ class ScriptedSession final : public Session {
       if (!inputs_[i]) return never_bound("input", model_->inputs[i]);
     for (std::size_t i = 0; i < outputs_.size(); ++i)
       if (!outputs_[i]) return never_bound("output", model_->outputs[i]);
+    std::error_code ignored;
+    if (!device_file_.empty() && !std::filesystem::exists(device_file_, ignored))
+      return {Code::kUnavailable, "the device is gone"};
     keep_busy(model_->spin);
     if (!model_->fail.empty()) return {Code::kInternal, model_->fail};
     InputSpans from;
@@ -80,6 +87,7 @@ class ScriptedSession final : public Session {
   };
 
   std::shared_ptr<const ScriptedModel> model_;
+  std::filesystem::path device_file_;
   std::vector<std::optional<std::span<const std::byte>>> inputs_;
   std::vector<std::optional<std::span<std::byte>>> outputs_;
   std::vector<std::vector<Scratch>> between_;
@@ -87,15 +95,18 @@ class ScriptedSession final : public Session {
 
 class ScriptedExecutable final : public Executable {
  public:
-  explicit ScriptedExecutable(ScriptedModel model) : model_(std::make_shared<const ScriptedModel>(std::move(model))) {}
+  /// `device_file`: what it runs on is there while that file is; empty: the CPU.
+  explicit ScriptedExecutable(ScriptedModel model, std::filesystem::path device_file = {})
+      : model_(std::make_shared<const ScriptedModel>(std::move(model))), device_file_(std::move(device_file)) {}
   const std::vector<TensorSpec>& inputs() const override { return model_->inputs; }
   const std::vector<TensorSpec>& outputs() const override { return model_->outputs; }
   Result<std::unique_ptr<Session>> new_session() override {
-    return std::unique_ptr<Session>(std::make_unique<ScriptedSession>(model_));
+    return std::unique_ptr<Session>(std::make_unique<ScriptedSession>(model_, device_file_));
   }
 
  private:
   std::shared_ptr<const ScriptedModel> model_;
+  std::filesystem::path device_file_;
 };
 
 // Adds the outputs of `node` and returns their ids.
@@ -179,7 +190,13 @@ class ScriptedRuntime final : public Runtime {
  public:
   std::string name() const override { return "scripted"; }
   std::string version() const override { return "scripted 1"; }
-  std::vector<Device> devices() const override { return {{"CPU", "scripted", providers_of(name(), "CPU")}}; }
+  std::vector<Device> devices() const override {
+    std::vector<Device> all{{"CPU", "scripted", providers_of(name(), "CPU")}};
+    std::error_code ignored;
+    if (!npu_file_.empty() && std::filesystem::exists(npu_file_, ignored))
+      all.push_back({kNpu, "scripted", providers_of(name(), kNpu)});
+    return all;
+  }
 
   Result<std::unique_ptr<Model>> read(const std::filesystem::path& path,
                                       const std::map<std::string, Shape>&) const override {
@@ -187,9 +204,13 @@ class ScriptedRuntime final : public Runtime {
     return std::unique_ptr<Model>(std::make_unique<ReadScriptedModel>(std::move(model)));
   }
 
-  Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path, const CompileOptions&) const override {
+  Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path,
+                                           const CompileOptions& options) const override {
     SL_ASSIGN_OR_RETURN(ScriptedModel model, read_scripted_model(path));
-    return std::unique_ptr<Executable>(std::make_unique<ScriptedExecutable>(std::move(model)));
+    const bool npu = options.device == kNpu;
+    if (npu) model.spin *= kNpuTakes;
+    return std::unique_ptr<Executable>(
+        std::make_unique<ScriptedExecutable>(std::move(model), npu ? npu_file_ : std::filesystem::path()));
   }
 
   Result<std::unique_ptr<Executable>> compile(const Model& model, const CompileOptions&) const override {
@@ -197,6 +218,16 @@ class ScriptedRuntime final : public Runtime {
     if (ours == nullptr) return error(Code::kInvalidArgument, "compile: a model that another runtime has read");
     return std::unique_ptr<Executable>(std::make_unique<ScriptedExecutable>(ours->model()));
   }
+
+ private:
+  static constexpr const char* kNpu = "NPU";
+  static constexpr double kNpuTakes = 0.25;  // of a core's time
+
+  static std::filesystem::path npu_file() {
+    const char* const named = std::getenv("SPARSELOOM_SCRIPTED_NPU");
+    return named == nullptr ? std::filesystem::path() : std::filesystem::path(named);
+  }
+  const std::filesystem::path npu_file_ = npu_file();
 };
 
 }  // namespace

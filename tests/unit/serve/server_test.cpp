@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
+#include <mutex>
 #include <thread>
 
 #include "sparseloom/backend/scripted/scripted_runtime.h"
@@ -15,6 +16,7 @@
 #include "sparseloom/serve/domain.h"
 #include "sparseloom/soc/discover.h"
 #include "tests/support/made_up_zoo.h"
+#include "tests/support/scoped_env.h"
 #include "tests/support/temporary_folder.h"
 
 namespace sparseloom {
@@ -365,6 +367,39 @@ TEST(LatencyHistogram, FindsQuantilesToAFifth) {
   histogram.add(Seconds(1e9));
   histogram.add(Seconds(0));
   EXPECT_EQ(histogram.count(), 102U);
+}
+
+// Requests that meet it fail by name; then others do its work.
+TEST_F(ServerTest, ADeviceThatVanishesIsServedWithout) {
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path device = folder.path() / "npu";
+  ASSERT_TRUE(write_file(device, "there").ok());
+  const testing::ScopedEnv npu("SPARSELOOM_SCRIPTED_NPU", device);
+  std::mutex mutex;
+  std::string notices;
+  ServerOptions options;
+  options.models = {{.name = "echo", .file = echo("echo", from_ms(2))}};
+  options.on_notice = [&](std::string_view line) {
+    const std::lock_guard lock(mutex);
+    notices += std::string(line) + "\n";
+  };
+  Server server = open(std::move(options));
+  const auto placed = [&] { return server.tasks()[0].placement->processor.front(); };
+  ASSERT_EQ(placed(), "npu0") << "four times as fast";
+  EXPECT_TRUE(server.infer("echo", four(1)).get().status.ok());
+
+  std::filesystem::remove(device);
+  std::size_t failed = 0;
+  for (Reply reply = server.infer("echo", four(1)).get(); !reply.status.ok();
+       reply = server.infer("echo", four(1)).get()) {
+    EXPECT_THAT(reply.status.message(), HasSubstr("npu0: the device is gone"));
+    ++failed;
+  }
+  EXPECT_GE(failed, 3U);
+  EXPECT_THAT(placed(), HasSubstr("cpu"));
+  const std::lock_guard lock(mutex);
+  EXPECT_THAT(notices, HasSubstr("npu0 fails stage after stage"));
+  EXPECT_THAT(notices, HasSubstr("serving goes on without it"));
 }
 
 }  // namespace
