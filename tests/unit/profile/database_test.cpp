@@ -125,11 +125,13 @@ TEST_F(DatabaseTest, ForeignDamagedAndOtherReleasesFilesAreRefusedByName) {
 
   std::filesystem::remove(path());
   ASSERT_TRUE(open().ok());
-  for (const std::string version : {"8", "10"}) {
+  for (const std::int64_t other : {kDatabaseVersion - 1, kDatabaseVersion + 1}) {
+    const std::string version = std::to_string(other);
     execute("PRAGMA user_version = " + version);
     status = open().status();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
-    EXPECT_THAT(status.message(), HasSubstr("format_version " + version + ", this release reads 9; delete it"));
+    EXPECT_THAT(status.message(), HasSubstr(fmt::format("format_version {}, this release reads {}; delete it", version,
+                                                        kDatabaseVersion)));
   }
 }
 
@@ -178,6 +180,20 @@ TEST_F(DatabaseTest, ContentionIsKeptAndReplacedAsAWhole) {
   execute("UPDATE contention SET slowdown = -1 WHERE stage = 1");
   Profile profile = empty_profile(zoo_, soc_);
   EXPECT_EQ(open().value().read(profile).code(), Code::kDataLoss);
+}
+
+TEST_F(DatabaseTest, TransfersAreKeptAndReplaced) {
+  Database database = open().value();
+  EXPECT_TRUE(read(database).boundary.empty()) << "not known";
+  ASSERT_TRUE(database.write(TransferTimes{Seconds(1), 2e-9, {{Bytes{1}, Bytes{2}}}}).ok());
+  ASSERT_TRUE(database.write(TransferTimes{Seconds(2e-5), 1e-9, {{Bytes{16}, Bytes{32}}}}).ok());
+  const Profile profile = read(database);
+  EXPECT_EQ(profile.transfer_latency, Seconds(2e-5));
+  EXPECT_EQ(profile.transfer_seconds_per_byte, 1e-9);
+  EXPECT_EQ(profile.boundary, (std::vector<std::vector<Bytes>>{{Bytes{16}, Bytes{32}}}));
+  execute("UPDATE boundary SET stage = 7");
+  Profile damaged = empty_profile(zoo_, soc_);
+  EXPECT_EQ(database.read(damaged).code(), Code::kDataLoss);
 }
 
 TEST_F(DatabaseTest, WhatIdlingCostsIsKept) {
