@@ -147,9 +147,9 @@ Result<std::shared_ptr<ov::Model>> convert_onnx(const ov::frontend::FrontEnd::Pt
   return frontend->convert(file);
 }
 
-// OpenVINO's frontend (2026.4) reads a null pointer when it converts a Clip that lacks a bound and whose input comes from
-// an operator that it could not convert. So a model with such Clips is converted without them first: if that fails, what
-// cannot be converted is said, and nothing crashes.
+// OpenVINO's frontend (2026.4) reads a null pointer when it converts a Clip that lacks a bound and whose input comes
+// from an operator that it could not convert. So a model with such Clips is converted without them first: if that
+// fails, what cannot be converted is said, and nothing crashes.
 Status check_open_clips(const ov::frontend::FrontEnd::Ptr& frontend, const fs::path& path,
                         const std::map<std::string, Shape>& shapes) {
   SL_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::open(path));

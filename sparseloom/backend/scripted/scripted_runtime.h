@@ -32,8 +32,8 @@ Status write_scripted_model(const std::filesystem::path& path, const ScriptedMod
 /// Reads and checks such a file. kNotFound, kMalformed (the place inside the file is named).
 Result<ScriptedModel> read_scripted_model(const std::filesystem::path& path);
 
-/// Its device is "CPU". Where the environment variable SPARSELOOM_SCRIPTED_NPU names a file that is there, it also has an
-/// "NPU", which takes a quarter of the time and vanishes with the file: then its runs fail (kUnavailable).
+/// Its device is "CPU". Where the environment variable SPARSELOOM_SCRIPTED_NPU names a file that is there, it also has
+/// an "NPU", which takes a quarter of the time and vanishes with the file: then its runs fail (kUnavailable).
 std::unique_ptr<Runtime> make_scripted_runtime();
 
 }  // namespace sparseloom::backend

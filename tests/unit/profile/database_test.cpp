@@ -191,7 +191,7 @@ TEST_F(DatabaseTest, TransfersAreKeptAndReplaced) {
   EXPECT_EQ(profile.transfer_latency, Seconds(2e-5));
   EXPECT_EQ(profile.transfer_seconds_per_byte, 1e-9);
   EXPECT_EQ(profile.boundary, (std::vector<std::vector<Bytes>>{{Bytes{16}, Bytes{32}}}));
-  execute("UPDATE boundary SET stage = 7");
+  execute("UPDATE boundary SET stage = 7 WHERE stage = 1");
   Profile damaged = empty_profile(zoo_, soc_);
   EXPECT_EQ(database.read(damaged).code(), Code::kDataLoss);
 }
