@@ -47,7 +47,9 @@ Status host_memory_only() {
 
 }  // namespace
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): others keep it
 Status Session::bind_input(std::size_t, std::shared_ptr<DeviceTensor>) { return host_memory_only(); }
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 Status Session::bind_output(std::size_t, std::shared_ptr<DeviceTensor>) { return host_memory_only(); }
 Result<std::shared_ptr<DeviceTensor>> Executable::new_tensor(const TensorSpec&) { return host_memory_only(); }
 

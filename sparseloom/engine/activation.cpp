@@ -110,21 +110,18 @@ Result<Activator::Loaded> Activator::load(const plan::Plan& plan) {
   return loaded;
 }
 
-namespace {
-
-// What two stages in a row on one device pass on stays there.
-bool stays(const backend::Executable& from, const backend::Executable& to) {
-  return !from.device_memory().empty() && from.device_memory() == to.device_memory();
-}
-
-}  // namespace
-
+// What a stage on a device passes on stays there, until the next one, if it runs elsewhere, fetches it: the receiver
+// pays for a transfer.
 zoo::StageEnds Activator::ends_of(const Loaded& loaded, std::size_t k) {
-  const auto same_task = [&](std::size_t other) { return loaded[other].first.task == loaded[k].first.task; };
+  const std::string_view here = loaded[k].second->device_memory();
   zoo::StageEnds ends;
-  if (k > 0 && same_task(k - 1)) ends.input_on_device = stays(*loaded[k - 1].second, *loaded[k].second);
-  if (k + 1 < loaded.size() && same_task(k + 1))
-    ends.output_on_device = stays(*loaded[k].second, *loaded[k + 1].second);
+  if (k > 0 && loaded[k - 1].first.task == loaded[k].first.task) {
+    const std::string_view before = loaded[k - 1].second->device_memory();
+    ends.input_on_device = !here.empty() && before == here;
+    if (before != here) ends.input_from = before;
+  }
+  const bool last = k + 1 == loaded.size() || loaded[k + 1].first.task != loaded[k].first.task;
+  ends.output_on_device = !here.empty() && !last;
   return ends;
 }
 

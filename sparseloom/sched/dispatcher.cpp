@@ -168,15 +168,8 @@ void Dispatcher::start_with_gangs(std::optional<soc::ProcessorId> first, soc::Pr
 bool Dispatcher::start_beside(soc::ProcessorId processor, const std::optional<Reservation>& reserved, Seconds now,
                               std::vector<Dispatch>& out) {
   if (!is_free(processor)) return false;
-  const auto add = [this](soc::ProcessorId place) {
-    const std::vector<QueueId>& queues = serves_[place.index()];
-    offered_.insert(offered_.end(), queues.begin(), queues.end());
-  };
   offered_.clear();
-  add(processor);
-  for (const soc::ProcessorId gang : in_[processor.index()]) {
-    if (is_free(gang)) add(gang);
-  }
+  offer(processor);
   const std::optional<SlotIndex> slot = policy_->peek(offered_, moment(now));
   if (!slot) return false;
   const Admitted& admitted = admitted_[*slot];
@@ -188,6 +181,12 @@ bool Dispatcher::start_beside(soc::ProcessorId processor, const std::optional<Re
       const auto& queues = serves_[gang.index()];
       return is_free(gang) && std::find(queues.begin(), queues.end(), queue) != queues.end();
     });
+    // It takes processors that others may want more: they come first.
+    wanted_.swap(offered_);
+    offered_.clear();
+    pools_.each_taken(place, [this](soc::ProcessorId member) { offer(member); });
+    wanted_.swap(offered_);
+    if (policy_->peek(wanted_, moment(now)) != slot) return false;
   }
   const bool in_the_way = reserved && pools_.overlap(place, reserved->gang) &&
                           now + plan::kReservationSlack * admitted.next() > reserved->start;
@@ -195,6 +194,19 @@ bool Dispatcher::start_beside(soc::ProcessorId processor, const std::optional<Re
   policy_->next(offered_, moment(now));
   run(*slot, place, now, out);
   return true;
+}
+
+/// Adds the queues that the processor serves, alone or in gangs that are free, to offered_; none twice.
+void Dispatcher::offer(soc::ProcessorId processor) {
+  const auto add = [this](soc::ProcessorId place) {
+    for (const QueueId queue : serves_[place.index()]) {
+      if (std::find(offered_.begin(), offered_.end(), queue) == offered_.end()) offered_.push_back(queue);
+    }
+  };
+  add(processor);
+  for (const soc::ProcessorId gang : in_[processor.index()]) {
+    if (is_free(gang)) add(gang);
+  }
 }
 
 void Dispatcher::run(SlotIndex slot, soc::ProcessorId place, Seconds now, std::vector<Dispatch>& out) {

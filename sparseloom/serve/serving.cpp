@@ -214,6 +214,9 @@ void Serving::rescue() {
     notice(fmt::format("{} fails stage after stage ({}); serving goes on without it", name, lost.second.message()));
     plan_soc_ = soc::without(plan_soc_, lost.first);
     auto domain = new_domain(tasks_->loaded(), memory_);
+    if (domain.ok() && !planner_->plan((*domain)->problem()).ok()) {  // one that needs every processor
+      if (const auto exact = plan::find_planner("exact"); exact.ok()) planner_ = *exact;
+    }
     const Status switched = domain.ok() ? switch_to(std::move(domain).value()) : domain.status();
     if (!switched.ok()) notice(fmt::format("{}: nothing else can do its work: {}", name, switched.message()));
   }

@@ -52,14 +52,17 @@ Processor device_processor(const backend::Device& device, const std::vector<CpuI
 }
 
 // Processors with indices in a row, as one place: "cpu0-1". Kernels for sparse weights use one core, so a gang does not
-// offer them.
-void add_gang(Soc& soc, const std::vector<std::size_t>& members) {
+// offer them. Gangs of one size share what is compiled, which a runtime with threads of its own cannot: those stay on
+// their cores. So of `several` only OpenVINO, whose threads follow the caller, is offered.
+void add_gang(Soc& soc, const std::vector<std::size_t>& members, bool several) {
   const Processor& first = soc.processors[members.front()];
   Processor gang = first;
   gang.name = fmt::format("{}-{}", first.name, members.back());
   gang.kind = gang_kind(members.size(), first);
-  std::erase_if(gang.providers,
-                [](backend::Provider b) { return backend::info(b).sparse_layers != backend::SparseLayers::kNone; });
+  std::erase_if(gang.providers, [several](backend::Provider b) {
+    return backend::info(b).sparse_layers != backend::SparseLayers::kNone ||
+           (several && b == backend::Provider::kOnnxRuntime);
+  });
   std::vector<ProcessorId> ids;
   for (const std::size_t p : members) {
     ids.emplace_back(p);
@@ -202,7 +205,12 @@ Result<Soc> discover(const backend::Executor& runtimes, const DiscoverOptions& o
     others.push_back(device.description.empty() ? device.name : device.description);
   }
   if (cpu != devices.end()) {
-    for (const std::vector<std::size_t>& members : gangs_of(cpus, groups)) add_gang(soc, members);
+    const auto gangs = gangs_of(cpus, groups);
+    for (const auto& members : gangs) {
+      const auto as_large =
+          std::count_if(gangs.begin(), gangs.end(), [&](const auto& other) { return other.size() == members.size(); });
+      add_gang(soc, members, as_large > 1);
+    }
   }
   soc.name = fmt::format("{}, {} {}", identity.model, allowed.size(), allowed.size() == 1 ? "CPU" : "CPUs");
   if (!others.empty()) soc.name += fmt::format(", {}", fmt::join(others, ", "));

@@ -16,6 +16,29 @@ std::vector<HostBuffer> buffers_for(const std::vector<TensorSpec>& tensors) {
   return buffers;
 }
 
+// A session whose inputs are fetched from another device before it runs.
+class Fetching final : public backend::Session {
+ public:
+  Fetching(std::unique_ptr<backend::Session> session, std::vector<std::shared_ptr<backend::DeviceTensor>> from,
+           std::vector<std::span<std::byte>> to)
+      : session_(std::move(session)), from_(std::move(from)), to_(std::move(to)) {}
+  Status bind_input(std::size_t index, std::span<const std::byte> data) override {
+    return session_->bind_input(index, data);
+  }
+  Status bind_output(std::size_t index, std::span<std::byte> data) override {
+    return session_->bind_output(index, data);
+  }
+  Status run() override {
+    for (std::size_t k = 0; k < from_.size(); ++k) SL_RETURN_IF_ERROR(from_[k]->download(to_[k]));
+    return session_->run();
+  }
+
+ private:
+  std::unique_ptr<backend::Session> session_;
+  std::vector<std::shared_ptr<backend::DeviceTensor>> from_;
+  std::vector<std::span<std::byte>> to_;
+};
+
 bool same_layouts(const std::vector<TensorSpec>& a, const std::vector<TensorSpec>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const TensorSpec& x, const TensorSpec& y) { return x.same_layout(y); });
@@ -34,7 +57,7 @@ Boundaries::Boundaries(std::size_t stages, const std::vector<TensorSpec>& inputs
 }
 
 Result<std::unique_ptr<backend::Session>> Boundaries::bind(backend::Executable& executable, std::size_t stage,
-                                                           StageEnds ends) {
+                                                           const StageEnds& ends) {
   SL_RETURN_IF_ERROR(fit(stage, executable.inputs(), stage));
   SL_RETURN_IF_ERROR(fit(stage + 1, executable.outputs(), stage));
   SL_ASSIGN_OR_RETURN(auto session, executable.new_session());
@@ -51,7 +74,11 @@ Result<std::unique_ptr<backend::Session>> Boundaries::bind(backend::Executable& 
     for (std::size_t k = 0; k < at(stage + 1).size(); ++k)
       SL_RETURN_IF_ERROR(session->bind_output(k, at(stage + 1)[k].span()));
   }
-  return session;
+  const auto from = boundaries_[stage].on_device.find(ends.input_from);
+  if (ends.input_from.empty() || from == boundaries_[stage].on_device.end()) return session;
+  std::vector<std::span<std::byte>> to;
+  for (HostBuffer& buffer : at(stage)) to.push_back(buffer.span());
+  return std::unique_ptr<backend::Session>(std::make_unique<Fetching>(std::move(session), from->second, std::move(to)));
 }
 
 Result<std::vector<std::shared_ptr<backend::DeviceTensor>>> Boundaries::on_device(std::size_t boundary,

@@ -16,6 +16,9 @@ namespace sparseloom::zoo {
 /// Where a stage takes and leaves its tensors: in host memory, or in the memory of its executable's device.
 struct StageEnds {
   bool input_on_device = false, output_on_device = false;
+  /// A device that the stage before has left its outputs in: they are copied to host memory first, as a part of the
+  /// run.
+  std::string input_from{};
   friend auto operator<=>(const StageEnds&, const StageEnds&) = default;
 };
 
@@ -33,7 +36,7 @@ class Boundaries {
   /// memory of each device that a stage takes or leaves it in, beside those in the host's; what lies in one is not seen
   /// in the other.
   Result<std::unique_ptr<backend::Session>> bind(backend::Executable& executable, std::size_t stage,
-                                                 StageEnds ends = {});
+                                                 const StageEnds& ends = {});
   /// Copies a boundary from the host's memory to the executable's device, where a session was bound to it, or back.
   Status upload(const backend::Executable& executable, std::size_t boundary);
   Status download(const backend::Executable& executable, std::size_t boundary);

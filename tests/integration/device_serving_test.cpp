@@ -56,7 +56,8 @@ std::vector<Stage> spans_of(const sched::TraceSink& trace, soc::ProcessorId proc
 
 // Everything that serves the zoo, "far" on the device and "near" on the first core, whatever is fastest.
 struct Serving {
-  explicit Serving(const std::filesystem::path& folder, const std::string& root)
+  Serving(const std::filesystem::path& folder, const std::string& root,
+          std::vector<bool> on_device = {true, true, true})
       : zoo(zoo::load_zoo(root).value()),
         pieces(zoo, *runtime, folder / "pieces"),
         residency(*runtime, soc, pieces, folder / "compiled"),
@@ -67,8 +68,11 @@ struct Serving {
       const bool far = task.name == "far";
       plan::TaskPlan& chosen = plan->tasks.emplace_back();
       chosen.sigma.assign(task.stages(), zoo::VariantId(0));
-      chosen.placement.assign(task.stages(), soc.find(far ? "webgpu0" : "cpu0").value());
-      chosen.providers.assign(task.stages(), far ? backend::Provider::kWebGpu : backend::Provider::kOpenVino);
+      for (std::size_t i = 0; i < task.stages(); ++i) {
+        const bool there = far && on_device[i];
+        chosen.placement.push_back(soc.find(there ? "webgpu0" : "cpu0").value());
+        chosen.providers.push_back(there ? backend::Provider::kWebGpu : backend::Provider::kOpenVino);
+      }
       chosen.estimates.assign(task.stages(), {.latency = from_ms(1), .model_latency = from_ms(1)});
     }
     auto started = engine::Engine::start(zoo, soc, residency, plan, {.trace = &trace},
@@ -134,6 +138,19 @@ TEST_F(DeviceServing, AnswersAsTheCpuDoesAndLeavesItsCoresToOthers) {
     for (const Stage& far : on_device) beside += far.start < near.start && near.end < far.end ? 1 : 0;
   }
   EXPECT_GT(beside, 0U) << "no stage of 'near' ran within one of 'far'";
+}
+
+// From the device to a core, and back.
+TEST_F(DeviceServing, TensorsCrossBetweenMemories) {
+  for (const std::vector<bool>& on_device : std::vector<std::vector<bool>>{{true, false, true}, {false, true, false}}) {
+    Serving serving(folder_.path(), zoo_, on_device);
+    for (int request = 0; request < 3; ++request) {
+      const float scale = static_cast<float>(request) / 8;
+      const std::vector<float> near = serving.ask("near", scale).get(), far = serving.ask("far", scale).get();
+      for (std::size_t i = 0; i < far.size(); ++i) EXPECT_NEAR(far[i], near[i], 1e-4);
+    }
+    serving.engine->drain();
+  }
 }
 
 TEST_F(DeviceServing, APluginThatIsMissingIsNamed) {

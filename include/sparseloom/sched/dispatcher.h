@@ -94,6 +94,7 @@ class Dispatcher {
                         std::vector<Dispatch>& out);
   bool start_beside(soc::ProcessorId processor, const std::optional<Reservation>& reserved, Seconds now,
                     std::vector<Dispatch>& out);
+  void offer(soc::ProcessorId processor);
   void run(SlotIndex slot, soc::ProcessorId place, Seconds now, std::vector<Dispatch>& out);
   void set_free(soc::ProcessorId place);
   bool is_free(soc::ProcessorId place) const;
@@ -108,9 +109,9 @@ class Dispatcher {
   std::vector<std::vector<QueueId>> serves_;       // by place
   std::vector<std::vector<soc::ProcessorId>> in_;  // by processor: the gangs that it is a member of
   std::vector<QueueId> all_queues_;
-  std::vector<QueueId> offered_;  // scratch
-  std::vector<bool> busy_;        // by processor
-  std::vector<Seconds> ends_;     // by processor: predicted, of what it runs
+  std::vector<QueueId> offered_, wanted_;  // scratch
+  std::vector<bool> busy_;                 // by processor
+  std::vector<Seconds> ends_;              // by processor: predicted, of what it runs
   std::size_t running_ = 0;
   std::size_t gangs_waiting_ = 0;   // stages placed on gangs, of those that wait
   std::deque<PlanInUse> plans_;     // an old one without requests is empty

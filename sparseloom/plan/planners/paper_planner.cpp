@@ -69,6 +69,12 @@ void add_feasible(const TaskCosts& costs, const std::vector<Candidate>& candidat
   }
 }
 
+/// Whether some of the task's candidates runs under the placement.
+bool runs(const TaskCosts& costs, const std::vector<Candidate>& candidates, const Placement& placement) {
+  return std::any_of(candidates.begin(), candidates.end(),
+                     [&](const Candidate& candidate) { return costs.latency(candidate.sigma, placement) < kInfinity; });
+}
+
 /// The fastest within the bound, or of all if none is; of those within a tie of it the most accurate, then the faster.
 const Candidate& fastest(const TaskCosts& costs, const std::vector<Candidate>& candidates, const Placement& placement,
                          double bound) {
@@ -104,6 +110,9 @@ Result<Plan> PaperPlanner::plan(const Problem& problem) const {
   for (std::size_t t = 0; t < costs.size(); ++t) {
     SL_ASSIGN_OR_RETURN(std::vector<Candidate> task, accurate_candidates(problem, zoo::TaskId(t)));
     add_feasible(costs[t], task, problem.slo.slos[t], orders, sums);
+    for (std::size_t o = 0; o < orders.size(); ++o) {
+      if (!runs(costs[t], task, placed(orders[o], costs[t].stages()))) sums[o] = kInfinity;
+    }
     candidates.push_back(std::move(task));
   }
   // All orders are judged by the same σ: the least sum is the least mean.

@@ -145,7 +145,11 @@ class Check {
     SL_ASSIGN_OR_RETURN(loaded.executable, load_stage(runtime_, pieces_, task, subgraph.variant, subgraph.stage,
                                                       compile_options(soc_, subgraph.processor, subgraph.provider,
                                                                       options_.compile_cache)));
-    SL_ASSIGN_OR_RETURN(loaded.session, boundaries_.at(task).bind(*loaded.executable, subgraph.stage.index()));
+    zoo::Boundaries& boundaries = boundaries_.at(task);
+    const std::size_t stage = subgraph.stage.index();
+    const zoo::StageEnds ends = measured_ends(*loaded.executable, stage, boundaries.stages());
+    SL_ASSIGN_OR_RETURN(loaded.session, boundaries.bind(*loaded.executable, stage, ends));
+    if (ends.input_on_device) SL_RETURN_IF_ERROR(boundaries.upload(*loaded.executable, stage));
     return loaded;
   }
 

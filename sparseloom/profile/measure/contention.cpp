@@ -106,17 +106,24 @@ class ContentionMeasurement {
       for (std::size_t t = 0; t < zoo_.tasks.size(); ++t) {
         auto& table = of_pool.emplace_back(1);
         for (std::size_t s = 0; s < zoo_.tasks[t].stages(); ++s) {
-          SL_ASSIGN_OR_RETURN(auto executable,
-                              load_stage(runtime, pieces, zoo::TaskId(t), zoo::VariantId(0), zoo::StageId(s), compile));
-          table.front().push_back(std::move(executable));
+          auto executable = load_stage(runtime, pieces, zoo::TaskId(t), zoo::VariantId(0), zoo::StageId(s), compile);
+          const bool needed = &pool == &pools_.members.front();
+          if (!executable.ok() && needed) return executable.status();
+          if (executable.ok()) table.front().push_back(std::move(executable).value());
         }
+      }
+      // A device that cannot run all of it slows nothing and is slowed by nothing, as far as is known.
+      for (std::size_t t = 0; t < of_pool.size(); ++t) {
+        if (of_pool[t].front().size() == zoo_.tasks[t].stages()) continue;
+        of_pool.clear();
       }
     }
     for (std::size_t a = 0; a < pools_.members.size(); ++a) {
       for (std::size_t b = 0; b < pools_.members.size(); ++b) {
+        if (tables[a].empty() || tables[b].empty()) continue;
         if (const auto both = apart(a, b)) SL_RETURN_IF_ERROR(measure(a, b, *both, tables));
       }
-      SL_RETURN_IF_ERROR(measure_cold_penalties(a, tables[a]));
+      if (!tables[a].empty()) SL_RETURN_IF_ERROR(measure_cold_penalties(a, tables[a]));
     }
     result_.set_variability(variability_points());
     return std::move(result_);

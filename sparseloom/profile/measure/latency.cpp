@@ -125,8 +125,11 @@ class TaskMeasurement {
   }
 
  private:
-  // Of one run: the bytes of every output.
-  using Answers = std::vector<std::vector<std::byte>>;
+  // Of one run: the bytes of every input, and of every output.
+  using Tensors = std::vector<std::vector<std::byte>>;
+  struct Reference {
+    Tensors inputs, outputs;
+  };
 
   static void take(const std::vector<LatencyEntry>& entries, TaskProfile& known) {
     for (const LatencyEntry& e : entries) {
@@ -203,7 +206,8 @@ class TaskMeasurement {
                                        std::vector<LatencyEntry>& settled, Progress& progress, const OnProgress& tick) {
     std::vector<Subject> subjects;
     for (const Group& group : groups) {
-      Answers& answers = answers_[{group.variant, group.stage}];  // of the first, on whatever pool
+      Reference& reference = references_[{group.variant, group.stage}];
+      put_inputs(group.stage, reference);
       bool any = false;
       Status failure;
       std::vector<LatencyEntry> unable;
@@ -219,11 +223,10 @@ class TaskMeasurement {
           continue;
         }
         any = true;
-        if (answers.empty()) {
-          for (const HostBuffer& buffer : boundaries_.at(group.stage.index() + 1))
-            answers.emplace_back(buffer.span().begin(), buffer.span().end());
+        if (reference.outputs.empty()) {
+          reference.outputs = bytes_at(group.stage.index() + 1);
         } else {
-          SL_ASSIGN_OR_RETURN(const bool agree, agrees(runtime, pieces, key, answers));
+          SL_ASSIGN_OR_RETURN(const bool agree, agrees(runtime, pieces, key, reference.outputs));
           if (!agree) {
             leave_out(key, pool, LeftOut::kDisagrees, settled);
             continue;
@@ -244,9 +247,23 @@ class TaskMeasurement {
     return subjects;
   }
 
+  Tensors bytes_at(std::size_t boundary) const {
+    Tensors tensors;
+    for (const HostBuffer& buffer : boundaries_.at(boundary))
+      tensors.emplace_back(buffer.span().begin(), buffer.span().end());
+    return tensors;
+  }
+
+  // All providers of a subgraph get the same inputs, whatever ran before on the boundary: those of the first one.
+  void put_inputs(zoo::StageId stage, Reference& reference) {
+    if (reference.inputs.empty()) reference.inputs = bytes_at(stage.index());
+    for (std::size_t k = 0; k < reference.inputs.size(); ++k)
+      std::copy(reference.inputs[k].begin(), reference.inputs[k].end(), boundaries_.at(stage.index())[k].data());
+  }
+
   // Whether what the subgraph's run has just written is what another provider's run on the same inputs did.
   Result<bool> agrees(const backend::Runtime& runtime, zoo::PieceStore& pieces, const soc::SubgraphKey& key,
-                      const Answers& answers) const {
+                      const Tensors& answers) const {
     const std::size_t boundary = key.stage.index() + 1;
     double difference = 0;
     for (std::size_t k = 0; k < answers.size(); ++k) {
@@ -278,10 +295,7 @@ class TaskMeasurement {
     SL_ASSIGN_OR_RETURN(subject.executable,
                         load_stage(runtime, pieces, s.task, s.variant, s.stage,
                                    compile_options(soc_, s.processor, s.provider, options_.compile_cache)));
-    // What requests bring and take away lies in host memory; what stages pass on may stay on the device.
-    const bool on_device = !subject.executable->device_memory().empty();
-    const zoo::StageEnds ends{.input_on_device = on_device && s.stage.index() > 0,
-                              .output_on_device = on_device && s.stage.index() + 1 < boundaries_.stages()};
+    const zoo::StageEnds ends = measured_ends(*subject.executable, s.stage.index(), boundaries_.stages());
     auto bound = boundaries_.bind(*subject.executable, s.stage.index(), ends);
     if (!bound.ok()) return bound.status().with_context(where(s));
     subject.session = std::move(bound).value();
@@ -363,7 +377,7 @@ class TaskMeasurement {
   // data.
   zoo::Boundaries boundaries_;
   // By variant and stage: of the first provider on the first pool that ran it in this measurement.
-  std::map<std::pair<zoo::VariantId, zoo::StageId>, Answers> answers_;
+  std::map<std::pair<zoo::VariantId, zoo::StageId>, Reference> references_;
 };
 
 // Subgraphs to compile, each once per pool and provider.

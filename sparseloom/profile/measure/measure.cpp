@@ -127,9 +127,8 @@ class Measurement {
   Status transfers() {
     Profile known = measured_.profile;
     SL_RETURN_IF_ERROR(database_.read(known));
-    SL_ASSIGN_OR_RETURN(const TransferTimes measured,
-                        measure_transfers(zoo_, soc_, runtime_, pieces_, known, compile_cache_));
-    return database_.write(measured);
+    SL_ASSIGN_OR_RETURN(const auto measured, measure_transfers(zoo_, soc_, runtime_, pieces_, known, compile_cache_));
+    return measured ? database_.write(*measured) : Status();
   }
 
   SparsityOptions sparsity_options() const {

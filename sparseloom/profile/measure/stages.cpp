@@ -10,6 +10,12 @@ Result<std::shared_ptr<backend::Executable>> load_stage(const backend::Runtime& 
   return std::shared_ptr<backend::Executable>(std::move(executable));
 }
 
+zoo::StageEnds measured_ends(const backend::Executable& executable, std::size_t stage, std::size_t stages) {
+  const bool on_device = !executable.device_memory().empty();
+  return {
+      .input_on_device = on_device && stage > 0, .output_on_device = on_device && stage + 1 < stages, .input_from = {}};
+}
+
 Result<StageTable> load_stages(const zoo::Zoo& zoo, const backend::Runtime& runtime, zoo::PieceStore& pieces,
                                zoo::TaskId task, const backend::CompileOptions& options) {
   StageTable table;

@@ -48,9 +48,13 @@ Result<std::vector<Bytes>> boundary_bytes(const backend::Runtime& runtime, zoo::
 // Some subgraph that was measured there: what it is does not matter.
 std::optional<soc::SubgraphKey> any_subgraph(const soc::Soc& soc, const Profile& profile, soc::ProcessorId place) {
   for (std::size_t t = 0; t < profile.tasks.size(); ++t) {
-    for (const backend::Provider b : soc.processor(place).providers) {
-      const soc::SubgraphKey key{zoo::TaskId(t), zoo::VariantId(0), zoo::StageId(0), place, b};
-      if (profile.latency(key).count > 0) return key;
+    const TaskProfile& task = profile.tasks[t];
+    for (std::size_t n = 0; n < task.variants() * task.stages(); ++n) {
+      for (const backend::Provider b : soc.processor(place).providers) {
+        const soc::SubgraphKey key{zoo::TaskId(t), zoo::VariantId(n / task.stages()), zoo::StageId(n % task.stages()),
+                                   place, b};
+        if (profile.latency(key).count > 0) return key;
+      }
     }
   }
   return std::nullopt;
@@ -64,9 +68,10 @@ bool lacks_transfers(const soc::Soc& soc, const Profile& profile) {
   return domains.size() > 1 && profile.boundary.empty();
 }
 
-Result<TransferTimes> measure_transfers(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
-                                        zoo::PieceStore& pieces, const Profile& profile,
-                                        const std::filesystem::path& compile_cache) {
+Result<std::optional<TransferTimes>> measure_transfers(const zoo::Zoo& zoo, const soc::Soc& soc,
+                                                       const backend::Runtime& runtime, zoo::PieceStore& pieces,
+                                                       const Profile& profile,
+                                                       const std::filesystem::path& compile_cache) {
   TransferTimes transfer;
   for (std::size_t t = 0; t < zoo.tasks.size(); ++t) {
     SL_ASSIGN_OR_RETURN(auto sizes, boundary_bytes(runtime, pieces, zoo::TaskId(t), zoo.tasks[t].stages()));
@@ -74,7 +79,8 @@ Result<TransferTimes> measure_transfers(const zoo::Zoo& zoo, const soc::Soc& soc
   }
   for (std::size_t p = 0; p < soc.processors.size(); ++p) {
     const auto key = any_subgraph(soc, profile, soc::ProcessorId(p));
-    if (soc.processors[p].memory_domain == soc.processors.front().memory_domain || !key) continue;
+    if (soc.processors[p].memory_domain == soc.processors.front().memory_domain) continue;
+    if (!key) return std::optional<TransferTimes>();
     SL_ASSIGN_OR_RETURN(const auto executable,
                         load_stage(runtime, pieces, key->task, key->variant, key->stage,
                                    compile_options(soc, key->processor, key->provider, compile_cache)));
@@ -85,7 +91,7 @@ Result<TransferTimes> measure_transfers(const zoo::Zoo& zoo, const soc::Soc& soc
     transfer.seconds_per_byte =
         std::max(transfer.seconds_per_byte, std::max(0.0, large - small) / static_cast<double>(4 * (kLarge - kSmall)));
   }
-  return transfer;
+  return std::optional(std::move(transfer));
 }
 
 }  // namespace sparseloom::profile

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "sparseloom/backend/runtime.h"
 #include "sparseloom/profile/store/database.h"
@@ -15,8 +16,9 @@ bool lacks_transfers(const soc::Soc& soc, const Profile& profile);
 /// Copies a small and a large tensor to a device and back, in turn, and takes the mean of both directions' medians:
 /// what a copy takes at least, and what it takes more per byte. Of several devices the slowest. None where runtimes
 /// copy inside their runs, whose times have it. Also sums up what every stage hands on.
-Result<TransferTimes> measure_transfers(const zoo::Zoo& zoo, const soc::Soc& soc, const backend::Runtime& runtime,
-                                        zoo::PieceStore& pieces, const Profile& profile,
-                                        const std::filesystem::path& compile_cache);
+Result<std::optional<TransferTimes>> measure_transfers(const zoo::Zoo& zoo, const soc::Soc& soc,
+                                                       const backend::Runtime& runtime, zoo::PieceStore& pieces,
+                                                       const Profile& profile,
+                                                       const std::filesystem::path& compile_cache);
 
 }  // namespace sparseloom::profile

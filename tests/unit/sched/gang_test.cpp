@@ -82,6 +82,17 @@ TEST(Gangs, WaitLikeOthersWhenAnotherStageIsMoreUrgent) {
   EXPECT_EQ(s.finish(1, 1.2), "end p2:r1.0");
 }
 
+// The gang is done, and a second one of its stages waits beside a more urgent one for the second processor: that has it
+// first, also if the first processor is asked before.
+TEST(Gangs, TakeNoProcessorThatAnotherStageWantsMore) {
+  Script s(tasks({{kGang, 1}, {1, 1}}), kPair, "edf");
+  EXPECT_EQ(s.arrive(0, 0, 0.0, 9), "p2:r0.0");
+  EXPECT_EQ(s.arrive(1, 0, 0.1, 9), "");
+  EXPECT_EQ(s.arrive(2, 1, 0.2, 5), "");
+  EXPECT_EQ(s.finish(kGang, 1.0), "end p1:r2.0");
+  EXPECT_EQ(s.finish(1, 2.0), "end p2:r1.0");
+}
+
 // Nobody knows when it ends, so nothing starts in the hope that it will be over before.
 TEST(Gangs, KeepTheirReservationWhileAMemberTakesLongerThanPredicted) {
   Script s(tasks({{0, 1}, {kGang, 1}, {1, 0.1}}), kPair, "edf");
