@@ -29,7 +29,7 @@ $(PRODUCT_STAMP): packages.apt requirements.txt tools/install.sh
 	tools/install.sh --product
 	@touch $@
 
-$(STAMP): $(PRODUCT_STAMP)
+$(STAMP): $(PRODUCT_STAMP) tools/software_gpu.sh
 	tools/install.sh
 	@touch $@
 

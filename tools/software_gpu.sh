@@ -11,7 +11,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "$plugin"
-(cd "$work" && apt-get -qq -o APT::Sandbox::User=root download chromium-common)
+download() { (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download chromium-common); }
+download 2>/dev/null || { apt-get -qq update && download; }  # the list may be older than what the archive has
 dpkg-deb --fsys-tarfile "$work"/chromium-common_*.deb |
   tar -x -C "$work" ./usr/lib/chromium/libvk_swiftshader.so ./usr/lib/chromium/vk_swiftshader_icd.json
 rm -rf "$target"
