@@ -43,8 +43,9 @@ void Serving::Adaptation::watch(const Planned& planned) {
   replanner_.reset();
   const Domain& d = *planned.domain;
   if (d.tasks.empty()) return;
-  replanner_.emplace(engine::ReplannerInput{d.zoo, d.soc, d.profile, d.slo, *serving_.planner_, d.load.get(), d.memory},
-                     planned.plan, engine::ReplannerOptions{}, planned.slowdowns);
+  replanner_.emplace(
+      engine::ReplannerInput{d.zoo, d.soc, d.profile, d.slo, *serving_.planner_.load(), d.load.get(), d.memory},
+      planned.plan, engine::ReplannerOptions{}, planned.slowdowns);
 }
 
 // A switch has ended, one way or the other.

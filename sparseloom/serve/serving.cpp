@@ -214,7 +214,7 @@ void Serving::rescue() {
     notice(fmt::format("{} fails stage after stage ({}); serving goes on without it", name, lost.second.message()));
     plan_soc_ = soc::without(plan_soc_, lost.first);
     auto domain = new_domain(tasks_->loaded(), memory_);
-    if (domain.ok() && !planner_->plan((*domain)->problem()).ok()) {  // one that needs every processor
+    if (domain.ok() && !planner_.load()->plan((*domain)->problem()).ok()) {  // one that needs every processor
       if (const auto exact = plan::find_planner("exact"); exact.ok()) planner_ = *exact;
     }
     const Status switched = domain.ok() ? switch_to(std::move(domain).value()) : domain.status();
@@ -266,8 +266,8 @@ Result<Serving::Planned> Serving::plan_for(std::shared_ptr<const Domain> domain)
   }
   const bool quiet = std::all_of(planned.slowdowns.begin(), planned.slowdowns.end(), [](double s) { return s == 1; });
   const plan::Problem problem = planned.domain->problem();
-  SL_ASSIGN_OR_RETURN(plan::Plan plan,
-                      quiet ? planner_->plan(problem) : engine::plan_slowed(problem, *planner_, planned.slowdowns));
+  SL_ASSIGN_OR_RETURN(plan::Plan plan, quiet ? planner_.load()->plan(problem)
+                                             : engine::plan_slowed(problem, *planner_.load(), planned.slowdowns));
   for (const plan::TaskPlan& task : plan.tasks) {
     if (!task.shared) continue;
     return error(Code::kFailedPrecondition,

@@ -88,7 +88,7 @@ class Serving {
   std::string plan_file_;                 // its text
   soc::Soc soc_;
   soc::Soc plan_soc_;  // the same with what plans may use; once it serves, control_ guards it
-  const plan::Planner* planner_ = nullptr;
+  std::atomic<const plan::Planner*> planner_ = nullptr;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Tasks> tasks_;
   Requests requests_;
