@@ -54,7 +54,7 @@ install: zoo-data $(PRODUCT)/build.ninja ## build, and install programs, library
 	@echo "Installed below $(PREFIX)"
 
 install-test: setup $(PRODUCT)/build.ninja ## build, install into a temporary folder, and build examples/embed against that
-	cmake --build --preset product -j $(JOBS)
+	cmake --build $(PRODUCT) -j $(JOBS)
 	tests/install_test.sh $(PRODUCT)
 
 test: setup build ## install, build, and run every test
