@@ -13,6 +13,7 @@
 #include <optional>
 #include <sstream>
 
+#include "sparseloom/backend/input_shapes.h"
 #include "sparseloom/backend/onnx/onnx_file.h"
 #include "sparseloom/backend/openvino/ov_executable.h"
 #include "sparseloom/backend/openvino/ov_model.h"
@@ -20,7 +21,6 @@
 #include "sparseloom/backend/openvino/ov_sparse_op.h"
 #include "sparseloom/backend/openvino/ov_support.h"
 #include "sparseloom/base/mapped_file.h"
-#include "sparseloom/base/names.h"
 
 namespace sparseloom::backend {
 namespace {
@@ -74,76 +74,16 @@ Status refuse_states(const ov::Model& model, const fs::path& path) {
                path.string(), fmt::join(states, ", "));
 }
 
-// An input as its model's file has it.
-struct Input {
-  std::vector<std::string> names;  // the first is its own; the others are its tensor's
-  ov::PartialShape shape;
-};
-
-// The entry of `shapes` for one input: by one of its names, or "" for a model's only input.
-const std::pair<const std::string, Shape>* entry_for(const Input& input, bool only,
-                                                     const std::map<std::string, Shape>& shapes) {
-  for (const auto& entry : shapes) {
-    if ((only && entry.first.empty()) ||
-        std::find(input.names.begin(), input.names.end(), entry.first) != input.names.end())
-      return &entry;
-  }
-  return nullptr;
-}
-
-// The shape of an input of which the batch alone, its first axis, is dynamic.
-std::optional<ov::PartialShape> with_batch_of_one(const ov::PartialShape& shape) {
-  if (shape.rank().is_dynamic() || shape.size() < 2 || shape.begin()->is_static()) return std::nullopt;
-  if (std::any_of(shape.begin() + 1, shape.end(), [](const ov::Dimension& d) { return d.is_dynamic(); }))
-    return std::nullopt;
-  if (!shape.begin()->compatible(1)) return std::nullopt;
-  ov::PartialShape one = shape;
-  *one.begin() = 1;
-  return one;
-}
-
-// By the inputs' numbers: the shapes that are to be set. Every dynamic input needs one, but a dynamic batch is 1.
-Result<std::map<std::size_t, ov::PartialShape>> shapes_to_set(const std::vector<Input>& inputs, const fs::path& path,
-                                                              const std::map<std::string, Shape>& shapes) {
-  std::map<std::size_t, ov::PartialShape> wanted;
-  std::vector<std::string> names, used;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::string& name = names.emplace_back(inputs[i].names.front());
-    const auto* entry = entry_for(inputs[i], inputs.size() == 1, shapes);
-    if (entry != nullptr) {
-      const ov::Shape shape(entry->second.begin(), entry->second.end());
-      if (!inputs[i].shape.compatible(shape)) {
-        return error(Code::kInvalidArgument, "{}: input '{}' has the shape {}; {} does not fit it", path.string(), name,
-                     inputs[i].shape.to_string(), to_string(entry->second));
-      }
-      wanted[i] = shape;
-      used.push_back(entry->first);
-    } else if (const auto one = with_batch_of_one(inputs[i].shape)) {
-      wanted[i] = *one;
-    } else if (inputs[i].shape.is_dynamic()) {
-      return error(Code::kFailedPrecondition,
-                   "{}: input '{}' has the dynamic shape {}; a static one must be given, for example {}={}",
-                   path.string(), name, inputs[i].shape.to_string(), name, example_shape(inputs[i].shape));
-    }
-  }
-  for (const auto& [name, shape] : shapes) {
-    if (std::find(used.begin(), used.end(), name) == used.end()) {
-      return unknown_name(path.string() + ": input", name, names);
-    }
-  }
-  return wanted;
-}
-
 // The shapes are known before anything is converted: what a graph looks like may depend on them (an If over a shape),
 // and some operators cannot be converted without.
 Result<std::shared_ptr<ov::Model>> convert_onnx(const ov::frontend::FrontEnd::Ptr& frontend,
                                                 const ov::frontend::InputModel::Ptr& file, const fs::path& path,
                                                 const std::map<std::string, Shape>& shapes) {
   const std::vector<ov::frontend::Place::Ptr> places = file->get_inputs();
-  std::vector<Input> inputs;
-  for (const auto& place : places) inputs.push_back({place->get_names(), file->get_partial_shape(place)});
+  std::vector<FileInput> inputs;
+  for (const auto& place : places) inputs.push_back({place->get_names(), extents_of(file->get_partial_shape(place))});
   SL_ASSIGN_OR_RETURN(const auto wanted, shapes_to_set(inputs, path, shapes));
-  for (const auto& [i, shape] : wanted) file->set_partial_shape(places[i], shape);
+  for (const auto& [i, shape] : wanted) file->set_partial_shape(places[i], ov::Shape(shape.begin(), shape.end()));
   return frontend->convert(file);
 }
 
@@ -174,12 +114,15 @@ Result<std::shared_ptr<ov::Model>> read_onnx(const fs::path& path, const std::ma
 Result<std::shared_ptr<ov::Model>> read_ir(ov::Core& core, const fs::path& path,
                                            const std::map<std::string, Shape>& shapes) {
   std::shared_ptr<ov::Model> model = core.read_model(path);
-  std::vector<Input> inputs;
+  std::vector<FileInput> inputs;
   for (const auto& parameter : model->get_parameters()) {
-    Input& input = inputs.emplace_back(Input{{parameter->get_friendly_name()}, parameter->get_partial_shape()});
+    FileInput& input =
+        inputs.emplace_back(FileInput{{parameter->get_friendly_name()}, extents_of(parameter->get_partial_shape())});
     for (const std::string& name : parameter->output(0).get_names()) input.names.push_back(name);
   }
-  SL_ASSIGN_OR_RETURN(const auto wanted, shapes_to_set(inputs, path, shapes));
+  SL_ASSIGN_OR_RETURN(const auto found, shapes_to_set(inputs, path, shapes));
+  std::map<std::size_t, ov::PartialShape> wanted;
+  for (const auto& [i, shape] : found) wanted[i] = ov::Shape(shape.begin(), shape.end());
   SL_RETURN_IF_ERROR(
       guarded(Code::kInvalidArgument, path.string() + ": cannot set the shapes asked for", [&]() -> Status {
         if (!wanted.empty()) model->reshape(wanted);

@@ -135,7 +135,7 @@ Result<TensorSpec> spec_of(const ov::Output<const ov::Node>& port, const std::st
   if (port.get_partial_shape().is_dynamic()) {
     return error(Code::kFailedPrecondition,
                  "{}: '{}' has the dynamic shape {}; a static one must be given, for example {}={}", where, spec.name,
-                 port.get_partial_shape().to_string(), spec.name, example_shape(port.get_partial_shape()));
+                 port.get_partial_shape().to_string(), spec.name, example_shape(extents_of(port.get_partial_shape())));
   }
   const auto type = element_type_of(port.get_element_type());
   if (!type) {

@@ -1,6 +1,6 @@
 #include "sparseloom/backend/openvino/ov_support.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -58,15 +58,11 @@ Shape shape_of(const ov::PartialShape& shape) {
   return extents;
 }
 
-std::string example_shape(const ov::PartialShape& shape) {
-  if (shape.rank().is_dynamic()) return "1,3,224,224";
-  std::vector<std::int64_t> extents;
-  for (const ov::Dimension& d : shape) {
-    const std::int64_t likely = extents.empty() ? 1 : (shape.size() == 4 ? 224 : 128);
-    const std::int64_t most = d.get_max_length() < 0 ? likely : d.get_max_length();
-    extents.push_back(std::max<std::int64_t>({1, d.get_min_length(), std::min(likely, most)}));
-  }
-  return fmt::format("{}", fmt::join(extents, ","));
+std::optional<std::vector<Extent>> extents_of(const ov::PartialShape& shape) {
+  if (shape.rank().is_dynamic()) return std::nullopt;
+  std::vector<Extent> extents;
+  for (const ov::Dimension& d : shape) extents.push_back({d.get_min_length(), d.get_max_length()});
+  return extents;
 }
 
 std::string one_line(std::string_view what) {

@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "sparseloom/backend/input_shapes.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/tensor.h"
 
@@ -19,9 +21,8 @@ ov::element::Type to_openvino(ElementType type);
 /// Extents; -1 for one that is known only when running, {-1} if not even their number is known.
 Shape shape_of(const ov::PartialShape& shape);
 
-/// What a user might pass for --shape: the extents that are known; for the others 1 as the batch, 224 in images (four
-/// dimensions), else 128, within what the model allows. "1,128".
-std::string example_shape(const ov::PartialShape& shape);
+/// The same with the bounds that the model gives them.
+std::optional<std::vector<Extent>> extents_of(const ov::PartialShape& shape);
 
 /// What an OpenVINO exception says, in one line, without the source positions it opens with; operators that OpenVINO
 /// does not know come first, all of them.
