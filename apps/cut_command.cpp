@@ -316,6 +316,11 @@ Status run_cut(const CutArguments& arguments) {
   SL_ASSIGN_OR_RETURN(const auto shapes, cli::parse_shapes(arguments.shapes));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
   SL_ASSIGN_OR_RETURN(const auto model, runtime->read(arguments.model, shapes));
+  if (model->graph().opaque()) {
+    return error(Code::kFailedPrecondition,
+                 "{}; it cannot be cut, but `sparseloom run` serves it whole by ONNX Runtime",
+                 model->graph().why_opaque);
+  }
   Report report;
   auto cuts = cuts_for(model->graph(), arguments);
   if (!cuts.ok()) return cuts.status().with_context(arguments.model);

@@ -51,6 +51,11 @@ Status host_memory_only() {
 Status Session::bind_input(std::size_t, std::shared_ptr<DeviceTensor>) { return host_memory_only(); }
 // NOLINTNEXTLINE(performance-unnecessary-value-param)
 Status Session::bind_output(std::size_t, std::shared_ptr<DeviceTensor>) { return host_memory_only(); }
+Result<std::unique_ptr<Model>> Executor::read_whole(const std::filesystem::path& path,
+                                                    const std::map<std::string, Shape>&, const std::string&) const {
+  return error(Code::kUnavailable, "{}: {} reads no model", path.string(), name());
+}
+
 Result<std::shared_ptr<DeviceTensor>> Executable::new_tensor(const TensorSpec&) { return host_memory_only(); }
 
 }  // namespace sparseloom::backend

@@ -65,6 +65,10 @@ struct Graph {
   std::vector<Edge> edges;
   std::vector<EdgeId> inputs;   ///< outputs of the model's parameters, in the model's order
   std::vector<EdgeId> outputs;  ///< tensors the model returns, in the model's order
+  /// Not empty: one node stands for all that the model computes, as no editor reads it, for this reason; some runtime
+  /// runs it. It cannot be cut.
+  std::string why_opaque{};
+  bool opaque() const { return !why_opaque.empty(); }
 
   const Node& node(NodeId id) const { return nodes[id.index()]; }
   const Edge& edge(EdgeId id) const { return edges[id.index()]; }

@@ -131,7 +131,8 @@ class GraphEditor {
  public:
   virtual ~GraphEditor() = default;
 
-  /// Reads a model file of any format the runtime knows. `shapes` gives the static shape of inputs that are dynamic (by
+  /// Reads a model file of any format the runtime knows; what it cannot look into, but run, has an opaque graph.
+  /// `shapes` gives the static shape of inputs that are dynamic (by
   /// input name; "" for a model's only input); if nothing but an input's first axis of several is dynamic it is 1.
   /// kNotFound, kDataLoss (truncated, not a model), kFailedPrecondition: a dynamic shape without an entry (says which
   /// input, and a shape for example), or a stateful model (the state is named).
@@ -152,8 +153,15 @@ class Executor {
   /// does not read), kUnavailable (no such provider or device here).
   virtual Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path,
                                                    const CompileOptions& options) const = 0;
-  /// The same for a model that has been read by the same runtime's editor; kInvalidArgument for others.
+  /// The same for a model that the provider's runtime has read; kInvalidArgument for others.
   virtual Result<std::unique_ptr<Executable>> compile(const Model& model, const CompileOptions& options) const = 0;
+
+  /// Reads a model that this runtime runs and no editor reads, for the reason `why`: its graph is opaque. As
+  /// GraphEditor::read(); shapes of outputs that the file leaves open are found by running it. kUnavailable: this
+  /// runtime cannot.
+  virtual Result<std::unique_ptr<Model>> read_whole(const std::filesystem::path& path,
+                                                    const std::map<std::string, Shape>& shapes,
+                                                    const std::string& why) const;
 
   /// What is not here because its library is missing or does not fit.
   virtual std::vector<AbsentProvider> absent() const { return {}; }

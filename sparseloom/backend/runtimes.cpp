@@ -52,7 +52,18 @@ class AllRuntimes final : public Runtime {
 
   Result<std::unique_ptr<Model>> read(const std::filesystem::path& path,
                                       const std::map<std::string, Shape>& shapes) const override {
-    return openvino_->read(path, shapes);
+    auto read = openvino_->read(path, shapes);
+    // Not an ONNX model either, or one with operators that OpenVINO does not know.
+    if (read.status().code() != Code::kDataLoss || path.extension() != ".onnx") return read;
+    for (const auto& other : others_) {
+      auto whole = other->read_whole(path, shapes, read.status().message());
+      if (whole.ok() || whole.status().code() == Code::kInvalidArgument) return whole;
+      if (whole.status().code() == Code::kFailedPrecondition) {
+        return error(Code::kFailedPrecondition, "{}; {} runs such models whole, but: {}", read.status().message(),
+                     other->name(), whole.status().message());
+      }
+    }
+    return read;
   }
 
   Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path,

@@ -169,6 +169,10 @@ void describe_weights(const Graph& graph, Variant& variant) {
 // As many parts as asked for, or fewer where the model has no more places to cut.
 Result<std::vector<Cut>> cuts_of_new_task(const Graph& graph, std::size_t parts, std::vector<std::string>& notes) {
   if (parts < 1) return error(Code::kInvalidArgument, "parts: 0; allowed: at least 1");
+  if (graph.opaque()) {
+    notes.push_back(fmt::format("ONNX Runtime runs it, whole: {}", graph.why_opaque));
+    return std::vector<Cut>();
+  }
   for (const backend::Node& node : graph.nodes) {
     if (!node.random || parts == 1) continue;
     notes.push_back(fmt::format("it draws random numbers ('{}'), so it stays whole", node.name));
@@ -322,6 +326,7 @@ class Adding {
     const std::string model = "model" + wanted_.model.extension().string();
     variant_.model = zoo_.root / task_.name / variant_.name / model;
     if (wanted_.model.extension() == ".onnx") variant_.onnx = variant_.model;
+    variant_.onnx_only = model_->graph().opaque();
     return {};
   }
 

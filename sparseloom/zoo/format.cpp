@@ -177,7 +177,8 @@ void parse_compression(JsonObject& object, Variant& variant, Status& failure) {
 // What both versions say of a variant, but for accuracies.
 Status parse_variant_keys(JsonObject& object, Variant& variant) {
   variant.name = name_of(object, "name");
-  variant.model = path_of(object, "model");
+  variant.onnx_only = !object.has("model") && object.has("onnx");
+  if (!variant.onnx_only) variant.model = path_of(object, "model");
   if (object.has("onnx")) {
     variant.onnx = path_of(object, "onnx");
     if (variant.onnx.extension() != ".onnx") object.fail("onnx", "expected a file that ends in .onnx");
@@ -300,8 +301,9 @@ Json split_json(const Split& split, const std::filesystem::path& folder) {
 }
 
 Json variant_json(const Task& task, const Variant& variant, const std::filesystem::path& folder) {
-  Json json{{"name", variant.name}, {"model", variant.model.lexically_relative(folder).generic_string()}};
-  if (!variant.onnx.empty() && variant.onnx != variant.model)
+  Json json{{"name", variant.name}};
+  if (!variant.onnx_only) json["model"] = variant.model.lexically_relative(folder).generic_string();
+  if (variant.onnx_only || (!variant.onnx.empty() && variant.onnx != variant.model))
     json["onnx"] = variant.onnx.lexically_relative(folder).generic_string();
   json["compression"] = {{"kind", variant.compression.kind}, {"level", variant.compression.level}};
   json["weight_sparsity"] = variant.weight_sparsity;

@@ -31,7 +31,9 @@ class Whole {
     for (const TensorSpec& input : task.inputs) types[0].push_back(input.type);
     for (const TensorSpec& output : task.outputs) types[1].push_back(output.type);
     SL_ASSIGN_OR_RETURN(auto pieces, cut_model(model, inputs, {}, types));
-    SL_ASSIGN_OR_RETURN(auto executable, runtime.compile(*pieces.front(), {}));
+    backend::CompileOptions options;
+    if (model.graph().opaque()) options.provider = backend::Provider::kOnnxRuntime;
+    SL_ASSIGN_OR_RETURN(auto executable, runtime.compile(*pieces.front(), options));
     SL_ASSIGN_OR_RETURN(Chain chain, Chain::bind({std::shared_ptr<backend::Executable>(std::move(executable))}));
     return Whole(std::move(chain));
   }

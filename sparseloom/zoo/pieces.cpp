@@ -245,14 +245,18 @@ struct PieceStore::CutVariant {
   std::vector<std::vector<ElementType>> types;  // that its boundaries shall have: the first variant's; empty: its own
 };
 
-Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId stage, backend::Provider provider) {
+Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId stage,
+                                   std::optional<backend::Provider> wanted) {
+  const backend::Provider provider = wanted.value_or(provider_for(task_id, variant_id, backend::Provider::kOpenVino));
   const Task& task = zoo_.task(task_id);
   const Variant& variant = task.variants[variant_id.index()];
   if (stage.index() >= task.stages())
     return error(Code::kInvalidArgument, "{}: no stage {}; it has {}", task.name, stage.index(), task.stages());
   if (!is_there_for(variant, provider)) {
-    return error(Code::kFailedPrecondition, "task '{}', variant '{}': not there in ONNX, which {} needs", task.name,
-                 variant.name, backend::provider_name(provider));
+    const std::string_view name = backend::provider_name(provider);
+    const std::string why = variant.onnx_only ? fmt::format("{} cannot read it, only ONNX Runtime can", name)
+                                              : fmt::format("not there in ONNX, which {} needs", name);
+    return error(Code::kFailedPrecondition, "task '{}', variant '{}': {}", task.name, variant.name, why);
   }
   const bool onnx = backend::info(provider).onnx_only;
   const std::string extension = onnx ? ".onnx" : piece_extension(variant.model);
@@ -266,6 +270,14 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
   fs::remove_all(folder, ignored);
   SL_RETURN_IF_ERROR(onnx ? cut_onnx(task, variant, folder) : cut(task, variant, folder));
   return file;
+}
+
+backend::Provider PieceStore::provider_for(TaskId task, VariantId variant, backend::Provider wanted) const {
+  const Variant& of = zoo_.task(task).variants[variant.index()];
+  if (is_there_for(of, wanted)) return wanted;
+  const auto first = std::find_if(backend::kProviders.begin(), backend::kProviders.end(),
+                                  [&](backend::Provider p) { return is_there_for(of, p); });
+  return first == backend::kProviders.end() ? wanted : *first;
 }
 
 Status PieceStore::check_once(const fs::path& model) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -54,15 +55,17 @@ class PieceStore {
   /// `folder` is usually cache_folder()/pieces/<zoo fingerprint>.
   PieceStore(const Zoo& zoo, const backend::GraphEditor& editor, std::filesystem::path folder);
 
-  /// Path of the model file of stage i of variant v in the form that `provider` runs: what the editor writes, or ONNX
-  /// cut out of the variant's ONNX file as it is. Stage 0 takes the inputs in the task's order. What the variant's
-  /// model is read from is hashed when first asked for, pieces already cut or not, and compared with the zoo's list.
-  /// Cuts the variant when it is not there yet, after checking its inputs and output against the task's. kDataLoss: a
-  /// file is not the listed one. kFailedPrecondition: the variant's boundary tensors differ in type or shape from the
-  /// dense variant's (both are named), or the provider runs ONNX alone and the variant, or a tensor at a cut, is not
-  /// there in ONNX.
+  /// Path of the model file of stage i of variant v in the form that `provider` runs, by default that for OpenVINO or
+  /// the only one: what the editor writes, or ONNX cut out of the variant's ONNX file as it is. Stage 0 takes the
+  /// inputs in the task's order. What the variant's model is read from is hashed when first asked for, pieces already
+  /// cut or not, and compared with the zoo's list. Cuts the variant when it is not there yet, after checking its inputs
+  /// and output against the task's. kDataLoss: a file is not the listed one. kFailedPrecondition: the variant's
+  /// boundary tensors differ in type or shape from the dense variant's (both are named), the variant is not there for
+  /// the provider, or a tensor at a cut is not there in ONNX.
   Result<std::filesystem::path> piece(TaskId task, VariantId variant, StageId stage,
-                                      backend::Provider provider = backend::Provider::kOpenVino);
+                                      std::optional<backend::Provider> provider = {});
+  /// `wanted` if the variant is there for that; else the first provider that it is there for.
+  backend::Provider provider_for(TaskId task, VariantId variant, backend::Provider wanted) const;
 
  private:
   struct CutVariant;

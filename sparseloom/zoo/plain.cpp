@@ -51,6 +51,7 @@ Result<Zoo> plain_zoo(const std::string& name, const fs::path& file, const std::
   task.variants.emplace_back().name = "model";
   task.variants.front().model = model;
   if (model.extension() == ".onnx") task.variants.front().onnx = model;
+  task.variants.front().onnx_only = graph.opaque();
   task.variants.front().compression.kind = "dense";
   task.shapes = shapes;
 

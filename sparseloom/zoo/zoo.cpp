@@ -56,6 +56,7 @@ Status place_split(const Zoo& zoo, const std::string& where, const fs::path& fol
 
 // From paths as a description has them to paths that can be opened.
 Status place_variant(const Zoo& zoo, const std::string& where, const fs::path& folder, Variant& variant) {
+  if (variant.onnx_only) variant.model = variant.onnx;
   variant.model = folder / variant.model;
   SL_RETURN_IF_ERROR(check_model_listed(zoo, where, variant.model));
   if (!variant.onnx.empty()) {
@@ -221,7 +222,7 @@ std::string models_digest(const Zoo& zoo, const Task& task) {
 }
 
 bool is_there_for(const Variant& variant, backend::Provider provider) {
-  return !backend::info(provider).onnx_only || !variant.onnx.empty();
+  return backend::info(provider).onnx_only ? !variant.onnx.empty() : !variant.onnx_only;
 }
 
 std::string describe(const Task& task, const Sigma& sigma) {

@@ -118,6 +118,11 @@ TEST_F(CutErrors, OnnxOperatorsThatAreNotSupportedAreNamed) {
                         {"m.onnx", "does not support these operators: ", "com.acme.FancyOp", "com.acme.PlainOp"});
 }
 
+TEST_F(CutErrors, WhatOnlyOnnxRuntimeReadsCanOnlyBeServedWhole) {
+  expect_one_line_error(run_cli({"cut", onnx_model(tiny_determinant())}), 1,
+                        {"m.onnx", "does not support these operators: Det", "cannot be cut", "sparseloom run"});
+}
+
 // OpenVINO's own conversion crashes on these.
 TEST_F(CutErrors, AClipWithoutBoundsBehindAnOperatorThatIsNotSupported) {
   TinyOnnx onnx = tiny_layers(1);

@@ -18,6 +18,7 @@ namespace {
 
 using sparseloom::testing::ScopedEnv;
 using sparseloom::testing::TemporaryFolder;
+using sparseloom::testing::tiny_determinant;
 using sparseloom::testing::tiny_onnx;
 using sparseloom::testing::TinyOnnx;
 using ::testing::ElementsAre;
@@ -195,6 +196,59 @@ TEST_F(OnnxRuntime, APieceThatLacksAnInputIsRefusedByName) {
   ASSERT_TRUE(file.save_piece({h}, {h, y}, part).ok());
   const auto executable = executor_->load(part, {}).value();
   EXPECT_EQ(executable->outputs().size(), 2U) << "what travels through is an output of its own";
+}
+
+// --- models that OpenVINO cannot read
+
+TEST_F(OnnxRuntime, ReadsWholeWhatOpenVinoCannotRead) {
+  const auto both = make_runtime("auto").value();
+  const auto read = both->read(write(tiny_determinant(-1).text()));
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  const Graph& graph = (*read)->graph();
+  EXPECT_THAT(graph.why_opaque, HasSubstr("OpenVINO does not support these operators: Det"));
+  ASSERT_EQ(graph.inputs.size(), 1U);
+  ASSERT_EQ(graph.outputs.size(), 1U);
+  EXPECT_EQ(graph.edge(graph.inputs[0]).spec.describe(), "x f32[1,4,4]") << "a dynamic batch is 1";
+  EXPECT_EQ(graph.edge(graph.outputs[0]).spec.describe(), "y f32[1]");
+
+  const auto compiled = both->compile(**read, by(Provider::kOnnxRuntime));
+  ASSERT_TRUE(compiled.ok()) << compiled.status().message();
+  const auto saved = folder_.path() / "saved.onnx";
+  ASSERT_TRUE((*read)->save(saved).ok());
+  const auto loaded = executor_->load(saved, by(Provider::kOnnxRuntime));
+  ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+  EXPECT_EQ(run_once(**compiled), run_once(**loaded));
+}
+
+TEST_F(OnnxRuntime, WhatItReadsWholeIsNeitherCutNorConverted) {
+  const auto read = make_runtime("auto").value()->read(write(tiny_determinant().text())).value();
+  const Graph& graph = read->graph();
+  EXPECT_TRUE(read->extract(graph.inputs, graph.outputs).ok());
+  const Status half = read->extract(graph.inputs, graph.outputs, {{ElementType::kF16}, {}}).status();
+  EXPECT_EQ(half.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(half.message(), HasSubstr("cannot be cut, nor its types converted"));
+  EXPECT_EQ(read->extract(graph.outputs, graph.outputs).status().code(), Code::kFailedPrecondition);
+  EXPECT_THAT(read->save(folder_.path() / "m.xml").message(), HasSubstr("but as ONNX"));
+}
+
+TEST_F(OnnxRuntime, AnOutputWhoseShapeDependsOnTheDataIsNamed) {
+  TinyOnnx onnx = tiny_determinant();
+  onnx.op("Compress", "some", {"y", "mask"}, "those").cast("y", "mask", 9).output("those", {-1});
+  const Status status = make_runtime("auto").value()->read(write(onnx.text())).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition) << status.message();
+  EXPECT_THAT(status.message(), HasSubstr("output 'those' has a shape that depends on the data"));
+}
+
+TEST_F(OnnxRuntime, AnInputThatNeedsAShapeIsNamedByBoth) {
+  TinyOnnx onnx;
+  onnx.input("x", {-1, -1, -1}).op("Det", "determinant", {"x"}, "y").output("y", {-1});
+  const auto both = make_runtime("auto").value();
+  const auto path = write(onnx.text());
+  EXPECT_THAT(both->read(path).status().message(), HasSubstr("input 'x' has the dynamic shape [?,?,?]"));
+  EXPECT_THAT(both->read(path, {{"x", {2, 3}}}).status().message(), HasSubstr("[2,3] does not fit it"));
+  const auto read = both->read(path, {{"x", {2, 3, 3}}});
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ((*read)->graph().edge((*read)->graph().outputs[0]).spec.describe(), "y f32[2]");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "sparseloom/zoo/dataset.h"
 #include "sparseloom/zoo/pieces.h"
 #include "tests/errors/cli.h"
+#include "tests/support/tiny_onnx.h"
 
 namespace sparseloom::testing {
 namespace {
@@ -58,6 +59,27 @@ TEST(RunModels, AnswersAsTheModelRunDirectly) {
     direct.insert(direct.end(), chain.output(0).begin(), chain.output(0).end());
   }
   EXPECT_EQ(copy(answers.data.span()), direct);
+}
+
+TEST(RunModels, ServesWhatOnlyOnnxRuntimeReads) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_file(folder.path() / "det.onnx", tiny_determinant(-1).text()).ok());
+  std::vector<float> x(2 * 16, 0.0F);
+  for (std::size_t i = 0; i < 4; ++i) x[5 * i] = 2, x[16 + 5 * i] = 3;  // two diagonal matrices
+  const auto data = std::as_bytes(std::span(x));
+  ASSERT_TRUE(write_file(folder.path() / "x.npy", zoo::format_npy(ElementType::kF32, {2, 4, 4}, data)).ok());
+  const CliResult result =
+      run_cli({"run", "--model", "det=" + (folder.path() / "det.onnx").string(), "--latency", "det=50", "--input",
+               "det=" + (folder.path() / "x.npy").string(), "--outputs", folder.path() / "out"},
+              shared_cache());
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, ::testing::HasSubstr("onnxruntime"));
+  const zoo::NpyArray answers = read_npy(std::filesystem::directory_iterator(folder.path() / "out")->path());
+  ASSERT_EQ(answers.data.size(), 2 * sizeof(float));
+  std::array<float, 2> y{};
+  std::memcpy(y.data(), answers.data.data(), sizeof y);
+  EXPECT_FLOAT_EQ(y[0], 16);
+  EXPECT_FLOAT_EQ(y[1], 81);
 }
 
 TEST(ServerOnTheDemoZoo, AnswersAsTheVariantThatServedRunDirectly) {

@@ -27,6 +27,7 @@ using sparseloom::testing::bytes_of;
 using sparseloom::testing::MadeUpZoo;
 using sparseloom::testing::npy;
 using sparseloom::testing::TemporaryFolder;
+using sparseloom::testing::tiny_determinant;
 using sparseloom::testing::TinyOnnx;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -133,6 +134,29 @@ TEST_F(ZooEditing, ADynamicBatchIsOne) {
   write("batch.onnx", network(-1, 16).text());
   must_add({.task = "net", .model = file("batch.onnx"), .samples = file("x.npy")});
   EXPECT_EQ(load_zoo(root())->tasks[0].inputs[0].describe(), "x f32[1,8]");
+}
+
+TEST_F(ZooEditing, WhatOnlyOnnxRuntimeReadsJoinsWhole) {
+  runtime_ = backend::make_runtime("auto").value();
+  write("det.onnx", tiny_determinant(-1).text());
+  std::vector<float> squares(4 * 16);
+  for (std::size_t i = 0; i < squares.size(); ++i) squares[i] = static_cast<float>(i * i % 13);
+  write("squares.npy", npy("<f4", "(4, 4, 4)", bytes_of(squares)));
+  const AddedVariant added = must_add({.task = "net", .model = file("det.onnx"), .samples = file("squares.npy")});
+  EXPECT_EQ(added.parts, 1U);
+  EXPECT_THAT(added.notes, ::testing::Contains(HasSubstr("ONNX Runtime runs it, whole")));
+  const Zoo zoo = load_zoo(root()).value();
+  const Variant& variant = zoo.tasks[0].variants[0];
+  EXPECT_TRUE(variant.onnx_only);
+  EXPECT_FALSE(is_there_for(variant, backend::Provider::kOpenVino));
+  const Status verified = verify(zoo, *runtime_, {});
+  EXPECT_TRUE(verified.ok()) << verified.message();
+  PieceStore pieces(zoo, *runtime_, folder_.path() / "pieces");
+  const auto piece = pieces.piece(TaskId(0), VariantId(0), StageId(0));
+  ASSERT_TRUE(piece.ok()) << piece.status().message();
+  EXPECT_EQ(piece->extension(), ".onnx");
+  EXPECT_THAT(pieces.piece(TaskId(0), VariantId(0), StageId(0), backend::Provider::kOpenVino).status().message(),
+              HasSubstr("openvino cannot read it, only ONNX Runtime can"));
 }
 
 TEST_F(ZooEditing, VariantsComeAndGo) {

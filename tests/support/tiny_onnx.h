@@ -151,6 +151,13 @@ inline TinyOnnx tiny_layers(std::size_t layers, const std::string& prefix = "", 
   return model;
 }
 
+/// y[batch] = det(x), x[batch,4,4]: ONNX Runtime has that operator, OpenVINO (2026.4) has not.
+inline TinyOnnx tiny_determinant(std::int64_t batch = 1) {
+  TinyOnnx model;
+  model.input("x", {batch, 4, 4}).output("y", {batch});
+  return model.op("Det", "determinant", {"x"}, "y");
+}
+
 /// What the weight file of tiny_onnx() holds: ones.
 inline std::string tiny_onnx_weights() {
   const std::vector<float> ones(12, 1.0F);

@@ -40,6 +40,8 @@ struct Variant {
   std::filesystem::path model;  ///< absolute or relative to the working directory, ready to open
   /// The same in ONNX, for providers that run nothing else; `model` itself if that is ONNX; empty: there is none.
   std::filesystem::path onnx{};
+  /// OpenVINO cannot read it: `model` is the ONNX file, which runs whole, and by providers of ONNX alone.
+  bool onnx_only = false;
   Compression compression;
   double weight_sparsity = 0;  ///< share of zeros among linear and convolution weights, 0..1
   std::int64_t parameters = 0;

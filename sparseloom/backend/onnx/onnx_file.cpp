@@ -134,6 +134,15 @@ void describe(const TensorSpec& spec, onnx::ValueInfoProto& info) {
   for (const std::int64_t extent : spec.shape) tensor.mutable_shape()->add_dim()->set_dim_value(extent);
 }
 
+std::vector<Extent> extents_of(const onnx::TensorShapeProto& shape) {
+  std::vector<Extent> extents;
+  for (const auto& dimension : shape.dim()) {
+    const bool known = dimension.has_dim_value() && dimension.dim_value() >= 0;  // some write -1 for what is not
+    extents.push_back(known ? Extent{dimension.dim_value(), dimension.dim_value()} : Extent{});
+  }
+  return extents;
+}
+
 // Copies weights into one file beside a piece.
 class WeightFile {
  public:
@@ -269,6 +278,20 @@ std::set<std::string> OnnxFile::external_files() const {
     if (location != nullptr) files.insert(*location);
   });
   return files;
+}
+
+std::vector<OnnxInput> OnnxFile::inputs() const {
+  std::vector<OnnxInput> found;
+  for (const auto& input : model_->proto.graph().input()) {
+    if (model_->is_weight(input.name())) continue;
+    OnnxInput& one = found.emplace_back();
+    one.file.names = {input.name()};
+    if (!input.type().has_tensor_type()) continue;
+    const auto& tensor = input.type().tensor_type();
+    one.type = from_onnx_number(tensor.elem_type());
+    if (tensor.has_shape()) one.file.shape = extents_of(tensor.shape());
+  }
+  return found;
 }
 
 std::optional<std::string> OnnxFile::without_open_clips() const {

@@ -8,10 +8,17 @@
 #include <string>
 #include <vector>
 
+#include "sparseloom/backend/input_shapes.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/tensor.h"
 
 namespace sparseloom::backend {
+
+/// An input of an ONNX model.
+struct OnnxInput {
+  FileInput file;                   ///< its name, and the shapes that it may have
+  std::optional<ElementType> type;  ///< none: a type that is not supported, or no tensor at all
+};
 
 /// An ONNX model file as ONNX itself describes it: nothing is converted, so whatever is taken out of it means to every
 /// runtime what it meant before. Weights that lie in other files stay there until they are copied. Thread-safe.
@@ -28,6 +35,9 @@ class OnnxFile {
   /// Names of the files that it keeps tensors in (TensorProto.external_data, `location`), as it writes them: relative
   /// to its own folder.
   std::set<std::string> external_files() const;
+
+  /// What the main graph takes, weights apart, in the file's order.
+  std::vector<OnnxInput> inputs() const;
 
   /// The first of `names` that a tensor of the main graph has: an input, a weight, or what a node makes.
   std::optional<std::string> find(const std::vector<std::string>& names) const;

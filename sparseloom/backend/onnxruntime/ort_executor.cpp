@@ -7,6 +7,7 @@
 
 #include "sparseloom/backend/onnxruntime/onnxruntime.h"
 #include "sparseloom/backend/onnxruntime/ort_session.h"
+#include "sparseloom/backend/onnxruntime/ort_whole.h"
 
 namespace sparseloom::backend {
 namespace {
@@ -46,6 +47,32 @@ class OrtExecutor final : public Executor {
   std::vector<AbsentProvider> absent() const override { return devices_.absent; }
 
   Result<std::unique_ptr<Executable>> load(const fs::path& path, const CompileOptions& options) const override {
+    return load(path, options, nullptr);
+  }
+
+  Result<std::unique_ptr<Executable>> compile(const Model& model, const CompileOptions& options) const override {
+    if (const auto* const whole = dynamic_cast<const OrtWhole*>(&model)) {
+      const OrtPorts ports = whole->ports();
+      return load(whole->path(), options, &ports);
+    }
+    return error(Code::kInvalidArgument, "compile: ONNX Runtime compiles ONNX files; save the model and load() it");
+  }
+
+  Result<std::unique_ptr<Model>> read_whole(const fs::path& path, const std::map<std::string, Shape>& shapes,
+                                            const std::string& why) const override {
+    SL_RETURN_IF_ERROR(check_onnx_file(path));
+    return OrtWhole::read(path, shapes, why);
+  }
+
+  Status open_devices() {
+    SL_ASSIGN_OR_RETURN(devices_, open_ort_devices());
+    return {};
+  }
+
+ private:
+  // `ports`: shapes that the file leaves open; null: it leaves none.
+  Result<std::unique_ptr<Executable>> load(const fs::path& path, const CompileOptions& options,
+                                           const OrtPorts* ports) const {
     SL_RETURN_IF_ERROR(check_onnx_file(path));
     SL_ASSIGN_OR_RETURN(const OrtDevice* device, find_device(path, options.device));
     const std::string doing = path.string() + ": compile with ONNX Runtime";
@@ -65,21 +92,15 @@ class OrtExecutor final : public Executor {
       auto model = std::make_shared<OrtModel>();
       model->device = device;
       model->session = Ort::Session(ort_env(), path.c_str(), settings);
-      SL_ASSIGN_OR_RETURN(model->ports, ports_of(model->session, path.string()));
+      if (ports != nullptr) {
+        model->ports = *ports;
+      } else {
+        SL_ASSIGN_OR_RETURN(model->ports, ports_of(model->session, path.string()));
+      }
       return make_ort_executable(std::move(model));
     });
   }
 
-  Result<std::unique_ptr<Executable>> compile(const Model&, const CompileOptions&) const override {
-    return error(Code::kInvalidArgument, "compile: ONNX Runtime compiles ONNX files; save the model and load() it");
-  }
-
-  Status open_devices() {
-    SL_ASSIGN_OR_RETURN(devices_, open_ort_devices());
-    return {};
-  }
-
- private:
   // Null for the CPU.
   Result<const OrtDevice*> find_device(const fs::path& path, const std::string& name) const {
     if (name == "CPU") return static_cast<const OrtDevice*>(nullptr);

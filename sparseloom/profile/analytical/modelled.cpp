@@ -102,6 +102,14 @@ class TaskModel {
         if (model == nullptr) {
           SL_ASSIGN_OR_RETURN(model, read(v, s));
         }
+        if (model->graph().opaque()) {
+          return error(
+              Code::kFailedPrecondition,
+              "task '{}', variant '{}': what it computes is not known, so its time on processor '{}' of soc '{}' "
+              "cannot be modelled: {}",
+              task_.name, task_.variants[v.index()].name, file_.soc.processor(p).name, file_.soc.name,
+              model->graph().why_opaque);
+        }
         profile.set_latency(v, s, p, b, roofline(model->graph(), *file_.rates[n], b));
       }
     }
