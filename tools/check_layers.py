@@ -15,6 +15,7 @@ ONLY_IN = {
     "onnxruntime_": "sparseloom/backend/onnxruntime/",
     "onnx/": "sparseloom/backend/onnx/",
     "google/protobuf/": "sparseloom/backend/onnx/",
+    "boost/": "sparseloom/place/methods/",
     "hwy/": "sparseloom/backend/sparse/",
     "sqlite3.h": "sparseloom/profile/",
     "nlohmann/": "sparseloom/base/",
