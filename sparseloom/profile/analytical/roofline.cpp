@@ -22,24 +22,23 @@ double elements(const Edge& edge) {
   return count;
 }
 
-/// Operators that run as one.
-struct Group {
-  const Node* first = nullptr;  ///< the one that may multiply
-  double bytes = 0;             ///< moved to and from memory
-};
-
 class Roofline {
  public:
   Roofline(const Graph& graph, const soc::Rates& rates, bool sparse)
       : graph_(graph), rates_(rates), sparse_(sparse), group_of_(graph.nodes.size()), kept_(graph.edges.size()) {}
 
-  Latency run() {
+  std::vector<RooflineGroup> groups() {
     for (std::size_t n = 0; n < graph_.nodes.size(); ++n) {
       const Node& node = graph_.nodes[n];
       if (!node.constant && !node.inputs.empty()) add(NodeId(n));
     }
+    for (RooflineGroup& group : groups_) group.computing = computing(first(group));
+    return groups_;
+  }
+
+  Latency run() {
     Seconds time = rates_.launch;
-    for (const Group& group : groups_) time += time_of(group);
+    for (const RooflineGroup& group : groups()) time += time_of(group);
     return {.median = time,
             .q1 = time,
             .q3 = time,
@@ -55,24 +54,29 @@ class Roofline {
     if (fused) {
       group = *group_of_[graph_.edge(*fused).producer.index()];
     } else {
-      groups_.push_back({.first = &node});
+      groups_.emplace_back();
     }
     group_of_[id.index()] = group;
-    double& bytes = groups_[group].bytes;
+    groups_[group].nodes.push_back(id);
     const double out = bytes_out(node);
     for (const EdgeId input : node.inputs) {
       if (fused == input) continue;
-      bytes += is_constant(input) ? std::min(constant_bytes(node, input), std::max(out, weight_bytes(node)))
-                                  : bytes_of(input);
+      if (is_constant(input)) {
+        groups_[group].constants += std::min(constant_bytes(node, input), std::max(out, weight_bytes(node)));
+      } else {
+        groups_[group].read += bytes_of(input);
+      }
     }
     for (const EdgeId input : node.inputs) {
       if (!is_constant(input) || kept_[input.index()]) continue;
       kept_[input.index()] = true;
       resident_ += constant_bytes(node, input);
     }
-    bytes += out;
-    if (fused) bytes -= bytes_of(*fused);  // what its producer would have written
+    groups_[group].written += out;
+    if (fused) groups_[group].written -= bytes_of(*fused);  // what its producer would have written
   }
+
+  const Node& first(const RooflineGroup& group) const { return graph_.node(group.nodes.front()); }
 
   // The input whose producer this operator is fused with.
   std::optional<EdgeId> fused_input(const Node& node) const {
@@ -96,7 +100,7 @@ class Roofline {
     if (producer.inputs.empty()) return elements(edge) * static_cast<double>(element_bytes(edge.spec.type));
     if (producer.macs == 0 && producer.precision == Precision::kInt8) return elements(edge);
     const auto group = group_of_[edge.producer.index()];
-    const bool half = group && groups_[*group].first->precision == Precision::kFp16;
+    const bool half = group && first(groups_[*group]).precision == Precision::kFp16;
     return elements(edge) * backend::bytes_of(rates_.of(half ? Precision::kFp16 : Precision::kFp32).runs_as);
   }
 
@@ -128,17 +132,20 @@ class Roofline {
     return node.weights.two_of_four ? rates_.two_of_four[static_cast<std::size_t>(as)] : 1;
   }
 
-  Seconds time_of(const Group& group) const {
-    const Node& node = *group.first;
+  double computing(const Node& node) const {
     const soc::Arithmetic& arithmetic = rates_.of(rates_.of(node.precision).runs_as);
-    const double computing = 2 * node.macs / (arithmetic.operations_per_second * gain(node));
-    return Seconds(std::max(computing, group.bytes / rates_.bytes_per_second)) + rates_.per_operator;
+    return 2 * node.macs / (arithmetic.operations_per_second * gain(node));
+  }
+
+  Seconds time_of(const RooflineGroup& group) const {
+    const double bytes = group.read + group.constants + group.written;
+    return Seconds(std::max(group.computing, bytes / rates_.bytes_per_second)) + rates_.per_operator;
   }
 
   const Graph& graph_;
   const soc::Rates& rates_;
   bool sparse_;
-  std::vector<Group> groups_;
+  std::vector<RooflineGroup> groups_;
   std::vector<std::optional<std::size_t>> group_of_;  // by node
   std::vector<bool> kept_;                            // constants, by edge: counted
   double resident_ = 0;
@@ -146,8 +153,20 @@ class Roofline {
 
 }  // namespace
 
+namespace {
+
+bool by_sparse_kernels(backend::Provider provider) {
+  return backend::info(provider).sparse_layers != backend::SparseLayers::kNone;
+}
+
+}  // namespace
+
 Latency roofline(const Graph& graph, const soc::Rates& rates, backend::Provider provider) {
-  return Roofline(graph, rates, backend::info(provider).sparse_layers != backend::SparseLayers::kNone).run();
+  return Roofline(graph, rates, by_sparse_kernels(provider)).run();
+}
+
+std::vector<RooflineGroup> roofline_groups(const Graph& graph, const soc::Rates& rates, backend::Provider provider) {
+  return Roofline(graph, rates, by_sparse_kernels(provider)).groups();
 }
 
 }  // namespace sparseloom::profile

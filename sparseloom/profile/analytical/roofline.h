@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "sparseloom/backend/graph.h"
 #include "sparseloom/profile/profile.h"
 #include "sparseloom/soc/rates.h"
@@ -22,5 +24,15 @@ namespace sparseloom::profile {
 ///
 /// `resident` is what the constants take so. count is 1 and quartiles are the median: nothing was measured. O(graph).
 Latency roofline(const backend::Graph& graph, const soc::Rates& rates, backend::Provider provider);
+
+/// Operators that run as one, and what the roofline model says of them.
+struct RooflineGroup {
+  std::vector<backend::NodeId> nodes;           ///< in order; the first may multiply, the others are fused with it
+  double computing = 0;                         ///< seconds of arithmetic
+  double read = 0, constants = 0, written = 0;  ///< bytes from memory of tensors and constants, and to it
+};
+/// The groups that roofline() sums up. Which operators are fused follows from the graph alone. O(graph).
+std::vector<RooflineGroup> roofline_groups(const backend::Graph& graph, const soc::Rates& rates,
+                                           backend::Provider provider);
 
 }  // namespace sparseloom::profile

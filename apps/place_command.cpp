@@ -1,0 +1,205 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+
+#include "apps/commands.h"
+#include "cli/program.h"
+#include "cli/setup.h"
+#include "cli/shapes.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/base/json.h"
+#include "sparseloom/base/printable.h"
+#include "sparseloom/place/placers.h"
+#include "sparseloom/profile/analytical/operator_costs.h"
+#include "sparseloom/report/table.h"
+
+namespace sparseloom::apps {
+namespace {
+
+struct PlaceArguments {
+  std::string model;
+  std::string soc;
+  std::string method = "exact";
+  std::string cost_model = "makespan";
+  std::vector<std::string> shapes;
+  std::optional<double> handover_us;
+  bool explain = false;
+  std::string json;
+};
+
+// What one method made of the model.
+struct Tried {
+  std::string_view method;
+  std::optional<place::Placed> placed;  // nothing where the machine has not what it takes
+  std::string why_not;
+  double place_ms = 0;
+};
+
+Result<std::vector<Tried>> try_methods(const PlaceArguments& arguments, const place::CostTable& table,
+                                       const place::PlacerOptions& options) {
+  std::vector<const place::Placer*> methods;
+  if (arguments.method == "all") {
+    for (const place::Placer& placer : place::placers()) methods.push_back(&placer);
+  } else {
+    SL_ASSIGN_OR_RETURN(const place::Placer* one, place::find_placer(arguments.method));
+    methods.push_back(one);
+  }
+  std::vector<Tried> all;
+  for (const place::Placer* method : methods) {
+    const auto start = std::chrono::steady_clock::now();
+    auto placed = method->place(table, options);
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    if (!placed.ok() && methods.size() == 1) return placed.status();
+    Tried& one = all.emplace_back(Tried{.method = method->name, .placed = {}, .why_not = {}, .place_ms = took.count()});
+    if (placed.ok()) {
+      one.placed = std::move(placed).value();
+    } else {
+      one.why_not = placed.status().message();
+    }
+  }
+  return all;
+}
+
+Json shares_json(const place::CostTable& table, const place::Share& share) {
+  Json json = Json::object();
+  for (std::size_t p = 0; p < share.size(); ++p)
+    if (share[p] > 0) json[table.processors[p].name] = share[p] / static_cast<double>(place::kQuarters);
+  return json;
+}
+
+Json to_json(const soc::Soc& soc, const PlaceArguments& arguments, const place::CostTable& table,
+             const std::vector<Tried>& tried) {
+  Json methods = Json::array();
+  for (const Tried& one : tried) {
+    Json& json = methods.emplace_back(Json{{"method", one.method}, {"place_ms", one.place_ms}});
+    if (!one.placed) {
+      json["why_not"] = one.why_not;
+      continue;
+    }
+    json["latency_ms"] = one.placed->latency * 1e3;
+    json["lower_bound_ms"] = one.placed->lower_bound * 1e3;
+    json["gap"] = one.placed->gap();
+    json["optimal"] = one.placed->optimal;
+    json["energy_mj"] = nullptr;
+    json["operators"] = Json::array();
+    for (std::size_t g = 0; g < table.groups.size(); ++g) {
+      json["operators"].push_back(
+          {{"name", table.groups[g].name}, {"processor_shares", shares_json(table, one.placed->placement[g])}});
+    }
+  }
+  return {{"model", arguments.model},
+          {"soc", soc.name},
+          {"modelled", true},
+          {"batch", 1},
+          {"cost_model", arguments.cost_model},
+          {"handover_us", table.handover.synchronisation * 1e6},
+          {"methods", std::move(methods)}};
+}
+
+// "cpu", or "cpu 3/4 + gpu 1/4".
+std::string share_text(const place::CostTable& table, const place::Share& share) {
+  std::string text;
+  for (std::size_t p = 0; p < share.size(); ++p) {
+    if (share[p] == 0) continue;
+    if (!text.empty()) text += " + ";
+    text += table.processors[p].name;
+    if (share[p] < place::kQuarters) text += fmt::format(" {}/{}", share[p], place::kQuarters);
+  }
+  return text;
+}
+
+// The least latency of a whole model on one processor.
+double best_alone(const place::CostTable& table, place::CostModel model) {
+  double least = place::kCannot;
+  for (std::size_t p = 0; p < table.processors.size(); ++p) {
+    place::Share share(table.processors.size());
+    share[p] = place::kQuarters;
+    least = std::min(least, place::latency_of(table, place::Placement(table.groups.size(), share), model));
+  }
+  return least;
+}
+
+void print_methods(const place::CostTable& table, place::CostModel model, const std::vector<Tried>& tried) {
+  const double alone = best_alone(table, model);
+  report::Table methods(
+      {"method", "ms", "times as fast as one processor", "no placement takes less than (ms)", "decided in (ms)"});
+  for (const Tried& one : tried) {
+    if (!one.placed) {
+      methods.add({std::string(one.method), "-", "-", one.why_not, "-"});
+      continue;
+    }
+    const place::Placed& placed = *one.placed;
+    std::string bound = "-";
+    if (placed.optimal)
+      bound = "proven least";
+    else if (placed.lower_bound > 0)
+      bound = fmt::format("{:.3f} (gap {:.1f} %)", placed.lower_bound * 1e3, placed.gap() * 100);
+    methods.add({std::string(one.method), fmt::format("{:.3f}", placed.latency * 1e3),
+                 std::isfinite(alone) ? fmt::format("{:.2f}", alone / placed.latency) : "-", bound,
+                 fmt::format("{:.1f}", one.place_ms)});
+  }
+  fmt::print("{}", methods.text());
+}
+
+// Which groups run where, runs of one share in a line.
+void explain(const place::CostTable& table, const Tried& one) {
+  if (!one.placed) return;
+  report::Table runs({"operators", "first", "last", "where"});
+  const place::Placement& placement = one.placed->placement;
+  for (std::size_t first = 0; first < placement.size();) {
+    std::size_t end = first + 1;
+    while (end < placement.size() && placement[end] == placement[first]) ++end;
+    runs.add({fmt::format("{}", end - first), table.groups[first].name, table.groups[end - 1].name,
+              share_text(table, placement[first])});
+    first = end;
+  }
+  fmt::print("\n{}:\n{}", one.method, runs.text());
+}
+
+Status run_place(const PlaceArguments& arguments) {
+  SL_RETURN_IF_ERROR(cli::check_writable("--json", arguments.json));
+  SL_ASSIGN_OR_RETURN(const place::CostModel model, place::find_cost_model(arguments.cost_model));
+  if (arguments.method != "all") SL_RETURN_IF_ERROR(place::find_placer(arguments.method).status());
+  if (arguments.handover_us && !(*arguments.handover_us >= 0 && std::isfinite(*arguments.handover_us)))
+    return error(Code::kInvalidArgument, "--handover-us: {}; allowed: 0 or more", *arguments.handover_us);
+  SL_ASSIGN_OR_RETURN(const auto shapes, cli::parse_shapes(arguments.shapes));
+  SL_ASSIGN_OR_RETURN(const soc::SocFile file, cli::find_soc(arguments.soc));
+  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
+  SL_ASSIGN_OR_RETURN(const auto read, runtime->read(arguments.model, shapes));
+  auto costs = profile::modelled_costs(read->graph(), file);
+  if (!costs.ok()) return costs.status().with_context(arguments.model);
+  place::CostTable table = std::move(costs).value();
+  if (arguments.handover_us) table.handover.synchronisation = *arguments.handover_us / 1e6;
+  SL_ASSIGN_OR_RETURN(const std::vector<Tried> tried, try_methods(arguments, table, {.model = model}));
+  fmt::print("{} on {}, {} operator groups, {} model, hand-over {:g} us\n\n", printable(arguments.model), file.soc.name,
+             table.groups.size(), arguments.cost_model, table.handover.synchronisation * 1e6);
+  print_methods(table, model, tried);
+  if (arguments.explain) explain(table, tried.front());
+  if (arguments.json.empty()) return {};
+  return write_file(arguments.json, to_json(file.soc, arguments, table, tried).dump(1) + "\n");
+}
+
+}  // namespace
+
+std::function<Status()> add_place(CLI::App& command) {
+  auto arguments = std::make_shared<PlaceArguments>();
+  command.add_option("MODEL", arguments->model, "OpenVINO IR (.xml) or ONNX (.onnx)")->required();
+  command.add_option("--soc", arguments->soc, "the modelled machine: a file (docs/soc-format.md) or a name in socs/")
+      ->required();
+  std::string methods = "all";
+  for (const place::Placer& placer : place::placers()) methods += fmt::format(", {}", placer.name);
+  command.add_option("--method", arguments->method, fmt::format("{} (default exact)", methods));
+  command.add_option("--cost-model", arguments->cost_model,
+                     "makespan: processors overlap (default); additive: one operator group after another");
+  command.add_option("--handover-us", arguments->handover_us,
+                     "microseconds until a processor knows what another one has written, instead of the machine's");
+  command.add_option("--shape", arguments->shapes, "static shape of a dynamic input: NAME=1,3,224,224")
+      ->allow_extra_args(false);
+  command.add_flag("--explain", arguments->explain, "which operators run where");
+  command.add_option("--json", arguments->json, "also write the result to this file");
+  return [arguments] { return run_place(*arguments); };
+}
+
+}  // namespace sparseloom::apps

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "sparseloom/backend/graph.h"
+#include "sparseloom/base/status.h"
+#include "sparseloom/place/cost_table.h"
+#include "sparseloom/soc/soc_file.h"
+
+namespace sparseloom::profile {
+
+/// What the operator groups of a model cost on the processors of a machine that is described in a file, share by share,
+/// by the roofline model (roofline.h) with the fastest of each processor's providers.
+///
+/// A convolution is divided by output channels, a linear layer by positions (rows of what it multiplies) or, if it has
+/// too few, by outputs, other matrix products by what stands before their last two axes, and what works element by
+/// element or row by row by rows. A quarter must be a whole number of positions or of 8 channels or outputs; what else
+/// there is cannot be divided. A share reads all of the input, or along a chain of positions its own part; it reads the
+/// weights of its outputs, or all.
+///
+/// A hand-over takes the file's transfer latency, and its seconds per byte between memory domains. Activation
+/// sparsities are 0: nobody has run the model. Groups that contribute to no output are left out.
+///
+/// kFailedPrecondition: a graph that is opaque or without operators, a processor without rates.
+Result<place::CostTable> modelled_costs(const backend::Graph& graph, const soc::SocFile& file);
+
+}  // namespace sparseloom::profile

@@ -1,0 +1,40 @@
+// Placing the demo zoo's models on the machines that ship: no method is better than `exact`, and what it says adds up.
+#include <gmock/gmock.h>
+
+#include "sparseloom/place/placers.h"
+#include "tests/errors/cli.h"
+
+namespace sparseloom::testing {
+namespace {
+
+TEST(PlaceCommand, ExactIsNoWorseThanAnyMethodOnEveryMachine) {
+  const TemporaryFolder folder;
+  const std::string file = folder.path() / "p.json";
+  for (const std::string soc : {"jetson-agx-orin", "core-ultra-7-265k", "core-ultra-5-135u"}) {
+    for (const std::string task : {"image", "sentiment", "activity", "speech"}) {
+      const CliResult result = run_cli({"place", demo_zoo() + "/" + task + "/dense/model.xml", "--soc", soc, "--method",
+                                        "all", "--explain", "--json", file});
+      ASSERT_EQ(result.status, 0) << result.err;
+      const Json json = read_json(file).value();
+      EXPECT_EQ(json["modelled"], true);
+      const Json& methods = json["methods"];
+      ASSERT_EQ(methods.size(), place::placers().size());
+      const Json& exact = methods[0];
+      ASSERT_EQ(exact["method"], "exact");
+      EXPECT_EQ(exact["optimal"], true) << task << " on " << soc;
+      for (const Json& method : methods) {
+        ASSERT_TRUE(method.contains("latency_ms") || method.contains("why_not"));
+        if (method.contains("why_not")) continue;
+        EXPECT_LE(exact["latency_ms"], method["latency_ms"]) << method["method"];
+      }
+      for (const Json& one : exact["operators"]) {
+        double sum = 0;
+        for (const auto& [processor, share] : one["processor_shares"].items()) sum += share.get<double>();
+        EXPECT_DOUBLE_EQ(sum, 1) << one["name"];
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sparseloom::testing
