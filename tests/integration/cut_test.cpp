@@ -170,6 +170,16 @@ TEST_F(Cutting, OnnxVariantsCorrespondByTensorName) {
   EXPECT_THAT(names(other->graph(), (*mapped)[0]), ::testing::ElementsAre("other_tanh1"));
 }
 
+TEST_F(Cutting, ModelsWithAnIfOverAShapeAreCut) {
+  TinyOnnx onnx;
+  onnx.input("x", {-1, 8}).weights("w", {8, 8}).integer("first", 0).integer("two", 2);
+  onnx.op("Shape", "shape", {"x"}, "extents").op("Gather", "gather", {"extents", "first"}, "batch");
+  onnx.op("Equal", "equal", {"batch", "two"}, "big");
+  onnx.relu_if("big", "x", "h", {-1, 8}).op("MatMul", "product", {"h", "w"}, "y").output("y", {-1, 8});
+  const auto model = read_onnx(onnx, {{"x", {2, 8}}});
+  EXPECT_EQ(cut_and_check(*model, 2).difference.max_abs, 0);
+}
+
 TEST_F(Cutting, ShapesOfDynamicOnnxInputsAreThoseAskedFor) {
   const auto model = read_onnx(tiny_layers(3, "", -1), {{"x", {4, 8}}});
   EXPECT_EQ(model->graph().edge(model->graph().outputs[0]).spec.shape, (Shape{4, 8}));

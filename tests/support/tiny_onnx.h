@@ -110,11 +110,35 @@ class TinyOnnx {
     graph_.message(1, message.bytes(2, output).bytes(3, node).bytes(4, type).bytes(7, domain));
     return *this;
   }
+  /// A scalar i64.
+  TinyOnnx& integer(const std::string& name, std::int64_t n) {
+    const std::string data(reinterpret_cast<const char*>(&n), sizeof n);
+    graph_.message(5, ProtoMessage().number(2, 7).bytes(8, name).bytes(9, data));
+    return *this;
+  }
   /// To another element type, by ONNX's number for it (1: f32, 10: f16).
   TinyOnnx& cast(const std::string& input, const std::string& output, std::uint64_t to) {
     const ProtoMessage attribute = ProtoMessage().bytes(1, "to").number(3, to).number(20, 2);
     graph_.message(
         1, ProtoMessage().bytes(1, input).bytes(2, output).bytes(3, output).bytes(4, "Cast").message(5, attribute));
+    return *this;
+  }
+  /// y = relu(x) where `condition` holds, else tanh(x).
+  TinyOnnx& relu_if(const std::string& condition, const std::string& x, const std::string& y,
+                    const std::vector<std::int64_t>& dims) {
+    const auto branch = [&](const std::string& name, const std::string& type) {
+      const std::string result = y + "_" + type;
+      const ProtoMessage node = ProtoMessage().bytes(1, x).bytes(2, result).bytes(3, result).bytes(4, type);
+      const ProtoMessage graph = ProtoMessage().message(1, node).bytes(2, name).message(12, value(result, dims));
+      return ProtoMessage().bytes(1, name).message(6, graph).number(20, 5);
+    };
+    graph_.message(1, ProtoMessage()
+                          .bytes(1, condition)
+                          .bytes(2, y)
+                          .bytes(3, y)
+                          .bytes(4, "If")
+                          .message(5, branch("then_branch", "Relu"))
+                          .message(5, branch("else_branch", "Tanh")));
     return *this;
   }
   std::string text() const {
