@@ -79,8 +79,9 @@ Json to_json(const soc::Soc& soc, const PlaceArguments& arguments, const place::
       continue;
     }
     json["latency_ms"] = one.placed->latency * 1e3;
-    json["lower_bound_ms"] = one.placed->lower_bound * 1e3;
-    json["gap"] = one.placed->gap();
+    const bool bounded = one.placed->optimal || one.placed->lower_bound > 0;
+    json["lower_bound_ms"] = bounded ? Json(one.placed->lower_bound * 1e3) : Json();
+    json["gap"] = bounded ? Json(one.placed->gap()) : Json();
     json["optimal"] = one.placed->optimal;
     json["energy_mj"] = nullptr;
     json["operators"] = Json::array();
@@ -137,7 +138,7 @@ void print_methods(const place::CostTable& table, place::CostModel model, const 
     else if (placed.lower_bound > 0)
       bound = fmt::format("{:.3f} (gap {:.1f} %)", placed.lower_bound * 1e3, placed.gap() * 100);
     methods.add({std::string(one.method), fmt::format("{:.3f}", placed.latency * 1e3),
-                 std::isfinite(alone) ? fmt::format("{:.2f}", alone / placed.latency) : "-", bound,
+                 std::isfinite(alone / placed.latency) ? fmt::format("{:.2f}", alone / placed.latency) : "-", bound,
                  fmt::format("{:.1f}", one.place_ms)});
   }
   fmt::print("{}", methods.text());
@@ -170,7 +171,7 @@ Status run_place(const PlaceArguments& arguments) {
   SL_ASSIGN_OR_RETURN(const auto read, runtime->read(arguments.model, shapes));
   auto costs = profile::modelled_costs(read->graph(), file);
   if (!costs.ok()) return costs.status().with_context(arguments.model);
-  place::CostTable table = std::move(costs).value();
+  place::CostTable table = std::move(costs)->table;
   if (arguments.handover_us) table.handover.synchronisation = *arguments.handover_us / 1e6;
   SL_ASSIGN_OR_RETURN(const std::vector<Tried> tried, try_methods(arguments, table, {.model = model}));
   fmt::print("{} on {}, {} operator groups, {} model, hand-over {:g} us\n\n", printable(arguments.model), file.soc.name,

@@ -34,6 +34,13 @@ struct Weights {
   bool two_of_four = false;  ///< of every four neighbouring inputs of an output at most two are not zero ("2:4")
 };
 
+/// What a number of an operator's result depends on.
+enum class Reach : std::uint8_t {
+  kAll,     ///< anything in its inputs
+  kRow,     ///< of its inputs the same row: the last axis
+  kElement  ///< of each input the number at the same place, where shapes are broadcast to each other
+};
+
 /// One operator.
 struct Node {
   std::string name;  ///< unique in its graph, stable across variants exported by the same code
@@ -47,6 +54,7 @@ struct Node {
   Precision precision = Precision::kFp32;
   Weights weights;
   bool random = false;  ///< draws random numbers: two runs on the same inputs differ
+  Reach reach = Reach::kAll;
 };
 
 /// One tensor. An extent of -1 in its shape is known only when running: such a tensor cannot be passed between pieces.

@@ -63,6 +63,11 @@ Status check(const CostTable& table) {
     return error(Code::kInvalidArgument, "{} processors; allowed: 1 to {}", table.processors.size(), kMostProcessors);
   }
   if (table.groups.empty()) return error(Code::kInvalidArgument, "the model has no operator");
+  for (const PlacedProcessor& processor : table.processors) {
+    if (is_finite_cost(processor.launch)) continue;
+    return error(Code::kInvalidArgument, "processor '{}': what starting takes is negative or no number",
+                 processor.name);
+  }
   const Handover& handover = table.handover;
   if (!is_finite_cost(handover.synchronisation) || !is_finite_cost(handover.latency) ||
       !is_finite_cost(handover.seconds_per_byte)) {

@@ -57,6 +57,7 @@ struct PlacedProcessor {
   std::string name;
   ProcessorKind kind = ProcessorKind::kCpu;
   std::size_t memory_domain = 0;  ///< 0: the host's, where the model's inputs are and its outputs go
+  double launch = 0;              ///< seconds until it begins on what another one, or the host, hands it
 };
 
 /// What it costs that one processor reads what another one wrote.

@@ -128,12 +128,14 @@ Result<CostModel> find_cost_model(std::string_view name) {
 double handover_seconds(const CostTable& table, std::size_t from, std::size_t to, double bytes) {
   const Handover& handover = table.handover;
   const bool apart = table.processors[from].memory_domain != table.processors[to].memory_domain;
-  return handover.synchronisation + (apart ? handover.latency + bytes * handover.seconds_per_byte : 0);
+  return handover.synchronisation + table.processors[to].launch +
+         (apart ? handover.latency + bytes * handover.seconds_per_byte : 0);
 }
 
 double seconds_from_host(const CostTable& table, std::size_t to, double bytes) {
-  if (table.processors[to].memory_domain == 0) return 0;
-  return table.handover.latency + bytes * table.handover.seconds_per_byte;
+  const double launch = table.processors[to].launch;
+  if (table.processors[to].memory_domain == 0) return launch;
+  return launch + table.handover.latency + bytes * table.handover.seconds_per_byte;
 }
 
 double seconds_to_host(const CostTable& table, std::size_t from, double bytes) {

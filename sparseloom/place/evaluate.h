@@ -23,7 +23,7 @@ std::string_view name_of(CostModel model);
 /// kInvalidArgument lists the names.
 Result<CostModel> find_cost_model(std::string_view name);
 
-/// Seconds from when one processor has written `bytes` until another may read them.
+/// Seconds from when one processor has written `bytes` until another begins on them.
 double handover_seconds(const CostTable& table, std::size_t from, std::size_t to, double bytes);
 
 /// The same from and to the host's memory, where nobody waits to be told that an input is there.
@@ -33,9 +33,10 @@ double seconds_to_host(const CostTable& table, std::size_t from, double bytes);
 inline double part(double bytes, std::uint8_t quarters) { return bytes * quarters / static_cast<double>(kQuarters); }
 
 /// Seconds of one inference. A tensor arrives whole at a processor when all shares of it have; at one that runs the
-/// same share of a group that goes `along`, when its own part is written. Of the additive model a tensor arrives once
-/// at a processor, however many groups read it there. Outputs end in the host's memory. kCannot if a processor cannot
-/// run its share. The placement must have a share of every group. O(inputs · P²).
+/// same share of a group that goes `along`, when its own part is written. Of the additive model what a group
+/// writes arrives once at a processor, however many read it there; an input of the model is sent to each reader.
+/// Outputs end in the host's memory. kCannot if a processor cannot run its share. The placement must have a share of
+/// every group. O(inputs · P²).
 double latency_of(const CostTable& table, const Placement& placement, CostModel model);
 
 }  // namespace sparseloom::place

@@ -21,17 +21,20 @@ void Table::add(std::vector<std::string> row) {
 }
 
 std::string Table::text() const {
+  std::vector<std::size_t> widths;
+  std::vector<bool> right(header_.size(), true);
+  for (std::size_t c = 0; c < header_.size(); ++c) {
+    widths.push_back(header_[c].size());
+    for (const auto& r : rows_) {
+      widths[c] = std::max(widths[c], r[c].size());
+      right[c] = right[c] && numeric(r[c]);
+    }
+  }
   std::string text;
   const auto add_line = [&](const std::vector<std::string>& row) {
     std::string line;
     for (std::size_t c = 0; c < header_.size(); ++c) {
-      std::size_t width = header_[c].size();
-      bool right = true;
-      for (const auto& r : rows_) {
-        width = std::max(width, r[c].size());
-        right = right && numeric(r[c]);
-      }
-      line += right ? fmt::format("{:>{}}", row[c], width) : fmt::format("{:<{}}", row[c], width);
+      line += right[c] ? fmt::format("{:>{}}", row[c], widths[c]) : fmt::format("{:<{}}", row[c], widths[c]);
       if (c + 1 < header_.size()) line += "  ";
     }
     line.erase(line.find_last_not_of(' ') + 1);

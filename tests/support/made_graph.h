@@ -20,6 +20,7 @@ inline Node node(const std::string& op, Precision precision = Precision::kFp32) 
   made.op = op;
   made.constant = op == "Constant";
   made.precision = precision;
+  if (op == "Relu" || op == "Add" || op == "Multiply" || op == "FakeQuantize") made.reach = backend::Reach::kElement;
   return made;
 }
 

@@ -1,12 +1,18 @@
 #include "sparseloom/backend/openvino/ov_graph.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <openvino/core/graph_util.hpp>
 #include <openvino/op/constant.hpp>
+#include <openvino/op/mvn.hpp>
 #include <openvino/op/parameter.hpp>
 #include <openvino/op/result.hpp>
+#include <openvino/op/softmax.hpp>
+#include <openvino/op/util/binary_elementwise_arithmetic.hpp>
 #include <openvino/op/util/shape_of_base.hpp>
+#include <openvino/op/util/unary_elementwise_arithmetic.hpp>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -14,6 +20,34 @@
 
 namespace sparseloom::backend {
 namespace {
+
+// Whether the operator works along the last axis alone, if `axis` is that of a tensor of this rank.
+bool is_last(std::int64_t axis, const ov::Node& op) {
+  const ov::PartialShape& shape = op.get_output_partial_shape(0);
+  return shape.rank().is_static() && (axis == -1 || axis + 1 == shape.rank().get_length());
+}
+
+Reach reach_of(const ov::Node& op) {
+  constexpr std::array<std::string_view, 6> kElements{"Convert", "FakeQuantize", "HardSigmoid",
+                                                      "PRelu",   "Select",       "Swish"};
+  if (ov::is_type<ov::op::util::UnaryElementwiseArithmetic>(&op) ||
+      ov::is_type<ov::op::util::BinaryElementwiseArithmetic>(&op) ||
+      std::find(kElements.begin(), kElements.end(), op.get_type_info().name) != kElements.end()) {
+    return Reach::kElement;
+  }
+  if (const auto* softmax = ov::as_type<const ov::op::v1::Softmax>(&op)) {
+    return is_last(static_cast<std::int64_t>(softmax->get_axis()), op) ? Reach::kRow : Reach::kAll;
+  }
+  if (const auto* softmax = ov::as_type<const ov::op::v8::Softmax>(&op))
+    return is_last(softmax->get_axis(), op) ? Reach::kRow : Reach::kAll;
+  if (ov::is_type<ov::op::v6::MVN>(&op)) {
+    const auto axes = ov::as_type_ptr<ov::op::v0::Constant>(op.get_input_node_shared_ptr(1));
+    if (axes == nullptr) return Reach::kAll;
+    const auto values = axes->cast_vector<std::int64_t>();
+    return values.size() == 1 && is_last(values.front(), op) ? Reach::kRow : Reach::kAll;
+  }
+  return Reach::kAll;
+}
 
 class Converter {
  public:
@@ -48,6 +82,7 @@ class Converter {
     node.constant = is_constant(*op, node);
     node.macs = macs_of(*op);
     node.precision = precision_of(*op);
+    node.reach = reach_of(*op);
     if (node.macs > 0) node.weights = weights_of(*op);
     for (const auto& output : op->outputs()) {
       SL_ASSIGN_OR_RETURN(Edge edge, make_edge(output, node, id));

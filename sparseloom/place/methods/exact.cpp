@@ -10,8 +10,10 @@ namespace sparseloom::place {
 namespace {
 
 constexpr std::size_t kFirstLabels = 16, kMoreLabels = 4;
-constexpr double kSurely = 1e-12;      // rounding, of latencies that are sums in another order
-constexpr double kForImproving = 0.1;  // of the work, each time
+constexpr double kSurely = 1e-12;           // rounding, of latencies that are sums in another order
+constexpr double kForImproving = 0.1;       // of the work, each time
+constexpr double kMostNumbers = 1e8;        // in labels behind all groups, one of each
+constexpr std::size_t kMostToCut = 20'000;  // groups, times pairs of processors
 
 /// A placement by the numbers of its shares, and the labels of its first groups.
 class Played {
@@ -63,6 +65,8 @@ class Exact {
  public:
   Exact(const CostTable& table, const PlacerOptions& options)
       : table_(table), options_(options), shares_(all_shares(table.processors.size())) {
+    // Labels of a frontier that is too wide would fill the memory.
+    if (frontier_size(table, options.model == CostModel::kAdditive) * widest_tensor() > kMostNumbers) return;
     if (options.model == CostModel::kMakespan) {
       labels_ = std::make_unique<MakespanLabels>(table, shares_);
     } else {
@@ -72,6 +76,10 @@ class Exact {
 
   Placed run() {
     start();
+    if (labels_ == nullptr) {
+      best_.lower_bound = std::min(least_work(), best_.latency);
+      return std::move(best_);
+    }
     improve();
     const LabelSearch search(table_, shares_, *labels_);
     double left = options_.work;
@@ -100,12 +108,41 @@ class Exact {
   }
 
  private:
+  // Numbers that a label has of one tensor at most.
+  double widest_tensor() const { return static_cast<double>(table_.processors.size() + 2 * shares_.size() + 1); }
+
+  // What no placement is faster than: of groups in a row each by its fastest share, and of processors side by side the
+  // work of all groups shared out evenly.
+  double least_work() const {
+    const bool in_a_row = options_.model == CostModel::kAdditive;
+    double sum = 0;
+    for (const OperatorGroup& group : table_.groups) {
+      double least = kCannot;
+      for (const Share& share : shares_) {
+        if (!can_run(group, share)) continue;
+        double most = 0, all = 0;
+        for (std::size_t p = 0; p < share.size(); ++p) {
+          most = std::max(most, group.seconds[p][share[p]]);
+          all += group.seconds[p][share[p]];
+        }
+        least = std::min(least, in_a_row ? most : all / static_cast<double>(table_.processors.size()));
+      }
+      sum += least;
+    }
+    return sum;
+  }
+
   bool proven() const { return best_.lower_bound >= best_.latency * (1 - kSurely); }
+
+  bool too_many_to_cut() const {
+    const std::size_t count = table_.processors.size();
+    return table_.groups.size() * count * (count - 1) / 2 > kMostToCut;
+  }
 
   // The best of what the other methods find.
   void start() {
     for (const Placer& placer : placers()) {
-      if (placer.name == "exact") continue;
+      if (placer.name == "exact" || (placer.name == "cut" && too_many_to_cut())) continue;
       auto placed = placer.place(table_, options_);
       if (placed.ok()) take(std::move(placed->placement));
     }
@@ -147,6 +184,7 @@ class Exact {
       for (std::size_t length = 1; length <= count && work > 0; length *= 2) {
         for (std::size_t first = 0; first + length <= count && work > 0; first += (length + 1) / 2) {
           for (std::size_t share = 0; share < shares_.size(); ++share) {
+            work -= static_cast<double>(length);
             if (can_change(played, first, length, share, changes) &&
                 played.try_share(first, first + length, share, changes, work))
               better = true;

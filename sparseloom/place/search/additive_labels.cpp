@@ -108,14 +108,48 @@ double AdditiveLabels::total(const double* label) const {
   return sum;
 }
 
-// `a` may pay for whatever has arrived in `b` and not in it.
+// `a` may pay for whatever has arrived in `b` and not in it. Where a reader that goes along costs nothing in `a` and is
+// paid for in `b`, the tensor has then arrived in `b` at both processors, and with the host: for one of them, the
+// cheaper at worst, `a` has still to pay beside what `b` paid.
 bool AdditiveLabels::dominates(const double* a, const double* b, std::size_t groups) const {
   double sum = a[0];
   for (std::size_t i = 1; i < offsets_[groups].back(); ++i) {
     if (a[i] > b[i]) sum += a[i] - b[i];
     if (sum > b[0]) return false;
   }
+  const auto& alive = frontiers_.after(groups);
+  for (std::size_t k = 0; k < alive.size(); ++k) {
+    if (!frontiers_.read_along(alive[k])) continue;
+    const double* const of_a = a + offsets_[groups][k];
+    const double* const of_b = b + offsets_[groups][k];
+    for (std::size_t s = processors_; s < shares_.size(); ++s) {
+      if (of_a[s] > 0 || of_b[s] == 0) continue;
+      double cheaper = kCannot;
+      for (std::size_t p = 0; p < processors_; ++p)
+        if (shares_[s][p] > 0) cheaper = std::min(cheaper, of_b[p]);
+      sum += cheaper + of_b[size_of(alive[k]) - 1];
+    }
+    if (sum > b[0]) return false;
+  }
   return sum <= b[0];
+}
+
+// Least numbers; but what has been written so in one alone may be paid for in the other once and for all, so that
+// nothing is asked for it any more.
+void AdditiveLabels::merge(double* into, const double* other, std::size_t groups) const {
+  into[0] = std::min(into[0], other[0]);
+  const auto& alive = frontiers_.after(groups);
+  for (std::size_t k = 0; k < alive.size(); ++k) {
+    double* const least = into + offsets_[groups][k];
+    const double* const given = other + offsets_[groups][k];
+    const std::size_t count = size_of(alive[k]);
+    const bool along = frontiers_.read_along(alive[k]);
+    const bool alike = !along || std::equal(least + processors_, least + processors_ + splits_, given + processors_);
+    for (std::size_t i = 0; i < count; ++i) least[i] = std::min(least[i], given[i]);
+    if (alike) continue;
+    std::fill_n(least, processors_, 0.0);
+    least[count - 1] = 0;
+  }
 }
 
 }  // namespace sparseloom::place

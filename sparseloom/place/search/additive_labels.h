@@ -18,6 +18,7 @@ class AdditiveLabels final : public LabelModel {
   double bound(const double* label, std::size_t groups) const override { return label[0] + rest_[groups]; }
   double total(const double* label) const override;
   bool dominates(const double* a, const double* b, std::size_t groups) const override;
+  void merge(double* into, const double* other, std::size_t groups) const override;
   double rank(const double* label) const override { return label[0]; }
 
  private:

@@ -24,9 +24,11 @@ class Frontiers {
   std::vector<bool> read_along_;
 };
 
-/// A label is what a partial placement, of the first groups, leaves to the rest, as numbers of which less is better:
-/// whatever completes a label completes one that is nowhere greater at least as well, and the least of several in every
-/// place is a bound on them all. Which numbers, the model says.
+/// How many tensors are alive behind the groups, summed up: what Frontiers takes memory for. O(groups + inputs).
+double frontier_size(const CostTable& table, bool keep_returned);
+
+/// A label is what a partial placement, of the first groups, leaves to the rest, as numbers of which less is better.
+/// Which numbers, and when one label is as good as another, the model says.
 class LabelModel {
  public:
   virtual ~LabelModel() = default;
@@ -38,8 +40,10 @@ class LabelModel {
   virtual double bound(const double* label, std::size_t groups) const = 0;
   /// What the placement takes, if the label is of all groups.
   virtual double total(const double* label) const = 0;
-  /// Whether `a` is at least as good as `b`, both of the first `groups`.
+  /// Whether every completion of `b` completes `a` at least as well, both of the first `groups`.
   virtual bool dominates(const double* a, const double* b, std::size_t groups) const = 0;
+  /// Makes of `into` what every completion of itself and of `other` completes at least as well.
+  virtual void merge(double* into, const double* other, std::size_t groups) const = 0;
   /// Labels whose ranks are close are merged rather than others.
   virtual double rank(const double* label) const = 0;
 };

@@ -105,8 +105,7 @@ void LabelSearch::keep(Layer& layer, std::size_t groups, std::size_t most, Surpl
     const std::uint32_t into = rest[first];
     double* const least = layer.numbers.data() + into * layer.width;
     for (std::size_t i = first + 1; i < end; ++i) {
-      const double* const other = layer.label(rest[i]);
-      for (std::size_t k = 0; k < layer.width; ++k) least[k] = std::min(least[k], other[k]);
+      model_.merge(least, layer.label(rest[i]), groups);
       layer.bounds[into] = std::min(layer.bounds[into], layer.bounds[rest[i]]);
     }
     rest[m] = into;

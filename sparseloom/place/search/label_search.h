@@ -17,7 +17,7 @@ class LabelSearch {
   /// What is done with labels that are too many.
   enum class Surplus {
     kDropped,  ///< what is left is a placement, and none better is overlooked only if none was dropped
-    kMerged    ///< into their least numbers: what is left is a bound on every placement
+    kMerged    ///< (LabelModel::merge): what is left is a bound on every placement
   };
   struct Pass {
     bool complete = true;                  ///< no label was too many

@@ -4,6 +4,11 @@
 #include <numeric>
 
 namespace sparseloom::place {
+namespace {
+
+constexpr double kMostForWorths = 1e7;  // numbers that are read to try every change of the weights once
+
+}  // namespace
 
 MakespanLabels::MakespanLabels(const CostTable& table, const std::vector<Share>& shares)
     : table_(table),
@@ -89,6 +94,9 @@ void MakespanLabels::find_worths() {
   std::array<double, kMostProcessors> weights{};
   for (std::size_t p = 0; p < processors_; ++p) weights[p] = 1 / static_cast<double>(processors_);
   worths_.push_back(worth_of(weights));
+  // Of a very large model the first weights must do.
+  const double once = static_cast<double>(table_.groups.size() * shares_.size() * processors_);
+  if (once * static_cast<double>(processors_ * processors_) > kMostForWorths) return;
   double best = worths_.front().rest[0];
   for (double step = weights[0] / 2; step > 1e-3; step /= 2) {
     for (std::size_t p = 0; p < processors_; ++p) {
@@ -192,6 +200,10 @@ double MakespanLabels::bound(const double* label, std::size_t groups) const {
     least = std::max(least, first + reader_tail_[groups][k]);
   }
   return least;
+}
+
+void MakespanLabels::merge(double* into, const double* other, std::size_t groups) const {
+  for (std::size_t i = 0; i < offsets_[groups].back(); ++i) into[i] = std::min(into[i], other[i]);
 }
 
 bool MakespanLabels::dominates(const double* a, const double* b, std::size_t groups) const {

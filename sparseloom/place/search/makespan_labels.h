@@ -20,6 +20,7 @@ class MakespanLabels final : public LabelModel {
   double bound(const double* label, std::size_t groups) const override;
   double total(const double* label) const override { return label[processors_]; }
   bool dominates(const double* a, const double* b, std::size_t groups) const override;
+  void merge(double* into, const double* other, std::size_t groups) const override;
   double rank(const double* label) const override { return label[0] - label[processors_ - 1]; }
 
  private:

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
+#include <queue>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -22,22 +24,11 @@ using backend::NodeId;
 constexpr std::int64_t kQuantum = 8;
 constexpr auto kQuarters = static_cast<std::int64_t>(place::kQuarters);
 
-/// Operators that work element by element, or row by row on the last axis.
-constexpr std::array<std::string_view, 31> kByRows{
-    "Add",         "Multiply", "Subtract", "Divide",   "Power",   "SquaredDifference",
-    "Relu",        "PRelu",    "Elu",      "Selu",     "Sigmoid", "Tanh",
-    "Gelu",        "Swish",    "HSwish",   "HSigmoid", "Mish",    "SoftPlus",
-    "Clamp",       "Exp",      "Log",      "Sqrt",     "Erf",     "Abs",
-    "Negative",    "Floor",    "Maximum",  "Minimum",  "Softmax", "MVN",
-    "FakeQuantize"};
-/// Operators that move what rows hold elsewhere.
-constexpr std::array<std::string_view, 8> kMoving{"Transpose", "Concat",       "Split",        "VariadicSplit",
-                                                  "Gather",    "StridedSlice", "SpaceToDepth", "Reshape"};
+/// Operators that hand on what they read, at other places.
+constexpr std::array<std::string_view, 7> kMoving{"Transpose",    "Reshape",      "Squeeze",        "Unsqueeze",
+                                                  "SpaceToDepth", "DepthToSpace", "ShuffleChannels"};
 
-template <std::size_t N>
-bool is_one_of(const std::array<std::string_view, N>& names, std::string_view op) {
-  return std::find(names.begin(), names.end(), op) != names.end();
-}
+bool is_moving(const Node& node) { return std::find(kMoving.begin(), kMoving.end(), node.op) != kMoving.end(); }
 
 /// How a group is divided.
 enum class Axis : std::uint8_t { kNone, kPositions, kOutputs, kLeading };
@@ -47,7 +38,7 @@ struct Division {
   bool kept = false;  ///< later groups find their positions where this one has them
 
   bool allows(std::int64_t quarters) const {
-    return axis != Axis::kNone && (units * quarters) % (kQuarters * quantum) == 0;
+    return axis != Axis::kNone && units > 0 && (units * quarters) % (kQuarters * quantum) == 0;
   }
 };
 
@@ -59,46 +50,66 @@ std::int64_t product(const Shape& shape, std::size_t axes) {
 
 class Costs {
  public:
-  Costs(const Graph& graph, const soc::SocFile& file) : graph_(graph), file_(file) {}
+  /// `machine` may be null.
+  Costs(const Graph& graph, const soc::SocFile* machine) : graph_(graph), machine_(machine) {}
 
-  Result<place::CostTable> table() {
+  Result<OperatorCosts> run() {
     if (graph_.opaque())
       return error(Code::kFailedPrecondition, "what its operators cost is not known: {}", graph_.why_opaque);
-    SL_RETURN_IF_ERROR(add_processors());
+    if (machine_ != nullptr) {
+      SL_RETURN_IF_ERROR(add_processors());
+    } else {
+      rooflines_ = {{roofline_groups(graph_, as_they_are(), backend::Provider::kOpenVino)}};
+    }
     if (rooflines_.front().front().empty()) return error(Code::kFailedPrecondition, "the model has no operator");
     find_groups();
     for (const std::size_t g : used_) add_group(g);
-    SL_RETURN_IF_ERROR(place::check(table_));
-    return std::move(table_);
+    if (machine_ != nullptr) SL_RETURN_IF_ERROR(place::check(table_));
+    return OperatorCosts{std::move(table_), std::move(reads_), std::move(writes_)};
   }
 
  private:
+  // Every format as it is: what is asked of these rates is bytes alone.
+  static soc::Rates as_they_are() {
+    soc::Rates rates;
+    for (const backend::Precision p : backend::kPrecisions) rates.of(p) = {p, 1};
+    rates.bytes_per_second = 1;
+    return rates;
+  }
+
   const std::vector<RooflineGroup>& groups() const { return rooflines_.front().front(); }
 
   Status add_processors() {
-    std::map<std::string, std::size_t> domains;
-    for (std::size_t p = 0; p < file_.soc.processors.size(); ++p) {
-      const soc::Processor& processor = file_.soc.processors[p];
-      if (!file_.rates[p]) {
+    std::map<std::string, std::size_t> domains{{host_domain(), 0}};
+    for (std::size_t p = 0; p < machine_->soc.processors.size(); ++p) {
+      const soc::Processor& processor = machine_->soc.processors[p];
+      if (!machine_->rates[p]) {
         return error(Code::kFailedPrecondition,
-                     "soc '{}': processor '{}' has no rates, by which operators are modelled", file_.soc.name,
+                     "soc '{}': processor '{}' has no rates, by which operators are modelled", machine_->soc.name,
                      processor.name);
       }
       const auto kind = processor.device == "CPU"             ? place::ProcessorKind::kCpu
                         : processor.device.starts_with("GPU") ? place::ProcessorKind::kGpu
                                                               : place::ProcessorKind::kOther;
-      // The host's memory is that of the first processor.
       const std::size_t domain = domains.emplace(processor.memory_domain, domains.size()).first->second;
-      table_.processors.push_back({processor.name, kind, domain});
+      table_.processors.push_back({processor.name, kind, domain, machine_->rates[p]->launch.count()});
       auto& of_processor = rooflines_.emplace_back();
       for (const backend::Provider provider : processor.providers)
-        of_processor.push_back(roofline_groups(graph_, *file_.rates[p], provider));
+        of_processor.push_back(roofline_groups(graph_, *machine_->rates[p], provider));
     }
-    if (file_.transfer) {
-      table_.handover.synchronisation = file_.transfer->latency.count();
-      table_.handover.seconds_per_byte = file_.transfer->seconds_per_byte;
+    if (machine_->transfer) {
+      table_.handover.synchronisation = machine_->transfer->latency.count();
+      table_.handover.seconds_per_byte = machine_->transfer->seconds_per_byte;
     }
     return {};
+  }
+
+  // The memory of the first CPU, or, of a machine without one, of the first processor.
+  std::string host_domain() const {
+    const auto& processors = machine_->soc.processors;
+    const auto cpu =
+        std::find_if(processors.begin(), processors.end(), [](const soc::Processor& p) { return p.device == "CPU"; });
+    return cpu != processors.end() ? cpu->memory_domain : processors[0].memory_domain;
   }
 
   // Which group each operator is in, which groups something comes of, and how they are divided.
@@ -127,49 +138,70 @@ class Costs {
     return found;
   }
 
-  // Those that something returned comes of, each behind all that it reads from.
+  // Those that something returned comes of, each behind all that it reads from, else as they stand in the graph.
   void order() {
-    std::vector<bool> placed(groups().size());
-    std::vector<std::pair<std::size_t, bool>> open;  // and whether those that it reads from have been opened
-    for (auto g = returned_.rbegin(); g != returned_.rend(); ++g) open.emplace_back(*g, false);
+    std::vector<std::size_t> open(returned_.begin(), returned_.end());
+    std::vector<bool> reached(groups().size());
+    std::vector<std::size_t> missing(groups().size());  // of those that it reads from: not yet placed
+    std::vector<std::vector<std::size_t>> readers(groups().size());
+    std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
+    for (const std::size_t g : open) reached[g] = true;
     while (!open.empty()) {
-      const auto [g, entered] = open.back();
-      if (placed[g] || entered) open.pop_back();
-      if (placed[g]) continue;
-      if (entered) {
-        placed[g] = true;
-        position_[g] = used_.size();
-        used_.push_back(g);
-        continue;
+      const std::size_t g = open.back();
+      open.pop_back();
+      const std::vector<std::size_t> from = sources(g);
+      missing[g] = from.size();
+      if (from.empty()) ready.push(g);
+      for (const std::size_t source : from) {
+        readers[source].push_back(g);
+        if (!reached[source]) open.push_back(source);
+        reached[source] = true;
       }
-      open.back().second = true;
-      for (const std::size_t from : sources(g))
-        if (!placed[from]) open.emplace_back(from, false);
+    }
+    while (!ready.empty()) {
+      const std::size_t g = ready.top();
+      ready.pop();
+      position_[g] = used_.size();
+      used_.push_back(g);
+      for (const std::size_t reader : readers[g])
+        if (--missing[reader] == 0) ready.push(reader);
     }
   }
 
   Division division_of(const RooflineGroup& group) const {
-    const Node& first = graph_.node(group.nodes.front());
-    Division division;
-    const Shape& shape = graph_.edge(first.outputs.front()).spec.shape;
-    const std::size_t rank = shape.size();
-    if (first.op == "Convolution" || first.op == "GroupConvolution") {
-      if (rank > 1) division = {Axis::kOutputs, shape[1], kQuantum, true};
-    } else if (first.op == "MatMul" && first.weights.count > 0) {
-      const std::int64_t positions = rank > 1 ? product(shape, rank - 1) : 1;
-      if (positions >= kQuarters) {
-        division = {Axis::kPositions, positions, 1, true};
-      } else if (rank > 0) {
-        division = {Axis::kOutputs, shape.back(), kQuantum, true};
-      }
-    } else if (first.op == "MatMul") {
-      if (rank > 2) division = {Axis::kLeading, product(shape, rank - 2), 1, false};
-    } else if (is_one_of(kByRows, first.op)) {
-      if (rank > 1) division = {Axis::kPositions, product(shape, rank - 1), 1, true};
+    Division division = division_of(graph_.node(group.nodes.front()));
+    for (std::size_t k = 1; k < group.nodes.size(); ++k) {
+      const Node& fused = graph_.node(group.nodes[k]);
+      const bool own_rows = division.axis == Axis::kPositions && division.kept;
+      if (fused.reach == backend::Reach::kElement || (fused.reach == backend::Reach::kRow && own_rows)) continue;
+      if (!is_moving(fused)) return {};
+      division.kept = false;
     }
-    for (const NodeId id : group.nodes)
-      if (is_one_of(kMoving, graph_.node(id).op)) division.kept = false;
     return division;
+  }
+
+  Division division_of(const Node& node) const {
+    const Shape& shape = graph_.edge(node.outputs.front()).spec.shape;
+    const std::size_t rank = shape.size();
+    if (node.op == "Convolution" || node.op == "GroupConvolution")
+      return rank > 1 ? Division{Axis::kOutputs, shape[1], kQuantum, true} : Division{};
+    if (node.op == "MatMul" && node.weights.count > 0) return division_of_linear(node, shape);
+    if (node.op == "MatMul")
+      return rank > 2 ? Division{Axis::kLeading, product(shape, rank - 2), 1, false} : Division{};
+    if (node.reach == backend::Reach::kAll || rank < 2) return {};
+    return {Axis::kPositions, product(shape, rank - 1), 1, true};
+  }
+
+  // x · w; with the weights in front there is nothing to go by.
+  Division division_of_linear(const Node& node, const Shape& shape) const {
+    const std::size_t rank = shape.size();
+    const Edge& x = graph_.edge(node.inputs.front());
+    if (rank == 0 || graph_.node(x.producer).constant) return {};
+    const Shape& read = x.spec.shape;
+    const std::int64_t positions = product(shape, rank - 1);
+    const bool same_rows = read.size() == rank && std::equal(read.begin(), read.end() - 1, shape.begin());
+    if (same_rows && positions >= kQuarters) return {Axis::kPositions, positions, 1, true};
+    return {Axis::kOutputs, shape.back(), kQuantum, true};
   }
 
   void add_group(std::size_t g) {
@@ -184,6 +216,8 @@ class Costs {
     added.result_bytes = group.written;
     added.returned = returned_.contains(g);
     add_inputs(g, added);
+    reads_.push_back(tensors_read(g));
+    writes_.push_back(graph_.node(group.nodes.back()).outputs.front());
     for (std::size_t p = 0; p < table_.processors.size(); ++p) {
       auto& seconds = added.seconds.emplace_back();
       for (std::int64_t q = 1; q <= kQuarters; ++q) {
@@ -191,6 +225,19 @@ class Costs {
         seconds[static_cast<std::size_t>(q)] = possible ? share_seconds(p, g, q) : place::kCannot;
       }
     }
+  }
+
+  // From outside the group, constants apart, each once.
+  std::vector<EdgeId> tensors_read(std::size_t g) const {
+    std::vector<EdgeId> read;
+    for (const NodeId id : groups()[g].nodes) {
+      for (const EdgeId input : graph_.node(id).inputs) {
+        const NodeId producer = graph_.edge(input).producer;
+        if (graph_.node(producer).constant || group_of_[producer.index()] == g) continue;
+        if (std::find(read.begin(), read.end(), input) == read.end()) read.push_back(input);
+      }
+    }
+    return read;
   }
 
   void add_inputs(std::size_t g, place::OperatorGroup& added) const {
@@ -204,17 +251,22 @@ class Costs {
     }
     if (model_bytes > 0) added.inputs.push_back({.bytes = model_bytes});
     const Division& own = divisions_[g];
-    added.along = own.axis == Axis::kPositions || is_one_of(kByRows, added.kind);
-    for (const std::size_t from : sources(g)) {
-      added.inputs.push_back({.from = place::GroupId(position_.at(from))});
-      added.along = added.along && divisions_[from].kept && divisions_[from].axis == own.axis;
+    const std::vector<std::size_t> from = sources(g);
+    const auto& nodes = groups()[g].nodes;
+    const bool moves = std::any_of(nodes.begin(), nodes.end(), [&](NodeId id) { return is_moving(graph_.node(id)); });
+    // What is read behind a move lies elsewhere.
+    added.along = own.axis == Axis::kPositions && !(moves && from.size() > 1);
+    for (const std::size_t source : from) {
+      const Division& written = divisions_[source];
+      added.inputs.push_back({.from = place::GroupId(position_.at(source))});
+      added.along = added.along && written.kept && written.axis == own.axis && written.units == own.units;
     }
   }
 
   // By the fastest of the processor's providers.
   double share_seconds(std::size_t p, std::size_t g, std::int64_t quarters) const {
     const double share = static_cast<double>(quarters) / static_cast<double>(kQuarters);
-    const soc::Rates& rates = *file_.rates[p];
+    const soc::Rates& rates = *machine_->rates[p];
     double least = place::kCannot;
     for (const std::vector<RooflineGroup>& by_provider : rooflines_[p]) {
       const RooflineGroup& group = by_provider[g];
@@ -227,8 +279,10 @@ class Costs {
   }
 
   const Graph& graph_;
-  const soc::SocFile& file_;
+  const soc::SocFile* machine_;
   place::CostTable table_;
+  std::vector<std::vector<EdgeId>> reads_;
+  std::vector<EdgeId> writes_;
   std::vector<std::vector<std::vector<RooflineGroup>>> rooflines_;  // by processor and provider
   std::vector<std::size_t> group_of_;                               // by node
   std::vector<std::size_t> used_;                                   // groups in the table's order
@@ -239,8 +293,10 @@ class Costs {
 
 }  // namespace
 
-Result<place::CostTable> modelled_costs(const Graph& graph, const soc::SocFile& file) {
-  return Costs(graph, file).table();
+Result<OperatorCosts> operator_groups(const Graph& graph) { return Costs(graph, nullptr).run(); }
+
+Result<OperatorCosts> modelled_costs(const Graph& graph, const soc::SocFile& machine) {
+  return Costs(graph, &machine).run();
 }
 
 }  // namespace sparseloom::profile

@@ -80,6 +80,96 @@ TEST(Exact, NoMethodIsBetterAndItsBoundIsBelow) {
   }
 }
 
+// A group that can be run by some shares alone.
+OperatorGroup only(std::vector<Input> inputs, std::size_t processors, bool along, bool returned,
+                   const std::vector<std::pair<Share, double>>& shares) {
+  OperatorGroup group;
+  group.inputs = std::move(inputs);
+  group.along = along;
+  group.returned = returned;
+  group.seconds.assign(processors, {0, kCannot, kCannot, kCannot, kCannot});
+  for (const auto& [share, seconds] : shares)
+    for (std::size_t p = 0; p < processors; ++p)
+      if (share[p] > 0) group.seconds[p][share[p]] = seconds;
+  return group;
+}
+
+CostTable of_processors(std::size_t count) {
+  CostTable table;
+  table.processors.resize(count);
+  table.handover.synchronisation = 5;
+  return table;
+}
+
+// A reader that goes along pays nothing, and so leaves to later ones what another placement has paid for all.
+TEST(Exact, WhatGoesAlongForNothingIsStillToBeHandedOver) {
+  CostTable table = of_processors(3);
+  const Input first{.from = GroupId(0)};
+  table.groups = {only({}, 3, false, false, {{{2, 2, 0}, 1}, {{0, 0, 4}, 10}}),
+                  only({first}, 3, false, true, {{{0, 0, 4}, 1}}),
+                  only({first}, 3, true, true, {{{2, 2, 0}, 1}, {{0, 0, 4}, 100}}),
+                  only({first}, 3, false, true, {{{4, 0, 0}, 1}, {{0, 0, 4}, 100}}),
+                  only({first}, 3, false, true, {{{0, 4, 0}, 1}, {{0, 0, 4}, 100}})};
+  const Placed placed = must_place("exact", table, {.model = CostModel::kAdditive});
+  EXPECT_DOUBLE_EQ(placed.latency, 19);
+  EXPECT_DOUBLE_EQ(by_enumeration(table, CostModel::kAdditive, all_shares(3)), 19);
+}
+
+TEST(Exact, MergedLabelsBoundWhatIsPaidOnceAndForAll) {
+  CostTable table = of_processors(2);
+  const Input first{.from = GroupId(0)};
+  table.groups = {only({}, 2, false, false, {{{2, 2}, 1}, {{1, 3}, 1.5}}), only({first}, 2, true, true, {{{2, 2}, 1}}),
+                  only({first}, 2, false, true, {{{4, 0}, 1}}), only({first}, 2, false, true, {{{0, 4}, 1}})};
+  for (const double work : {1.0, 100.0, 300.0, 1e6}) {
+    const Placed placed = must_place("exact", table, {.model = CostModel::kAdditive, .work = work});
+    EXPECT_LE(placed.lower_bound, 9.5) << work;
+  }
+  EXPECT_DOUBLE_EQ(must_place("exact", table, {.model = CostModel::kAdditive}).latency, 9.5);
+}
+
+TEST(Exact, BoundsHoldOnThreeProcessorsHoweverLittleWorkThereIs) {
+  for (const CostModel model : kCostModels) {
+    std::mt19937_64 random(11);
+    for (int trial = 0; trial < 60; ++trial) {
+      const CostTable table = testing::random_table({.groups = 6, .processors = 3, .halves_alone = true}, random);
+      const double least = must_place("exact", table, {.model = model, .work = 1e7}).latency;
+      for (const double work : {1e3, 1e4, 1e5}) {
+        const Placed placed = must_place("exact", table, {.model = model, .work = work});
+        EXPECT_LE(placed.lower_bound, least * (1 + 1e-9)) << name_of(model) << ", trial " << trial;
+        EXPECT_GE(placed.latency, least * (1 - 1e-9));
+      }
+    }
+  }
+}
+
+TEST(Exact, EqualsEnumerationOnThreeProcessorsInHalves) {
+  std::vector<Share> halves;
+  for (const Share& share : all_shares(3))
+    if (std::all_of(share.begin(), share.end(), [](std::uint8_t q) { return q % 2 == 0; })) halves.push_back(share);
+  for (const CostModel model : kCostModels) {
+    std::mt19937_64 random(12);
+    for (int trial = 0; trial < 60; ++trial) {
+      const CostTable table =
+          testing::random_table({.groups = 4 + random() % 2, .processors = 3, .halves_alone = true}, random);
+      ASSERT_NEAR(must_place("exact", table, {.model = model}).latency, by_enumeration(table, model, halves), 1e-9)
+          << name_of(model) << ", trial " << trial;
+    }
+  }
+}
+
+TEST(Exact, AFrontierTooWideForLabelsStillHasABound) {
+  CostTable table = of_processors(2);
+  const std::size_t count = 20'000;  // group i is read by the last but i
+  for (std::size_t g = 0; g < count; ++g) {
+    std::vector<Input> inputs;
+    if (g >= count / 2) inputs.push_back({.from = GroupId(count - 1 - g)});
+    table.groups.push_back(only(std::move(inputs), 2, false, g >= count / 2, {{{4, 0}, 1}, {{0, 4}, 1}}));
+  }
+  const Placed placed = must_place("exact", table);
+  EXPECT_LT(placed.latency, kCannot);
+  EXPECT_DOUBLE_EQ(placed.lower_bound, static_cast<double>(count) / 2);
+}
+
 TEST(Exact, WithLittleWorkStillHasABound) {
   std::mt19937_64 random(6);
   const CostTable table = testing::random_table({.groups = 3000, .processors = 3}, random);

@@ -9,10 +9,10 @@
 namespace sparseloom::profile {
 namespace {
 
-using ::testing::HasSubstr;
 using backend::EdgeId;
 using backend::Graph;
 using backend::Node;
+using ::testing::HasSubstr;
 using testing::MadeGraph;
 using testing::node;
 using ::testing::SizeIs;
@@ -48,9 +48,9 @@ EdgeId linear(MadeGraph& graph, EdgeId x, std::int64_t positions, std::int64_t i
 }
 
 place::CostTable must_cost(const Graph& graph) {
-  auto table = modelled_costs(graph, machine());
-  EXPECT_TRUE(table.ok()) << table.status().message();
-  return table.ok() ? std::move(table).value() : place::CostTable{};
+  auto costs = modelled_costs(graph, machine());
+  EXPECT_TRUE(costs.ok()) << costs.status().message();
+  return costs.ok() ? std::move(costs)->table : place::CostTable{};
 }
 
 TEST(OperatorCosts, AreThoseOfTheRoofline) {
@@ -104,6 +104,51 @@ TEST(OperatorCosts, WhatNoOutputNeedsIsLeftOut) {
   const EdgeId x = made.input({1, 16});
   made.linear(x, 16, 64);
   EXPECT_THAT(must_cost(made.returning(made.linear(x, 16, 16))).groups, SizeIs(1));
+}
+
+TEST(OperatorCosts, GroupsOfAnotherNumberOfRowsAreNotDividedAlike) {
+  MadeGraph made;
+  const EdgeId x = linear(made, made.input({8, 64, 16}), 512, 16, 16);
+  const EdgeId gate = linear(made, made.input({1, 64, 16}), 64, 16, 16);
+  Node sum = node("Multiply");
+  const auto table = must_cost(made.returning(made.add(std::move(sum), {x, gate}, {8, 64, 16})));
+  for (const place::OperatorGroup& group : table.groups)
+    EXPECT_FALSE(group.along && group.inputs.size() > 1) << group.name;
+}
+
+TEST(OperatorCosts, WhatIsFusedMustBeDivisibleToo) {
+  MadeGraph made;
+  Node softmax = node("Softmax");
+  softmax.reach = backend::Reach::kRow;
+  const EdgeId logits = made.linear(made.input({1, 64}), 64, 64);  // one position: divided by outputs
+  const auto table = must_cost(made.returning(made.add(std::move(softmax), {logits}, {1, 64})));
+  ASSERT_THAT(table.groups, SizeIs(1));
+  EXPECT_EQ(table.groups[0].seconds[0][2], place::kCannot) << "each half of a row needs the other one";
+}
+
+TEST(OperatorCosts, TheHostsMemoryIsThatOfTheFirstCpu) {
+  MadeGraph made;
+  soc::SocFile file = machine();
+  std::vector<soc::Processor> turned{file.soc.processors[1], file.soc.processors[0]};
+  file.soc.processors = {};
+  for (soc::Processor& processor : turned) file.soc.processors.push_back(std::move(processor));
+  const auto costs = modelled_costs(made.returning(made.linear(made.input({1, 4}), 4, 4)), file);
+  ASSERT_TRUE(costs.ok()) << costs.status().message();
+  EXPECT_EQ(costs->table.processors[0].name, "GPU");
+  EXPECT_EQ(costs->table.processors[0].memory_domain, 1U);
+  EXPECT_EQ(costs->table.processors[1].memory_domain, 0U);
+}
+
+TEST(OperatorCosts, GroupsAloneHaveTensorsAndNoTimes) {
+  MadeGraph made;
+  const EdgeId x = made.input({1, 8, 16});
+  const EdgeId hidden = made.add(node("Relu"), {linear(made, x, 8, 16, 16)}, {1, 8, 16});
+  const EdgeId y = linear(made, hidden, 8, 16, 4);
+  const auto groups = operator_groups(made.returning(y));
+  ASSERT_TRUE(groups.ok()) << groups.status().message();
+  EXPECT_THAT(groups->table.processors, SizeIs(0));
+  EXPECT_EQ(groups->reads, (std::vector<std::vector<EdgeId>>{{x}, {hidden}}));
+  EXPECT_EQ(groups->writes, (std::vector<EdgeId>{hidden, y}));
 }
 
 TEST(OperatorCosts, AProcessorWithoutRatesIsNamed) {
