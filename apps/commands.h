@@ -14,6 +14,7 @@ std::function<Status()> add_bench(CLI::App& command);
 std::function<Status()> add_cut(CLI::App& command);
 std::function<Status()> add_demo(CLI::App& command);
 std::function<Status()> add_eval(CLI::App& command);
+std::function<Status()> add_operators(CLI::App& command);
 std::function<Status()> add_place(CLI::App& command);
 std::function<Status()> add_plan(CLI::App& command);
 std::function<Status()> add_profile(CLI::App& command);

@@ -13,6 +13,8 @@ constexpr std::array kCommands{
     cli::CommandRow{"demo", "serve four DNNs at once within their bounds, beside systems without stitching",
                     apps::add_demo},
     cli::CommandRow{"eval", "play every system against each other over the grid of SLOs, and report", apps::add_eval},
+    cli::CommandRow{"operators", "list what the operators of a model read, compute and leave zero",
+                    apps::add_operators},
     cli::CommandRow{"place", "choose which processors run which operators of one model (modelled machines)",
                     apps::add_place},
     cli::CommandRow{"plan", "choose variants and placements for an SLO configuration, and say why", apps::add_plan},

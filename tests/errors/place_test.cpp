@@ -51,5 +51,19 @@ TEST_F(PlaceErrors, AMethodWhoseProcessorIsNotThere) {
   expect_one_line_error(run_cli({"place", model_, "--soc", soc, "--method", "gpu"}), 1, {"no GPU of this machine"});
 }
 
+TEST(OperatorsErrors, AFileOrATask) {
+  expect_one_line_error(run_cli({"operators"}), 2, {"operators", "a model file or --task"});
+  expect_one_line_error(run_cli({"operators", "m.xml", "--task", "image"}), 2, {"operators", "one of them"});
+}
+
+TEST(OperatorsErrors, UnknownTask) {
+  expect_one_line_error(run_cli({"operators", "--zoo", demo_zoo(), "--task", "smell"}), 2, {"smell", "speech"});
+}
+
+TEST(OperatorsErrors, NoSample) {
+  expect_one_line_error(run_cli({"operators", "--zoo", demo_zoo(), "--task", "image", "--samples", "0"}), 2,
+                        {"--samples", "0"});
+}
+
 }  // namespace
 }  // namespace sparseloom::testing

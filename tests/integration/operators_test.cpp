@@ -1,0 +1,49 @@
+// What the operators of real models read, on real data.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "sparseloom/zoo/dataset.h"
+#include "tests/errors/cli.h"
+
+namespace sparseloom::testing {
+namespace {
+
+Json operators_of(const std::vector<std::string>& words) {
+  const TemporaryFolder folder;
+  const std::string file = folder.path() / "o.json";
+  std::vector<std::string> all{"operators"};
+  all.insert(all.end(), words.begin(), words.end());
+  all.insert(all.end(), {"--json", file});
+  const CliResult result = run_cli(all);
+  EXPECT_EQ(result.status, 0) << result.err;
+  const auto json = read_json(file);
+  return json.ok() ? *json : Json::object();
+}
+
+TEST(OperatorsCommand, ZerosOfTheModelsInputAreThoseOfItsData) {
+  const Json json = operators_of({"--task", "image", "--zoo", demo_zoo(), "--samples", "20"});
+  const auto file = demo_zoo() + "/image/data/profile_pixels.npy";
+  const zoo::NpyArray data = zoo::parse_npy(read_file(file).value(), file).value();
+  ASSERT_EQ(data.type, ElementType::kU8);
+  const std::size_t twenty = 20 * data.data.size() / static_cast<std::size_t>(data.shape.front());
+  const auto zeros = std::count(data.data.data(), data.data.data() + twenty, std::byte{0});
+  EXPECT_EQ(json["samples"], 20);
+  EXPECT_TRUE(json["times"].is_null());
+  EXPECT_NEAR(json["groups"][0]["reads"][0]["zeros"].get<double>(),
+              static_cast<double>(zeros) / static_cast<double>(twenty), 1e-9);
+}
+
+TEST(OperatorsCommand, AFileHasNoDataAndAMachineGivesTimes) {
+  const Json json = operators_of({demo_zoo() + "/speech/dense/model.xml", "--soc", "jetson-agx-orin"});
+  EXPECT_EQ(json["times"], "modelled");
+  ASSERT_FALSE(json["groups"].empty());
+  for (const Json& group : json["groups"]) {
+    EXPECT_TRUE(group["activation_sparsity"].is_null());
+    ASSERT_EQ(group["processors"].size(), 2U);
+    EXPECT_GT(group["processors"][0]["ms_by_quarters"][4], 0);
+  }
+}
+
+}  // namespace
+}  // namespace sparseloom::testing
