@@ -52,10 +52,10 @@ std::vector<ModelledAndMeasured> pairs_of(const soc::Soc& soc, const profile::Ta
     for (std::size_t s = 0; s < modelled.stages(); ++s) {
       for (std::size_t p = 0; p < soc.processors.size(); ++p) {
         const auto of = [&](const profile::TaskProfile& task) {
-          return task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), backend::Provider::kOpenVino)
-              .median;
+          return task.latency(zoo::VariantId(v), zoo::StageId(s), soc::ProcessorId(p), backend::Provider::kOpenVino);
         };
-        pairs.push_back({of(modelled), of(measured)});
+        if (of(modelled).count == 0 || of(measured).count == 0) continue;  // it is not run by that provider
+        pairs.push_back({of(modelled).median, of(measured).median});
       }
     }
   }

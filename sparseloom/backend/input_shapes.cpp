@@ -1,6 +1,7 @@
 #include "sparseloom/backend/input_shapes.h"
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -96,6 +97,15 @@ Result<std::map<std::size_t, Shape>> shapes_to_set(const std::vector<FileInput>&
     }
   }
   return wanted;
+}
+
+Status check_fits_memory(const TensorSpec& spec, const std::filesystem::path& path) {
+  const auto memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  double bytes = static_cast<double>(element_bytes(spec.type));
+  for (const std::int64_t extent : spec.shape) bytes *= static_cast<double>(extent);
+  if (bytes <= memory) return {};
+  return error(Code::kResourceExhausted, "{}: tensor {} takes {:.1f} GiB; this machine has {:.1f}", path.string(),
+               spec.describe(), bytes / 0x1p30, memory / 0x1p30);
 }
 
 }  // namespace sparseloom::backend

@@ -41,4 +41,7 @@ Result<std::map<std::size_t, Shape>> shapes_to_set(const std::vector<FileInput>&
                                                    const std::filesystem::path& path,
                                                    const std::map<std::string, Shape>& shapes);
 
+/// What no memory holds would end in std::bad_alloc, or in the system killing the process: kResourceExhausted.
+Status check_fits_memory(const TensorSpec& spec, const std::filesystem::path& path);
+
 }  // namespace sparseloom::backend

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sparseloom/backend/onnx/onnx_file.h"
 #include "sparseloom/backend/onnxruntime/onnxruntime.h"
 #include "sparseloom/backend/openvino/openvino_runtime.h"
 #include "sparseloom/backend/runtime.h"
@@ -55,15 +56,19 @@ class AllRuntimes final : public Runtime {
     auto read = openvino_->read(path, shapes);
     // Not an ONNX model either, or one with operators that OpenVINO does not know.
     if (read.status().code() != Code::kDataLoss || path.extension() != ".onnx") return read;
+    if (!OnnxFile::open(path).ok()) return read;
+    std::string why = read.status().message();
     for (const auto& other : others_) {
       auto whole = other->read_whole(path, shapes, read.status().message());
       if (whole.ok() || whole.status().code() == Code::kInvalidArgument) return whole;
-      if (whole.status().code() == Code::kFailedPrecondition) {
-        return error(Code::kFailedPrecondition, "{}; {} runs such models whole, but: {}", read.status().message(),
-                     other->name(), whole.status().message());
-      }
+      if (whole.status().code() == Code::kUnavailable) continue;
+      why += fmt::format("; {} would run it whole, but: {}", other->name(), whole.status().message());
     }
-    return read;
+    for (const AbsentProvider& absent : absent_) {
+      if (absent.provider == Provider::kOnnxRuntime)
+        why += "; ONNX Runtime, which might run it whole, is not here: " + absent.reason;
+    }
+    return Status(Code::kFailedPrecondition, why);
   }
 
   Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path,

@@ -1,5 +1,7 @@
 #include "sparseloom/eval/shared_cores.h"
 
+#include <algorithm>
+
 namespace sparseloom::eval {
 
 Result<soc::Soc> shared_cores(const soc::Soc& soc, std::size_t tasks) {
@@ -14,7 +16,11 @@ Result<soc::Soc> shared_cores(const soc::Soc& soc, std::size_t tasks) {
   if (all.device.empty()) {
     return error(Code::kFailedPrecondition, "soc '{}': no processor is of the device 'CPU'", soc.name);
   }
+  // As the planner `shared` has them.
+  constexpr auto kOnnxRuntime = backend::Provider::kOnnxRuntime;
+  const bool both = std::find(all.providers.begin(), all.providers.end(), kOnnxRuntime) != all.providers.end();
   all.providers = {backend::Provider::kOpenVino};
+  if (both) all.providers.push_back(kOnnxRuntime);
   soc::Soc shared = soc;
   shared.processors = {};
   for (std::size_t t = 0; t < tasks; ++t) {
@@ -29,7 +35,6 @@ plan::Plan on_shared_cores(plan::Plan plan) {
     plan::TaskPlan& task = plan.tasks[t];
     task.shared = false;
     task.placement.assign(task.placement.size(), soc::ProcessorId(t));
-    task.providers.assign(task.providers.size(), backend::Provider::kOpenVino);
   }
   return plan;
 }

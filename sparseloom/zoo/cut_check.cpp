@@ -209,13 +209,15 @@ Result<ChainCheck> check_chain(const Graph& graph, Chain& whole, Chain& chain, s
 }
 
 double difference_bound(const Graph& graph) {
+  constexpr double kLoosest = 0.03;
+  if (graph.opaque()) return kLoosest;
   double bound = 1e-4;
   for (const Node& node : graph.nodes) {
     if (node.op == "FakeQuantize") bound = std::max(bound, 0.008);
     for (const EdgeId output : node.outputs) {
       const ElementType type = graph.edge(output).spec.type;
       if (!node.constant && type == ElementType::kF16) bound = std::max(bound, 0.004);
-      if (!node.constant && type == ElementType::kBF16) bound = std::max(bound, 0.03);
+      if (!node.constant && type == ElementType::kBF16) bound = std::max(bound, kLoosest);
     }
   }
   return bound;

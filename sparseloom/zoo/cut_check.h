@@ -40,7 +40,8 @@ Result<ChainCheck> check_chain(const backend::Graph& graph, Chain& whole, Chain&
 
 /// What max_rel must not exceed. 1e-4, as pieces may be fused otherwise and sum in another order; where tensors are f16
 /// or bf16 themselves, some roundings of those more, as a boundary rounds what the whole model may keep wide: 0.004,
-/// 0.03; in a quantized model, where a value on the edge between two levels may round either way, at least 0.008.
+/// 0.03; in a quantized model, where a value on the edge between two levels may round either way, at least 0.008. An
+/// opaque model may be any of these: 0.03.
 double difference_bound(const backend::Graph& graph);
 
 }  // namespace sparseloom::zoo

@@ -308,6 +308,11 @@ class Adding {
   Status check_variant() {
     const std::string where = wanted_.model.string();
     SL_ASSIGN_OR_RETURN(first_, runtime_.read(task_.variants.front().model, shapes_of(task_)));
+    if (model_->graph().opaque() && !task_.cuts.empty()) {
+      return error(Code::kFailedPrecondition,
+                   "{}; ONNX Runtime runs it whole, but task '{}' is cut into {} parts (zoo add --parts 1)",
+                   model_->graph().why_opaque, task_.name, task_.stages());
+    }
     SL_ASSIGN_OR_RETURN(inputs_, check_interface(task_, wanted_.model, model_->graph()));
     SL_ASSIGN_OR_RETURN(const std::vector<Cut> cuts, cuts_by_name(first_->graph(), task_.cuts));
     return cuts_in_variant(first_->graph(), cuts, model_->graph()).status().with_context(where);

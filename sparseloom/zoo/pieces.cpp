@@ -174,6 +174,12 @@ Result<std::vector<TensorSpec>> named_in(const backend::OnnxFile& file, const fs
   return specs;
 }
 
+Status check_form(const Variant& variant, const backend::Graph& graph) {
+  if (!graph.opaque() || variant.onnx_only) return {};
+  return error(Code::kFailedPrecondition, "{}; ONNX Runtime can run it, if the zoo lists it as 'onnx' without 'model'",
+               graph.why_opaque);
+}
+
 std::map<std::string, Shape> shapes_of(const Task& task) {
   if (!task.shapes.empty()) return task.shapes;
   if (task.inputs.size() == 1) return {{"", task.inputs.front().shape}};  // it may have any name
@@ -272,9 +278,10 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
   return file;
 }
 
-backend::Provider PieceStore::provider_for(TaskId task, VariantId variant, backend::Provider wanted) const {
+backend::Provider PieceStore::provider_for(TaskId task, VariantId variant, backend::Provider wanted,
+                                           std::string_view device) const {
   const Variant& of = zoo_.task(task).variants[variant.index()];
-  if (is_there_for(of, wanted)) return wanted;
+  if (is_there_for(of, wanted) || device != "CPU") return wanted;
   const auto first = std::find_if(backend::kProviders.begin(), backend::kProviders.end(),
                                   [&](backend::Provider p) { return is_there_for(of, p); });
   return first == backend::kProviders.end() ? wanted : *first;
@@ -297,6 +304,7 @@ Result<PieceStore::CutVariant> PieceStore::find_cuts(const Task& task, const Var
   if (!dense_cuts.ok()) return dense_cuts.status().with_context(dense.model.string());
   CutVariant found;
   SL_ASSIGN_OR_RETURN(found.model, editor_.read(variant.model, shapes_of(task)));
+  SL_RETURN_IF_ERROR(check_form(variant, found.model->graph()));
   SL_ASSIGN_OR_RETURN(found.inputs, check_interface(task, variant.model, found.model->graph()));
   auto cuts = map_cuts(dense_model->graph(), *dense_cuts, found.model->graph());
   if (!cuts.ok()) return cuts.status().with_context(variant.model.string());

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sparseloom/backend/onnx/onnx_file.h"
@@ -39,6 +40,9 @@ Result<std::vector<std::unique_ptr<backend::Model>>> cut_model(const backend::Mo
 Status save_pieces(const backend::GraphEditor& editor, const std::vector<std::unique_ptr<backend::Model>>& pieces,
                    const std::filesystem::path& folder, const std::string& extension = ".xml");
 
+/// kFailedPrecondition: nothing but ONNX Runtime reads the variant, and the zoo says otherwise.
+Status check_form(const Variant& variant, const backend::Graph& graph);
+
 /// The shapes that a task's models are read with: those that it states, also where the model files leave them dynamic.
 std::map<std::string, Shape> shapes_of(const Task& task);
 
@@ -64,8 +68,9 @@ class PieceStore {
   /// the provider, or a tensor at a cut is not there in ONNX.
   Result<std::filesystem::path> piece(TaskId task, VariantId variant, StageId stage,
                                       std::optional<backend::Provider> provider = {});
-  /// `wanted` if the variant is there for that; else the first provider that it is there for.
-  backend::Provider provider_for(TaskId task, VariantId variant, backend::Provider wanted) const;
+  /// `wanted` if the variant is there for that; else, on a CPU, the first provider that it is there for.
+  backend::Provider provider_for(TaskId task, VariantId variant, backend::Provider wanted,
+                                 std::string_view device = "CPU") const;
 
  private:
   struct CutVariant;

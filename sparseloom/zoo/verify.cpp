@@ -61,7 +61,8 @@ Status check_models(const Zoo& zoo, const backend::Runtime& runtime, const Verif
       Status status = model.status();
       if (model.ok()) {
         target.graphs.push_back((*model)->graph());
-        status = check_interface(task, variant.model, target.graphs.back()).status();
+        status = check_form(variant, target.graphs.back());
+        if (status.ok()) status = check_interface(task, variant.model, target.graphs.back()).status();
       }
       const std::string detail =
           status.ok() ? fmt::format("loads, {} operators", target.graphs.back().nodes.size()) : "";

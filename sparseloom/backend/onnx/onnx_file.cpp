@@ -294,6 +294,18 @@ std::vector<OnnxInput> OnnxFile::inputs() const {
   return found;
 }
 
+std::int64_t OnnxFile::parameters() const {
+  std::int64_t all = 0;
+  for (const auto& weight : model_->proto.graph().initializer()) {
+    if (weight.dims_size() < 2) continue;
+    std::int64_t count = 1;
+    for (const std::int64_t extent : weight.dims())
+      if (__builtin_mul_overflow(count, extent, &count)) count = 0;
+    if (count > 0 && all <= std::numeric_limits<std::int64_t>::max() - count) all += count;
+  }
+  return all;
+}
+
 std::optional<std::string> OnnxFile::without_open_clips() const {
   onnx::ModelProto changed = model_->proto;
   std::size_t closed = close_clips(*changed.mutable_graph()->mutable_node());

@@ -39,6 +39,9 @@ class OnnxFile {
   /// What the main graph takes, weights apart, in the file's order.
   std::vector<OnnxInput> inputs() const;
 
+  /// Numbers in the weights of the main graph that have several axes.
+  std::int64_t parameters() const;
+
   /// The first of `names` that a tensor of the main graph has: an input, a weight, or what a node makes.
   std::optional<std::string> find(const std::vector<std::string>& names) const;
 

@@ -13,9 +13,10 @@ namespace sparseloom::backend {
 
 class OrtWhole final : public Model {
  public:
-  /// Types and shapes of the outputs are those that two runs on made-up inputs give. kMalformed: not an ONNX model;
-  /// kDataLoss: ONNX Runtime does not read it either; kInvalidArgument, kFailedPrecondition: as GraphEditor::read(); an
-  /// output is no tensor, or its shape depends on the data.
+  /// If the file leaves the shape of an output open, it is what runs on made-up inputs give; that a shape depends on
+  /// the data is noticed only if these differ. kMalformed: not an ONNX model; kDataLoss: ONNX Runtime does not read it
+  /// either; kInvalidArgument, kFailedPrecondition, kResourceExhausted: as GraphEditor::read(); an output is no tensor,
+  /// is empty, or its shape depends on the data.
   static Result<std::unique_ptr<Model>> read(const std::filesystem::path& path,
                                              const std::map<std::string, Shape>& shapes, const std::string& why);
 
@@ -31,7 +32,7 @@ class OrtWhole final : public Model {
   OrtPorts ports() const;
 
  private:
-  OrtWhole(std::filesystem::path path, const OrtPorts& ports, std::string why);
+  OrtWhole(std::filesystem::path path, const OrtPorts& ports, std::int64_t parameters, std::string why);
   OrtWhole(std::filesystem::path path, Graph graph) : path_(std::move(path)), graph_(std::move(graph)) {}
 
   std::filesystem::path path_;

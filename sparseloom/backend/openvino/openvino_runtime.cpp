@@ -1,7 +1,6 @@
 #include "sparseloom/backend/openvino/openvino_runtime.h"
 
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <openvino/core/op_extension.hpp>
@@ -158,19 +157,6 @@ Result<std::shared_ptr<ov::Model>> read_openvino(ov::Core& core, const fs::path&
   return model;
 }
 
-// What no memory holds would end in std::bad_alloc, or in the system killing the process.
-Status check_fits_memory(const Graph& graph, const fs::path& path) {
-  const auto memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
-  for (const Edge& edge : graph.edges) {
-    double bytes = static_cast<double>(element_bytes(edge.spec.type));
-    for (const std::int64_t extent : edge.spec.shape) bytes *= static_cast<double>(extent);
-    if (bytes <= memory) continue;
-    return error(Code::kResourceExhausted, "{}: tensor {} takes {:.1f} GiB; this machine has {:.1f}", path.string(),
-                 edge.spec.describe(), bytes / 0x1p30, memory / 0x1p30);
-  }
-  return {};
-}
-
 std::shared_ptr<ov::Core> core_with_sparse_layers() {
   auto core = std::make_shared<ov::Core>();
   core->add_extension(std::make_shared<ov::OpExtension<SparseOp>>());
@@ -197,7 +183,7 @@ class OpenVinoRuntime final : public Runtime {
     return guarded(Code::kInternal, path.string(), [&]() -> Result<std::unique_ptr<Model>> {
       fold_shapes(*model);
       SL_ASSIGN_OR_RETURN(auto read, OpenVinoModel::make(core_, std::move(model), path.string()));
-      SL_RETURN_IF_ERROR(check_fits_memory(read->graph(), path));
+      for (const Edge& edge : read->graph().edges) SL_RETURN_IF_ERROR(check_fits_memory(edge.spec, path));
       return read;
     });
   }

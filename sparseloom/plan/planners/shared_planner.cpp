@@ -1,5 +1,6 @@
 #include "sparseloom/plan/planners/shared_planner.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sparseloom/plan/planners/baseline.h"
@@ -9,6 +10,13 @@ namespace sparseloom::plan {
 namespace {
 
 constexpr std::string_view kCpu = "CPU";
+constexpr auto kOnnxRuntime = backend::Provider::kOnnxRuntime;
+
+bool has_onnx_only(const zoo::Zoo& zoo) {
+  return std::any_of(zoo.tasks.begin(), zoo.tasks.end(), [](const zoo::Task& task) {
+    return std::any_of(task.variants.begin(), task.variants.end(), [](const zoo::Variant& v) { return v.onnx_only; });
+  });
+}
 
 Result<std::vector<soc::ProcessorId>> cpu_processors(const soc::Soc& soc) {
   std::vector<soc::ProcessorId> all;
@@ -24,11 +32,18 @@ Result<std::vector<soc::ProcessorId>> cpu_processors(const soc::Soc& soc) {
 
 Result<Plan> SharedPlanner::plan(const Problem& given) const {
   SL_RETURN_IF_ERROR(check_slos(given));
-  // The sparse kernels run on one core: what is served by all of them is the runtime's own, whatever others may use.
+  // The sparse kernels run on one core: what is served by all of them is the runtime's own, whatever others may use. A
+  // model that OpenVINO cannot read needs the other runtime.
+  const bool onnx_only = has_onnx_only(given.zoo);
   soc::Soc runtime_only = given.soc;
   runtime_only.processors = {};
   for (soc::Processor p : given.soc.processors) {
-    if (p.device == kCpu) p.providers = {backend::Provider::kOpenVino};
+    if (p.device == kCpu) {
+      const bool both =
+          onnx_only && std::find(p.providers.begin(), p.providers.end(), kOnnxRuntime) != p.providers.end();
+      p.providers = {backend::Provider::kOpenVino};
+      if (both) p.providers.push_back(kOnnxRuntime);
+    }
     runtime_only.processors.push_back(std::move(p));
   }
   const Problem problem{given.zoo, runtime_only, given.profile, given.slo, given.memory_budget, given.load};

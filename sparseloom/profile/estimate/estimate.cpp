@@ -200,7 +200,8 @@ class TaskRun {
     for (const ChainLatency& one : chains) {
       Seconds sum{0};
       for (std::size_t s = 0; s < one.sigma.size(); ++s) {
-        sum += profile_.latency(one.sigma[s], zoo::StageId(s), soc::ProcessorId(0), processor.providers.front()).median;
+        const backend::Provider by = pieces.provider_for(id_, one.sigma[s], processor.providers.front());
+        sum += profile_.latency(one.sigma[s], zoo::StageId(s), soc::ProcessorId(0), by).median;
       }
       errors.of_profile += std::abs(sum / one.chain - 1) / static_cast<double>(chains.size());
       errors.of_rounds += std::abs(one.stages / one.chain - 1) / static_cast<double>(chains.size());

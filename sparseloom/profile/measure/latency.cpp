@@ -173,14 +173,19 @@ class TaskMeasurement {
       };
       double best = kNever;
       for (const auto& [provider, of_provider] : by_provider) best = std::min(best, total(of_provider));
+      const double most = most_worth(known, pool, group.stage, best);
+      std::vector<backend::Provider> staying;
+      for (const auto& [provider, of_provider] : by_provider)
+        if (total(of_provider) <= most) staying.push_back(provider);
       for (const auto& [provider, of_provider] : by_provider) {
-        if (total(of_provider) <= most_worth(known, pool, group.stage, best)) continue;
+        if (total(of_provider) <= most) continue;
         for (LatencyEntry e : of_provider) {
           e.latency.left_out = LeftOut::kSlower;
           settled.push_back(std::move(e));
         }
         for (std::size_t v = 1; v < known.variants(); ++v) {
           const soc::SubgraphKey key{task_, zoo::VariantId(v), group.stage, pool.front(), provider};
+          if (needed_by(key.variant, staying, pool)) continue;
           if (!known.latency(key.variant, key.stage, key.processor, provider).settled())
             leave_out(key, pool, LeftOut::kSlower, settled);
         }
@@ -188,6 +193,13 @@ class TaskMeasurement {
     }
     take(settled, known);
     return {};
+  }
+
+  // Whether the variant is there for none of those that stay: then it has nothing else, but where it has to run.
+  bool needed_by(zoo::VariantId variant, const std::vector<backend::Provider>& staying, const Pool& pool) const {
+    const zoo::Variant& of = zoo_.task(task_).variants[variant.index()];
+    return !soc_.pools().is_gang(pool.front()) &&
+           std::none_of(staying.begin(), staying.end(), [&](backend::Provider b) { return is_there_for(of, b); });
   }
 
   static void leave_out(soc::SubgraphKey key, const Pool& pool, LeftOut reason, std::vector<LatencyEntry>& settled) {

@@ -6,7 +6,7 @@ Result<std::shared_ptr<backend::Executable>> load_stage(const backend::Runtime& 
                                                         zoo::TaskId task, zoo::VariantId variant, zoo::StageId stage,
                                                         const backend::CompileOptions& asked) {
   backend::CompileOptions options = asked;
-  options.provider = pieces.provider_for(task, variant, asked.provider);
+  options.provider = pieces.provider_for(task, variant, asked.provider, asked.device);
   SL_ASSIGN_OR_RETURN(const auto path, pieces.piece(task, variant, stage, options.provider));
   SL_ASSIGN_OR_RETURN(auto executable, runtime.load(path, options));
   return std::shared_ptr<backend::Executable>(std::move(executable));

@@ -14,8 +14,8 @@ namespace sparseloom::profile {
 /// [variant][stage], all for one device and number of threads.
 using StageTable = std::vector<std::vector<std::shared_ptr<backend::Executable>>>;
 
-/// One stage of one variant, cut first if it has not been; by another provider than asked for if the variant is not
-/// there for that.
+/// One stage of one variant, cut first if it has not been; on a CPU by another provider than asked for if the
+/// variant is not there for that.
 Result<std::shared_ptr<backend::Executable>> load_stage(const backend::Runtime& runtime, zoo::PieceStore& pieces,
                                                         zoo::TaskId task, zoo::VariantId variant, zoo::StageId stage,
                                                         const backend::CompileOptions& options);
