@@ -64,7 +64,7 @@ TEST(Exact, EqualsEnumerationOnThreeProcessorsInQuarters) {
 
 TEST(Exact, NoMethodIsBetterAndItsBoundIsBelow) {
   std::mt19937_64 random(5);
-  for (int trial = 0; trial < 10; ++trial) {
+  for (int trial = 0; trial < 5; ++trial) {
     const CostTable table = testing::random_table({.groups = 40, .processors = 2}, random);
     for (const CostModel model : kCostModels) {
       const Placed exact = must_place("exact", table, {.model = model, .work = 3e6});
@@ -130,7 +130,7 @@ TEST(Exact, MergedLabelsBoundWhatIsPaidOnceAndForAll) {
 TEST(Exact, BoundsHoldOnThreeProcessorsHoweverLittleWorkThereIs) {
   for (const CostModel model : kCostModels) {
     std::mt19937_64 random(11);
-    for (int trial = 0; trial < 60; ++trial) {
+    for (int trial = 0; trial < 20; ++trial) {
       const CostTable table = testing::random_table({.groups = 6, .processors = 3, .halves_alone = true}, random);
       const double least = must_place("exact", table, {.model = model, .work = 1e7}).latency;
       for (const double work : {1e3, 1e4, 1e5}) {
@@ -148,7 +148,7 @@ TEST(Exact, EqualsEnumerationOnThreeProcessorsInHalves) {
     if (std::all_of(share.begin(), share.end(), [](std::uint8_t q) { return q % 2 == 0; })) halves.push_back(share);
   for (const CostModel model : kCostModels) {
     std::mt19937_64 random(12);
-    for (int trial = 0; trial < 60; ++trial) {
+    for (int trial = 0; trial < 30; ++trial) {
       const CostTable table =
           testing::random_table({.groups = 4 + random() % 2, .processors = 3, .halves_alone = true}, random);
       ASSERT_NEAR(must_place("exact", table, {.model = model}).latency, by_enumeration(table, model, halves), 1e-9)
