@@ -114,12 +114,19 @@ class Bench {
     return {};
   }
 
+  // Those that the runtimes here have for the CPU.
+  std::vector<Provider> on_cpu() const {
+    for (const backend::Device& device : runtime_->devices())
+      if (device.name == "CPU") return device.providers;
+    return {};
+  }
+
   // What cannot run the model is named and left out, but the first must.
   Result<std::vector<Way>> load(const Subject& subject, const backend::Graph& graph, zoo::Boundaries& boundaries) {
     std::vector<Way> ways;
     std::vector<std::vector<std::byte>> answers;
     for (const int cores : options_.cores) {
-      for (const Provider provider : backend::user_providers()) {
+      for (const Provider provider : on_cpu()) {
         const bool onnx = backend::info(provider).onnx_only;
         if (onnx && subject.onnx.empty()) continue;
         Way way{.provider = provider, .cores = cores, .executable = {}, .session = {}, .ms = {}};

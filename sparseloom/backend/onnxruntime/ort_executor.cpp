@@ -75,6 +75,10 @@ class OrtExecutor final : public Executor {
                                            const OrtPorts* ports) const {
     SL_RETURN_IF_ERROR(check_onnx_file(path));
     SL_ASSIGN_OR_RETURN(const OrtDevice* device, find_device(path, options.device));
+    if (const ProviderInfo& asked = info(options.provider); asked.runtime == name() && asked.device != options.device) {
+      return error(Code::kUnavailable, "{}: provider {} is for the device {}, not for {}", path.string(), asked.name,
+                   asked.device, options.device);
+    }
     const std::string doing = path.string() + ": compile with ONNX Runtime";
     return guarded_ort(Code::kDataLoss, doing, [&]() -> Result<std::unique_ptr<Executable>> {
       Ort::SessionOptions settings;
