@@ -104,7 +104,7 @@ std::optional<profile::ActivationZeros> of_group(const backend::Graph& graph, co
   for (std::size_t k = 0; k < report.zeros[g].size(); ++k) {
     if (!report.zeros[g][k]) return std::nullopt;
     const TensorSpec& spec = graph.edge(report.operators.reads[g][k]).spec;
-    const auto elements = static_cast<double>(spec.bytes() / element_bytes(spec.type));
+    const auto elements = static_cast<double>(spec.bytes()) / static_cast<double>(element_bytes(spec.type));
     sum.elements += elements * report.zeros[g][k]->elements;
     sum.panels += elements * report.zeros[g][k]->panels;
     all += elements;

@@ -133,10 +133,11 @@ void print_methods(const place::CostTable& table, place::CostModel model, const 
     }
     const place::Placed& placed = *one.placed;
     std::string bound = "-";
-    if (placed.optimal)
+    if (placed.optimal) {
       bound = "proven least";
-    else if (placed.lower_bound > 0)
+    } else if (placed.lower_bound > 0) {
       bound = fmt::format("{:.3f} (gap {:.1f} %)", placed.lower_bound * 1e3, placed.gap() * 100);
+    }
     methods.add({std::string(one.method), fmt::format("{:.3f}", placed.latency * 1e3),
                  std::isfinite(alone / placed.latency) ? fmt::format("{:.2f}", alone / placed.latency) : "-", bound,
                  fmt::format("{:.1f}", one.place_ms)});

@@ -90,10 +90,11 @@ class Additive {
     for (std::size_t p = 0; p < share.size(); ++p) {
       if (share[p] == 0 || arrived_[from][p]) continue;
       arrived_[from][p] = true;
-      for (std::size_t q = 0; q < written.size(); ++q)
-        if (written[q] > 0 && q != p)
-          longest =
-              std::max(longest, handover_seconds(table_, q, p, part(table_.groups[from].result_bytes, written[q])));
+      for (std::size_t q = 0; q < written.size(); ++q) {
+        if (written[q] == 0 || q == p) continue;
+        const double bytes = part(table_.groups[from].result_bytes, written[q]);
+        longest = std::max(longest, handover_seconds(table_, q, p, bytes));
+      }
     }
     return longest;
   }

@@ -10,9 +10,10 @@ namespace {
 // goes on with the chain of the group before it in the table.
 std::vector<bool> goes_on(const CostTable& table) {
   std::vector<std::size_t> readers(table.groups.size());
-  for (const OperatorGroup& group : table.groups)
+  for (const OperatorGroup& group : table.groups) {
     for (const Input& input : group.inputs)
       if (input.from) ++readers[input.from->index()];
+  }
   std::vector<bool> result(table.groups.size());
   for (std::size_t g = 1; g < table.groups.size(); ++g) {
     const auto& inputs = table.groups[g].inputs;

@@ -28,9 +28,10 @@ class TwoProcessorCut {
       : table_(table), near_(near), far_(far), graph_(table.groups.size() + 2) {
     find_scale();
     std::vector<std::vector<std::size_t>> readers(table.groups.size());
-    for (std::size_t g = 0; g < table.groups.size(); ++g)
+    for (std::size_t g = 0; g < table.groups.size(); ++g) {
       for (const Input& input : table.groups[g].inputs)
         if (input.from) readers[input.from->index()].push_back(g);
+    }
     for (std::size_t g = 0; g < table.groups.size(); ++g) add_group(g, readers[g]);
   }
 

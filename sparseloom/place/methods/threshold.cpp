@@ -14,7 +14,7 @@ constexpr std::size_t kTried = 24, kTriedOfMany = 8;
 constexpr std::size_t kMany = 2000;
 
 std::vector<double> candidates(const std::set<double>& values, std::size_t tried) {
-  const std::vector<double> all(values.begin(), values.end());
+  std::vector<double> all(values.begin(), values.end());
   if (all.size() <= tried) return all;
   std::vector<double> some;
   for (std::size_t i = 0; i < tried; ++i) some.push_back(all[i * (all.size() - 1) / (tried - 1)]);

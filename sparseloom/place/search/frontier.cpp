@@ -34,9 +34,10 @@ Frontiers::Frontiers(const CostTable& table, bool keep_returned)
     : alive_(table.groups.size() + 1), read_along_(table.groups.size()) {
   const std::size_t count = table.groups.size();
   const std::vector<std::size_t> last = last_readers(table, keep_returned);
-  for (const OperatorGroup& group : table.groups)
+  for (const OperatorGroup& group : table.groups) {
     for (const Input& input : group.inputs)
       if (input.from && group.along) read_along_[input.from->index()] = true;
+  }
   for (std::size_t groups = 1; groups <= count; ++groups) {
     for (const std::size_t t : alive_[groups - 1])
       if (last[t] > groups) alive_[groups].push_back(t);

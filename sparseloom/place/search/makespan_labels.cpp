@@ -146,9 +146,9 @@ void MakespanLabels::extend(const double* from, std::size_t group, std::size_t n
     }
     finish[p] = start + next.seconds[p][share[p]];
     to[p] = finish[p];
-    if (next.returned)
-      to[processors_] =
-          std::max(to[processors_], finish[p] + seconds_to_host(table_, p, part(next.result_bytes, share[p])));
+    if (!next.returned) continue;
+    const double back = seconds_to_host(table_, p, part(next.result_bytes, share[p]));
+    to[processors_] = std::max(to[processors_], finish[p] + back);
   }
   const auto& left = frontiers_.after(group + 1);
   std::size_t position = 0;
@@ -178,8 +178,11 @@ void MakespanLabels::write(std::size_t group, std::size_t number, const std::arr
   if (!frontiers_.read_along(group)) return;
   for (std::size_t s = 0; s < splits_; ++s) {
     const bool own = processors_ + s == number;
-    for (std::size_t half = 0; half < 2; ++half)
-      at[processors_ + 2 * s + half] = own ? finish[halves_[s][half]] : kCannot;
+    for (std::size_t half = 0; half < 2; ++half) {
+      double& written = at[processors_ + 2 * s + half];
+      written = kCannot;
+      if (own) written = finish[halves_[s][half]];
+    }
   }
 }
 

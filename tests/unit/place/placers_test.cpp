@@ -53,7 +53,7 @@ TEST(Exact, EqualsEnumeration) {
 TEST(Exact, EqualsEnumerationOnThreeProcessorsInQuarters) {
   for (const CostModel model : kCostModels) {
     std::mt19937_64 random(4);
-    for (int trial = 0; trial < 40; ++trial) {
+    for (int trial = 0; trial < 20; ++trial) {
       const CostTable table = testing::random_table({.groups = 1 + random() % 4, .processors = 3}, random);
       const Placed placed = must_place("exact", table, {.model = model});
       ASSERT_NEAR(placed.latency, by_enumeration(table, model, all_shares(3)), 1e-9);
@@ -64,7 +64,7 @@ TEST(Exact, EqualsEnumerationOnThreeProcessorsInQuarters) {
 
 TEST(Exact, NoMethodIsBetterAndItsBoundIsBelow) {
   std::mt19937_64 random(5);
-  for (int trial = 0; trial < 5; ++trial) {
+  for (int trial = 0; trial < 3; ++trial) {
     const CostTable table = testing::random_table({.groups = 40, .processors = 2}, random);
     for (const CostModel model : kCostModels) {
       const Placed exact = must_place("exact", table, {.model = model, .work = 3e6});
