@@ -72,8 +72,6 @@ struct CostTable {
   std::vector<PlacedProcessor> processors;
   std::vector<OperatorGroup> groups;  ///< in an order in which they can be executed
   Handover handover;
-
-  const OperatorGroup& group(GroupId id) const { return groups[id.index()]; }
 };
 
 /// Quarters of a group by processor; they add up to kQuarters.

@@ -12,7 +12,7 @@ namespace sparseloom::place {
 
 struct PlacerOptions {
   CostModel model = CostModel::kMakespan;
-  /// How much `exact` may do, in numbers written (about 4e8 a second). It counts instead of looking at a clock, so that
+  /// How much `exact` may do, in numbers written (about 1e8 a second). It counts instead of looking at a clock, so that
   /// its answers are the same everywhere.
   double work = 1e8;
 };

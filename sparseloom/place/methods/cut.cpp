@@ -1,7 +1,6 @@
 #include <boost/graph/adjacency_list.hpp>
 #include <boost/graph/boykov_kolmogorov_max_flow.hpp>
-#include <memory>
-#include <numeric>
+#include <cmath>
 
 #include "sparseloom/place/methods/whole.h"
 

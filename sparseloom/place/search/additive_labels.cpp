@@ -3,6 +3,7 @@
 #include <algorithm>
 
 namespace sparseloom::place {
+
 AdditiveLabels::AdditiveLabels(const CostTable& table, const std::vector<Share>& shares)
     : table_(table),
       shares_(shares),
