@@ -95,14 +95,26 @@ def compressed(variant, model, statistics, inputs):
     return model
 
 
-def build_task(task, out, given, samples):
-    """Builds what is missing of one task folder."""
+def chosen_variants(parser, tasks, text):
+    """The variants that --variants names, the dense one first, or all; ends the program if a task has none of a name."""
+    for task in tasks if text else ():
+        known = [variant.name for variant in recipe.variants(task.recipe)]
+        for name in text.split(","):
+            if name not in known:
+                parser.error(f"--variants: {name!r} is not a variant of {task.name}; its variants are {', '.join(known)}")
+    return {"dense", *text.split(",")} if text else None
+
+
+def build_task(task, out, given, samples, wanted=None):
+    """Builds what is missing of one task folder; of its variants those `wanted`."""
+    chosen = [variant for variant in recipe.variants(task.recipe) if wanted is None or variant.name in wanted]
     torch.set_num_threads(1)
     folder = out / task.name
     weights = {"weights": sha256(given)} if given else {"seed": task.seed}
     key = {"version": VERSION, "quick": task.quick, "samples": samples, "recipe": repr(task.recipe), **weights}
     zooformat.prepare_folder(folder, KEY, key)
-    if (folder / "task.json").is_file():
+    names = [variant.name for variant in chosen]
+    if zooformat.listed_variants(folder) == names:
         log(task, f"complete in {folder}")
         return
     splits = draw_splits(task, samples)
@@ -110,7 +122,7 @@ def build_task(task, out, given, samples):
     model, statistics = dense(task, given, calibration, folder)
     log(task, f"dense model ready: {sum(p.numel() for p in model.parameters()):,} parameters")
     shipped = {}
-    for variant in recipe.variants(task.recipe):
+    for variant in chosen:
         place, start = folder / variant.name, time.monotonic()
         if (place / "variant.json").is_file():
             log(task, f"{variant.name}: kept")
@@ -128,7 +140,6 @@ def build_task(task, out, given, samples):
         gc.collect()
         log(task, f"{variant.name}: fidelity {shares['profile']:.3f} / {shares['test']:.3f}, {time.monotonic() - start:.0f} s")
     data = zooformat.write_splits(task, shipped, folder)
-    names = [variant.name for variant in recipe.variants(task.recipe)]
     variants.finish(task, names, shipped, data, PARTS, folder)
     (folder / DENSE).unlink()
     log(task, f"written to {folder}")
@@ -164,24 +175,29 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=default_out(), help="the zoo folder (default: %(default)s)")
     parser.add_argument("--tasks", default=",".join(TASKS), help="comma-separated; default: all")
     given = "a torch state_dict instead of random weights"
+    few = "comma-separated, beside the dense one: fewer are built and profiled sooner; default: all ten"
+    parser.add_argument("--variants", metavar="NAMES", help=few)
     parser.add_argument("--weights", action="append", default=[], metavar="TASK=FILE", help=given)
     parser.add_argument("--samples", type=int, default=64, help="in each of the two splits (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="tasks built at once (default: 1); vit-small alone takes 1.9 GB")
     parser.add_argument("--quick", action="store_true", help="tiny models of the same kinds, to try the script")
     arguments = parser.parse_args()
     names = variants.named_tasks(parser, arguments.tasks, TASKS)
+    tasks = [TASKS[name](arguments.quick) for name in names]
+    wanted = chosen_variants(parser, tasks, arguments.variants)
     weights = given_weights(parser, arguments.weights)
     variants.at_least_one(parser, arguments, "samples", "jobs")
     if len(names) > 1:
         shared = ["--out", str(arguments.out), "--samples", str(arguments.samples), *(["--quick"] if arguments.quick else [])]
+        shared += [f"--variants={arguments.variants}"] if arguments.variants else []
         shared += [f"--weights={task}={file}" for task, file in weights.items()]
         failed = variants.build_apart(__file__, names, arguments.jobs, shared)
         if failed:
             print(f"zoo-seed: not built: {', '.join(failed)}; the same command goes on from there", file=sys.stderr)
         return 1 if failed else 0
-    task = TASKS[names[0]](arguments.quick)
+    task = tasks[0]
     try:
-        build_task(task, arguments.out, weights.get(task.name), arguments.samples)
+        build_task(task, arguments.out, weights.get(task.name), arguments.samples, wanted)
     except (seed_weights.WeightsError, FileExistsError) as wrong:
         print(f"zoo-seed: {wrong}", file=sys.stderr)
         return 1

@@ -89,6 +89,12 @@ def write_task(task, data, shapes, cuts, variants, folder):
     write_atomically(folder / "task.json", json_bytes(content))
 
 
+def listed_variants(folder):
+    """The variants that the folder's task.json names; None if it has none."""
+    path = folder / "task.json"
+    return json.loads(path.read_text())["variants"] if path.is_file() else None
+
+
 def write_variant(variant, weight_sparsity, parameters, accuracy, folder):
     """Writes variant.json; `accuracy` maps split to share."""
     content = {
