@@ -128,21 +128,31 @@ Counts count(const soc::Soc& soc, const profile::TaskProfile& task) {
   return counts;
 }
 
+// Why plans do not run a subgraph of the variant by the provider; empty: they may, or it is no news, as a derived
+// variant is run by its own provider alone.
+std::string reason_of(const zoo::Variant& variant, const Entry& e) {
+  if (e.latency.left_out == profile::LeftOut::kUnsupported && !zoo::is_there_for(variant, e.provider)) {
+    if (variant.provider || backend::info(e.provider).computes_in) return {};
+    if (backend::info(e.provider).onnx_only) return "not there in ONNX";
+  }
+  return std::string(to_string(e.latency.left_out));
+}
+
 // "image: onnxruntime on cpu0: 12 disagrees, 3 slower": subgraphs that no plan runs by a provider, though the first of
 // a pool offers it.
 std::string left_out_note(const cli::Setup& setup, const profile::Profile& profile) {
   std::string note;
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
-    std::map<std::pair<std::size_t, backend::Provider>, std::map<profile::LeftOut, std::size_t>> left_out;
+    std::map<std::pair<std::size_t, backend::Provider>, std::map<std::string, std::size_t>> left_out;
     for (const Entry& e : entries_of(setup.soc, profile.tasks[t])) {
       const soc::Pools& pools = setup.soc.pools();
       const bool first = pools.pool(soc::ProcessorId(e.processor)).front().index() == e.processor;
-      if (first && e.latency.left_out != profile::LeftOut::kNo)
-        ++left_out[{e.processor, e.provider}][e.latency.left_out];
+      const std::string reason = reason_of(setup.zoo.tasks[t].variants[e.variant], e);
+      if (first && !reason.empty()) ++left_out[{e.processor, e.provider}][reason];
     }
     for (const auto& [where, reasons] : left_out) {
       std::vector<std::string> counts;
-      for (const auto& [reason, count] : reasons) counts.push_back(fmt::format("{} {}", count, to_string(reason)));
+      for (const auto& [reason, count] : reasons) counts.push_back(fmt::format("{} {}", count, reason));
       note += fmt::format("  {}: {} on {}: {}\n", setup.zoo.tasks[t].name, backend::provider_name(where.second),
                           setup.soc.processors[where.first].name, fmt::join(counts, ", "));
     }
@@ -173,12 +183,13 @@ Json task_json(const cli::Setup& setup, const zoo::Task& task, const profile::Ta
   }
   Json left_out = Json::array();
   for (const Entry& e : entries_of(setup.soc, measured)) {
-    if (e.latency.left_out == profile::LeftOut::kNo) continue;
+    const std::string reason = reason_of(task.variants[e.variant], e);
+    if (reason.empty()) continue;
     left_out.push_back({{"variant", task.variants[e.variant].name},
                         {"stage", e.stage},
                         {"processor", setup.soc.processors[e.processor].name},
                         {"provider", backend::provider_name(e.provider)},
-                        {"reason", to_string(e.latency.left_out)}});
+                        {"reason", reason}});
   }
   const Counts counts = count(setup.soc, measured);
   return {{"task", task.name},
@@ -294,8 +305,8 @@ Status export_accuracy(const cli::Setup& setup, const profile::MeasureOptions& m
     const bool wanted = measuring.tasks.empty() ||
                         std::find(measuring.tasks.begin(), measuring.tasks.end(), task) != measuring.tasks.end();
     if (!wanted) continue;
-    SL_ASSIGN_OR_RETURN(const zoo::Zoo now,
-                        zoo::load_zoo(setup.zoo.root));  // the task before may have changed its list
+    SL_ASSIGN_OR_RETURN(zoo::Zoo now, zoo::load_zoo(setup.zoo.root));  // the task before may have changed its list
+    zoo::take_out_what_nothing_runs(now, soc::offered_providers(setup.soc));
     SL_RETURN_IF_ERROR(profile::ship(now, task, profile.task(task)));
     fmt::print("wrote {}\n", (setup.zoo.root / setup.zoo.tasks[t].name / "accuracy.csv").string());
   }

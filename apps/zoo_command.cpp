@@ -157,13 +157,18 @@ Status list(const Options& options) {
   const bool any = std::any_of(profile.tasks.begin(), profile.tasks.end(), [&](const profile::TaskProfile& task) {
     return best_latency(setup->soc, task, zoo::VariantId(0)).has_value();
   });
+  std::string not_here;
+  for (const zoo::Task& task : setup->zoo.tasks) {
+    if (!task.not_here.empty())
+      not_here += fmt::format("not run here: {} {}\n", task.name, fmt::join(task.not_here, ", "));
+  }
   fmt::print(
       "zoo {} ({}), {}\naccuracy: on the profile split, as measured here or by the zoo, else as variant.json states "
       "it; latency: sum of the stages, each on its best processor by its\nbest provider, named where that is not "
-      "openvino{}\n{}\n{}",
+      "openvino{}\n{}{}\n{}",
       setup->zoo.name, path.string(), setup->soc.name,
-      any ? "" : " (none known: sparseloom profile --latency measures them)", report::accuracy_note(setup->zoo),
-      list_table(*setup, measured, profile));
+      any ? "" : " (none known: sparseloom profile --latency measures them)", not_here,
+      report::accuracy_note(setup->zoo), list_table(*setup, measured, profile));
   print_contradictions(setup->zoo, profile);
   return {};
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <string_view>
 
 #include "cli/shapes.h"
 #include "sparseloom/backend/runtime.h"
@@ -17,6 +18,7 @@ struct EditOptions {
   std::string task, model, variant, samples, labels, metric;
   std::vector<std::string> shapes;
   std::size_t parts = 3;
+  std::vector<std::string> variants, providers;  // of derive
 };
 
 void say_waiting() { fmt::print(stderr, "another process is changing this zoo; waiting for it\n"); }
@@ -34,6 +36,17 @@ std::string accuracy_text(const zoo::AddedVariant& added) {
                      100 * added.accuracy_profile, 100 * added.accuracy_test);
 }
 
+void print_added(const zoo::AddedVariant& added, std::string_view of) {
+  fmt::print("added {}/{}: {}\n", added.task, added.variant,
+             added.parts == 1 ? std::string("whole") : fmt::format("in {} parts", added.parts));
+  fmt::print("  {}\n", accuracy_text(added));
+  if (added.difference > 0) {
+    fmt::print("  on a made-up input its outputs lie {:.3g} from {}'s, relative to the largest\n", added.difference,
+               of);
+  }
+  for (const std::string& note : added.notes) fmt::print("  note: {}\n", note);
+}
+
 Status add(const EditOptions& options) {
   SL_ASSIGN_OR_RETURN(auto shapes, cli::parse_shapes(options.shapes));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
@@ -45,14 +58,52 @@ Status add(const EditOptions& options) {
   wanted.metric = options.metric;
   wanted.parts = options.parts;
   SL_ASSIGN_OR_RETURN(const zoo::AddedVariant added, zoo::add_variant(options.zoo, wanted, *runtime, say_waiting));
-  fmt::print("added {}/{}: {}\n", added.task, added.variant,
-             added.parts == 1 ? std::string("whole") : fmt::format("in {} parts", added.parts));
-  fmt::print("  {}\n", accuracy_text(added));
-  if (added.difference > 0) {
-    fmt::print("  on a made-up input its outputs lie {:.3g} from the first variant's, relative to the largest\n",
-               added.difference);
+  print_added(added, "the first variant");
+  return {};
+}
+
+// Those named, or those here that compute in another precision than models say.
+Result<std::vector<backend::Provider>> providers_to_derive_by(const EditOptions& options,
+                                                              const backend::Runtime& runtime) {
+  std::vector<backend::Provider> found;
+  for (const std::string& name : options.providers) {
+    SL_ASSIGN_OR_RETURN(const backend::Provider provider, backend::find_provider(name));
+    found.push_back(provider);
   }
-  for (const std::string& note : added.notes) fmt::print("  note: {}\n", note);
+  if (!found.empty()) return found;
+  for (const backend::Provider provider : backend::user_providers()) {
+    if (backend::info(provider).computes_in && device_for(runtime, provider).ok()) found.push_back(provider);
+  }
+  if (!found.empty()) return found;
+  return error(Code::kUnavailable,
+               "no device here computes in bf16 or fp16; --provider names another one whose answers differ");
+}
+
+// Those named, or all that are not derived and have none by the provider yet.
+Result<std::vector<std::string>> variants_to_derive(const EditOptions& options, backend::Provider provider) {
+  if (!options.variants.empty()) return options.variants;
+  SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(options.zoo));
+  SL_ASSIGN_OR_RETURN(const zoo::TaskId id, zoo.find_task(options.task));
+  std::vector<std::string> names;
+  for (const zoo::Variant& variant : zoo.task(id).variants) {
+    const bool known = zoo.task(id).variant(zoo::derived_name(variant.name, provider)).ok();
+    if (variant.derived_from.empty() && !known) names.push_back(variant.name);
+  }
+  return names;
+}
+
+Status derive(const EditOptions& options) {
+  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
+  SL_ASSIGN_OR_RETURN(const auto providers, providers_to_derive_by(options, *runtime));
+  for (const backend::Provider provider : providers) {
+    SL_ASSIGN_OR_RETURN(const auto variants, variants_to_derive(options, provider));
+    for (const std::string& variant : variants) {
+      SL_ASSIGN_OR_RETURN(const zoo::AddedVariant added,
+                          zoo::derive_variant(options.zoo, options.task, variant, provider, *runtime, say_waiting));
+      print_added(added, variant);
+    }
+    if (variants.empty()) fmt::print("{}: every variant has one by {}\n", options.task, provider_name(provider));
+  }
   return {};
 }
 
@@ -85,14 +136,25 @@ std::function<std::function<Status()>()> add_zoo_editing(CLI::App& command) {
   adding->add_option("--parts", options->parts, "cut a new task's models into so many parts (default 3)");
   adding->add_option("--shape", options->shapes, "static shape of a dynamic input: NAME=1,3,224,224 (default: batch 1)")
       ->allow_extra_args(false);
+  CLI::App* const deriving = command.add_subcommand(
+      "derive",
+      "add variants that are those of a task run in another precision (dense@bf16) or by another runtime "
+      "(int8@onnxruntime), with accuracies of their own; copies nothing");
+  deriving->add_option("TASK", options->task, "name of the task")->required();
+  deriving->add_option("--variant", options->variants, "of this variant (default: of all)")->allow_extra_args(false);
+  deriving
+      ->add_option("--provider", options->providers,
+                   "run by this provider (default: those of this machine that compute in bf16 or fp16)")
+      ->allow_extra_args(false);
   CLI::App* const removing = command.add_subcommand("remove", "take a variant, or a whole task, out of a zoo");
   removing->add_option("TASK", options->task, "name of the task")->required();
   removing->add_option("--variant", options->variant, "this variant only");
-  for (CLI::App* const sub : {adding, removing})
+  for (CLI::App* const sub : {adding, deriving, removing})
     sub->add_option("--zoo", options->zoo, "folder of the zoo (default: the current folder)");
   return [=]() -> std::function<Status()> {
     if (making->parsed()) return [options] { return init(*options); };
     if (adding->parsed()) return [options] { return add(*options); };
+    if (deriving->parsed()) return [options] { return derive(*options); };
     if (removing->parsed()) return [options] { return remove(*options); };
     return {};
   };

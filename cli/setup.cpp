@@ -106,6 +106,7 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path,
   if (!setup->soc_file) {
     SL_ASSIGN_OR_RETURN(setup->soc, soc::discover(*setup->runtime));
   }
+  zoo::take_out_what_nothing_runs(setup->zoo, soc::offered_providers(setup->soc));
   SL_RETURN_IF_ERROR(open_caches(*setup));
   return setup;
 }

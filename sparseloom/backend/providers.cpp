@@ -28,6 +28,14 @@ constexpr std::array kTable{
                  .runtime = "onnxruntime",
                  .device = "WEBGPU",
                  .onnx_only = true},
+    ProviderInfo{.provider = Provider::kOpenVinoBf16,
+                 .name = "openvino-bf16",
+                 .runtime = "openvino",
+                 .computes_in = ElementType::kBF16},
+    ProviderInfo{.provider = Provider::kOpenVinoFp16,
+                 .name = "openvino-fp16",
+                 .runtime = "openvino",
+                 .computes_in = ElementType::kF16},
     ProviderInfo{.provider = Provider::kScripted, .name = "scripted", .runtime = "scripted", .for_tests = true},
 };
 

@@ -167,6 +167,10 @@ class Executor {
   virtual std::vector<AbsentProvider> absent() const { return {}; }
 };
 
+/// The device that runs what `provider` does: `preferred` if it offers the provider, else the first that does.
+/// kUnavailable: none does, or why the provider is not here.
+Result<std::string> device_for(const Executor& executor, Provider provider, std::string_view preferred = "CPU");
+
 /// An inference runtime that edits models too.
 class Runtime : public GraphEditor, public Executor {};
 

@@ -113,6 +113,20 @@ constexpr std::array kRuntimes{
 
 }  // namespace
 
+Result<std::string> device_for(const Executor& executor, Provider provider, std::string_view preferred) {
+  std::string found;
+  for (const Device& device : executor.devices()) {
+    if (std::find(device.providers.begin(), device.providers.end(), provider) == device.providers.end()) continue;
+    if (device.name == preferred || found.empty()) found = device.name;
+  }
+  if (!found.empty()) return found;
+  for (const AbsentProvider& absent : executor.absent())
+    if (absent.provider == provider) return Status(Code::kUnavailable, absent.reason);
+  const auto precision = info(provider).computes_in;
+  return error(Code::kUnavailable, "provider {}: no device here offers it{}", provider_name(provider),
+               precision ? fmt::format(" (none computes in {})", to_string(*precision)) : "");
+}
+
 Result<std::unique_ptr<Runtime>> make_runtime(const std::string& name) {
   std::vector<std::string_view> known;
   for (const RuntimeRow& row : kRuntimes) {

@@ -35,6 +35,7 @@ class Enumeration {
     const profile::TaskProfile& measured = problem_.profile.tasks[task_];
     for (std::size_t s = 0; s < measured.stitched(); ++s) {
       const zoo::Sigma sigma = measured.sigma_at(s);
+      if (!costs_.pinned[task_].runs(sigma)) continue;
       SL_ASSIGN_OR_RETURN(const double accuracy,
                           read_accuracy(problem_.zoo, problem_.profile, zoo::TaskId(task_), sigma));
       if (!within(least_accuracy, accuracy)) continue;

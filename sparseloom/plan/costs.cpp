@@ -82,9 +82,9 @@ Status check_measured(const soc::Soc& soc, const Offer& offer, const zoo::Task& 
   return {};
 }
 
-/// What is said of a subgraph that runs on no processor: why each provider was left out.
-Status runs_nowhere(const soc::Soc& soc, const zoo::Task& task, const profile::TaskProfile& measured, zoo::VariantId v,
-                    zoo::StageId i) {
+/// What is said of a stage that runs on no processor: why each provider was left out for the dense variant.
+Status runs_nowhere(const soc::Soc& soc, const zoo::Task& task, const profile::TaskProfile& measured, zoo::StageId i) {
+  const zoo::VariantId v(0);
   std::vector<std::string> left_out;
   for (std::size_t p = 0; p < soc.processors.size(); ++p) {
     for (const backend::Provider b : soc.processors[p].providers) {
@@ -94,8 +94,8 @@ Status runs_nowhere(const soc::Soc& soc, const zoo::Task& task, const profile::T
     }
   }
   return error(Code::kFailedPrecondition,
-               "profile: task '{}', variant '{}', stage {}: nothing that a processor offers runs it: {}", task.name,
-               task.variants[v.index()].name, i.index(), fmt::join(left_out, ", "));
+               "profile: task '{}', stage {}: nothing that a processor offers runs it, of no variant; of '{}': {}",
+               task.name, i.index(), task.variants[v.index()].name, fmt::join(left_out, ", "));
 }
 
 /// Of what runs nowhere: more than any budget, and no sum of a few of them overflows.
@@ -130,14 +130,26 @@ Status TaskCosts::choose_providers(const zoo::Task& task, const soc::Soc& soc, c
       }
     }
   }
-  for (std::size_t v = 0; v < variants_; ++v) {
-    for (std::size_t i = 0; i < stages_; ++i) {
-      bool runs = false;
-      for (std::size_t p = 0; p < processors_; ++p) runs = runs || run(v, i, p) < kInfinity;
-      if (!runs) return runs_nowhere(soc, task, measured, zoo::VariantId(v), zoo::StageId(i));
-    }
+  for (std::size_t i = 0; i < stages_; ++i) {
+    bool any = false;
+    for (std::size_t v = 0; v < variants_; ++v) any = any || runs(v, i);
+    if (!any) return runs_nowhere(soc, task, measured, zoo::StageId(i));
   }
   return {};
+}
+
+bool TaskCosts::runs(std::size_t v, std::size_t i) const {
+  for (std::size_t p = 0; p < processors_; ++p) {
+    if (run(v, i, p) < kInfinity) return true;
+  }
+  return false;
+}
+
+bool TaskCosts::runs(const zoo::Sigma& sigma) const {
+  for (std::size_t i = 0; i < stages_; ++i) {
+    if (!runs(sigma[i].index(), i)) return false;
+  }
+  return true;
 }
 
 Result<TaskCosts> TaskCosts::read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
@@ -341,10 +353,28 @@ Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profil
   return no_accuracy(zoo.task(task), sigma);
 }
 
-Result<std::vector<double>> read_accuracies(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task) {
+Result<std::vector<OriginalVariant>> read_originals(const zoo::Zoo& zoo, const profile::Profile& profile,
+                                                    zoo::TaskId task, const TaskCosts& costs) {
+  std::vector<OriginalVariant> originals;
+  for (std::size_t v = 0; v < costs.variants(); ++v) {
+    const zoo::Sigma sigma = original(v, costs.stages());
+    if (!costs.runs(sigma)) continue;
+    SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(zoo, profile, task, sigma));
+    originals.push_back({v, costs.latency(sigma, costs.best_placement(sigma)), accuracy});
+  }
+  if (!originals.empty()) return originals;
+  return error(Code::kFailedPrecondition,
+               "profile: task '{}': no variant runs from its first stage to its last by what "
+               "processors offer",
+               zoo.task(task).name);
+}
+
+Result<std::vector<double>> read_accuracies(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
+                                            const TaskCosts& costs) {
   const profile::TaskProfile& measured = profile.task(task);
-  std::vector<double> accuracies(measured.stitched());
+  std::vector<double> accuracies(measured.stitched(), kRunsNowhere);
   for (std::size_t s = 0; s < accuracies.size(); ++s) {
+    if (!costs.runs(measured.sigma_at(s))) continue;
     const std::optional<double> known = known_accuracy(profile, task, s);
     if (!known) return no_accuracy(zoo.task(task), measured.sigma_at(s));
     accuracies[s] = *known;

@@ -31,7 +31,7 @@ class TaskCosts {
   /// Of the providers that a pool offers, a subgraph takes the one with the least mean over the pool's members (they
   /// share what is compiled); of those within kTie of it, the one offered first. What no provider of a place
   /// runs costs infinitely much there. kFailedPrecondition names the measurement that the profile lacks, or the
-  /// subgraph that no processor runs.
+  /// stage that no processor runs of any variant.
   static Result<TaskCosts> read(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
                                 zoo::TaskId task, Gangs gangs = Gangs::kWith);
 
@@ -40,6 +40,9 @@ class TaskCosts {
   TaskCosts pooled(const soc::Pools& pools) const;
   /// The reverse: every place costs what its pool does.
   TaskCosts of_members(const soc::Pools& pools) const;
+
+  /// Whether a processor runs every stage of σ. Planners choose among those σ alone.
+  bool runs(const zoo::Sigma& sigma) const;
 
   std::size_t variants() const { return variants_; }
   std::size_t stages() const { return stages_; }
@@ -78,6 +81,7 @@ class TaskCosts {
 
  private:
   Status choose_providers(const zoo::Task& task, const soc::Soc& soc, const profile::TaskProfile& measured);
+  bool runs(std::size_t v, std::size_t i) const;
 
   /// A processor that a stage keeps busy, for what share of its time.
   struct Taken {
@@ -100,12 +104,25 @@ zoo::Sigma original(std::size_t variant, std::size_t stages);
 Result<std::vector<TaskCosts>> read_costs(const zoo::Zoo& zoo, const soc::Soc& soc, const profile::Profile& profile,
                                           Gangs gangs = Gangs::kWith);
 
+/// One original (not stitched) variant of a task: latency is its best over placements, alone.
+struct OriginalVariant {
+  std::size_t variant = 0;
+  double latency = 0;
+  double accuracy = 0;
+};
+
+/// Those that run, in the zoo's order. kFailedPrecondition: none does, or an accuracy is not known.
+Result<std::vector<OriginalVariant>> read_originals(const zoo::Zoo& zoo, const profile::Profile& profile,
+                                                    zoo::TaskId task, const TaskCosts& costs);
+
 /// Profile-split accuracy of σ: measured, else estimated (profile::Profile::use_estimates says which of the two
 /// figures). kFailedPrecondition if it is neither.
 Result<double> read_accuracy(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
                              const zoo::Sigma& sigma);
-/// The same of all V^S, by TaskProfile::index_of(σ).
-Result<std::vector<double>> read_accuracies(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task);
+/// The same of all V^S, by TaskProfile::index_of(σ); of those that do not run kRunsNowhere, which keeps no bound.
+Result<std::vector<double>> read_accuracies(const zoo::Zoo& zoo, const profile::Profile& profile, zoo::TaskId task,
+                                            const TaskCosts& costs);
+constexpr double kRunsNowhere = -1;
 
 /// kInvalidArgument if there is not one SLO per task, or if nothing can be held to one: an accuracy bound that is not
 /// in 0..1, a latency bound that is not positive and finite. Names the task.

@@ -24,6 +24,7 @@ Result<TaskExplanation> count_choices(const Problem& problem, const TaskCosts& c
   double least_accurate = kInfinity;
   for (std::size_t s = 0; s < measured.stitched(); ++s) {
     const zoo::Sigma sigma = measured.sigma_at(s);
+    if (!costs.runs(sigma)) continue;
     SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(problem.zoo, problem.profile, task, sigma));
     const double latency = costs.latency(sigma, costs.best_placement(sigma));
     const bool accurate = within(slo.accuracy, accuracy);

@@ -38,6 +38,7 @@ class ProblemReader {
     const profile::TaskProfile& measured = profile_.task(task);
     for (std::size_t k = 0; k < measured.stitched(); ++k) {
       const zoo::Sigma sigma = measured.sigma_at(k);
+      if (!costs.runs(sigma)) continue;
       const Placement placement = costs.best_placement(sigma);
       SL_ASSIGN_OR_RETURN(PreloadChoice choice, meets(costs, task, sigma, placement));
       if (choice.configurations.empty()) continue;

@@ -22,18 +22,16 @@ Result<std::vector<GridRange>> grid_ranges(const zoo::Zoo& zoo, const soc::Soc& 
   SL_ASSIGN_OR_RETURN(const std::vector<TaskCosts> all, read_costs(zoo, soc, profile, Gangs::kWithout));
   std::vector<GridRange> ranges;
   for (std::size_t t = 0; t < all.size(); ++t) {
-    const TaskCosts& costs = all[t];
-    GridRange range;
-    for (std::size_t v = 0; v < costs.variants(); ++v) {
-      const zoo::Sigma sigma = original(v, costs.stages());
-      SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(zoo, profile, zoo::TaskId(t), sigma));
-      const Seconds latency(costs.latency(sigma, costs.best_placement(sigma)));
-      const bool first = v == 0;
-      range.accuracy_min = first ? accuracy : std::min(range.accuracy_min, accuracy);
-      range.accuracy_max = first ? accuracy : std::max(range.accuracy_max, accuracy);
-      range.latency_min = first ? latency : std::min(range.latency_min, latency);
-      range.latency_max = first ? latency : std::max(range.latency_max, latency);
-    }
+    SL_ASSIGN_OR_RETURN(const std::vector<OriginalVariant> originals,
+                        read_originals(zoo, profile, zoo::TaskId(t), all[t]));
+    const auto [inaccurate, accurate] = std::minmax_element(
+        originals.begin(), originals.end(), [](const auto& a, const auto& b) { return a.accuracy < b.accuracy; });
+    const auto [fast, slow] = std::minmax_element(originals.begin(), originals.end(),
+                                                  [](const auto& a, const auto& b) { return a.latency < b.latency; });
+    GridRange range{.accuracy_min = inaccurate->accuracy,
+                    .accuracy_max = accurate->accuracy,
+                    .latency_min = Seconds(fast->latency),
+                    .latency_max = Seconds(slow->latency)};
     if (within(range.latency_max.count(), range.latency_min.count() * (1 + kTie))) {
       range.latency_max = kLoneRange * range.latency_min;
     }
@@ -49,18 +47,14 @@ Result<SloConfig> proposed_slos(const zoo::Zoo& zoo, const soc::Soc& soc, const 
       std::max(1.0, static_cast<double>(zoo.tasks.size()) / static_cast<double>(soc.processors.size()));
   SloConfig config{.name = "auto", .slos = {}};
   for (std::size_t t = 0; t < all.size(); ++t) {
-    const TaskCosts& costs = all[t];
-    std::vector<std::pair<double, double>> variants;  // accuracy, seconds
-    for (std::size_t v = 0; v < costs.variants(); ++v) {
-      const zoo::Sigma sigma = original(v, costs.stages());
-      SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(zoo, profile, zoo::TaskId(t), sigma));
-      variants.emplace_back(accuracy, costs.latency(sigma, costs.best_placement(sigma)));
-    }
-    const double best = std::max_element(variants.begin(), variants.end())->first;
+    SL_ASSIGN_OR_RETURN(const std::vector<OriginalVariant> originals,
+                        read_originals(zoo, profile, zoo::TaskId(t), all[t]));
+    double best = 0;
+    for (const OriginalVariant& variant : originals) best = std::max(best, variant.accuracy);
     const double bound = zoo.tasks[t].accuracy_known() ? std::max(0.0, best - kLeftOver) : 0;
     double fastest = kInfinity;
-    for (const auto& [accuracy, seconds] : variants) {
-      if (within(bound, accuracy)) fastest = std::min(fastest, seconds);
+    for (const OriginalVariant& variant : originals) {
+      if (within(bound, variant.accuracy)) fastest = std::min(fastest, variant.latency);
     }
     config.slos.push_back({.accuracy = bound, .latency = Seconds(kRoom * sharing * fastest)});
   }

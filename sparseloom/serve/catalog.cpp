@@ -35,6 +35,7 @@ Result<std::unique_ptr<Source>> open_source(zoo::Zoo zoo, const OpenWith& with) 
 
 Result<std::unique_ptr<Source>> open_zoo(const std::filesystem::path& folder, const OpenWith& with) {
   SL_ASSIGN_OR_RETURN(zoo::Zoo zoo, zoo::load_zoo(folder));
+  zoo::take_out_what_nothing_runs(zoo, soc::offered_providers(with.soc));
   return open_source(std::move(zoo), with);
 }
 

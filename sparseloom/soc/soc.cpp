@@ -178,6 +178,19 @@ Soc without_gangs(const Soc& soc) {
   return result;
 }
 
+std::vector<backend::Provider> offered_providers(const Soc& soc) {
+  std::vector<backend::Provider> offered;
+  for (const backend::Provider provider : backend::kProviders) {
+    for (std::size_t p = 0; p < soc.processors.places(); ++p) {
+      const auto& here = soc.processors[p].providers;
+      if (std::find(here.begin(), here.end(), provider) == here.end()) continue;
+      offered.push_back(provider);
+      break;
+    }
+  }
+  return offered;
+}
+
 Soc cpus_of(const Soc& soc) {
   Soc result = soc;
   result.processors = {};

@@ -220,6 +220,44 @@ Result<std::vector<Cut>> cuts_in_variant(const Graph& dense, const std::vector<C
   return error(Code::kFailedPrecondition, "is no variant of this task's model: {}", fmt::join(problems, "; "));
 }
 
+// Largest difference of two chains' outputs over the largest number, on one made-up input; `inputs` are the graph's in
+// the task's order.
+Result<double> difference_of(const Task& task, const Graph& graph, const std::vector<EdgeId>& inputs, Chain& first,
+                             Chain& second) {
+  const std::vector<HostBuffer> made_up = seeded_inputs(graph, 0);
+  for (Chain* chain : {&first, &second}) {
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      const auto at = std::find(graph.inputs.begin(), graph.inputs.end(), inputs[k]);
+      const HostBuffer& from = made_up[static_cast<std::size_t>(at - graph.inputs.begin())];
+      std::copy_n(from.data(), from.size(), chain->input(k).data());
+    }
+    SL_RETURN_IF_ERROR(chain->run());
+  }
+  double difference = 0;
+  for (std::size_t k = 0; k < task.outputs.size(); ++k) {
+    difference = std::max(difference, compare(task.outputs[k], first.output(k), second.output(k)).max_rel);
+  }
+  return difference;
+}
+
+// On both splits, if it is known.
+Status measure_accuracy(const Zoo& zoo, const Task& task, Whole& whole, Variant& variant, AddedVariant& added) {
+  if (task.accuracy_known()) {
+    SL_ASSIGN_OR_RETURN(variant.accuracy_profile, accuracy_on(zoo, task, task.profile, whole));
+    if (task.test.samples > 0) {
+      SL_ASSIGN_OR_RETURN(variant.accuracy_test, accuracy_on(zoo, task, task.test, whole));
+    }
+  }
+  added.task = task.name;
+  added.variant = variant.name;
+  added.parts = task.stages();
+  added.metric = task.metric;
+  added.accuracy_kind = task.accuracy_kind;
+  added.accuracy_profile = variant.accuracy_profile;
+  added.accuracy_test = variant.accuracy_test;
+  return {};
+}
+
 // --- the work
 
 class Adding {
@@ -243,11 +281,6 @@ class Adding {
     SL_RETURN_IF_ERROR(place());
     SL_RETURN_IF_ERROR(measure(whole));
     SL_RETURN_IF_ERROR(commit(zoo_));
-    added_.task = task_.name;
-    added_.variant = variant_.name;
-    added_.parts = task_.stages();
-    added_.metric = task_.metric;
-    added_.accuracy_kind = task_.accuracy_kind;
     return std::move(added_);
   }
 
@@ -362,20 +395,8 @@ class Adding {
     if (is_new_) return {};
     SL_ASSIGN_OR_RETURN(const auto first_inputs, check_interface(task_, task_.variants.front().model, first_->graph()));
     SL_ASSIGN_OR_RETURN(Whole first, Whole::load(runtime_, *first_, task_, first_inputs));
-    const std::vector<HostBuffer> made_up = seeded_inputs(first_->graph(), 0);
-    for (Chain* chain : {&whole.chain(), &first.chain()}) {
-      for (std::size_t k = 0; k < inputs_.size(); ++k) {
-        const auto& order = first_->graph().inputs;
-        const auto at = std::find(order.begin(), order.end(), first_inputs[k]);
-        const HostBuffer& from = made_up[static_cast<std::size_t>(at - order.begin())];
-        std::copy_n(from.data(), from.size(), chain->input(k).data());
-      }
-      SL_RETURN_IF_ERROR(chain->run());
-    }
-    for (std::size_t k = 0; k < task_.outputs.size(); ++k) {
-      added_.difference = std::max(added_.difference,
-                                   compare(task_.outputs[k], first.chain().output(k), whole.chain().output(k)).max_rel);
-    }
+    SL_ASSIGN_OR_RETURN(added_.difference,
+                        difference_of(task_, first_->graph(), first_inputs, first.chain(), whole.chain()));
     return {};
   }
 
@@ -409,14 +430,7 @@ class Adding {
   }
 
   Status measure(Whole& whole) {
-    if (task_.accuracy_known()) {
-      SL_ASSIGN_OR_RETURN(variant_.accuracy_profile, accuracy_on(zoo_, task_, task_.profile, whole));
-      if (task_.test.samples > 0) {
-        SL_ASSIGN_OR_RETURN(variant_.accuracy_test, accuracy_on(zoo_, task_, task_.test, whole));
-      }
-    }
-    added_.accuracy_profile = variant_.accuracy_profile;
-    added_.accuracy_test = variant_.accuracy_test;
+    SL_RETURN_IF_ERROR(measure_accuracy(zoo_, task_, whole, variant_, added_));
     task_.variants.push_back(variant_);
     if (is_new_) {
       zoo_.tasks.push_back(task_);
@@ -438,6 +452,20 @@ class Adding {
   std::vector<EdgeId> inputs_;  // of the model, in the task's order
   AddedVariant added_;
 };
+
+Result<Variant> derived_from(const Task& task, VariantId id, backend::Provider provider) {
+  const Variant& base = task.variants[id.index()];
+  Variant derived = base;
+  derived.name = derived_name(base.name, provider);
+  derived.derived_from = base.name;
+  derived.provider = provider;
+  const std::string where = fmt::format("task '{}', variant '{}'", task.name, derived.name);
+  if (base.provider) return error(Code::kInvalidArgument, "{}: '{}' is itself derived", where, base.name);
+  if (task.variant(derived.name).ok()) return error(Code::kFailedPrecondition, "{}: there is one already", where);
+  if (is_there_for(derived, provider)) return derived;
+  return error(Code::kFailedPrecondition, "{}: '{}' is not there in a form that {} runs", where, base.name,
+               provider_name(provider));
+}
 
 }  // namespace
 
@@ -465,6 +493,35 @@ Result<AddedVariant> add_variant(const fs::path& root, const NewVariant& variant
   return Adding(variant, runtime, zoo, staging.folder()).run();
 }
 
+Result<AddedVariant> derive_variant(const fs::path& root, const std::string& task_name, const std::string& name,
+                                    backend::Provider provider, const backend::Runtime& runtime,
+                                    const OnWait& on_wait) {
+  SL_RETURN_IF_ERROR(load_zoo(root).status());
+  SL_ASSIGN_OR_RETURN(const ZooLock lock, ZooLock::acquire(root, on_wait));
+  SL_ASSIGN_OR_RETURN(Zoo zoo, load_zoo(root));
+  SL_ASSIGN_OR_RETURN(const TaskId id, zoo.find_task(task_name));
+  Task& task = zoo.tasks[id.index()];
+  SL_ASSIGN_OR_RETURN(const VariantId base, task.variant(name));
+  SL_ASSIGN_OR_RETURN(Variant derived, derived_from(task, base, provider));
+  const backend::Provider base_provider = is_there_for(task.variants[base.index()], backend::Provider::kOpenVino)
+                                              ? backend::Provider::kOpenVino
+                                              : backend::Provider::kOnnxRuntime;
+  const VariantId added_at(task.variants.size());
+  task.variants.push_back(derived);
+  SL_ASSIGN_OR_RETURN(const Staging staging, Staging::make(root));
+  PieceStore pieces(zoo, runtime, staging.folder());
+  SL_ASSIGN_OR_RETURN(Whole first, Whole::of_pieces(runtime, pieces, task, id, base, base_provider));
+  SL_ASSIGN_OR_RETURN(Whole second, Whole::of_pieces(runtime, pieces, task, id, added_at, provider));
+  SL_ASSIGN_OR_RETURN(const auto model, runtime.read(derived.model, shapes_of(task)));
+  SL_ASSIGN_OR_RETURN(const auto inputs, check_interface(task, derived.model, model->graph()));
+  AddedVariant added;
+  SL_ASSIGN_OR_RETURN(added.difference, difference_of(task, model->graph(), inputs, first.chain(), second.chain()));
+  SL_RETURN_IF_ERROR(measure_accuracy(zoo, task, second, derived, added));
+  task.variants.back() = derived;
+  SL_RETURN_IF_ERROR(commit(zoo));
+  return added;
+}
+
 Status remove_variant(const fs::path& root, const std::string& task_name, const std::string& variant_name,
                       const OnWait& on_wait) {
   SL_RETURN_IF_ERROR(load_zoo(root).status());
@@ -482,6 +539,11 @@ Status remove_variant(const fs::path& root, const std::string& task_name, const 
       return error(Code::kInvalidArgument,
                    "task '{}': '{}' is its first variant, which the others are compared with; remove the task",
                    task_name, variant_name);
+    }
+    for (const Variant& other : task.variants) {
+      if (other.derived_from != variant_name) continue;
+      return error(Code::kInvalidArgument, "task '{}': '{}' is derived from '{}'; remove that first", task_name,
+                   other.name, variant_name);
     }
     folder /= variant_name;
     forget_files(zoo, task_name + "/" + variant_name);

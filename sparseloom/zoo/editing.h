@@ -55,8 +55,16 @@ Status init_zoo(const std::filesystem::path& root, const std::string& name);
 Result<AddedVariant> add_variant(const std::filesystem::path& root, const NewVariant& variant,
                                  const backend::Runtime& runtime, const OnWait& on_wait = {});
 
-/// Takes a variant out, or with an empty `variant` the whole task. kInvalidArgument: no such name, or the first variant
-/// of several.
+/// Adds a derived variant: `variant` of the task as `provider` runs it, whose answers are others by more than rounding.
+/// It copies nothing; its accuracy is measured as a variant's is. AddedVariant::difference is that from `variant`.
+/// kInvalidArgument: no such variant, or it is a derived one; kFailedPrecondition: there is this one already, or the
+/// variant is not there in a form that the provider runs; kUnavailable: no device here offers the provider.
+Result<AddedVariant> derive_variant(const std::filesystem::path& root, const std::string& task,
+                                    const std::string& variant, backend::Provider provider,
+                                    const backend::Runtime& runtime, const OnWait& on_wait = {});
+
+/// Takes a variant out, or with an empty `variant` the whole task. kInvalidArgument: no such name, the first variant of
+/// several, or one that others are derived from.
 Status remove_variant(const std::filesystem::path& root, const std::string& task, const std::string& variant,
                       const OnWait& on_wait = {});
 

@@ -192,10 +192,37 @@ Status parse_variant_keys(JsonObject& object, Variant& variant) {
   return {};
 }
 
-Result<Variant> parse_described_variant(const Json& json, const std::string& where) {
+// A derived variant: all but its name, provider and accuracy is the other one's, which stands before it.
+void parse_derived_keys(JsonObject& object, const std::vector<Variant>& before, Variant& variant) {
+  const std::string name = object.string("name"), from = object.string("derived_from");
+  std::vector<std::string_view> known;
+  for (const Variant& other : before) {
+    if (!other.derived_from.empty()) continue;
+    known.push_back(other.name);
+    if (other.name == from) variant = other;
+  }
+  if (variant.name.empty()) object.fail("derived_from", not_known(from, known));
+  variant.name = name;
+  variant.derived_from = from;
+  const auto provider = backend::find_provider(object.string("provider"));
+  if (!provider.ok()) {
+    object.fail("provider", provider.status().message());
+    return;
+  }
+  variant.provider = *provider;
+  if (name != derived_name(from, *provider))
+    object.fail("name", fmt::format("'{}'; expected '{}'", name, derived_name(from, *provider)));
+}
+
+Result<Variant> parse_described_variant(const Json& json, const std::string& where,
+                                        const std::vector<Variant>& before) {
   JsonObject object(json, where);
   Variant variant;
-  SL_RETURN_IF_ERROR(parse_variant_keys(object, variant));
+  if (object.has("derived_from")) {
+    parse_derived_keys(object, before, variant);
+  } else {
+    SL_RETURN_IF_ERROR(parse_variant_keys(object, variant));
+  }
   if (object.has("accuracy")) {
     if (const Json* accuracy = object.object("accuracy")) {
       JsonObject inner(*accuracy, object.place("accuracy"));
@@ -262,7 +289,7 @@ Result<Task> parse_described_task(const Json& json, const std::string& where) {
   read_cuts(object, task);
   std::set<std::string> names;
   for (const auto& [variant_json, place] : object.array("variants")) {
-    SL_ASSIGN_OR_RETURN(Variant variant, parse_described_variant(*variant_json, place));
+    SL_ASSIGN_OR_RETURN(Variant variant, parse_described_variant(*variant_json, place, task.variants));
     if (!names.insert(variant.name).second) object.fail("variants", fmt::format("'{}' is listed twice", variant.name));
     task.variants.push_back(std::move(variant));
   }
@@ -300,18 +327,27 @@ Json split_json(const Split& split, const std::filesystem::path& folder) {
           {"labels", split.labels.lexically_relative(folder).generic_string()}};
 }
 
+void add_accuracy(const Task& task, const Variant& variant, Json& json) {
+  if (!task.accuracy_known()) return;
+  json["accuracy"]["profile"] = variant.accuracy_profile;
+  if (task.test.samples > 0) json["accuracy"]["test"] = variant.accuracy_test;
+}
+
 Json variant_json(const Task& task, const Variant& variant, const std::filesystem::path& folder) {
   Json json{{"name", variant.name}};
+  if (variant.provider) {
+    json["derived_from"] = variant.derived_from;
+    json["provider"] = backend::provider_name(*variant.provider);
+    add_accuracy(task, variant, json);
+    return json;
+  }
   if (!variant.onnx_only) json["model"] = variant.model.lexically_relative(folder).generic_string();
   if (variant.onnx_only || (!variant.onnx.empty() && variant.onnx != variant.model))
     json["onnx"] = variant.onnx.lexically_relative(folder).generic_string();
   json["compression"] = {{"kind", variant.compression.kind}, {"level", variant.compression.level}};
   json["weight_sparsity"] = variant.weight_sparsity;
   json["parameters"] = variant.parameters;
-  if (task.accuracy_known()) {
-    json["accuracy"]["profile"] = variant.accuracy_profile;
-    if (task.test.samples > 0) json["accuracy"]["test"] = variant.accuracy_test;
-  }
+  add_accuracy(task, variant, json);
   return json;
 }
 

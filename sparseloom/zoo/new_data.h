@@ -37,6 +37,22 @@ class Whole {
     SL_ASSIGN_OR_RETURN(Chain chain, Chain::bind({std::shared_ptr<backend::Executable>(std::move(executable))}));
     return Whole(std::move(chain));
   }
+  // As a variant is served by a provider: its pieces, one after another.
+  static Result<Whole> of_pieces(const backend::Runtime& runtime, PieceStore& pieces, const Task& task, TaskId id,
+                                 VariantId variant, backend::Provider provider) {
+    backend::CompileOptions options;
+    options.provider = provider;
+    options.sparse_layers = backend::info(provider).sparse_layers;
+    SL_ASSIGN_OR_RETURN(options.device, device_for(runtime, provider));
+    std::vector<std::shared_ptr<backend::Executable>> stages;
+    for (std::size_t i = 0; i < task.stages(); ++i) {
+      SL_ASSIGN_OR_RETURN(const auto path, pieces.piece(id, variant, StageId(i), provider));
+      SL_ASSIGN_OR_RETURN(auto executable, runtime.load(path, options));
+      stages.push_back(std::move(executable));
+    }
+    SL_ASSIGN_OR_RETURN(Chain chain, Chain::bind(std::move(stages)));
+    return Whole(std::move(chain));
+  }
   // The first output.
   Result<std::span<const std::byte>> answer(const std::vector<NpyArray>& inputs, std::size_t count,
                                             std::size_t sample) {

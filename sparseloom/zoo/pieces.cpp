@@ -260,14 +260,19 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
     return error(Code::kInvalidArgument, "{}: no stage {}; it has {}", task.name, stage.index(), task.stages());
   if (!is_there_for(variant, provider)) {
     const std::string_view name = backend::provider_name(provider);
-    const std::string why = variant.onnx_only ? fmt::format("{} cannot read it, only ONNX Runtime can", name)
-                                              : fmt::format("not there in ONNX, which {} needs", name);
+    const std::string why =
+        variant.provider ? fmt::format("{} alone runs it, not {}", backend::provider_name(*variant.provider), name)
+        : backend::info(provider).computes_in
+            ? fmt::format("{} answers otherwise; sparseloom zoo derive makes a variant of that", name)
+        : variant.onnx_only ? fmt::format("{} cannot read it, only ONNX Runtime can", name)
+                            : fmt::format("not there in ONNX, which {} needs", name);
     return error(Code::kFailedPrecondition, "task '{}', variant '{}': {}", task.name, variant.name, why);
   }
   const bool onnx = backend::info(provider).onnx_only;
   const std::string extension = onnx ? ".onnx" : piece_extension(variant.model);
-  // No variant's name holds an '@'.
-  const fs::path folder = folder_ / task.name / (variant.name + (onnx ? "@onnx" : ""));
+  // A derived variant has no pieces of its own, and no other one's name holds an '@'.
+  const std::string& model = variant.derived_from.empty() ? variant.name : variant.derived_from;
+  const fs::path folder = folder_ / task.name / (model + (onnx ? "@onnx" : ""));
   fs::path file = folder / file_name(stage.index(), extension);
   SL_RETURN_IF_ERROR(check_once(variant.model));
   if (onnx) SL_RETURN_IF_ERROR(check_once(variant.onnx));

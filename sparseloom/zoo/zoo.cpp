@@ -115,7 +115,13 @@ Status place_task(const Zoo& zoo, const std::string& where, Task& task) {
   const fs::path folder = zoo.root / task.name;
   if (task.profile.samples > 0) SL_RETURN_IF_ERROR(place_split(zoo, where, folder, task.profile));
   if (task.test.samples > 0) SL_RETURN_IF_ERROR(place_split(zoo, where, folder, task.test));
-  for (Variant& variant : task.variants) SL_RETURN_IF_ERROR(place_variant(zoo, where, folder / variant.name, variant));
+  for (Variant& variant : task.variants) {
+    const std::string& of = variant.provider ? variant.derived_from : variant.name;
+    SL_RETURN_IF_ERROR(place_variant(zoo, where, folder / of, variant));
+    if (!variant.provider || is_there_for(variant, *variant.provider)) continue;
+    return error(Code::kMalformed, "{}: task '{}', variant '{}': '{}' is not there in a form that {} runs", where,
+                 task.name, variant.name, of, backend::provider_name(*variant.provider));
+  }
   return check_stitched(where, task);
 }
 
@@ -221,7 +227,33 @@ std::string models_digest(const Zoo& zoo, const Task& task) {
   return sha256(text);
 }
 
+std::string derived_name(std::string_view variant, backend::Provider provider) {
+  const std::string_view name = backend::provider_name(provider);
+  const std::string_view runtime = backend::info(provider).runtime;
+  const bool precision = backend::info(provider).computes_in && name.starts_with(runtime);
+  return fmt::format("{}@{}", variant, precision ? name.substr(runtime.size() + 1) : name);
+}
+
+void take_out_what_nothing_runs(Zoo& zoo, std::span<const backend::Provider> offered) {
+  for (Task& task : zoo.tasks) {
+    std::vector<Variant> here;
+    for (Variant& variant : task.variants) {
+      const bool runs = std::any_of(offered.begin(), offered.end(),
+                                    [&](backend::Provider provider) { return is_there_for(variant, provider); });
+      if (runs || here.empty()) {
+        here.push_back(std::move(variant));
+      } else {
+        task.not_here.push_back(variant.provider
+                                    ? fmt::format("{} ({})", variant.name, backend::provider_name(*variant.provider))
+                                    : variant.name);
+      }
+    }
+    task.variants = std::move(here);
+  }
+}
+
 bool is_there_for(const Variant& variant, backend::Provider provider) {
+  if (variant.provider ? provider != *variant.provider : backend::info(provider).computes_in.has_value()) return false;
   return backend::info(provider).onnx_only ? !variant.onnx.empty() : !variant.onnx_only;
 }
 

@@ -159,6 +159,58 @@ TEST_F(ZooEditing, WhatOnlyOnnxRuntimeReadsJoinsWhole) {
               HasSubstr("openvino cannot read it, only ONNX Runtime can"));
 }
 
+TEST_F(ZooEditing, DerivedVariantsAreMeasuredAndCopyNothing) {
+  runtime_ = backend::make_runtime("auto").value();
+  must_add({.task = "net", .model = file("net.onnx"), .samples = file("x.npy"), .metric = "fidelity"});
+  const auto files_before = load_zoo(root())->files.size();
+  const auto added = derive_variant(root(), "net", "dense", backend::Provider::kOnnxRuntime, *runtime_);
+  ASSERT_TRUE(added.ok()) << added.status().message();
+  EXPECT_EQ(added->variant, "dense@onnxruntime");
+  EXPECT_NEAR(added->accuracy_profile, 1, 1e-3) << "in single precision both answer the same";
+  const Zoo zoo = load_zoo(root()).value();
+  EXPECT_EQ(zoo.files.size(), files_before);
+  const Variant& derived = zoo.tasks[0].variants[1];
+  EXPECT_EQ(derived.model, zoo.tasks[0].variants[0].model);
+  EXPECT_EQ(derived.provider, backend::Provider::kOnnxRuntime);
+  EXPECT_EQ(model_bytes(zoo, zoo.tasks[0], VariantId(1)), model_bytes(zoo, zoo.tasks[0], VariantId(0)));
+  EXPECT_TRUE(verify(zoo, *runtime_, {}).ok());
+}
+
+TEST_F(ZooEditing, HalfPrecisionIsAVariantWhereTheMachineComputesInIt) {
+  must_add({.task = "net", .model = file("net.onnx"), .samples = file("x.npy"), .metric = "fidelity"});
+  const auto added = derive_variant(root(), "net", "dense", backend::Provider::kOpenVinoBf16, *runtime_);
+  if (device_for(*runtime_, backend::Provider::kOpenVinoBf16).ok()) {
+    ASSERT_TRUE(added.ok()) << added.status().message();
+    EXPECT_GT(added->difference, 1e-4) << "more than rounding";
+    EXPECT_LT(added->difference, 0.05);
+    EXPECT_LT(added->accuracy_profile, 1);
+    EXPECT_GT(added->accuracy_profile, 0.95);
+  } else {
+    EXPECT_EQ(added.status().code(), Code::kUnavailable);
+    EXPECT_THAT(added.status().message(), HasSubstr("provider openvino-bf16: no device here offers it"));
+    EXPECT_THAT(load_zoo(root())->tasks[0].variants, SizeIs(1));
+  }
+}
+
+TEST_F(ZooEditing, WhatCannotBeDerivedIsRefused) {
+  must_add({.task = "net", .model = file("net.onnx")});
+  runtime_ = backend::make_runtime("auto").value();
+  const auto refusal = [&](const std::string& variant, backend::Provider provider) {
+    return derive_variant(root(), "net", variant, provider, *runtime_).status().message();
+  };
+  EXPECT_EQ(refusal("dense", backend::Provider::kOnnxRuntime), "");
+  EXPECT_THAT(refusal("dense", backend::Provider::kOnnxRuntime),
+              HasSubstr("'dense@onnxruntime': there is one already"));
+  EXPECT_THAT(refusal("dense@onnxruntime", backend::Provider::kOnnxRuntime), HasSubstr("is itself derived"));
+  EXPECT_THAT(refusal("int8", backend::Provider::kOnnxRuntime), HasSubstr("variant 'int8': not known"));
+  const Status removed = remove_variant(root(), "net", "dense@onnxruntime");
+  EXPECT_TRUE(removed.ok()) << removed.message();
+  must_add({.task = "net", .model = file("net.onnx"), .name = "again"});
+  EXPECT_EQ(refusal("again", backend::Provider::kOnnxRuntime), "");
+  EXPECT_THAT(remove_variant(root(), "net", "again").message(),
+              HasSubstr("'again@onnxruntime' is derived from 'again'; remove that first"));
+}
+
 TEST_F(ZooEditing, VariantsComeAndGo) {
   must_add({.task = "net", .model = file("net.onnx"), .samples = file("x.npy")});
   const AddedVariant added = must_add({.task = "net", .model = file("net.onnx"), .name = "again"});

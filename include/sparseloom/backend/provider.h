@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sparseloom/base/status.h"
+#include "sparseloom/base/tensor.h"
 
 namespace sparseloom::backend {
 
@@ -18,12 +19,15 @@ enum class Provider : std::uint8_t {
   kSparse,       ///< OpenVINO too, but pruned layers by sparseloom's sparse kernels where those are faster
   kOnnxRuntime,  ///< every layer by ONNX Runtime's own kernels, of models that are there in ONNX
   kCuda,         ///< ONNX Runtime's execution provider for NVIDIA GPUs, of such models
-  kWebGpu,    ///< ONNX Runtime's execution provider for what WebGPU reaches (Vulkan, Direct3D, Metal), of such models
-  kScripted,  ///< the runtime that runs no model
+  kWebGpu,  ///< ONNX Runtime's execution provider for what WebGPU reaches (Vulkan, Direct3D, Metal), of such models
+  kOpenVinoBf16,  ///< OpenVINO's own kernels, computing in bfloat16 what is float32 in the model
+  kOpenVinoFp16,  ///< the same in float16
+  kScripted,      ///< the runtime that runs no model
 };
 /// All of them, in the order in which processors offer them.
-inline constexpr std::array kProviders{Provider::kOpenVino, Provider::kSparse, Provider::kOnnxRuntime,
-                                       Provider::kCuda,     Provider::kWebGpu, Provider::kScripted};
+inline constexpr std::array kProviders{Provider::kOpenVino,     Provider::kSparse,  Provider::kOnnxRuntime,
+                                       Provider::kCuda,         Provider::kWebGpu,  Provider::kOpenVinoBf16,
+                                       Provider::kOpenVinoFp16, Provider::kScripted};
 
 /// Which layers with pruned weights run in time that follows their non-zeros (backend/sparse) instead of densely.
 enum class SparseLayers : std::uint8_t {
@@ -40,6 +44,9 @@ struct ProviderInfo {
   SparseLayers sparse_layers = SparseLayers::kNone;
   std::string_view device{};  ///< the only device that has it ("CPU"); empty: whatever the runtime has
   bool onnx_only = false;     ///< runs models that are there in ONNX; the others take what the editor writes
+  /// What it computes in where the model says float32. That changes answers by more than rounding, so what it runs is a
+  /// variant of its own (zoo::Variant::derived_from), with an accuracy of its own.
+  std::optional<ElementType> computes_in{};
   /// What it compiles a subgraph to where it replaces no layer is what this one does: one measurement is of both.
   std::optional<Provider> else_same_as{};
   bool for_tests = false;  ///< in no list that users see

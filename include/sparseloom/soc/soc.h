@@ -143,6 +143,9 @@ Soc without(const Soc& soc, ProcessorId lost);
 /// The same machine (and fingerprint) without gangs.
 Soc without_gangs(const Soc& soc);
 
+/// What any of its places offers, each once.
+std::vector<backend::Provider> offered_providers(const Soc& soc);
+
 /// The same machine (and fingerprint) with its CPU processors alone, which may be none, and no gangs. What discover()
 /// finds has them first, so their ids stay.
 Soc cpus_of(const Soc& soc);

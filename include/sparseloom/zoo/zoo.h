@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +44,10 @@ struct Variant {
   std::filesystem::path onnx{};
   /// OpenVINO cannot read it: `model` is the ONNX file, which runs whole, and by providers of ONNX alone.
   bool onnx_only = false;
+  /// Not empty: a derived variant. It has no model of its own but that of the variant of this name, run by `provider`,
+  /// whose answers are others by more than rounding: it computes in another precision, or with other kernels.
+  std::string derived_from{};
+  std::optional<backend::Provider> provider{};  ///< of a derived variant: nothing else runs it
   Compression compression;
   double weight_sparsity = 0;  ///< share of zeros among linear and convolution weights, 0..1
   std::int64_t parameters = 0;
@@ -71,6 +77,9 @@ struct Task {
   std::vector<std::vector<std::string>> cuts;  ///< S-1 sets of tensor names
   std::vector<Variant> variants;               ///< variants[0] is the dense one
   std::map<std::string, Shape> shapes{};       ///< of inputs that are dynamic in the model files, by name
+
+  /// Those that were taken out by take_out_what_nothing_runs(), each with its provider.
+  std::vector<std::string> not_here{};
 
   bool accuracy_known() const { return accuracy_kind != "unknown"; }
   std::size_t stages() const { return cuts.size() + 1; }
@@ -125,7 +134,15 @@ std::string models_digest(const Zoo& zoo, const Task& task);
 /// The listed file at `path` (relative to the zoo's folder), or nullptr. O(log files).
 const FileEntry* find_file(const Zoo& zoo, std::string_view path);
 
-/// Whether the variant is there in a form that the provider runs.
+/// A derived variant's name: "dense@bf16" of dense and the provider openvino-bf16, "int8@onnxruntime".
+std::string derived_name(std::string_view variant, backend::Provider provider);
+
+/// Takes the variants out that none of the `offered` providers runs, as derived ones on a machine that cannot compute
+/// in their precision; Task::not_here names them. A task's first variant stays.
+void take_out_what_nothing_runs(Zoo& zoo, std::span<const backend::Provider> offered);
+
+/// Whether the variant is there in a form that the provider runs: a derived one for its own, others for those that
+/// answer what the variant's model says.
 bool is_there_for(const Variant& variant, backend::Provider provider);
 
 /// "dense|int8|int8": variant names of σ, for people and files.

@@ -172,7 +172,8 @@ class OpenVinoRuntime final : public Runtime {
     std::vector<Device> found;
     try {
       for (const std::string& device : core_->get_available_devices())
-        found.push_back({device, core_->get_property(device, ov::device::full_name), providers_of(name(), device)});
+        found.push_back(
+            {device, core_->get_property(device, ov::device::full_name), providers_on(*core_, name(), device)});
     } catch (const std::exception&) {  // a plugin that cannot start offers no device
     }
     return found;
@@ -198,7 +199,7 @@ class OpenVinoRuntime final : public Runtime {
       options.sparse_layers = SparseLayers::kNone;
       SL_ASSIGN_OR_RETURN(compiled, guarded(Code::kInternal, doing, [&] { return load_kept(path, options); }));
     }
-    return make_executable(std::move(compiled.model), path.string(), compiled.sparse_layers, compiled.file);
+    return make_executable(std::move(compiled.model), path.string(), options, compiled.sparse_layers, compiled.file);
   }
 
   Result<std::unique_ptr<Executable>> compile(const Model& model, const CompileOptions& options) const override {

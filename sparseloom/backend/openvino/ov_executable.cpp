@@ -181,6 +181,25 @@ std::shared_ptr<ov::Model> with_wide_masks(const std::shared_ptr<ov::Model>& mod
   return copy;
 }
 
+ov::element::Type precision_for(Provider provider) {
+  return to_openvino(info(provider).computes_in.value_or(ElementType::kF32));
+}
+
+// As OpenVINO lists what a device computes in.
+std::string capability_of(ElementType precision) {
+  return precision == ElementType::kBF16 ? ov::device::capability::BF16 : ov::device::capability::FP16;
+}
+
+// A device that cannot compute in what it is told to takes something else, and says so when asked.
+Status check_precision(const ov::CompiledModel& compiled, const std::string& where, const CompileOptions& options) {
+  const std::optional<ElementType> wanted = info(options.provider).computes_in;
+  if (!wanted) return {};
+  const ov::element::Type found = compiled.get_property(ov::hint::inference_precision);
+  if (found == to_openvino(*wanted)) return {};
+  return error(Code::kUnavailable, "{}: provider {}: device '{}' does not compute in {}; OpenVINO would take {}", where,
+               provider_name(options.provider), options.device, to_string(*wanted), found.to_string());
+}
+
 // Whether a tensor is read by, or an operator reads, more tensors than any network that people use has in one place.
 // OpenVINO (2026.4) looks for what it can fuse by code of its own there in time that grows with their square, and more:
 // minutes for 1,500 branches.
@@ -197,6 +216,16 @@ bool is_wide(const ov::Model& model) {
 
 }  // namespace
 
+std::vector<Provider> providers_on(const ov::Core& core, std::string_view runtime, const std::string& device) {
+  const auto able = core.get_property(device, ov::device::capabilities);
+  std::vector<Provider> found = providers_of(runtime, device);
+  std::erase_if(found, [&](Provider provider) {
+    const std::optional<ElementType> precision = info(provider).computes_in;
+    return precision && std::find(able.begin(), able.end(), capability_of(*precision)) == able.end();
+  });
+  return found;
+}
+
 ov::CompiledModel compile_model(ov::Core& core, const std::shared_ptr<ov::Model>& model,
                                 const CompileOptions& options) {
   if (options.device != "CPU") return core.compile_model(model, options.device, properties(options));
@@ -206,10 +235,10 @@ ov::CompiledModel compile_model(ov::Core& core, const std::shared_ptr<ov::Model>
 }
 
 ov::AnyMap properties(const CompileOptions& options) {
-  // f32 explicitly: where a CPU has bf16 instructions but no matrix unit, OpenVINO would choose bf16 and be slower.
-  // INT8 models still run in int8.
+  // Explicitly: by itself OpenVINO would choose bf16 where a CPU has instructions for it, which changes answers, and is
+  // slower on some. INT8 models still run in int8.
   ov::AnyMap map{ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
-                 ov::hint::inference_precision(ov::element::f32)};
+                 ov::hint::inference_precision(precision_for(options.provider))};
   if (options.device == "CPU") {
     // One stream and no pinning: a synchronous inference runs on the calling thread and keeps its affinity. The price
     // is that sessions of one executable take turns; with more streams they run on threads of the plugin's, which no
@@ -222,7 +251,9 @@ ov::AnyMap properties(const CompileOptions& options) {
 }
 
 Result<std::unique_ptr<Executable>> make_executable(ov::CompiledModel compiled, const std::string& where,
-                                                    std::size_t sparse_layers, std::shared_ptr<const MappedFile> file) {
+                                                    const CompileOptions& options, std::size_t sparse_layers,
+                                                    std::shared_ptr<const MappedFile> file) {
+  SL_RETURN_IF_ERROR(check_precision(compiled, where, options));
   auto ports = std::make_shared<Ports>();
   for (const auto& port : compiled.inputs()) {
     SL_ASSIGN_OR_RETURN(TensorSpec spec, spec_of(port, where));

@@ -147,7 +147,7 @@ Result<std::unique_ptr<Executable>> compile_dense_layer(const LayerShape& shape,
     y->set_friendly_name("y");
     ov::Core core;
     const auto model = std::make_shared<ov::Model>(ov::OutputVector{y}, ov::ParameterVector{parts.x}, "layer");
-    return make_executable(compile_model(core, model, options), "layer");
+    return make_executable(compile_model(core, model, options), "layer", options);
   });
 }
 

@@ -228,11 +228,11 @@ Result<std::unique_ptr<Executable>> OpenVinoModel::compile(const CompileOptions&
                  [&]() -> Result<std::unique_ptr<Executable>> {
                    if (options.sparse_layers != SparseLayers::kNone && options.device == "CPU") {
                      SL_ASSIGN_OR_RETURN(const Compiled sparse, compile_sparse(*core_, model_->clone(), options, {}));
-                     if (sparse.model) return make_executable(sparse.model, where_, sparse.sparse_layers);
+                     if (sparse.model) return make_executable(sparse.model, where_, options, sparse.sparse_layers);
                    }
                    CompileOptions dense = options;
                    dense.sparse_layers = SparseLayers::kNone;
-                   return make_executable(compile_model(*core_, model_, dense), where_);
+                   return make_executable(compile_model(*core_, model_, dense), where_, dense);
                  });
 }
 

@@ -106,11 +106,12 @@ Result<Compiled> compile_sparse(ov::Core& core, const std::shared_ptr<ov::Model>
 CompiledCache::CompiledCache(ov::Core& core, const fs::path& model, const CompileOptions& options)
     : core_(core), options_(options) {
   options_.cache_dir = fs::absolute(options.cache_dir);  // graphs name their files of weights
-  const std::string key =
+  std::string key =
       fmt::format("{}\n{}\n{}\n{} {} {}\n{}\n{} {}", kRecipe, identity_of(model),
                   identity_of(fs::path(model).replace_extension(".bin")), options.device, options.threads,
                   static_cast<int>(options.sparse_layers), ov::get_openvino_version().buildNumber,
                   core.get_property(options.device, ov::device::full_name), sparse::kernels::instruction_set());
+  if (const auto precision = info(options.provider).computes_in) key += fmt::format("\n{}", to_string(*precision));
   file_ = options_.cache_dir / (sha256(key).substr(0, 32) + ".model");
 }
 

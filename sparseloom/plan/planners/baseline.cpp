@@ -23,12 +23,8 @@ Result<std::vector<zoo::Sigma>> choose_originals(const Problem& problem, const s
                                                  ChooseOriginal choose) {
   std::vector<zoo::Sigma> sigmas;
   for (std::size_t t = 0; t < costs.size(); ++t) {
-    std::vector<OriginalVariant> originals;
-    for (std::size_t v = 0; v < costs[t].variants(); ++v) {
-      const zoo::Sigma sigma = original(v, costs[t].stages());
-      SL_ASSIGN_OR_RETURN(const double accuracy, read_accuracy(problem.zoo, problem.profile, zoo::TaskId(t), sigma));
-      originals.push_back({v, costs[t].latency(sigma, costs[t].best_placement(sigma)), accuracy});
-    }
+    SL_ASSIGN_OR_RETURN(const std::vector<OriginalVariant> originals,
+                        read_originals(problem.zoo, problem.profile, zoo::TaskId(t), costs[t]));
     sigmas.push_back(original(choose(originals, problem.slo.slos[t]), costs[t].stages()));
   }
   return sigmas;

@@ -4,13 +4,6 @@
 
 namespace sparseloom::plan {
 
-/// One original (not stitched) variant of a task as the baselines see it: latency is its best over placements, alone.
-struct OriginalVariant {
-  std::size_t variant = 0;
-  double latency = 0;
-  double accuracy = 0;
-};
-
 /// Picks one of a task's original variants (never empty, in the zoo's order) for an SLO.
 using ChooseOriginal = std::size_t (*)(const std::vector<OriginalVariant>& originals, const Slo& slo);
 
@@ -18,7 +11,7 @@ std::size_t choose_most_accurate(const std::vector<OriginalVariant>& originals, 
 std::size_t choose_fastest(const std::vector<OriginalVariant>& originals, const Slo& slo);           // sv_lo.cpp
 std::size_t choose_fastest_feasible(const std::vector<OriginalVariant>& originals, const Slo& slo);  // av.cpp
 
-/// The chosen original variant of every task, as σ. kFailedPrecondition: an accuracy was not measured.
+/// The chosen original variant of every task, as σ. Errors: those of read_originals().
 Result<std::vector<zoo::Sigma>> choose_originals(const Problem& problem, const std::vector<TaskCosts>& costs,
                                                  ChooseOriginal choose);
 

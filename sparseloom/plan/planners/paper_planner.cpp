@@ -17,8 +17,8 @@ struct Candidate {
   double accuracy = 0;
 };
 
-Result<std::vector<Candidate>> accurate_candidates(const Problem& problem, zoo::TaskId task) {
-  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task));
+Result<std::vector<Candidate>> accurate_candidates(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
+  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task, costs));
   const double best = *std::max_element(accuracies.begin(), accuracies.end());
   const double floor = std::min(best, problem.slo.slos[task.index()].accuracy);
   std::vector<Candidate> candidates;
@@ -108,7 +108,7 @@ Result<Plan> PaperPlanner::plan(const Problem& problem) const {
   std::vector<std::vector<Candidate>> candidates;
   std::vector<double> sums(orders.size(), 0.0);
   for (std::size_t t = 0; t < costs.size(); ++t) {
-    SL_ASSIGN_OR_RETURN(std::vector<Candidate> task, accurate_candidates(problem, zoo::TaskId(t)));
+    SL_ASSIGN_OR_RETURN(std::vector<Candidate> task, accurate_candidates(problem, costs[t], zoo::TaskId(t)));
     add_feasible(costs[t], task, problem.slo.slos[t], orders, sums);
     for (std::size_t o = 0; o < orders.size(); ++o) {
       if (!runs(costs[t], task, placed(orders[o], costs[t].stages()))) sums[o] = kInfinity;

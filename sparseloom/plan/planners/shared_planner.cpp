@@ -12,6 +12,11 @@ namespace {
 constexpr std::string_view kCpu = "CPU";
 constexpr auto kOnnxRuntime = backend::Provider::kOnnxRuntime;
 
+// The runtime's own kernels, in whatever precision.
+bool openvinos_own(const backend::ProviderInfo& provider) {
+  return provider.runtime == "openvino" && provider.sparse_layers == backend::SparseLayers::kNone;
+}
+
 bool has_onnx_only(const zoo::Zoo& zoo) {
   return std::any_of(zoo.tasks.begin(), zoo.tasks.end(), [](const zoo::Task& task) {
     return std::any_of(task.variants.begin(), task.variants.end(), [](const zoo::Variant& v) { return v.onnx_only; });
@@ -39,10 +44,10 @@ Result<Plan> SharedPlanner::plan(const Problem& given) const {
   runtime_only.processors = {};
   for (soc::Processor p : given.soc.processors) {
     if (p.device == kCpu) {
-      const bool both =
-          onnx_only && std::find(p.providers.begin(), p.providers.end(), kOnnxRuntime) != p.providers.end();
-      p.providers = {backend::Provider::kOpenVino};
-      if (both) p.providers.push_back(kOnnxRuntime);
+      std::erase_if(p.providers, [&](backend::Provider b) {
+        return !openvinos_own(backend::info(b)) && !(onnx_only && b == kOnnxRuntime);
+      });
+      if (p.providers.empty()) p.providers = {backend::Provider::kOpenVino};
     }
     runtime_only.processors.push_back(std::move(p));
   }

@@ -149,7 +149,7 @@ double accuracy_floor(const std::vector<double>& accuracies, double bound) {
 /// Also for pools in the place of places, if `costs` is of those.
 Result<TaskOptions> pinned_options(const Problem& problem, const TaskCosts& costs, zoo::TaskId task) {
   const bool memory = problem.memory_budget.has_value();
-  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task));
+  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task, costs));
   const Slo& slo = problem.slo.slos[task.index()];
   const double floor = accuracy_floor(accuracies, slo.accuracy);
 
@@ -343,9 +343,9 @@ Result<BottleneckResult> least_bottleneck(const soc::Pools& pools, const std::ve
 
 Result<StitchedOption> most_accurate_tie(const Problem& problem, const Costs& costs, zoo::TaskId task,
                                          const StitchedOption& option, Bytes most_bytes) {
-  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task));
   const bool late = option.pooled;
   const TaskCosts& cost = (late ? costs.on_pools : costs.pinned)[task.index()];
+  SL_ASSIGN_OR_RETURN(const std::vector<double> accuracies, read_accuracies(problem.zoo, problem.profile, task, cost));
   const Placement placement = late ? pools_of(costs.pools, option.placement) : option.placement;
   const std::vector<double> busy = cost.busy(option.sigma, placement);
   const double bound = problem.slo.slos[task.index()].latency.count();

@@ -7,6 +7,10 @@ Result<std::shared_ptr<backend::Executable>> load_stage(const backend::Runtime& 
                                                         const backend::CompileOptions& asked) {
   backend::CompileOptions options = asked;
   options.provider = pieces.provider_for(task, variant, asked.provider, asked.device);
+  if (options.provider != asked.provider) {
+    SL_ASSIGN_OR_RETURN(options.device, device_for(runtime, options.provider, asked.device));
+    options.sparse_layers = backend::info(options.provider).sparse_layers;
+  }
   SL_ASSIGN_OR_RETURN(const auto path, pieces.piece(task, variant, stage, options.provider));
   SL_ASSIGN_OR_RETURN(auto executable, runtime.load(path, options));
   return std::shared_ptr<backend::Executable>(std::move(executable));

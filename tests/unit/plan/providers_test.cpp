@@ -1,6 +1,7 @@
 // Processors that offer several providers: which one a plan uses for each stage.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -116,6 +117,64 @@ TEST(Providers, AConfinedPlanDoesWithoutTheOthers) {
   const Plan plan = (*find_planner("sparseloom"))->plan(problem).value();
   EXPECT_THAT(plan.tasks[0].providers, Each(backend::Provider::kOpenVino));
   EXPECT_FALSE(plan.tasks[0].meets_latency) << "every stitched variant takes 4 ms of the 3.5 allowed";
+}
+
+// Of `variant`, at one stage or all, no provider runs anything.
+void runs_nowhere(World& world, std::size_t variant, std::size_t first_stage) {
+  profile::Latency none;
+  none.left_out = profile::LeftOut::kUnsupported;
+  for (std::size_t i = first_stage; i < 2; ++i) {
+    for (const Provider b : {Provider::kOpenVino, Provider::kSparse}) {
+      world.profile.tasks[0].set_latency(zoo::VariantId(variant), zoo::StageId(i), soc::ProcessorId(0), b, none);
+    }
+  }
+}
+
+class VariantsThatRunNowhere : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(VariantsThatRunNowhere, AreLeftOut) {
+  World world = pruned_world(1);
+  runs_nowhere(world, 1, 0);
+  const Plan plan = plan_of(world, GetParam());
+  EXPECT_EQ(testing::chosen(world, plan, 0), "dense|dense");
+  const auto ranges = grid_ranges(world.zoo, world.soc, world.profile);
+  ASSERT_TRUE(ranges.ok()) << ranges.status().message();
+  EXPECT_DOUBLE_EQ((*ranges)[0].accuracy_min, 0.9) << "nor do they set bounds";
+  EXPECT_TRUE(explain(world.problem(), plan).ok());
+}
+
+TEST_P(VariantsThatRunNowhere, MayBeOfUnknownAccuracy) {
+  World world = pruned_world(1);
+  runs_nowhere(world, 1, 0);
+  for (const auto& sigma : {testing::sigma({0, 1}), testing::sigma({1, 0}), testing::sigma({1, 1})})
+    world.profile.tasks[0].set_accuracy(sigma, {});
+  EXPECT_EQ(testing::chosen(world, plan_of(world, GetParam()), 0), "dense|dense");
+}
+
+TEST_P(VariantsThatRunNowhere, AreAnErrorWhereNoneIsLeft) {
+  World world = pruned_world(1);
+  runs_nowhere(world, 0, 1);
+  runs_nowhere(world, 1, 1);
+  const Status status = (*find_planner(GetParam()))->plan(world.problem()).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("task 'image', stage 1: nothing that a processor offers runs it, of no "
+                                          "variant; of 'dense': openvino on cpu0 (unsupported)"));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryPlanner, VariantsThatRunNowhere,
+                         ::testing::Values("sparseloom", "exact", "paper", "shared", "av-np", "av-p", "sv-ao-np",
+                                           "sv-lo-p"),
+                         [](const auto& each) {
+                           std::string name = each.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST(Providers, AVariantThatRunsInPartIsStitched) {
+  World world = pruned_world(1);
+  runs_nowhere(world, 1, 1);  // pruned: stage 0 alone
+  EXPECT_EQ(testing::chosen(world, plan_of(world), 0), "pruned|dense");
+  EXPECT_EQ(testing::chosen(world, plan_of(world, "sv-lo-np"), 0), "dense|dense");
 }
 
 TEST(Providers, MemoryIsThatOfTheChosenOne) {

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "tests/support/made_up_zoo.h"
 #include "tests/support/tiny_onnx.h"
 
@@ -68,6 +70,64 @@ Status status_of_described(Change change) {
 TEST(Zoo, OfVersionTwoDescribesItsTasks) {
   EXPECT_TRUE(status_of_described([](Json&) {}).ok());
   EXPECT_TRUE(status_of_described([](Json& zoo) { zoo["tasks"] = Json::array(); }).ok()) << "an empty one";
+}
+
+// Another variant of the only task: the dense one as a provider runs it.
+void derive(Json& zoo, const char* name, const char* from, const char* provider) {
+  zoo["tasks"][0]["variants"].push_back({{"name", name}, {"derived_from", from}, {"provider", provider}});
+}
+
+TEST(Zoo, DerivedVariantsHaveTheModelOfAnother) {
+  EXPECT_TRUE(status_of_described([](Json& zoo) { derive(zoo, "dense@bf16", "dense", "openvino-bf16"); }).ok());
+  EXPECT_TRUE(status_of_described([](Json& zoo) { derive(zoo, "dense@onnxruntime", "dense", "onnxruntime"); }).ok());
+}
+
+TEST(BadZoo, DerivedVariantsSayWhatTheyAre) {
+  const auto refused = [](const char* name, const char* from, const char* provider, const std::string& message) {
+    expect_refused(status_of_described([&](Json& zoo) { derive(zoo, name, from, provider); }), Code::kMalformed,
+                   {"tasks[0]: variants[1]", message});
+  };
+  refused("int8@bf16", "int8", "openvino-bf16", "derived_from: 'int8': not known; allowed: dense");
+  refused("half", "dense", "openvino-bf16", "name: 'half'; expected 'dense@bf16'");
+  refused("dense@int4", "dense", "int4", "provider: provider 'int4': not known");
+  expect_refused(status_of_described([](Json& zoo) {
+                   zoo["tasks"][0]["variants"][0].erase("model");
+                   zoo["tasks"][0]["variants"][0]["onnx"] = "model.onnx";
+                   derive(zoo, "dense@bf16", "dense", "openvino-bf16");
+                 }),
+                 Code::kMalformed, {"'dense@bf16'", "'dense' is not there in a form that openvino-bf16 runs"});
+}
+
+TEST(Zoo, DerivedVariantsAreRunByTheirProviderAlone) {
+  using backend::Provider;
+  Variant dense{.name = "dense", .model = "model.xml", .compression = {}};
+  EXPECT_TRUE(is_there_for(dense, Provider::kOpenVino));
+  EXPECT_FALSE(is_there_for(dense, Provider::kOpenVinoBf16)) << "that answers otherwise";
+  dense.provider = Provider::kOpenVinoBf16;
+  EXPECT_FALSE(is_there_for(dense, Provider::kOpenVino));
+  EXPECT_TRUE(is_there_for(dense, Provider::kOpenVinoBf16));
+}
+
+TEST(Zoo, WhatNothingRunsIsTakenOut) {
+  using backend::Provider;
+  Zoo zoo;
+  Task& task = zoo.tasks.emplace_back();
+  task.variants = {{.name = "dense", .model = "model.xml", .compression = {}},
+                   {.name = "dense@bf16",
+                    .model = "model.xml",
+                    .derived_from = "dense",
+                    .provider = Provider::kOpenVinoBf16,
+                    .compression = {}},
+                   {.name = "int8", .model = "model.xml", .compression = {}}};
+  Zoo elsewhere = zoo;
+  take_out_what_nothing_runs(zoo, std::array{Provider::kOpenVino, Provider::kOpenVinoBf16});
+  EXPECT_EQ(zoo.tasks[0].variants.size(), 3U);
+  take_out_what_nothing_runs(elsewhere, std::array{Provider::kOpenVino, Provider::kSparse});
+  ASSERT_EQ(elsewhere.tasks[0].variants.size(), 2U);
+  EXPECT_EQ(elsewhere.tasks[0].variants[1].name, "int8");
+  EXPECT_THAT(elsewhere.tasks[0].not_here, ::testing::ElementsAre("dense@bf16 (openvino-bf16)"));
+  take_out_what_nothing_runs(elsewhere, std::array{Provider::kOnnxRuntime});
+  EXPECT_EQ(elsewhere.tasks[0].variants.size(), 1U) << "the first stays: planners say that nothing runs it";
 }
 
 TEST(BadZoo, DescriptionsOfVersionTwoSayWhatIsWrongAndWhere) {
