@@ -108,12 +108,12 @@ std::vector<Entry> entries_of(const soc::Soc& soc, const profile::TaskProfile& t
   return entries;
 }
 
-Counts count(const soc::Soc& soc, const profile::TaskProfile& task) {
+Counts count(const soc::Soc& soc, const zoo::Task& of, const profile::TaskProfile& task) {
   Counts counts;
   std::vector<double> spreads;
   for (const Entry& e : entries_of(soc, task)) {
     const profile::Latency& l = e.latency;
-    ++counts.all_subgraphs;
+    counts.all_subgraphs += zoo::is_there_for(of.variants[e.variant], e.provider) ? 1 : 0;
     if (l.count == 0) continue;
     ++counts.subgraphs;
     spreads.push_back((l.q3 - l.q1) / l.median);
@@ -191,7 +191,7 @@ Json task_json(const cli::Setup& setup, const zoo::Task& task, const profile::Ta
                         {"provider", backend::provider_name(e.provider)},
                         {"reason", reason}});
   }
-  const Counts counts = count(setup.soc, measured);
+  const Counts counts = count(setup.soc, task, measured);
   return {{"task", task.name},
           {"stitched", measured.stitched()},
           {"accuracy_measured", counts.on_profile},
@@ -205,7 +205,7 @@ Json to_json(const Options& options, const cli::Setup& setup, const profile::Mea
   std::size_t all = 0;
   Json tasks = Json::array();
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
-    known += count(setup.soc, measured.profile.tasks[t]).on_profile;
+    known += count(setup.soc, setup.zoo.tasks[t], measured.profile.tasks[t]).on_profile;
     all += measured.profile.tasks[t].stitched();
     tasks.push_back(task_json(setup, setup.zoo.tasks[t], measured.profile.tasks[t]));
   }
@@ -241,7 +241,7 @@ void print(const cli::Setup& setup, const profile::Measured& measured) {
                        "test", "ships"});
   for (std::size_t t = 0; t < setup.zoo.tasks.size(); ++t) {
     const profile::TaskProfile& task = measured.profile.tasks[t];
-    const Counts counts = count(setup.soc, task);
+    const Counts counts = count(setup.soc, setup.zoo.tasks[t], task);
     const std::size_t disturbed = profile::count_latencies(task).disturbed;
     table.add({setup.zoo.tasks[t].name, fmt::format("{}/{}", counts.subgraphs, counts.all_subgraphs),
                disturbed == 0 ? "0" : fmt::format("~{}", disturbed),
