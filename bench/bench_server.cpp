@@ -16,10 +16,10 @@
 #include "cli/setup.h"
 #include "cli/test_data.h"
 #include "sparseloom/backend/scripted/scripted_runtime.h"
+#include "sparseloom/base/brief.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/scratch_folder.h"
 #include "sparseloom/base/statistics.h"
-#include "sparseloom/engine/brief.h"
 #include "sparseloom/engine/engine.h"
 #include "sparseloom/plan/slo.h"
 #include "sparseloom/profile/measure/latency.h"
@@ -55,7 +55,7 @@ class NullModel {
         file, {.inputs = {x}, .between = {}, .outputs = {y}, .spin = Seconds(0), .fail = {}}));
     ServerOptions options{.models = {{"nothing", file}}, .adapt = false, .check_profile = false};
     options.runtime = "scripted";
-    options.spin = engine::kBrief;  // so that rounds need not wait long for workers to sleep
+    options.spin = kBrief;  // so that rounds need not wait long for workers to sleep
     SL_ASSIGN_OR_RETURN(Server server, Server::open(std::move(options)));
     made->server_.emplace(std::move(server));
     SL_RETURN_IF_ERROR(made->start_engine(file, x, y));
@@ -64,7 +64,7 @@ class NullModel {
 
   // Returns when the workers of both have gone to sleep: each request then wakes one, whose turn it is or was.
   static void let_workers_sleep() {
-    const auto until = Clock::now() + 3 * engine::kBrief;
+    const auto until = Clock::now() + 3 * kBrief;
     while (Clock::now() < until) {}
   }
 
@@ -127,9 +127,8 @@ class NullModel {
     task.outputs = {y};
     task.variants.resize(1);
     residency_.emplace(soc_, [this, file](const soc::SubgraphKey&) { return runtime_->load(file, {}); });
-    SL_ASSIGN_OR_RETURN(engine_,
-                        engine::Engine::start(zoo_, soc_, *residency_, server_->view().plan, {.spin = engine::kBrief},
-                                              [this](const engine::Completion&) { on_complete_(); }));
+    SL_ASSIGN_OR_RETURN(engine_, engine::Engine::start(zoo_, soc_, *residency_, server_->view().plan, {.spin = kBrief},
+                                                       [this](const engine::Completion&) { on_complete_(); }));
     return {};
   }
 

@@ -5,8 +5,8 @@
 #include <mutex>
 
 #include "sparseloom/backend/scripted/scripted_runtime.h"
+#include "sparseloom/base/brief.h"
 #include "sparseloom/base/restore_cores.h"
-#include "sparseloom/engine/brief.h"
 #include "sparseloom/engine/engine.h"
 #include "sparseloom/zoo/chain.h"
 
@@ -200,7 +200,7 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   const std::filesystem::path slow_file = folder / "busy.json";
   backend::ScriptedModel script{.inputs = {tensor}, .between = {}, .outputs = {result}, .spin = Seconds(0), .fail = {}};
   SL_RETURN_IF_ERROR(backend::write_scripted_model(file, script));
-  script.spin = 5 * engine::kBrief;  // a worker that looks no longer than that sleeps then
+  script.spin = 5 * kBrief;  // a worker that looks no longer than that sleeps then
   SL_RETURN_IF_ERROR(backend::write_scripted_model(slow_file, script));
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("scripted"));
   engine::Residency residency(part, [&](const soc::SubgraphKey&) { return runtime->load(file, {}); });
@@ -215,7 +215,7 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
     Load load(zoo);
     SL_ASSIGN_OR_RETURN(
         const auto engine,
-        engine::Engine::start(zoo, part, residency, plan, {.slots_per_task = kOutstanding, .spin = engine::kBrief},
+        engine::Engine::start(zoo, part, residency, plan, {.slots_per_task = kOutstanding, .spin = kBrief},
                               [&](const engine::Completion& c) { load.on_complete(c); }));
     load.attach(*engine);
     std::vector<Seconds> samples;
@@ -229,7 +229,7 @@ Result<DispatchCost> measure_dispatch_cost(const soc::Soc& soc, std::size_t proc
   for (const bool looking : {false, true}) {
     sched::TraceSink trace(processors);
     engine::EngineOptions options{.slots_per_task = 1, .trace = &trace};
-    if (!looking) options.spin = engine::kBrief;
+    if (!looking) options.spin = kBrief;
     Load load(zoo);
     SL_ASSIGN_OR_RETURN(const auto engine,
                         engine::Engine::start(zoo, part, slow, plan, options,

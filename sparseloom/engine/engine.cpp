@@ -5,7 +5,7 @@
 #include <bit>
 #include <future>
 
-#include "sparseloom/engine/brief.h"
+#include "sparseloom/base/brief.h"
 #include "sparseloom/engine/engine_impl.h"
 
 namespace sparseloom::engine {

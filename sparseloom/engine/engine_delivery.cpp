@@ -1,4 +1,4 @@
-#include "sparseloom/engine/brief.h"
+#include "sparseloom/base/brief.h"
 #include "sparseloom/engine/engine_impl.h"
 
 namespace sparseloom::engine {

@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "sparseloom/engine/brief.h"
+#include "sparseloom/base/brief.h"
 #include "sparseloom/engine/engine_impl.h"
 
 namespace sparseloom::engine {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "sparseloom/engine/brief.h"
+#include "sparseloom/base/brief.h"
 #include "sparseloom/sched/request.h"
 
 namespace sparseloom::engine {

@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "sleeping_thread.h"
+#include "tests/support/sleeping_thread.h"
 
 namespace sparseloom::engine {
 namespace {
 
-using testing::SleepingThread;
+using sparseloom::testing::SleepingThread;
 
 sched::Dispatch letter(std::size_t request, std::size_t stage = 0) {
   sched::Dispatch dispatch;

@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-namespace sparseloom::engine::testing {
+namespace sparseloom::testing {
 
 /// Runs `work` on a thread of its own; joins it at the end.
 class SleepingThread {
@@ -48,4 +48,4 @@ class SleepingThread {
   std::thread thread_;
 };
 
-}  // namespace sparseloom::engine::testing
+}  // namespace sparseloom::testing

@@ -1,15 +1,15 @@
-#include "sparseloom/engine/brief.h"
+#include "sparseloom/base/brief.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-#include "sleeping_thread.h"
+#include "tests/support/sleeping_thread.h"
 
-namespace sparseloom::engine {
+namespace sparseloom {
 namespace {
 
-using testing::SleepingThread;
+using sparseloom::testing::SleepingThread;
 
 TEST(Spin, StopsAtTheFirstLookThatSucceeds) {
   int looks = 0;
@@ -66,4 +66,4 @@ TEST(LockBriefly, LetsOneInAtATime) {
 }
 
 }  // namespace
-}  // namespace sparseloom::engine
+}  // namespace sparseloom

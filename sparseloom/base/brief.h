@@ -5,7 +5,7 @@
 
 #include "sparseloom/base/units.h"
 
-namespace sparseloom::engine {
+namespace sparseloom {
 
 /// How long a thread looks before it sleeps. About what sleeping and being woken costs, so that looking first wastes at
 /// most as much as it could save.
@@ -46,4 +46,4 @@ inline std::unique_lock<std::mutex> lock_briefly(std::mutex& mutex) {
   return lock;
 }
 
-}  // namespace sparseloom::engine
+}  // namespace sparseloom
