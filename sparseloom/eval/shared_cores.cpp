@@ -1,6 +1,8 @@
 #include "sparseloom/eval/shared_cores.h"
 
-#include <algorithm>
+#include <utility>
+
+#include "sparseloom/plan/planners/shared_planner.h"
 
 namespace sparseloom::eval {
 
@@ -16,11 +18,7 @@ Result<soc::Soc> shared_cores(const soc::Soc& soc, std::size_t tasks) {
   if (all.device.empty()) {
     return error(Code::kFailedPrecondition, "soc '{}': no processor is of the device 'CPU'", soc.name);
   }
-  // As the planner `shared` has them.
-  constexpr auto kOnnxRuntime = backend::Provider::kOnnxRuntime;
-  const bool both = std::find(all.providers.begin(), all.providers.end(), kOnnxRuntime) != all.providers.end();
-  all.providers = {backend::Provider::kOpenVino};
-  if (both) all.providers.push_back(kOnnxRuntime);
+  all.providers = plan::shared_providers(std::move(all.providers));
   soc::Soc shared = soc;
   shared.processors = {};
   for (std::size_t t = 0; t < tasks; ++t) {

@@ -12,11 +12,6 @@ namespace {
 constexpr std::string_view kCpu = "CPU";
 constexpr auto kOnnxRuntime = backend::Provider::kOnnxRuntime;
 
-// The runtime's own kernels, in whatever precision.
-bool openvinos_own(const backend::ProviderInfo& provider) {
-  return provider.runtime == "openvino" && provider.sparse_layers == backend::SparseLayers::kNone;
-}
-
 bool has_onnx_only(const zoo::Zoo& zoo) {
   return std::any_of(zoo.tasks.begin(), zoo.tasks.end(), [](const zoo::Task& task) {
     return std::any_of(task.variants.begin(), task.variants.end(), [](const zoo::Variant& v) { return v.onnx_only; });
@@ -35,6 +30,16 @@ Result<std::vector<soc::ProcessorId>> cpu_processors(const soc::Soc& soc) {
 
 }  // namespace
 
+std::vector<backend::Provider> shared_providers(std::vector<backend::Provider> offered) {
+  std::erase_if(offered, [](backend::Provider b) {
+    const backend::ProviderInfo& provider = backend::info(b);
+    const bool openvinos_own = provider.runtime == "openvino" && provider.sparse_layers == backend::SparseLayers::kNone;
+    return !openvinos_own && b != kOnnxRuntime;
+  });
+  if (offered.empty()) offered.push_back(backend::Provider::kOpenVino);
+  return offered;
+}
+
 Result<Plan> SharedPlanner::plan(const Problem& given) const {
   SL_RETURN_IF_ERROR(check_slos(given));
   // The sparse kernels run on one core: what is served by all of them is the runtime's own, whatever others may use. A
@@ -44,10 +49,8 @@ Result<Plan> SharedPlanner::plan(const Problem& given) const {
   runtime_only.processors = {};
   for (soc::Processor p : given.soc.processors) {
     if (p.device == kCpu) {
-      std::erase_if(p.providers, [&](backend::Provider b) {
-        return !openvinos_own(backend::info(b)) && !(onnx_only && b == kOnnxRuntime);
-      });
-      if (p.providers.empty()) p.providers = {backend::Provider::kOpenVino};
+      if (!onnx_only) std::erase(p.providers, kOnnxRuntime);
+      p.providers = shared_providers(std::move(p.providers));
     }
     runtime_only.processors.push_back(std::move(p));
   }

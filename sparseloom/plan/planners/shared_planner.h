@@ -16,4 +16,8 @@ class SharedPlanner : public Planner {
   Result<Plan> plan(const Problem& problem) const override;
 };
 
+/// Of what a CPU offers, what runs a model on all of its cores: OpenVINO's own kernels in every precision (those for
+/// sparse weights run on one core), whatever plans are confined to, and ONNX Runtime.
+std::vector<backend::Provider> shared_providers(std::vector<backend::Provider> offered);
+
 }  // namespace sparseloom::plan
