@@ -16,6 +16,7 @@ std::function<Status()> add_feedback(CLI::App& command);
 std::function<Status()> add_planners(CLI::App& command);
 std::function<Status()> add_policies(CLI::App& command);
 std::function<Status()> add_providers(CLI::App& command);
+std::function<Status()> add_hybrid(CLI::App& command);
 std::function<Status()> add_residency(CLI::App& command);
 std::function<Status()> add_server(CLI::App& command);
 namespace kernels {

@@ -23,6 +23,7 @@ constexpr std::array kCommands{
     cli::CommandRow{"policies", "what a decision of each scheduling policy costs", bench::add_policies},
     cli::CommandRow{"providers", "whole models by every execution provider, on one core and on two",
                     bench::add_providers},
+    cli::CommandRow{"hybrid", "whole models by two cores that divide their operators", bench::add_hybrid},
     cli::CommandRow{"residency",
                     "memory of compiled subgraphs: preloading within a budget, plan switches while serving",
                     bench::add_residency},

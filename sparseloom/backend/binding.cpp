@@ -56,6 +56,10 @@ Result<std::unique_ptr<Model>> Executor::read_whole(const std::filesystem::path&
   return error(Code::kUnavailable, "{}: {} reads no model", path.string(), name());
 }
 
+Result<NarrowedModel> Model::narrow(const AxisRange&) const {
+  return error(Code::kFailedPrecondition, "narrow: this model cannot be looked into");
+}
+
 Result<std::shared_ptr<DeviceTensor>> Executable::new_tensor(const TensorSpec&) { return host_memory_only(); }
 
 }  // namespace sparseloom::backend

@@ -41,6 +41,13 @@ enum class Reach : std::uint8_t {
   kElement  ///< of each input the number at the same place, where shapes are broadcast to each other
 };
 
+/// The positions from `begin` up to but not including `end` along one axis of a tensor.
+struct AxisRange {
+  std::size_t axis = 0;
+  std::int64_t begin = 0, end = 0;
+  friend bool operator==(const AxisRange&, const AxisRange&) = default;
+};
+
 /// One operator.
 struct Node {
   std::string name;  ///< unique in its graph, stable across variants exported by the same code

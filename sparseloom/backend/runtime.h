@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -106,6 +107,20 @@ struct PieceTypes {
   std::vector<ElementType> inputs{}, outputs{};
 };
 
+class Model;
+
+/// What a narrowed model reads of the model that it is a part of.
+struct NarrowedInput {
+  std::size_t index = 0;             ///< which of that model's inputs
+  std::optional<AxisRange> range{};  ///< what of it; none: all
+};
+
+/// The part of a model that computes a range of its output.
+struct NarrowedModel {
+  std::unique_ptr<Model> model;
+  std::vector<NarrowedInput> inputs{};  ///< by input of `model`; one of the whole model's may stand there twice
+};
+
 /// A model that has been read but not compiled. Not thread-safe.
 class Model {
  public:
@@ -121,6 +136,14 @@ class Model {
   Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs, const std::vector<EdgeId>& outputs) const {
     return extract(inputs, outputs, {});
   }
+
+  /// The model that computes `range` of this one's only output. Of its inputs it reads no more than that takes where
+  /// that lies in one piece in memory, else all. A
+  /// convolution is divided by output channels, a matrix product by rows, columns or matrices, grouped and depthwise
+  /// convolutions by whole groups, what works element by element along any axis, what works along rows by rows.
+  /// kInvalidArgument: several outputs, or no range of the output; kFailedPrecondition names the operator that cannot
+  /// be divided so.
+  virtual Result<NarrowedModel> narrow(const AxisRange& range) const;
 
   /// Writes the model (and a weight file beside it, same stem). Weights are stored as they are, never converted.
   virtual Status save(const std::filesystem::path& path) const = 0;

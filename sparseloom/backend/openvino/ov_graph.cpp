@@ -27,28 +27,6 @@ bool is_last(std::int64_t axis, const ov::Node& op) {
   return shape.rank().is_static() && (axis == -1 || axis + 1 == shape.rank().get_length());
 }
 
-Reach reach_of(const ov::Node& op) {
-  constexpr std::array<std::string_view, 6> kElements{"Convert", "FakeQuantize", "HardSigmoid",
-                                                      "PRelu",   "Select",       "Swish"};
-  if (ov::is_type<ov::op::util::UnaryElementwiseArithmetic>(&op) ||
-      ov::is_type<ov::op::util::BinaryElementwiseArithmetic>(&op) ||
-      std::find(kElements.begin(), kElements.end(), op.get_type_info().name) != kElements.end()) {
-    return Reach::kElement;
-  }
-  if (const auto* softmax = ov::as_type<const ov::op::v1::Softmax>(&op)) {
-    return is_last(static_cast<std::int64_t>(softmax->get_axis()), op) ? Reach::kRow : Reach::kAll;
-  }
-  if (const auto* softmax = ov::as_type<const ov::op::v8::Softmax>(&op))
-    return is_last(softmax->get_axis(), op) ? Reach::kRow : Reach::kAll;
-  if (ov::is_type<ov::op::v6::MVN>(&op)) {
-    const auto axes = ov::as_type_ptr<ov::op::v0::Constant>(op.get_input_node_shared_ptr(1));
-    if (axes == nullptr) return Reach::kAll;
-    const auto values = axes->cast_vector<std::int64_t>();
-    return values.size() == 1 && is_last(values.front(), op) ? Reach::kRow : Reach::kAll;
-  }
-  return Reach::kAll;
-}
-
 class Converter {
  public:
   explicit Converter(const ov::Model& model) : model_(model) {}
@@ -138,6 +116,28 @@ class Converter {
 };
 
 }  // namespace
+
+Reach reach_of(const ov::Node& op) {
+  constexpr std::array<std::string_view, 6> kElements{"Convert", "FakeQuantize", "HardSigmoid",
+                                                      "PRelu",   "Select",       "Swish"};
+  if (ov::is_type<ov::op::util::UnaryElementwiseArithmetic>(&op) ||
+      ov::is_type<ov::op::util::BinaryElementwiseArithmetic>(&op) ||
+      std::find(kElements.begin(), kElements.end(), op.get_type_info().name) != kElements.end()) {
+    return Reach::kElement;
+  }
+  if (const auto* softmax = ov::as_type<const ov::op::v1::Softmax>(&op)) {
+    return is_last(static_cast<std::int64_t>(softmax->get_axis()), op) ? Reach::kRow : Reach::kAll;
+  }
+  if (const auto* softmax = ov::as_type<const ov::op::v8::Softmax>(&op))
+    return is_last(softmax->get_axis(), op) ? Reach::kRow : Reach::kAll;
+  if (ov::is_type<ov::op::v6::MVN>(&op)) {
+    const auto axes = ov::as_type_ptr<ov::op::v0::Constant>(op.get_input_node_shared_ptr(1));
+    if (axes == nullptr) return Reach::kAll;
+    const auto values = axes->cast_vector<std::int64_t>();
+    return values.size() == 1 && is_last(values.front(), op) ? Reach::kRow : Reach::kAll;
+  }
+  return Reach::kAll;
+}
 
 Result<ConvertedGraph> convert_graph(const ov::Model& model) { return Converter(model).run(); }
 

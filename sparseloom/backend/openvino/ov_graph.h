@@ -26,6 +26,9 @@ double macs_of(const ov::Node& node);
 /// The weights of one operator: what stands behind its constant input, if it multiplies with one. O(weights).
 Weights weights_of(const ov::Node& node);
 
+/// What one number of an operator's result depends on, as Node::reach has it.
+Reach reach_of(const ov::Node& op);
+
 /// What one operator computes in, as Node::precision has it.
 Precision precision_of(const ov::Node& node);
 

@@ -14,6 +14,7 @@
 #include <openvino/pass/serialize.hpp>
 
 #include "sparseloom/backend/openvino/ov_executable.h"
+#include "sparseloom/backend/openvino/ov_narrow.h"
 #include "sparseloom/backend/openvino/ov_sparse_compile.h"
 #include "sparseloom/backend/openvino/ov_support.h"
 
@@ -210,6 +211,17 @@ Result<std::unique_ptr<Model>> OpenVinoModel::extract(const std::vector<EdgeId>&
     piece->get_rt_info() = model_->get_rt_info();
     convert_ports(piece, types);
     return make(core_, std::move(piece), where_);
+  });
+}
+
+Result<NarrowedModel> OpenVinoModel::narrow(const AxisRange& range) const {
+  return guarded(Code::kInternal, where_ + ": narrow", [&]() -> Result<NarrowedModel> {
+    auto part = backend::narrow(*model_, range);
+    if (!part.ok()) return part.status().with_context(where_);
+    NarrowedModel narrowed;
+    narrowed.inputs = std::move(part->inputs);
+    SL_ASSIGN_OR_RETURN(narrowed.model, make(core_, std::move(part->model), where_));
+    return narrowed;
   });
 }
 

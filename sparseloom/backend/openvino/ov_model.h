@@ -20,6 +20,7 @@ class OpenVinoModel final : public Model {
   using Model::extract;
   Result<std::unique_ptr<Model>> extract(const std::vector<EdgeId>& inputs, const std::vector<EdgeId>& outputs,
                                          const PieceTypes& types) const override;
+  Result<NarrowedModel> narrow(const AxisRange& range) const override;
   Status save(const std::filesystem::path& path) const override;
   Result<std::unique_ptr<Executable>> compile(const CompileOptions& options) const;
 

@@ -65,7 +65,7 @@ class Costs {
     find_groups();
     for (const std::size_t g : used_) add_group(g);
     if (machine_ != nullptr) SL_RETURN_IF_ERROR(place::check(table_));
-    return OperatorCosts{std::move(table_), std::move(reads_), std::move(writes_)};
+    return OperatorCosts{std::move(table_), std::move(reads_), std::move(writes_), std::move(nodes_)};
   }
 
  private:
@@ -217,6 +217,7 @@ class Costs {
     added.returned = returned_.contains(g);
     add_inputs(g, added);
     reads_.push_back(tensors_read(g));
+    nodes_.push_back(group.nodes);
     writes_.push_back(graph_.node(group.nodes.back()).outputs.front());
     for (std::size_t p = 0; p < table_.processors.size(); ++p) {
       auto& seconds = added.seconds.emplace_back();
@@ -283,6 +284,7 @@ class Costs {
   place::CostTable table_;
   std::vector<std::vector<EdgeId>> reads_;
   std::vector<EdgeId> writes_;
+  std::vector<std::vector<NodeId>> nodes_;
   std::vector<std::vector<std::vector<RooflineGroup>>> rooflines_;  // by processor and provider
   std::vector<std::size_t> group_of_;                               // by node
   std::vector<std::size_t> used_;                                   // groups in the table's order

@@ -15,6 +15,7 @@ struct OperatorCosts {
   /// By group: the tensors that it reads from outside, constants apart; and what its last operator writes.
   std::vector<std::vector<backend::EdgeId>> reads;
   std::vector<backend::EdgeId> writes;
+  std::vector<std::vector<backend::NodeId>> nodes;  ///< by group, in the graph's order
 };
 
 /// The groups alone, bytes in the formats that the model has. Errors: as below.

@@ -1,0 +1,301 @@
+#include "sparseloom/profile/measure/operators.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "sparseloom/base/statistics.h"
+#include "sparseloom/profile/analytical/operator_costs.h"
+#include "sparseloom/zoo/boundaries.h"
+#include "sparseloom/zoo/cut_check.h"
+
+namespace sparseloom::profile {
+namespace {
+
+using backend::AxisRange;
+using backend::EdgeId;
+using backend::Graph;
+using backend::Model;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kQuarters = static_cast<std::int64_t>(place::kQuarters);
+
+// Channels or outputs that kernels compute together.
+constexpr std::int64_t kQuantum = 16;
+constexpr std::size_t kAlignment = 64;  // of what a session binds
+
+// The position where a quarter begins: a multiple of what kernels compute together, if there are enough, and of what
+// keeps memory aligned.
+std::int64_t begin_of_quarter(const TensorSpec& spec, std::size_t axis, std::int64_t quarter) {
+  const std::int64_t extent = spec.shape[axis];
+  if (quarter == kQuarters) return extent;
+  const std::size_t each = spec.bytes() / static_cast<std::size_t>(extent);
+  auto quantum = static_cast<std::int64_t>(kAlignment / std::gcd(kAlignment, each));
+  if (extent % kQuantum == 0 && extent >= kQuarters * kQuantum) quantum = std::lcm(quantum, kQuantum);
+  return (extent * quarter / kQuarters + quantum / 2) / quantum * quantum;
+}
+
+AxisRange quarters_of(const Graph& graph, EdgeId tensor, std::size_t axis, std::int64_t first, std::int64_t count) {
+  const TensorSpec& spec = graph.edge(tensor).spec;
+  return {axis, begin_of_quarter(spec, axis, first), begin_of_quarter(spec, axis, first + count)};
+}
+
+// The outermost axis that has an extent, if it can be divided: what lies along it lies in one piece.
+std::optional<std::size_t> outermost_axis(const TensorSpec& spec) {
+  for (std::size_t axis = 0; axis < spec.shape.size(); ++axis) {
+    if (spec.shape[axis] == 1) continue;
+    std::int64_t before = 0;
+    for (std::int64_t quarter = 1; quarter <= kQuarters; ++quarter) {
+      const std::int64_t begin = begin_of_quarter(spec, axis, quarter);
+      if (begin <= before) return std::nullopt;
+      before = begin;
+    }
+    return axis;
+  }
+  return std::nullopt;
+}
+
+class Measurement {
+ public:
+  Measurement(const backend::Executor& executor, const Model& model, const std::vector<backend::HybridMember>& members,
+              const OperatorTiming& timing)
+      : executor_(executor), model_(model), members_(members), timing_(timing) {}
+
+  Result<MeasuredOperators> run() {
+    SL_ASSIGN_OR_RETURN(OperatorCosts costs, operator_groups(graph()));
+    result_.table = std::move(costs.table);
+    result_.table.handover.synchronisation = timing_.synchronisation;
+    for (std::size_t m = 0; m < members_.size(); ++m) {
+      result_.table.processors.push_back({fmt::format("member{}", m), place::ProcessorKind::kCpu, 0, 0});
+    }
+    find_outputs(costs);
+    const auto start = Clock::now();
+    for (std::size_t g = 0; g < result_.groups.size(); ++g) {
+      if (timing_.control.stopped()) return Status(Code::kCancelled, "stopped");
+      SL_RETURN_IF_ERROR(measure(g).with_context(fmt::format("operator '{}'", result_.table.groups[g].name)));
+      if (!timing_.control.on_progress) continue;
+      const Seconds elapsed = Clock::now() - start;
+      const std::size_t done = g + 1, total = result_.groups.size();
+      timing_.control.on_progress({.what = "operators",
+                                   .done = done,
+                                   .total = total,
+                                   .elapsed = elapsed,
+                                   .per_second = static_cast<double>(done) / elapsed.count(),
+                                   .unit = "operators",
+                                   .left = elapsed * static_cast<double>(total - done) / static_cast<double>(done)});
+    }
+    return std::move(result_);
+  }
+
+ private:
+  const Graph& graph() const { return model_.graph(); }
+
+  // What is read of each group from outside of it, or returned.
+  void find_outputs(const OperatorCosts& costs) {
+    std::map<backend::NodeId, std::size_t> group_of;
+    for (std::size_t g = 0; g < costs.nodes.size(); ++g)
+      for (const backend::NodeId node : costs.nodes[g]) group_of[node] = g;
+    const auto& returned = graph().outputs;
+    for (std::size_t g = 0; g < costs.nodes.size(); ++g) {
+      HybridGroup& group = result_.groups.emplace_back();
+      group.inputs = costs.reads[g];
+      for (const backend::NodeId node : costs.nodes[g]) {
+        for (const EdgeId output : graph().node(node).outputs) {
+          const auto& readers = graph().edge(output).consumers;
+          const bool outside = std::any_of(readers.begin(), readers.end(), [&](backend::NodeId reader) {
+            const auto at = group_of.find(reader);
+            return at != group_of.end() && at->second != g;
+          });
+          if (outside || std::find(returned.begin(), returned.end(), output) != returned.end()) {
+            group.outputs.push_back(output);
+            writer_[output] = g;
+          }
+        }
+      }
+      if (group.outputs.size() == 1) group.axis = outermost_axis(graph().edge(group.outputs.front()).spec);
+    }
+  }
+
+  Status measure(std::size_t g) {
+    place::OperatorGroup& costs = result_.table.groups[g];
+    HybridGroup& group = result_.groups[g];
+    std::array<double, place::kQuarters + 1> seconds{};
+    SL_ASSIGN_OR_RETURN(const auto whole, model_.extract(group.inputs, group.outputs));
+    SL_ASSIGN_OR_RETURN(seconds[place::kQuarters], time_of(*whole));
+    costs.along = false;
+    for (std::int64_t q = 1; q < kQuarters; ++q) {
+      seconds[static_cast<std::size_t>(q)] = place::kCannot;
+      if (!group.axis) continue;
+      const AxisRange range = quarters_of(graph(), group.outputs.front(), *group.axis, 0, q);
+      const auto narrowed = whole->narrow(range);
+      if (!narrowed.ok()) {
+        group.axis.reset();
+        continue;
+      }
+      SL_ASSIGN_OR_RETURN(seconds[static_cast<std::size_t>(q)], time_of(*narrowed->model));
+      if (q == 1) costs.along = reads_along(group, *narrowed);
+    }
+    if (!group.axis) std::fill(seconds.begin() + 1, seconds.end() - 1, place::kCannot);
+    costs.seconds.assign(members_.size(), seconds);
+    return {};
+  }
+
+  // Whether a quarter reads of other groups' results nothing but the same quarter.
+  bool reads_along(const HybridGroup& group, const backend::NarrowedModel& quarter) const {
+    bool any = false;
+    for (const backend::NarrowedInput& input : quarter.inputs) {
+      const EdgeId tensor = group.inputs[input.index];
+      const auto writer = writer_.find(tensor);
+      if (writer == writer_.end()) continue;
+      any = true;
+      const auto& axis = result_.groups[writer->second].axis;
+      if (!axis || input.range != quarters_of(graph(), tensor, *axis, 0, 1)) return false;
+    }
+    return any;
+  }
+
+  Result<double> time_of(const Model& part) const {
+    SL_ASSIGN_OR_RETURN(const auto executable, executor_.compile(part, members_.front().options));
+    zoo::Boundaries boundaries(1);
+    SL_ASSIGN_OR_RETURN(const auto session, boundaries.bind(*executable, 0));
+    const std::vector<HostBuffer> made_up = zoo::seeded_inputs(part.graph(), 0);
+    for (std::size_t k = 0; k < made_up.size(); ++k)
+      std::copy_n(made_up[k].data(), made_up[k].size(), boundaries.at(0)[k].data());
+    SL_RETURN_IF_ERROR(session->run());
+    std::vector<double> seconds;
+    for (int round = 0; round < timing_.rounds; ++round) {
+      const auto start = Clock::now();
+      SL_RETURN_IF_ERROR(session->run());
+      seconds.push_back(Seconds(Clock::now() - start).count());
+    }
+    return quartiles(std::move(seconds)).median;
+  }
+
+  const backend::Executor& executor_;
+  const Model& model_;
+  const std::vector<backend::HybridMember>& members_;
+  const OperatorTiming& timing_;
+  MeasuredOperators result_;
+  std::map<EdgeId, std::size_t> writer_;
+};
+
+// Groups that are executed as one step by each of their members.
+struct Chain {
+  std::vector<std::size_t> groups;
+  place::Share share;
+};
+
+bool divided(const place::Share& share) {
+  return std::count_if(share.begin(), share.end(), [](auto quarters) { return quarters > 0; }) > 1;
+}
+
+// A group joins the chain of one that it reads from if both are placed alike and all else that it reads comes of chains
+// that begin before that one. Executed in the order in which they begin, chains then find what they read.
+class Chains {
+ public:
+  Chains(const Graph& graph, const MeasuredOperators& operators, const place::Placement& placement)
+      : graph_(graph), operators_(operators), placement_(placement), chain_of_(operators.groups.size()) {}
+
+  std::vector<Chain> run() {
+    for (std::size_t g = 0; g < operators_.groups.size(); ++g) {
+      std::optional<std::size_t> joined = last_read(g);
+      if (joined && !may_join(g, *joined)) joined.reset();
+      if (!joined) {
+        joined = chains_.size();
+        chains_.push_back({{}, placement_[g]});
+      }
+      chains_[*joined].groups.push_back(g);
+      chain_of_[g] = *joined;
+    }
+    std::vector<Chain> result;
+    for (const Chain& chain : chains_) {
+      if (!divided(chain.share) || outputs_of(chain).size() == 1) {
+        result.push_back(chain);
+      } else {  // what lies between is read by others too
+        for (const std::size_t g : chain.groups) result.push_back({{g}, chain.share});
+      }
+    }
+    return result;
+  }
+
+  // What others read of a chain, or the model returns.
+  std::vector<EdgeId> outputs_of(const Chain& chain) const {
+    std::vector<EdgeId> outputs;
+    for (const std::size_t g : chain.groups) {
+      for (const EdgeId output : operators_.groups[g].outputs) {
+        bool read = std::find(graph_.outputs.begin(), graph_.outputs.end(), output) != graph_.outputs.end();
+        for (std::size_t other = 0; other < operators_.groups.size() && !read; ++other) {
+          const auto& inputs = operators_.groups[other].inputs;
+          const bool inside = std::find(chain.groups.begin(), chain.groups.end(), other) != chain.groups.end();
+          read = !inside && std::find(inputs.begin(), inputs.end(), output) != inputs.end();
+        }
+        if (read) outputs.push_back(output);
+      }
+    }
+    return outputs;
+  }
+
+ private:
+  // Chains stand in the order in which they begin.
+  std::optional<std::size_t> last_read(std::size_t g) const {
+    std::optional<std::size_t> last;
+    for (const place::Input& input : operators_.table.groups[g].inputs) {
+      if (!input.from) continue;
+      const std::size_t chain = chain_of_[input.from->index()];
+      if (!last || chain > *last) last = chain;
+    }
+    return last;
+  }
+
+  bool may_join(std::size_t g, std::size_t chain) const {
+    return placement_[g] == chains_[chain].share && (!divided(placement_[g]) || operators_.table.groups[g].along);
+  }
+
+  const Graph& graph_;
+  const MeasuredOperators& operators_;
+  const place::Placement& placement_;
+  std::vector<Chain> chains_;
+  std::vector<std::size_t> chain_of_;
+};
+
+}  // namespace
+
+Result<MeasuredOperators> measure_operators(const backend::Executor& executor, const Model& model,
+                                            const std::vector<backend::HybridMember>& members,
+                                            const OperatorTiming& timing) {
+  return Measurement(executor, model, members, timing).run();
+}
+
+backend::HybridPlan hybrid_plan(const Graph& graph, const MeasuredOperators& operators,
+                                const place::Placement& placement) {
+  backend::HybridPlan plan;
+  Chains chains(graph, operators, placement);
+  for (const Chain& chain : chains.run()) {
+    std::vector<EdgeId> inputs;
+    for (const std::size_t g : chain.groups) {
+      for (const EdgeId input : operators.groups[g].inputs) {
+        const bool inside = std::any_of(chain.groups.begin(), chain.groups.end(), [&](std::size_t other) {
+          const auto& outputs = operators.groups[other].outputs;
+          return std::find(outputs.begin(), outputs.end(), input) != outputs.end();
+        });
+        if (!inside && std::find(inputs.begin(), inputs.end(), input) == inputs.end()) inputs.push_back(input);
+      }
+    }
+    const std::vector<EdgeId> outputs = chains.outputs_of(chain);
+    std::int64_t begun = 0;
+    for (std::size_t member = 0; member < chain.share.size(); ++member) {
+      const std::int64_t quarters = chain.share[member];
+      if (quarters == 0) continue;
+      backend::HybridStep& step = plan.emplace_back(backend::HybridStep{member, inputs, outputs});
+      if (quarters < kQuarters) {
+        step.range = quarters_of(graph, outputs.front(), *operators.groups[chain.groups.back()].axis, begun, quarters);
+      }
+      begun += quarters;
+    }
+  }
+  return plan;
+}
+
+}  // namespace sparseloom::profile
