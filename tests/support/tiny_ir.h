@@ -12,8 +12,8 @@
 
 namespace sparseloom::testing {
 
-/// Builds an IR (version 11) layer by layer; every tensor is f32. Layers are referred to by the number that adding them
-/// returns.
+/// Builds an IR (version 11) layer by layer; every tensor is f32, but for integers(). Layers are referred to by the
+/// number that adding them returns.
 class TinyIr {
  public:
   using Dims = std::vector<std::int64_t>;
@@ -37,6 +37,15 @@ class TinyIr {
     return add(name, "Const", "opset1",
                fmt::format(R"(<data element_type="f32" shape="{}" offset="{}" size="{}"/>)", list(dims), offset,
                            count * sizeof(float)),
+               {}, dims);
+  }
+  /// An i64 constant: axes, a shape.
+  int integers(const std::string& name, const std::vector<std::int64_t>& values) {
+    const std::size_t offset = weights_.size(), bytes = values.size() * sizeof(std::int64_t);
+    weights_.append(reinterpret_cast<const char*>(values.data()), bytes);
+    const Dims dims{static_cast<std::int64_t>(values.size())};
+    return add(name, "Const", "opset1",
+               fmt::format(R"(<data element_type="i64" shape="{}" offset="{}" size="{}"/>)", list(dims), offset, bytes),
                {}, dims);
   }
   int add(const std::string& name, const std::string& type, const std::string& opset, const std::string& data,
