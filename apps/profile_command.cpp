@@ -117,7 +117,7 @@ Counts count(const soc::Soc& soc, const zoo::Task& of, const profile::TaskProfil
     if (l.count == 0) continue;
     ++counts.subgraphs;
     spreads.push_back((l.q3 - l.q1) / l.median);
-    if (e.processor == 0 && e.provider == soc.processors[0].providers.front())
+    if (e.processor == 0 && e.provider == of.variants[e.variant].provider.value_or(soc.processors[0].providers.front()))
       counts.resident_mib += to_mib(l.resident);
   }
   for (std::size_t i = 0; i < task.stitched(); ++i) {
@@ -132,7 +132,7 @@ Counts count(const soc::Soc& soc, const zoo::Task& of, const profile::TaskProfil
 // variant is run by its own provider alone.
 std::string reason_of(const zoo::Variant& variant, const Entry& e) {
   if (e.latency.left_out == profile::LeftOut::kUnsupported && !zoo::is_there_for(variant, e.provider)) {
-    if (variant.provider || backend::info(e.provider).computes_in) return {};
+    if (variant.derived() || backend::info(e.provider).computes_in) return {};
     if (backend::info(e.provider).onnx_only) return "not there in ONNX";
   }
   return std::string(to_string(e.latency.left_out));

@@ -203,8 +203,8 @@ Status run_workload(const RunOptions& options) {
   const std::vector<plan::Slo> slos = slos_of(server);
   const std::string slo = options.plan.empty() ? workload.slo_config : options.plan;
   fmt::print("Serving {}, policy {}\n{}", cli::title_of(workload.name, first.soc.name, slo, first.plan->planner),
-             workload.policy, report::accuracy_note(zoo));
-  fmt::print("{}", report::describe_missed(zoo, *first.plan, slos));
+             workload.policy, report::accuracy_note(first.zoo));
+  fmt::print("{}", report::describe_missed(first.zoo, *first.plan, slos));
   std::fflush(stdout);
   cli::ServerPlayer player(server, data.samples, &cli::interrupted(), Seconds(options.grace_s));
   const std::vector<engine::Record> records = player.play(workload, slos);
@@ -213,7 +213,7 @@ Status run_workload(const RunOptions& options) {
   const ServerView last = server.view();
   const Metrics metrics = server.metrics();
   const engine::SystemReport report = engine::make_report({.name = last.plan->planner,
-                                                           .zoo = zoo,
+                                                           .zoo = last.zoo,
                                                            .soc = last.soc,
                                                            .profile = last.profile,
                                                            .plan = *last.plan,

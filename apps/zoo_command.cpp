@@ -109,10 +109,13 @@ Json list_json(const cli::Setup& setup, const zoo::Zoo& measured, const profile:
                           {"latency_ms", latency ? Json(to_ms(latency->sum)) : Json(nullptr)},
                           {"provider", latency ? Json(plan::provider_names(latency->providers)) : Json(nullptr)}});
     }
+    Json not_here = Json::array();
+    for (const zoo::Variant& variant : task.not_here) not_here.push_back(variant.name);
     tasks.push_back({{"task", task.name},
                      {"parts", task.stages()},
                      {"accuracy_kind", task.accuracy_kind},
-                     {"variants", std::move(variants)}});
+                     {"variants", std::move(variants)},
+                     {"not_here", std::move(not_here)}});
   }
   return {{"zoo", setup.zoo.name}, {"fingerprint", setup.zoo.fingerprint}, {"tasks", std::move(tasks)}};
 }
@@ -159,8 +162,9 @@ Status list(const Options& options) {
   });
   std::string not_here;
   for (const zoo::Task& task : setup->zoo.tasks) {
-    if (!task.not_here.empty())
-      not_here += fmt::format("not run here: {} {}\n", task.name, fmt::join(task.not_here, ", "));
+    for (const zoo::Variant& variant : task.not_here)
+      not_here += fmt::format("nothing here runs {}/{}{}\n", task.name, variant.name,
+                              variant.derived() ? fmt::format(" ({})", provider_name(*variant.provider)) : "");
   }
   fmt::print(
       "zoo {} ({}), {}\naccuracy: on the profile split, as measured here or by the zoo, else as variant.json states "

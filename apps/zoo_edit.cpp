@@ -87,7 +87,13 @@ Result<std::vector<std::string>> variants_to_derive(const EditOptions& options, 
   std::vector<std::string> names;
   for (const zoo::Variant& variant : zoo.task(id).variants) {
     const bool known = zoo.task(id).variant(zoo::derived_name(variant.name, provider)).ok();
-    if (variant.derived_from.empty() && !known) names.push_back(variant.name);
+    if (variant.derived() || known) continue;
+    if (backend::info(provider).onnx_only ? !variant.onnx.empty() : !variant.onnx_only) {
+      names.push_back(variant.name);
+    } else {
+      fmt::print("{}/{}: left out: not there in a form that {} runs\n", options.task, variant.name,
+                 provider_name(provider));
+    }
   }
   return names;
 }

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "sparseloom/base/names.h"
+#include "sparseloom/plan/search/infinity.h"
 
 namespace sparseloom::plan {
 namespace {
@@ -262,6 +263,7 @@ Result<std::vector<PreloadProblem::Subgraph>> all_subgraphs(const zoo::Zoo& zoo,
       for (std::size_t i = 0; i < costs[t].stages(); ++i) {
         for (std::size_t k = 0; k < soc.pools().of_processors(); ++k) {
           const auto& pool = soc.pools().members[k];
+          if (costs[t].run(v, i, pool.front().index()) == kInfinity) continue;
           const backend::Provider provider = costs[t].provider(v, i, pool.front().index());
           const soc::SubgraphKey key{zoo::TaskId(t), zoo::VariantId(v), zoo::StageId(i), pool.front(), provider};
           all.push_back({key, profile.latency(key).resident});

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "sparseloom/base/statistics.h"
@@ -118,6 +119,13 @@ class Chains {
          const zoo::Sigma& sigma, const PlacementOptions& options)
       : soc_(soc), runtime_(runtime), pieces_(pieces), task_(task), sigma_(sigma), options_(options) {}
 
+  /// Whether every stage's variant is there for something that its processor offers.
+  bool possible(const Placement& placement) const {
+    for (std::size_t s = 0; s < placement.size(); ++s)
+      if (!provider_at(s, placement[s])) return false;
+    return true;
+  }
+
   Result<zoo::Chain*> get(const Placement& placement, const zoo::Dataset& data) {
     std::vector<std::size_t> pools;
     for (const soc::ProcessorId p : placement) pools.push_back(soc_.pools().of[p.index()]);
@@ -133,12 +141,18 @@ class Chains {
   }
 
  private:
+  // The first that the processor offers and that runs the stage's variant.
+  std::optional<backend::Provider> provider_at(std::size_t s, soc::ProcessorId p) const {
+    for (const backend::Provider provider : soc_.processor(p).providers)
+      if (pieces_.runs(task_, sigma_[s], provider)) return provider;
+    return std::nullopt;
+  }
+
   Result<std::shared_ptr<backend::Executable>> stage(std::size_t s, soc::ProcessorId p) {
     auto& known = executables_[{s, soc_.pools().of[p.index()]}];
     if (known == nullptr) {
-      SL_ASSIGN_OR_RETURN(
-          known, load_stage(runtime_, pieces_, task_, sigma_[s], zoo::StageId(s),
-                            compile_options(soc_, p, soc_.processor(p).providers.front(), options_.compile_cache)));
+      SL_ASSIGN_OR_RETURN(known, load_stage(runtime_, pieces_, task_, sigma_[s], zoo::StageId(s),
+                                            compile_options(soc_, p, *provider_at(s, p), options_.compile_cache)));
     }
     return known;
   }
@@ -189,8 +203,12 @@ Result<std::vector<PlacementLatency>> measure_placements(const soc::Soc& soc, co
                                                          zoo::PieceStore& pieces, zoo::TaskId task,
                                                          const zoo::Sigma& sigma, const zoo::Dataset& data,
                                                          const PlacementOptions& options) {
-  const auto placements = placements_of(soc.processors.places(), sigma.size(), options.most_placements);
+  auto placements = placements_of(soc.processors.places(), sigma.size(), options.most_placements);
   Chains chains(soc, runtime, pieces, task, sigma, options);
+  std::erase_if(placements, [&](const Placement& placement) { return !chains.possible(placement); });
+  if (placements.empty()) {
+    return Status(Code::kFailedPrecondition, "stitched variant: no processor offers what runs each of its stages");
+  }
   std::vector<zoo::Chain*> chain_of;
   for (const Placement& placement : placements) {
     SL_ASSIGN_OR_RETURN(zoo::Chain * chain, chains.get(placement, data));

@@ -137,6 +137,10 @@ Status Serving::add(std::unique_ptr<Source> source, const std::vector<Slo>& slos
     notice(fmt::format("{}: this machine is {:.2f}x {} than profiled; plans go by how it is now", source->zoo.name,
                        times >= 1 ? times : 1 / times, times >= 1 ? "slower" : "faster"));
   }
+  for (const zoo::Task& task : source->zoo.tasks) {
+    for (const zoo::Variant& variant : task.not_here)
+      notice(fmt::format("task '{}': nothing here runs the variant '{}'", task.name, variant.name));
+  }
   SL_RETURN_IF_ERROR(catalog_->add(std::move(source)));
   const zoo::Zoo& zoo = catalog_->zoo();
   std::vector<Slo> all(zoo.tasks.size() - slos.size());

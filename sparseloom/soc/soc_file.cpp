@@ -226,6 +226,12 @@ Status parse_processor(const Json& json, const std::string& where, SocFile& file
   const bool sparse = std::any_of(processor.providers.begin(), processor.providers.end(), [](backend::Provider b) {
     return backend::info(b).sparse_layers != backend::SparseLayers::kNone;
   });
+  const auto other = std::find_if(processor.providers.begin(), processor.providers.end(),
+                                  [](backend::Provider b) { return backend::info(b).computes_in.has_value(); });
+  if (rates && other != processor.providers.end()) {
+    return error(Code::kMalformed, "{}: providers: '{}': its times are not modelled by rates, only listed as measured",
+                 where, backend::provider_name(*other));
+  }
   if (rates && sparse != has_curve(*rates)) {
     return error(Code::kMalformed,
                  "{}: providers: 'sparse' and rates.sparsity.unstructured go together; one is missing", where);

@@ -208,16 +208,23 @@ Result<ChainCheck> check_chain(const Graph& graph, Chain& whole, Chain& chain, s
   return check;
 }
 
+namespace {
+constexpr double kLoosest = 0.03;
+}  // namespace
+
+double difference_bound(ElementType computed_in) {
+  if (computed_in == ElementType::kBF16) return kLoosest;
+  return computed_in == ElementType::kF16 ? 0.004 : 1e-4;
+}
+
 double difference_bound(const Graph& graph) {
-  constexpr double kLoosest = 0.03;
   if (graph.opaque()) return kLoosest;
-  double bound = 1e-4;
+  double bound = difference_bound(ElementType::kF32);
   for (const Node& node : graph.nodes) {
     if (node.op == "FakeQuantize") bound = std::max(bound, 0.008);
     for (const EdgeId output : node.outputs) {
       const ElementType type = graph.edge(output).spec.type;
-      if (!node.constant && type == ElementType::kF16) bound = std::max(bound, 0.004);
-      if (!node.constant && type == ElementType::kBF16) bound = std::max(bound, kLoosest);
+      if (!node.constant) bound = std::max(bound, difference_bound(type));
     }
   }
   return bound;

@@ -43,5 +43,7 @@ Result<ChainCheck> check_chain(const backend::Graph& graph, Chain& whole, Chain&
 /// 0.03; in a quantized model, where a value on the edge between two levels may round either way, at least 0.008. An
 /// opaque model may be any of these: 0.03.
 double difference_bound(const backend::Graph& graph);
+/// The same where all is computed in this type: 1e-4, 0.004, 0.03.
+double difference_bound(ElementType computed_in);
 
 }  // namespace sparseloom::zoo

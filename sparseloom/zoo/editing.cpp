@@ -229,6 +229,10 @@ Result<double> difference_of(const Task& task, const Graph& graph, const std::ve
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       const auto at = std::find(graph.inputs.begin(), graph.inputs.end(), inputs[k]);
       const HostBuffer& from = made_up[static_cast<std::size_t>(at - graph.inputs.begin())];
+      if (from.size() != chain->input(k).size()) {
+        return error(Code::kFailedPrecondition, "input '{}': {} bytes in the first variant's model, {} as it is served",
+                     task.inputs[k].name, from.size(), chain->input(k).size());
+      }
       std::copy_n(from.data(), from.size(), chain->input(k).data());
     }
     SL_RETURN_IF_ERROR(chain->run());
@@ -460,7 +464,12 @@ Result<Variant> derived_from(const Task& task, VariantId id, backend::Provider p
   derived.derived_from = base.name;
   derived.provider = provider;
   const std::string where = fmt::format("task '{}', variant '{}'", task.name, derived.name);
-  if (base.provider) return error(Code::kInvalidArgument, "{}: '{}' is itself derived", where, base.name);
+  const backend::ProviderInfo& by = backend::info(provider);
+  if (!by.computes_in && (by.runtime == "openvino" || base.onnx_only)) {
+    return error(Code::kInvalidArgument, "{}: {} answers as '{}' does; there is nothing to derive", where, by.name,
+                 base.name);
+  }
+  if (base.derived()) return error(Code::kInvalidArgument, "{}: '{}' is itself derived", where, base.name);
   if (task.variant(derived.name).ok()) return error(Code::kFailedPrecondition, "{}: there is one already", where);
   if (is_there_for(derived, provider)) return derived;
   return error(Code::kFailedPrecondition, "{}: '{}' is not there in a form that {} runs", where, base.name,
@@ -512,8 +521,9 @@ Result<AddedVariant> derive_variant(const fs::path& root, const std::string& tas
   PieceStore pieces(zoo, runtime, staging.folder());
   SL_ASSIGN_OR_RETURN(Whole first, Whole::of_pieces(runtime, pieces, task, id, base, base_provider));
   SL_ASSIGN_OR_RETURN(Whole second, Whole::of_pieces(runtime, pieces, task, id, added_at, provider));
-  SL_ASSIGN_OR_RETURN(const auto model, runtime.read(derived.model, shapes_of(task)));
-  SL_ASSIGN_OR_RETURN(const auto inputs, check_interface(task, derived.model, model->graph()));
+  const fs::path& dense = task.variants.front().model;  // which has the task's types
+  SL_ASSIGN_OR_RETURN(const auto model, runtime.read(dense, shapes_of(task)));
+  SL_ASSIGN_OR_RETURN(const auto inputs, check_interface(task, dense, model->graph()));
   AddedVariant added;
   SL_ASSIGN_OR_RETURN(added.difference, difference_of(task, model->graph(), inputs, first.chain(), second.chain()));
   SL_RETURN_IF_ERROR(measure_accuracy(zoo, task, second, derived, added));

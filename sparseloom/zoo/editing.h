@@ -32,7 +32,8 @@ struct AddedVariant {
   std::size_t parts = 1;
   std::string metric, accuracy_kind;
   double accuracy_profile = 0, accuracy_test = 0;  ///< if known
-  /// Largest difference of its outputs from the first variant's over the largest number, on one made-up input.
+  /// Largest difference of its outputs from the first variant's, or of a derived one from those of the variant that it
+  /// is derived from, over the largest number, on one made-up input.
   double difference = 0;
   std::vector<std::string> notes;  ///< what was decided, for people
 };
@@ -56,9 +57,10 @@ Result<AddedVariant> add_variant(const std::filesystem::path& root, const NewVar
                                  const backend::Runtime& runtime, const OnWait& on_wait = {});
 
 /// Adds a derived variant: `variant` of the task as `provider` runs it, whose answers are others by more than rounding.
-/// It copies nothing; its accuracy is measured as a variant's is. AddedVariant::difference is that from `variant`.
-/// kInvalidArgument: no such variant, or it is a derived one; kFailedPrecondition: there is this one already, or the
-/// variant is not there in a form that the provider runs; kUnavailable: no device here offers the provider.
+/// It copies nothing; its accuracy is measured on its pieces, as it is served.
+/// kInvalidArgument: no such variant, it is a derived one, or the provider answers as it does; kFailedPrecondition:
+/// there is this one already, or the variant is not there in a form that the provider runs; kUnavailable: no device
+/// here offers the provider.
 Result<AddedVariant> derive_variant(const std::filesystem::path& root, const std::string& task,
                                     const std::string& variant, backend::Provider provider,
                                     const backend::Runtime& runtime, const OnWait& on_wait = {});

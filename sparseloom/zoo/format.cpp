@@ -197,13 +197,14 @@ void parse_derived_keys(JsonObject& object, const std::vector<Variant>& before, 
   const std::string name = object.string("name"), from = object.string("derived_from");
   std::vector<std::string_view> known;
   for (const Variant& other : before) {
-    if (!other.derived_from.empty()) continue;
+    if (other.derived()) continue;
     known.push_back(other.name);
     if (other.name == from) variant = other;
   }
   if (variant.name.empty()) object.fail("derived_from", not_known(from, known));
   variant.name = name;
   variant.derived_from = from;
+  variant.accuracy_profile = variant.accuracy_test = 0;  // it has its own
   const auto provider = backend::find_provider(object.string("provider"));
   if (!provider.ok()) {
     object.fail("provider", provider.status().message());
@@ -335,7 +336,7 @@ void add_accuracy(const Task& task, const Variant& variant, Json& json) {
 
 Json variant_json(const Task& task, const Variant& variant, const std::filesystem::path& folder) {
   Json json{{"name", variant.name}};
-  if (variant.provider) {
+  if (variant.derived()) {
     json["derived_from"] = variant.derived_from;
     json["provider"] = backend::provider_name(*variant.provider);
     add_accuracy(task, variant, json);

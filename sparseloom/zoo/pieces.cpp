@@ -261,7 +261,7 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
   if (!is_there_for(variant, provider)) {
     const std::string_view name = backend::provider_name(provider);
     const std::string why =
-        variant.provider ? fmt::format("{} alone runs it, not {}", backend::provider_name(*variant.provider), name)
+        variant.derived() ? fmt::format("{} alone runs it, not {}", backend::provider_name(*variant.provider), name)
         : backend::info(provider).computes_in
             ? fmt::format("{} answers otherwise; sparseloom zoo derive makes a variant of that", name)
         : variant.onnx_only ? fmt::format("{} cannot read it, only ONNX Runtime can", name)
@@ -271,7 +271,7 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
   const bool onnx = backend::info(provider).onnx_only;
   const std::string extension = onnx ? ".onnx" : piece_extension(variant.model);
   // A derived variant has no pieces of its own, and no other one's name holds an '@'.
-  const std::string& model = variant.derived_from.empty() ? variant.name : variant.derived_from;
+  const std::string& model = variant.derived() ? variant.derived_from : variant.name;
   const fs::path folder = folder_ / task.name / (model + (onnx ? "@onnx" : ""));
   fs::path file = folder / file_name(stage.index(), extension);
   SL_RETURN_IF_ERROR(check_once(variant.model));

@@ -68,6 +68,10 @@ class PieceStore {
   /// the provider, or a tensor at a cut is not there in ONNX.
   Result<std::filesystem::path> piece(TaskId task, VariantId variant, StageId stage,
                                       std::optional<backend::Provider> provider = {});
+  /// Whether the variant is there in a form that the provider runs.
+  bool runs(TaskId task, VariantId variant, backend::Provider provider) const {
+    return is_there_for(zoo_.task(task).variants[variant.index()], provider);
+  }
   /// `wanted` if the variant is there for that; else, on a CPU, the first provider that it is there for.
   backend::Provider provider_for(TaskId task, VariantId variant, backend::Provider wanted,
                                  std::string_view device = "CPU") const;

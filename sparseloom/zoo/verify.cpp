@@ -210,7 +210,7 @@ Status verify(const Zoo& zoo, const backend::Runtime& runtime, const VerifyOptio
 
 Bytes model_bytes(const Zoo& zoo, const Task& task, VariantId variant) {
   const Variant& of = task.variants[variant.index()];
-  const std::string folder = task.name + "/" + (of.provider ? of.derived_from : of.name) + "/";
+  const std::string folder = task.name + "/" + (of.derived() ? of.derived_from : of.name) + "/";
   Bytes total;
   for (const FileEntry& entry : zoo.files) {
     if (entry.path.starts_with(folder) && !entry.path.ends_with(".json")) total += entry.bytes;

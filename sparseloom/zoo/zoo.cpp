@@ -116,9 +116,9 @@ Status place_task(const Zoo& zoo, const std::string& where, Task& task) {
   if (task.profile.samples > 0) SL_RETURN_IF_ERROR(place_split(zoo, where, folder, task.profile));
   if (task.test.samples > 0) SL_RETURN_IF_ERROR(place_split(zoo, where, folder, task.test));
   for (Variant& variant : task.variants) {
-    const std::string& of = variant.provider ? variant.derived_from : variant.name;
+    const std::string& of = variant.derived() ? variant.derived_from : variant.name;
     SL_RETURN_IF_ERROR(place_variant(zoo, where, folder / of, variant));
-    if (!variant.provider || is_there_for(variant, *variant.provider)) continue;
+    if (!variant.derived() || is_there_for(variant, *variant.provider)) continue;
     return error(Code::kMalformed, "{}: task '{}', variant '{}': '{}' is not there in a form that {} runs", where,
                  task.name, variant.name, of, backend::provider_name(*variant.provider));
   }
@@ -147,6 +147,11 @@ std::vector<std::string_view> names_of(const std::vector<Named>& all) {
 Result<VariantId> Task::variant(std::string_view variant_name) const {
   for (std::size_t i = 0; i < variants.size(); ++i) {
     if (variants[i].name == variant_name) return VariantId(i);
+  }
+  for (const Variant& other : not_here) {
+    if (other.name != variant_name) continue;
+    return error(Code::kUnavailable, "task '{}': variant '{}': nothing here runs it{}", name, other.name,
+                 other.derived() ? fmt::format(" (provider {})", backend::provider_name(*other.provider)) : "");
   }
   return unknown_name(fmt::format("task '{}': variant", name), variant_name, names_of(variants));
 }
@@ -209,14 +214,25 @@ Status check_files(const Zoo& zoo) {
 
 std::string models_digest(const Zoo& zoo, const Task& task) {
   std::string text;
-  for (const Variant& variant : task.variants) text += fmt::format("variant {}\n", variant.name);
+  std::vector<Variant> all = task.variants;
+  all.insert(all.end(), task.not_here.begin(), task.not_here.end());
+  for (const std::string_view name : names_of(task.variants)) {
+    if (task.all_names.empty()) text += fmt::format("variant {}\n", name);
+  }
+  for (const std::string& name : task.all_names) text += fmt::format("variant {}\n", name);
   if (task.inputs.size() > 1) {  // their order says which data each gets
     for (const TensorSpec& input : task.inputs) text += fmt::format("input {}\n", input.name);
   }
   for (const auto& cut : task.cuts) text += fmt::format("cut {}\n", fmt::join(cut, "\t"));
   std::set<std::string> second_forms;
-  for (const Variant& variant : task.variants) {
-    if (variant.onnx != variant.model) second_forms.insert(variant.onnx.lexically_relative(zoo.root).generic_string());
+  const auto listed = [&](const std::filesystem::path& path) {
+    return path.lexically_relative(zoo.root).generic_string();
+  };
+  for (const Variant& variant : all) {
+    if (variant.onnx != variant.model) second_forms.insert(listed(variant.onnx));
+  }
+  for (const Variant& variant : all) {
+    if (variant.derived() && backend::info(*variant.provider).onnx_only) second_forms.erase(listed(variant.onnx));
   }
   for (const FileEntry& entry : zoo.files) {
     if (!entry.path.starts_with(task.name + "/") || is_accuracy_table(entry.path)) continue;
@@ -237,23 +253,20 @@ std::string derived_name(std::string_view variant, backend::Provider provider) {
 void take_out_what_nothing_runs(Zoo& zoo, std::span<const backend::Provider> offered) {
   for (Task& task : zoo.tasks) {
     std::vector<Variant> here;
+    std::vector<std::string> names;
     for (Variant& variant : task.variants) {
+      names.push_back(variant.name);
       const bool runs = std::any_of(offered.begin(), offered.end(),
                                     [&](backend::Provider provider) { return is_there_for(variant, provider); });
-      if (runs || here.empty()) {
-        here.push_back(std::move(variant));
-      } else {
-        task.not_here.push_back(variant.provider
-                                    ? fmt::format("{} ({})", variant.name, backend::provider_name(*variant.provider))
-                                    : variant.name);
-      }
+      (runs || here.empty() ? here : task.not_here).push_back(std::move(variant));
     }
     task.variants = std::move(here);
+    if (!task.not_here.empty() && task.all_names.empty()) task.all_names = std::move(names);
   }
 }
 
 bool is_there_for(const Variant& variant, backend::Provider provider) {
-  if (variant.provider ? provider != *variant.provider : backend::info(provider).computes_in.has_value()) return false;
+  if (variant.derived() ? provider != *variant.provider : backend::info(provider).computes_in.has_value()) return false;
   return backend::info(provider).onnx_only ? !variant.onnx.empty() : !variant.onnx_only;
 }
 

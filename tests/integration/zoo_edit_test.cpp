@@ -203,6 +203,8 @@ TEST_F(ZooEditing, WhatCannotBeDerivedIsRefused) {
               HasSubstr("'dense@onnxruntime': there is one already"));
   EXPECT_THAT(refusal("dense@onnxruntime", backend::Provider::kOnnxRuntime), HasSubstr("is itself derived"));
   EXPECT_THAT(refusal("int8", backend::Provider::kOnnxRuntime), HasSubstr("variant 'int8': not known"));
+  EXPECT_THAT(refusal("dense", backend::Provider::kSparse),
+              HasSubstr("sparse answers as 'dense' does; there is nothing to derive"));
   const Status removed = remove_variant(root(), "net", "dense@onnxruntime");
   EXPECT_TRUE(removed.ok()) << removed.message();
   must_add({.task = "net", .model = file("net.onnx"), .name = "again"});

@@ -53,6 +53,8 @@ struct Variant {
   std::int64_t parameters = 0;
   double accuracy_profile = 0;  ///< as the zoo's builder measured it, 0..1
   double accuracy_test = 0;
+
+  bool derived() const { return provider.has_value(); }
 };
 
 /// Labelled samples of one split.
@@ -78,14 +80,15 @@ struct Task {
   std::vector<Variant> variants;               ///< variants[0] is the dense one
   std::map<std::string, Shape> shapes{};       ///< of inputs that are dynamic in the model files, by name
 
-  /// Those that were taken out by take_out_what_nothing_runs(), each with its provider.
-  std::vector<std::string> not_here{};
+  /// Those that take_out_what_nothing_runs() took out of `variants`, and the names of all, in the zoo's order.
+  std::vector<Variant> not_here{};
+  std::vector<std::string> all_names{};  ///< empty: those of `variants`
 
   bool accuracy_known() const { return accuracy_kind != "unknown"; }
   std::size_t stages() const { return cuts.size() + 1; }
   /// What one sample counts in accuracies: of metric fidelity 1000, as an answer may be right in part.
   std::int64_t parts_of_a_sample() const { return metric == "fidelity" ? 1000 : 1; }
-  /// kInvalidArgument with the known names if there is none.
+  /// kInvalidArgument with the known names if there is none; kUnavailable: it was taken out, as nothing here runs it.
   Result<VariantId> variant(std::string_view name) const;
 };
 
@@ -128,7 +131,8 @@ Status check_file(const Zoo& zoo, const std::filesystem::path& path);
 
 /// Identifies what the accuracies of a task's stitched variants depend on: SHA-256 over its variants' names, its
 /// inputs' names if they are several, its cuts, and the hash of every listed file of the task but task.json,
-/// variant.json, accuracy.csv and second forms of models (Variant::onnx): i.e. of what was run, and on which data.
+/// variant.json, accuracy.csv and second forms of models (Variant::onnx) that no derived variant runs: i.e. of what was
+/// run, and on which data. Variants that were taken out count too.
 std::string models_digest(const Zoo& zoo, const Task& task);
 
 /// The listed file at `path` (relative to the zoo's folder), or nullptr. O(log files).
@@ -138,7 +142,7 @@ const FileEntry* find_file(const Zoo& zoo, std::string_view path);
 std::string derived_name(std::string_view variant, backend::Provider provider);
 
 /// Takes the variants out that none of the `offered` providers runs, as derived ones on a machine that cannot compute
-/// in their precision; Task::not_here names them. A task's first variant stays.
+/// in their precision, and notes them down in the task. A task's first variant stays.
 void take_out_what_nothing_runs(Zoo& zoo, std::span<const backend::Provider> offered);
 
 /// Whether the variant is there in a form that the provider runs: a derived one for its own, others for those that

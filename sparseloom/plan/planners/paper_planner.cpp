@@ -55,9 +55,16 @@ Placement placed(const Placement& order, std::size_t stages) {
   return placement;
 }
 
-/// By order: the latencies of the task's feasible σ, summed; and how many there are.
+/// Latencies of feasible σ under one order: their sum, and of how many.
+struct Feasible {
+  double sum = 0;
+  std::size_t count = 0;
+  double mean() const { return count == 0 ? sum : sum / static_cast<double>(count); }
+};
+
+/// Adds the task's feasible σ to every order under which they run.
 void add_feasible(const TaskCosts& costs, const std::vector<Candidate>& candidates, const Slo& slo,
-                  const std::vector<Placement>& orders, std::vector<double>& sums) {
+                  const std::vector<Placement>& orders, std::vector<Feasible>& sums) {
   std::vector<Placement> placements;
   for (const Placement& order : orders) placements.push_back(placed(order, costs.stages()));
   std::vector<double> latencies(orders.size());
@@ -65,7 +72,11 @@ void add_feasible(const TaskCosts& costs, const std::vector<Candidate>& candidat
     if (!within(slo.accuracy, candidate.accuracy)) continue;
     for (std::size_t o = 0; o < orders.size(); ++o) latencies[o] = costs.latency(candidate.sigma, placements[o]);
     if (!within(*std::min_element(latencies.begin(), latencies.end()), slo.latency.count())) continue;
-    for (std::size_t o = 0; o < orders.size(); ++o) sums[o] += latencies[o];
+    for (std::size_t o = 0; o < orders.size(); ++o) {
+      if (latencies[o] == kInfinity) continue;
+      sums[o].sum += latencies[o];
+      ++sums[o].count;
+    }
   }
 }
 
@@ -105,18 +116,23 @@ Result<Plan> PaperPlanner::plan(const Problem& problem) const {
   std::size_t stages = 0;
   for (const TaskCosts& task : costs) stages = std::max(stages, task.stages());
   const std::vector<Placement> orders = all_orders(stages, problem.soc.processors.size());
+  std::vector<bool> impossible(orders.size());
   std::vector<std::vector<Candidate>> candidates;
-  std::vector<double> sums(orders.size(), 0.0);
+  std::vector<Feasible> sums(orders.size());
   for (std::size_t t = 0; t < costs.size(); ++t) {
     SL_ASSIGN_OR_RETURN(std::vector<Candidate> task, accurate_candidates(problem, costs[t], zoo::TaskId(t)));
     add_feasible(costs[t], task, problem.slo.slos[t], orders, sums);
     for (std::size_t o = 0; o < orders.size(); ++o) {
-      if (!runs(costs[t], task, placed(orders[o], costs[t].stages()))) sums[o] = kInfinity;
+      if (!runs(costs[t], task, placed(orders[o], costs[t].stages()))) impossible[o] = true;
     }
     candidates.push_back(std::move(task));
   }
-  // All orders are judged by the same σ: the least sum is the least mean.
-  const auto least = std::min_element(sums.begin(), sums.end()) - sums.begin();
+  for (std::size_t o = 0; o < orders.size(); ++o) {
+    if (impossible[o]) sums[o] = {kInfinity, 1};
+  }
+  const auto least = std::min_element(sums.begin(), sums.end(),
+                                      [](const Feasible& a, const Feasible& b) { return a.mean() < b.mean(); }) -
+                     sums.begin();
   const Placement& order = orders[static_cast<std::size_t>(least)];
   Plan plan;
   plan.planner = name();

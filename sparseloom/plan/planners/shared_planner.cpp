@@ -12,9 +12,10 @@ namespace {
 constexpr std::string_view kCpu = "CPU";
 constexpr auto kOnnxRuntime = backend::Provider::kOnnxRuntime;
 
-bool has_onnx_only(const zoo::Zoo& zoo) {
+bool needs_onnxruntime(const zoo::Zoo& zoo) {
   return std::any_of(zoo.tasks.begin(), zoo.tasks.end(), [](const zoo::Task& task) {
-    return std::any_of(task.variants.begin(), task.variants.end(), [](const zoo::Variant& v) { return v.onnx_only; });
+    return std::any_of(task.variants.begin(), task.variants.end(),
+                       [](const zoo::Variant& v) { return v.onnx_only || v.provider == kOnnxRuntime; });
   });
 }
 
@@ -36,21 +37,24 @@ std::vector<backend::Provider> shared_providers(std::vector<backend::Provider> o
     const bool openvinos_own = provider.runtime == "openvino" && provider.sparse_layers == backend::SparseLayers::kNone;
     return !openvinos_own && b != kOnnxRuntime;
   });
-  if (offered.empty()) offered.push_back(backend::Provider::kOpenVino);
+  constexpr auto kOpenVino = backend::Provider::kOpenVino;
+  if (std::find(offered.begin(), offered.end(), kOpenVino) == offered.end()) offered.insert(offered.begin(), kOpenVino);
   return offered;
 }
 
 Result<Plan> SharedPlanner::plan(const Problem& given) const {
   SL_RETURN_IF_ERROR(check_slos(given));
   // The sparse kernels run on one core: what is served by all of them is the runtime's own, whatever others may use. A
-  // model that OpenVINO cannot read needs the other runtime.
-  const bool onnx_only = has_onnx_only(given.zoo);
+  // variant that only the other runtime runs needs that. What other devices do is not shared.
+  const bool both = needs_onnxruntime(given.zoo);
   soc::Soc runtime_only = given.soc;
   runtime_only.processors = {};
   for (soc::Processor p : given.soc.processors) {
     if (p.device == kCpu) {
-      if (!onnx_only) std::erase(p.providers, kOnnxRuntime);
+      if (!both) std::erase(p.providers, kOnnxRuntime);
       p.providers = shared_providers(std::move(p.providers));
+    } else {
+      p.providers.clear();
     }
     runtime_only.processors.push_back(std::move(p));
   }

@@ -43,7 +43,11 @@ StageTimes fastest_stage_times(const TaskProfile& profile, const soc::Soc& soc) 
 
 std::size_t latency_measurements(const soc::Soc& soc, std::size_t variants, std::size_t stages) {
   std::size_t providers = 0;
-  for (const soc::Processor& processor : soc.processors) providers += processor.providers.size();
+  for (const soc::Processor& processor : soc.processors) {
+    providers += static_cast<std::size_t>(
+        std::count_if(processor.providers.begin(), processor.providers.end(),
+                      [](backend::Provider provider) { return !backend::info(provider).computes_in; }));
+  }
   return variants * stages * providers;
 }
 

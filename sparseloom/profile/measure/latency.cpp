@@ -286,7 +286,8 @@ class TaskMeasurement {
     if (difference <= kAgreement) return true;
     SL_ASSIGN_OR_RETURN(const auto path, pieces.piece(key.task, key.variant, key.stage));
     SL_ASSIGN_OR_RETURN(const auto model, runtime.read(path));
-    return difference <= zoo::difference_bound(model->graph());
+    const ElementType computed_in = backend::info(key.provider).computes_in.value_or(ElementType::kF32);
+    return difference <= std::max(zoo::difference_bound(model->graph()), zoo::difference_bound(computed_in));
   }
 
   // The same subgraph by the provider that this one compiles it as if it replaces no layer, or null.

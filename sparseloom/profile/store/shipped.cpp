@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <optional>
 
 #include "sparseloom/base/file.h"
@@ -43,8 +45,17 @@ std::optional<std::int64_t> count_in(std::string_view text) {
   return value;
 }
 
+// Of all variants, those that were taken out among them.
+std::vector<std::string> names_of(const zoo::Task& task) {
+  if (!task.all_names.empty()) return task.all_names;
+  std::vector<std::string> names;
+  for (const zoo::Variant& variant : task.variants) names.push_back(variant.name);
+  return names;
+}
+
 struct Row {
   zoo::Sigma sigma;
+  bool here = true;  ///< no variant of it was taken out
   Accuracy profile;
   Accuracy test;
 };
@@ -58,6 +69,11 @@ Result<Row> parse_row(const zoo::Task& task, std::string_view line, const std::s
   Row row;
   for (std::size_t s = 0; s < stages; ++s) {
     const auto variant = task.variant(cells[s]);
+    if (variant.status().code() == Code::kUnavailable) {
+      row.here = false;
+      row.sigma.emplace_back(0);
+      continue;
+    }
     if (!variant.ok()) return Status(Code::kMalformed, variant.status().with_context(where).message());
     row.sigma.push_back(*variant);
   }
@@ -125,12 +141,14 @@ Result<Shipped> load_shipped(const zoo::Zoo& zoo, zoo::TaskId id, TaskProfile& p
   if (lines[1] != header_of(task)) {
     return error(Code::kMalformed, "{}:2: expected the header '{}'", path.string(), header_of(task));
   }
-  if (lines.size() != profile.stitched() + 2) {
+  const std::size_t rows = TaskProfile(names_of(task).size(), task.stages(), 0).stitched();
+  if (lines.size() != rows + 2) {
     return error(Code::kMalformed, "{}: {} rows, expected one for each of {} stitched variants", path.string(),
-                 lines.size() - 2, profile.stitched());
+                 lines.size() - 2, rows);
   }
   for (std::size_t i = 2; i < lines.size(); ++i) {
     SL_ASSIGN_OR_RETURN(const Row row, parse_row(task, lines[i], fmt::format("{}:{}", path.string(), i + 1)));
+    if (!row.here) continue;
     profile.set_accuracy(row.sigma, row.profile);
     if (row.test.samples > 0) profile.set_accuracy_test(row.sigma, row.test);
   }
@@ -166,19 +184,58 @@ zoo::Zoo with_measured_accuracies(zoo::Zoo zoo, const Profile& profile) {
   return zoo;
 }
 
+namespace {
+
+// Rows of the table that ships, by their variants' names ("dense,dense@bf16,"): what this machine cannot measure.
+std::map<std::string, std::string, std::less<>> rows_of_others(const zoo::Zoo& zoo, zoo::TaskId id) {
+  const zoo::Task& task = zoo.task(id);
+  std::map<std::string, std::string, std::less<>> rows;
+  TaskProfile unused(task.variants.size(), task.stages(), 0);
+  const auto loaded = load_shipped(zoo, id, unused);
+  if (task.not_here.empty() || !loaded.ok() || *loaded != Shipped::kLoaded) return rows;
+  const auto text = read_file(zoo.root / path_in_zoo(task));
+  if (!text.ok()) return rows;
+  for (const std::string_view line : split(*text, '\n')) {
+    std::size_t end = 0;
+    for (std::size_t s = 0; s < task.stages() && end != line.npos; ++s) end = line.find(',', s == 0 ? 0 : end + 1);
+    if (end != line.npos) rows.emplace(line.substr(0, end + 1), line);
+  }
+  return rows;
+}
+
+}  // namespace
+
 Result<std::string> shipped_table(const zoo::Zoo& zoo, zoo::TaskId id, const TaskProfile& profile) {
   const zoo::Task& task = zoo.task(id);
+  const auto others = rows_of_others(zoo, id);
+  const std::vector<std::string> names = names_of(task);
+  const TaskProfile all(names.size(), task.stages(), 0);
   std::string text = fmt::format("{}{}\n{}\n", kDigestPrefix, zoo::models_digest(zoo, task), header_of(task));
-  for (std::size_t i = 0; i < profile.stitched(); ++i) {
-    const zoo::Sigma sigma = profile.sigma_at(i);
+  for (std::size_t i = 0; i < all.stitched(); ++i) {
+    std::string key;
+    zoo::Sigma sigma;
+    for (const zoo::VariantId v : all.sigma_at(i)) {
+      key += names[v.index()] + ",";
+      if (const auto here = task.variant(names[v.index()]); here.ok()) sigma.push_back(*here);
+    }
+    if (sigma.size() < task.stages()) {
+      const auto other = others.find(key);
+      if (other == others.end()) {
+        return error(Code::kFailedPrecondition,
+                     "task '{}': {} has no accuracy, and nothing here runs it; measure it where something does",
+                     task.name, key.substr(0, key.size() - 1));
+      }
+      text += other->second + "\n";
+      continue;
+    }
     const Accuracy& on_profile = profile.accuracy(sigma);
     const Accuracy& on_test = profile.accuracy_test(sigma);
     if (on_profile.samples == 0) {
       return error(Code::kFailedPrecondition, "task '{}': {} has no accuracy on the profile split; measure it first",
                    task.name, zoo::describe(task, sigma));
     }
-    for (const zoo::VariantId v : sigma) text += task.variants[v.index()].name + ",";
-    text += fmt::format("{},{},{},{}\n", on_profile.correct, on_profile.samples, on_test.correct, on_test.samples);
+    text +=
+        key + fmt::format("{},{},{},{}\n", on_profile.correct, on_profile.samples, on_test.correct, on_test.samples);
   }
   return text;
 }

@@ -170,6 +170,33 @@ INSTANTIATE_TEST_SUITE_P(EveryPlanner, VariantsThatRunNowhere,
                            return name;
                          });
 
+TEST(Providers, SharedLooksAtCpusAlone) {
+  World world = pruned_world(2);
+  change_processor(world.soc, 1, [](soc::Processor& p) {
+    p.device = "GPU";
+    p.kind = "gpu";
+    p.memory_domain = "gpu";
+  });
+  runs_nowhere(world, 1, 0);  // but on the other one, twice as fast
+  for (const std::size_t i : {0U, 1U}) set_ms(world, 0, 1, i, 1, 1, Provider::kOpenVino);
+  EXPECT_EQ(testing::chosen(world, plan_of(world, "shared"), 0), "dense|dense");
+}
+
+// The paper's order is the one with the least mean latency of feasible variants, those that run there.
+TEST(Providers, AVariantThatOneProcessorLacksLeavesThePaperItsOrders) {
+  World world = pruned_world(2);
+  world.slo.slos[0].latency = from_ms(100);
+  change_processor(world.soc, 1, [](soc::Processor& p) { p.kind = "another"; });
+  runs_nowhere(world, 1, 0);  // not on cpu0
+  for (const std::size_t i : {0U, 1U}) {
+    set_ms(world, 0, 0, i, 0, i == 0 ? 9 : 1, Provider::kOpenVino);  // dense: fast as cpu1|cpu0
+    set_ms(world, 0, 0, i, 1, i == 0 ? 1 : 9, Provider::kOpenVino);
+    for (const std::size_t p : {0U, 1U}) set_ms(world, 0, 0, i, p, 50, Provider::kSparse);
+  }
+  const Plan plan = plan_of(world, "paper");
+  EXPECT_EQ(plan.tasks[0].placement, testing::placement({1, 0}));
+}
+
 TEST(Providers, AVariantThatRunsInPartIsStitched) {
   World world = pruned_world(1);
   runs_nowhere(world, 1, 1);  // pruned: stage 0 alone

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "scripted_world.h"
 #include "sparseloom/profile/measure/measure.h"
 
@@ -68,6 +70,40 @@ TEST(Shipped, KeepsWhatTheNewMeasurementLacks) {
   ASSERT_EQ(load_shipped(made.load(), kToy, loaded).value(), Shipped::kLoaded);
   EXPECT_EQ(loaded.accuracy_test(loaded.sigma_at(1)).correct, 7);
   EXPECT_EQ(loaded.accuracy(loaded.sigma_at(5)).correct, 5);
+}
+
+// The made-up zoo's last variant, derived from its second: on a machine without its provider it is taken out.
+zoo::Zoo with_derived(zoo::Zoo zoo, bool here) {
+  zoo::Variant& last = zoo.tasks[0].variants.back();
+  last.derived_from = "int8";
+  last.provider = backend::Provider::kOpenVinoBf16;
+  if (!here) zoo::take_out_what_nothing_runs(zoo, std::array{backend::Provider::kOpenVino});
+  return zoo;
+}
+
+TEST(Shipped, AMachineThatDoesNotRunAVariantReadsAndKeepsItsAccuracies) {
+  const MadeUpZoo made;
+  ASSERT_TRUE(ship(with_derived(made.load(), true), kToy, full_profile()).ok());
+  const std::string before = read_file(made.root() / "toy/accuracy.csv").value();
+  const zoo::Zoo elsewhere = with_derived(made.load(), false);
+  ASSERT_EQ(elsewhere.tasks[0].variants.size(), 2U);
+  TaskProfile loaded(2, 3, 1);
+  ASSERT_EQ(load_shipped(elsewhere, kToy, loaded).value(), Shipped::kLoaded);
+  const TaskProfile full = full_profile();
+  for (std::size_t i = 0; i < loaded.stitched(); ++i) {
+    const zoo::Sigma sigma = loaded.sigma_at(i);
+    EXPECT_EQ(loaded.accuracy(sigma).correct, full.accuracy(sigma).correct) << zoo::describe(elsewhere.tasks[0], sigma);
+  }
+  ASSERT_TRUE(ship(elsewhere, kToy, loaded).ok());
+  EXPECT_EQ(read_file(made.root() / "toy/accuracy.csv").value(), before) << "rows of what does not run here stay";
+}
+
+TEST(Shipped, WhatDoesNotRunHereCannotBeShippedFromHere) {
+  const MadeUpZoo made;
+  TaskProfile measured(2, 3, 1);
+  for (std::size_t i = 0; i < measured.stitched(); ++i) measured.set_accuracy(measured.sigma_at(i), {6, 8});
+  EXPECT_THAT(ship(with_derived(made.load(), false), kToy, measured).message(),
+              HasSubstr("nothing here runs it; measure it where something does"));
 }
 
 TEST(Shipped, ReplacesADamagedTable) {

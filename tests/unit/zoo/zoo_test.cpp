@@ -125,7 +125,9 @@ TEST(Zoo, WhatNothingRunsIsTakenOut) {
   take_out_what_nothing_runs(elsewhere, std::array{Provider::kOpenVino, Provider::kSparse});
   ASSERT_EQ(elsewhere.tasks[0].variants.size(), 2U);
   EXPECT_EQ(elsewhere.tasks[0].variants[1].name, "int8");
-  EXPECT_THAT(elsewhere.tasks[0].not_here, ::testing::ElementsAre("dense@bf16 (openvino-bf16)"));
+  ASSERT_EQ(elsewhere.tasks[0].not_here.size(), 1U);
+  EXPECT_EQ(elsewhere.tasks[0].variant("dense@bf16").status().message(),
+            "task '': variant 'dense@bf16': nothing here runs it (provider openvino-bf16)");
   take_out_what_nothing_runs(elsewhere, std::array{Provider::kOnnxRuntime});
   EXPECT_EQ(elsewhere.tasks[0].variants.size(), 1U) << "the first stays: planners say that nothing runs it";
 }
