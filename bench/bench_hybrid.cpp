@@ -83,11 +83,11 @@ class Bench {
     const backend::HybridPlan plan = profile::hybrid_plan(model.graph(), operators, placed.placement);
     backend::CompileOptions one, two;
     two.threads = 2;
+    zoo::Boundaries boundaries(1);
     std::vector<Way> ways;
     SL_RETURN_IF_ERROR(add("openvino, one core", runtime_->compile(model, one), ways));
     SL_RETURN_IF_ERROR(add("openvino, two cores", runtime_->compile(model, two), ways));
     SL_RETURN_IF_ERROR(add("hybrid", backend::compile_hybrid(*runtime_, model, plan, members_), ways));
-    zoo::Boundaries boundaries(1);
     std::vector<std::vector<std::byte>> answers;
     for (Way& way : ways) {
       SL_ASSIGN_OR_RETURN(way.session, boundaries.bind(*way.executable, 0));
@@ -96,12 +96,17 @@ class Bench {
         for (std::size_t k = 0; k < made_up.size(); ++k)
           std::copy_n(made_up[k].data(), made_up[k].size(), boundaries.at(0)[k].data());
       }
+      for (HostBuffer& output : boundaries.at(1)) std::fill_n(output.data(), output.size(), std::byte{0x55});
       SL_RETURN_IF_ERROR(way.session->run());
       for (std::size_t k = 0; k < boundaries.at(1).size(); ++k) {
         const auto now = boundaries.at(1)[k].span();
         if (&way == &ways.front()) answers.emplace_back(now.begin(), now.end());
         way.difference = std::max(way.difference, zoo::compare(boundaries.tensors(1)[k], answers[k], now).max_rel);
       }
+    }
+    if (const double bound = zoo::difference_bound(model.graph()); !(ways.back().difference <= bound)) {
+      return error(Code::kInternal, "{}: hybrid answers differ by {:.2g} of the largest number; {:g} is allowed", name,
+                   ways.back().difference, bound);
     }
     SL_RETURN_IF_ERROR(time(ways));
     report(name, ways, placed, alone.latency, plan, operators.table.groups.size());

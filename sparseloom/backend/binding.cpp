@@ -5,12 +5,6 @@
 #include "sparseloom/backend/runtime.h"
 
 namespace sparseloom::backend {
-namespace {
-
-constexpr std::size_t kBindingAlignment = 64;
-
-}  // namespace
-
 Status check_binding(std::string_view kind, const std::vector<TensorSpec>& specs, std::size_t index,
                      const std::byte* data, std::size_t bytes) {
   if (index >= specs.size())

@@ -52,6 +52,9 @@ class DeviceTensor {
   virtual Status download(std::span<std::byte> to) = 0;
 };
 
+/// Memory that sessions bind begins at a multiple of so many bytes.
+inline constexpr std::size_t kBindingAlignment = 64;
+
 /// One thread's handle for running a compiled subgraph. Not thread-safe; sessions of one executable may be run by
 /// different threads, but a runtime may let them take turns (OpenVINO does on a CPU). Bound memory must outlive the
 /// session or be rebound before the next run.
@@ -59,8 +62,8 @@ class Session {
  public:
   virtual ~Session() = default;
 
-  /// Binds caller-owned memory, which must hold exactly the tensor's bytes and be 64-byte aligned, as the place that
-  /// input or output `index` is read from or written to. No copy is made where the runtime allows it.
+  /// Binds caller-owned memory, which must hold exactly the tensor's bytes and be aligned (kBindingAlignment), as the
+  /// place that input or output `index` is read from or written to. No copy is made where the runtime allows it.
   virtual Status bind_input(std::size_t index, std::span<const std::byte> data) = 0;
   virtual Status bind_output(std::size_t index, std::span<std::byte> data) = 0;
 

@@ -216,6 +216,30 @@ TEST_F(Hybrid, PartsOfAttentionAreThoseOfTheWhole) {
   EXPECT_EQ(divisible_axes(*model, "out"), (Axes{1, 2}));
 }
 
+TEST_F(Hybrid, SlopesAreDividedAlongTheAxisThatTheyAreOf) {
+  TinyIr ir;
+  const int x = ir.parameter("x", {1, 32, 16});
+  const int last = ir.add("last", "PReLU", "opset1", "", {x, ir.constant("slopes", {16})}, {1, 32, 16});
+  const int channel = ir.add("channel", "PReLU", "opset1", "", {x, ir.constant("by_channel", {32})}, {1, 32, 16});
+  ir.result(ir.add("all", "Add", "opset1", kNumpy, {last, channel}, {1, 32, 16}));
+  const auto model = read(ir);
+  EXPECT_EQ(divisible_axes(*model, "last"), Axes{}) << "slopes along the last axis are not divided";
+  EXPECT_EQ(divisible_axes(*model, "channel"), Axes{1});
+  EXPECT_EQ(divisible_axes(*model, "all"), Axes{});
+}
+
+TEST_F(Hybrid, CausalAttentionIsDividedByHeadsAlone) {
+  for (const bool causal : {false, true}) {
+    TinyIr ir;
+    const int q = ir.parameter("q", {1, 4, 8, 16}), k = ir.parameter("k", {1, 4, 8, 16}),
+              v = ir.parameter("v", {1, 4, 8, 16});
+    ir.result(ir.add("attention", "ScaledDotProductAttention", "opset13",
+                     fmt::format(R"(<data causal="{}"/>)", causal ? "true" : "false"), {q, k, v}, {1, 4, 8, 16}));
+    const auto model = read(ir);
+    EXPECT_EQ(divisible_axes(*model, "attention"), causal ? Axes{1} : (Axes{1, 2}));
+  }
+}
+
 TEST_F(Hybrid, APartReadsNoMoreThanItNeedsWhereThatLiesInOnePiece) {
   const auto model = read(attention());
   const EdgeId sum = tensor(*model, "sum");
@@ -238,6 +262,19 @@ TEST_F(Hybrid, WhatIsNoRangeIsRefused) {
   }
   const auto two = model->extract(model->graph().inputs, {tensor(*model, "q"), tensor(*model, "k")}).value();
   EXPECT_THAT(two->narrow({1, 0, 2}).status().message(), HasSubstr("has 2 outputs; 1 is allowed"));
+}
+
+// What lies at bytes that no session can bind is read with all around it.
+TEST_F(Hybrid, APartThatBeginsBetweenAlignedBytesReadsAll) {
+  TinyIr ir;
+  const int x = ir.parameter("x", {1, 24, 15, 15});
+  ir.result(ir.add("y", "GroupConvolution", "opset1",
+                   R"(<data strides="2, 2" pads_begin="1, 1" pads_end="1, 1" dilations="1, 1"/>)",
+                   {x, ir.constant("w", {24, 1, 1, 3, 3})}, {1, 24, 8, 8}));
+  const auto model = read(ir);
+  EXPECT_EQ(model->narrow({1, 0, 12}).value().inputs[0].range, (AxisRange{1, 0, 12}));
+  EXPECT_EQ(model->narrow({1, 12, 24}).value().inputs[0].range, std::nullopt) << "10,800 bytes are no multiple of 64";
+  EXPECT_EQ(divisible_axes(*model, "y"), Axes{1});
 }
 
 // --- executing
@@ -306,6 +343,42 @@ TEST_F(Hybrid, PlansThatDoNotComputeTheModelAreRefused) {
           "bytes");
   refused({{0, {x}, {half, y}, AxisRange{1, 0, 32}}}, "2 outputs; one, or without a range several");
   refused({{0, {x}, {}}}, "0 outputs");
+}
+
+TEST_F(Hybrid, ATensorThatIsReturnedTwiceIsRefused) {
+  TinyIr ir;
+  const int y = ir.add("y", "ReLU", "opset1", "", {ir.parameter("x", {1, 64})}, {1, 64});
+  ir.result(y);
+  ir.result(y);
+  const auto model = read(ir);
+  const Status status =
+      compile_hybrid(*runtime_, *model, {{0, {model->graph().inputs[0]}, {tensor(*model, "y")}}}, members(2)).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("the model returns 'y' twice"));
+}
+
+// Two branches of one input that a third operator joins, on members 0, 1 and 1.
+TEST_F(Hybrid, WhatAnotherMemberComputesIsWaitedForNoSoonerThanItIsRead) {
+  TinyIr ir;
+  const int x = ir.parameter("x", {1, 64});
+  const int a = ir.dense_block("a", x, 64), b = ir.dense_block("b", x, 64);
+  const int both = ir.add("both", "Concat", "opset1", R"(<data axis="1"/>)", {a, b}, {1, 128});
+  ir.result(ir.add("y", "MatMul", "opset1", R"(<data transpose_a="false" transpose_b="false"/>)",
+                   {both, ir.constant("w", {128, 64})}, {1, 64}));
+  const auto model = read(ir);
+  profile::OperatorTiming timing;
+  timing.rounds = 1;
+  const auto operators = profile::measure_operators(*runtime_, *model, members(2), timing).value();
+  place::Placement placement;
+  for (const place::OperatorGroup& group : operators.table.groups)
+    placement.push_back(group.name.starts_with("a/") ? place::Share{4, 0} : place::Share{0, 4});
+  const HybridPlan plan = profile::hybrid_plan(model->graph(), operators, placement);
+  ASSERT_THAT(plan, SizeIs(3)) << "b does not wait for a";
+  const EdgeId input = model->graph().inputs[0];
+  EXPECT_THAT(plan[0].inputs, ::testing::ElementsAre(input));
+  EXPECT_THAT(plan[1].inputs, ::testing::ElementsAre(input));
+  EXPECT_THAT(plan[2].inputs, SizeIs(2));
+  EXPECT_TRUE(compile_hybrid(*runtime_, *model, plan, members(2)).ok());
 }
 
 // Every model by its exact placement on two members, with times as measured and with times that make dividing pay.

@@ -12,9 +12,6 @@
 namespace sparseloom::backend {
 namespace {
 
-// Bindings ask for it.
-constexpr std::size_t kAlignment = 64;
-
 // Where a range of a tensor lies in its memory.
 struct Piece {
   std::size_t begin = 0, end = 0;  // bytes
@@ -31,7 +28,7 @@ std::optional<Piece> piece_of(const TensorSpec& spec, const std::optional<AxisRa
     if (shape[i] != 1) return std::nullopt;
   const std::size_t each = spec.bytes() / static_cast<std::size_t>(shape[range->axis]);
   const Piece piece{static_cast<std::size_t>(range->begin) * each, static_cast<std::size_t>(range->end) * each};
-  return piece.begin % kAlignment == 0 ? std::optional(piece) : std::nullopt;
+  return piece.begin % kBindingAlignment == 0 ? std::optional(piece) : std::nullopt;
 }
 
 // The bytes of every tensor that steps have written.
@@ -66,6 +63,14 @@ Status check_step(const Graph& graph, const HybridStep& step, std::size_t member
     return error(Code::kInvalidArgument, "a tensor that the model does not have");
   if (step.outputs.empty() || (step.range && step.outputs.size() > 1))
     return error(Code::kInvalidArgument, "{} outputs; one, or without a range several", step.outputs.size());
+  for (const auto* tensors : {&step.inputs, &step.outputs}) {
+    for (const EdgeId tensor : *tensors) {
+      const TensorSpec& spec = graph.edge(tensor).spec;
+      if (element_count(spec.shape).ok()) continue;
+      return error(Code::kFailedPrecondition, "'{}' has the shape {}, which depends on the data", spec.name,
+                   to_string(spec.shape));
+    }
+  }
   for (const EdgeId input : step.inputs) {
     if (written.complete(input, graph.edge(input).spec.bytes())) continue;
     return error(Code::kInvalidArgument, "reads '{}' before all of it is written", graph.edge(input).spec.name);
@@ -76,7 +81,7 @@ Status check_step(const Graph& graph, const HybridStep& step, std::size_t member
     if (!piece) {
       return error(Code::kInvalidArgument,
                    "writes {}..{} of axis {} of '{}', which does not lie in one piece at a multiple of {} bytes",
-                   step.range->begin, step.range->end, step.range->axis, spec.describe(), kAlignment);
+                   step.range->begin, step.range->end, step.range->axis, spec.describe(), kBindingAlignment);
     }
     if (!written.add(output, *piece))
       return error(Code::kInvalidArgument, "writes what was written before of '{}'", spec.name);
@@ -119,7 +124,7 @@ Result<CompiledStep> compile_step(const Executor& executor, const Model& model, 
       const auto piece = piece_of(graph.edge(tensor).spec, input.range);
       if (!piece) {
         return error(Code::kFailedPrecondition, "a part of '{}' that does not start at a multiple of {} bytes",
-                     graph.edge(tensor).spec.name, kAlignment);
+                     graph.edge(tensor).spec.name, kBindingAlignment);
       }
       compiled.inputs.push_back({tensor, *piece});
     }
@@ -268,8 +273,8 @@ class HybridSession final : public Session {
 
 class HybridExecutable final : public Executable {
  public:
-  HybridExecutable(std::shared_ptr<const HybridProgram> program, std::vector<std::vector<CpuIndex>> cores)
-      : program_(std::move(program)), crew_(std::make_shared<Crew>(std::move(cores))) {}
+  HybridExecutable(std::shared_ptr<const HybridProgram> program, std::shared_ptr<Crew> crew)
+      : program_(std::move(program)), crew_(std::move(crew)) {}
 
   const std::vector<TensorSpec>& inputs() const override { return program_->inputs; }
   const std::vector<TensorSpec>& outputs() const override { return program_->outputs; }
@@ -291,14 +296,20 @@ class HybridExecutable final : public Executable {
 }  // namespace
 
 Status check_plan(const Graph& graph, const HybridPlan& plan, std::size_t members) {
-  if (graph.opaque()) return error(Code::kInvalidArgument, "hybrid plan: {}", graph.why_opaque);
+  if (graph.opaque()) return error(Code::kFailedPrecondition, "hybrid plan: {}", graph.why_opaque);
   Written written;
   for (const EdgeId input : graph.inputs) written.all_of(input, graph.edge(input).spec.bytes());
   for (std::size_t s = 0; s < plan.size(); ++s) {
     SL_RETURN_IF_ERROR(
         check_step(graph, plan[s], members, written).with_context(fmt::format("hybrid plan: step {}", s)));
   }
-  for (const EdgeId output : graph.outputs) {
+  for (std::size_t k = 0; k < graph.outputs.size(); ++k) {
+    const EdgeId output = graph.outputs[k];
+    if (std::find(graph.outputs.begin(), graph.outputs.begin() + static_cast<std::ptrdiff_t>(k), output) !=
+        graph.outputs.begin() + static_cast<std::ptrdiff_t>(k)) {
+      return error(Code::kFailedPrecondition, "hybrid plan: the model returns '{}' twice",
+                   graph.edge(output).spec.name);
+    }
     if (std::find(graph.inputs.begin(), graph.inputs.end(), output) != graph.inputs.end()) {
       return error(Code::kFailedPrecondition, "hybrid plan: '{}' is an input and an output of the model",
                    graph.edge(output).spec.name);
@@ -326,7 +337,8 @@ Result<std::unique_ptr<Executable>> compile_hybrid(const Executor& executor, con
   find_waits(*program);
   std::vector<std::vector<CpuIndex>> cores;
   for (const HybridMember& member : members) cores.push_back(member.options.cores);
-  return std::unique_ptr<Executable>(std::make_unique<HybridExecutable>(std::move(program), std::move(cores)));
+  SL_ASSIGN_OR_RETURN(auto crew, Crew::start(std::move(cores)));
+  return std::unique_ptr<Executable>(std::make_unique<HybridExecutable>(std::move(program), std::move(crew)));
 }
 
 }  // namespace sparseloom::backend

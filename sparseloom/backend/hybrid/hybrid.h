@@ -31,15 +31,16 @@ struct HybridMember {
 
 /// Whether the plan computes the model. kInvalidArgument names the step: a member that is not there, an input that is
 /// neither one of the model's nor written completely by steps before, a range that is none of the tensor's or does not
-/// lie in one piece in memory that starts at a multiple of 64 bytes, one that another step writes too, a tensor of the
-/// model's outputs that no step writes.
+/// lie in one piece in memory that starts at a multiple of 64 bytes, or that another step writes too; or the output of
+/// the model that no step writes. kFailedPrecondition: a tensor whose shape depends on the data, an output that is an
+/// input or is returned twice, a model that cannot be looked into.
 Status check_plan(const Graph& graph, const HybridPlan& plan, std::size_t members);
 
 /// Compiles the steps of `plan`, one after another. Sessions of the result take turns: the calling thread executes the
 /// first member's steps, and a thread that the executable keeps those of each other one, on that one's cores if its
 /// options name some. Threads wait for each other's results by looking for 20 us, then asleep; between inferences they
-/// sleep. Errors: of check_plan(), Model::narrow() and Executor::compile(); kFailedPrecondition: a member whose device
-/// has memory of its own, or a model output that is one of its inputs.
+/// sleep. Every session has memory of its own for all tensors that steps hand on. Errors: of check_plan(),
+/// Model::narrow() and Executor::compile(); kFailedPrecondition: a member whose device has memory of its own.
 Result<std::unique_ptr<Executable>> compile_hybrid(const Executor& executor, const Model& model, const HybridPlan& plan,
                                                    const std::vector<HybridMember>& members);
 

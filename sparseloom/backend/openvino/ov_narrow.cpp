@@ -5,22 +5,23 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <openvino/op/avg_pool.hpp>
 #include <openvino/op/concat.hpp>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/convolution.hpp>
+#include <openvino/op/fake_quantize.hpp>
 #include <openvino/op/group_conv.hpp>
 #include <openvino/op/matmul.hpp>
-#include <openvino/op/max_pool.hpp>
 #include <openvino/op/parameter.hpp>
 #include <openvino/op/prelu.hpp>
 #include <openvino/op/reshape.hpp>
 #include <openvino/op/result.hpp>
 #include <openvino/op/scaled_dot_product_attention.hpp>
 #include <openvino/op/slice.hpp>
-#include <openvino/op/squeeze.hpp>
 #include <openvino/op/transpose.hpp>
 #include <openvino/op/unsqueeze.hpp>
+#include <openvino/op/util/avg_pool_base.hpp>
+#include <openvino/op/util/max_pool_base.hpp>
+#include <openvino/op/util/squeeze_base.hpp>
 #include <optional>
 #include <set>
 #include <tuple>
@@ -82,8 +83,13 @@ struct Before {
 };
 
 bool reshapes(const ov::Node& node) {
-  return ov::is_type<ov::op::v1::Reshape>(&node) || ov::is_type<ov::op::v0::Squeeze>(&node) ||
+  return ov::is_type<ov::op::v1::Reshape>(&node) || ov::is_type<ov::op::util::SqueezeBase>(&node) ||
          ov::is_type<ov::op::v0::Unsqueeze>(&node);
+}
+
+// Some have a second output, the positions of the largest.
+bool pools(const ov::Node& node) {
+  return ov::is_type<ov::op::util::MaxPoolBase>(&node) || ov::is_type<ov::op::util::AvgPoolBase>(&node);
 }
 
 // In two passes, so that a model may be as deep as it likes: from the output to the inputs, what is wanted of every
@@ -135,7 +141,11 @@ class Narrowing {
           continue;
         }
         SL_ASSIGN_OR_RETURN(const std::vector<Wanted> inputs, needs(node, *wanted));
-        for (std::size_t i = 0; i < inputs.size(); ++i) want(node.input_value(i), inputs[i]);
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+          const Port input = node.input_value(i);
+          if (inputs[i] && inputs[i]->end > extent(input, inputs[i]->axis)) return refuse(node, *wanted);
+          want(input, inputs[i]);
+        }
       }
     }
     return {};
@@ -178,10 +188,16 @@ class Narrowing {
     return named(std::make_shared<ov::op::v1::Reshape>(values.front(), target, false), node, wanted);
   }
 
-  // What does not lie in one piece in memory is read whole, and cut out.
+  // What does not lie in one piece in memory, or not where memory may be bound, is read whole, and cut out.
   std::shared_ptr<ov::Node> parameter(const Port& port, const Wanted& wanted) {
     const ov::Node& node = *port.get_node();
-    if (!wanted || product(port.get_shape(), 0, wanted->axis) == 1) return parameter_of(port, wanted);
+    if (!wanted) return parameter_of(port, wanted);
+    const ov::Shape& shape = port.get_shape();
+    const std::size_t inner =
+        static_cast<std::size_t>(product(shape, wanted->axis + 1, shape.size())) * port.get_element_type().size();
+    if (product(shape, 0, wanted->axis) == 1 &&
+        static_cast<std::size_t>(wanted->begin) * inner % kBindingAlignment == 0)
+      return parameter_of(port, wanted);
     const auto one = [](std::int64_t value) { return ov::op::v0::Constant::create(ov::element::i64, {1}, {value}); };
     const auto slice =
         std::make_shared<ov::op::v8::Slice>(parameter_of(port, std::nullopt), one(wanted->begin), one(wanted->end),
@@ -226,7 +242,8 @@ class Narrowing {
       if (node.get_output_element_type(0).bitwidth() % 8 != 0) return refuse(node, range);
       return std::vector<Wanted>();
     }
-    if (node.get_output_size() != 1) return refuse(node, range);
+    if (node.get_output_size() != 1 && !(pools(node) && node.get_output_target_inputs(1).empty()))
+      return refuse(node, range);
     if (reshapes(node)) return needs_of_reshape(node, range);
     const std::size_t rank = node.get_output_shape(0).size();
     std::vector<Wanted> inputs(node.get_input_size());
@@ -255,8 +272,7 @@ class Narrowing {
       return inputs;
     }
     if (ov::is_type<ov::op::v1::GroupConvolution>(&node)) return needs_of_groups(node, range);
-    if (ov::is_type<ov::op::v1::MaxPool>(&node) || ov::is_type<ov::op::v8::MaxPool>(&node) ||
-        ov::is_type<ov::op::v1::AvgPool>(&node)) {
+    if (pools(node)) {
       if (range.axis > 1) return refuse(node, range);
       along(0, range.axis);
       return inputs;
@@ -275,10 +291,11 @@ class Narrowing {
       for (std::size_t i = 0; i < inputs.size(); ++i) along(i, range.axis);
       return inputs;
     }
-    if (ov::is_type<ov::op::v13::ScaledDotProductAttention>(&node)) {
+    if (const auto* attention = ov::as_type<const ov::op::v13::ScaledDotProductAttention>(&node)) {
       if (range.axis + 1 == rank) return refuse(node, range);
-      broadcast(0);  // a row of queries
       const bool queries = range.axis + 2 == rank;
+      if (queries && attention->get_causal()) return refuse(node, range);  // which keys it sees goes by its position
+      broadcast(0);                                                        // a row of queries
       for (std::size_t i = 1; i < inputs.size(); ++i) {
         if (!queries || i == 3) broadcast(i);  // heads: of all; queries: of the mask, if it has a row for each
       }
@@ -288,10 +305,17 @@ class Narrowing {
     if (const auto* prelu = ov::as_type<const ov::op::v0::PRelu>(&node); prelu != nullptr) {
       along(0, range.axis);
       if (ov::shape_size(node.get_input_shape(1)) == 1) return inputs;
-      if (range.axis != 1 || node.get_input_shape(1).size() != 1) return refuse(node, range);
+      const bool by_channel =
+          node.get_input_shape(1).size() == 1 && rank > 1 && node.get_input_shape(1)[0] == node.get_input_shape(0)[1];
+      if (range.axis != 1 || !by_channel) return refuse(node, range);
       along(1, 0);
       return inputs;
     }
+    const auto* quantizer = ov::as_type<const ov::op::v0::FakeQuantize>(&node);
+    const auto& broadcasting = quantizer != nullptr ? quantizer->get_auto_broadcast() : node.get_autob();
+    if (broadcasting.m_type != ov::op::AutoBroadcastType::NONE &&
+        broadcasting.m_type != ov::op::AutoBroadcastType::NUMPY)
+      return refuse(node, range);
     const Reach reach = reach_of(node);
     if (reach == Reach::kElement) {
       for (std::size_t i = 0; i < inputs.size(); ++i) broadcast(i);
@@ -304,7 +328,7 @@ class Narrowing {
     return refuse(node, range);
   }
 
-  // Outputs stand group by group: whole groups alone, or a part of one's outputs if there is one.
+  // Outputs stand group by group: whole groups alone.
   static Result<std::vector<Wanted>> needs_of_groups(const ov::Node& node, const AxisRange& range) {
     std::vector<Wanted> inputs(2);
     if (range.axis == 0) {

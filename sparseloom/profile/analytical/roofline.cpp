@@ -83,7 +83,8 @@ class Roofline {
     if (node.macs > 0 || node.outputs.size() != 1) return std::nullopt;
     for (const EdgeId id : node.inputs) {
       const Edge& edge = graph_.edge(id);
-      const bool computed = group_of_[edge.producer.index()].has_value();
+      const bool computed =
+          group_of_[edge.producer.index()].has_value() && graph_.node(edge.producer).outputs.size() == 1;
       const bool returned = std::find(graph_.outputs.begin(), graph_.outputs.end(), id) != graph_.outputs.end();
       if (!computed || returned || edge.consumers.size() != 1) continue;
       if (elements(edge) == elements(graph_.edge(node.outputs.front()))) return id;

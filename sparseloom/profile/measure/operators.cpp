@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "sparseloom/base/restore_cores.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/profile/analytical/operator_costs.h"
 #include "sparseloom/zoo/boundaries.h"
@@ -24,7 +25,6 @@ constexpr auto kQuarters = static_cast<std::int64_t>(place::kQuarters);
 
 // Channels or outputs that kernels compute together.
 constexpr std::int64_t kQuantum = 16;
-constexpr std::size_t kAlignment = 64;  // of what a session binds
 
 // The position where a quarter begins: a multiple of what kernels compute together, if there are enough, and of what
 // keeps memory aligned.
@@ -32,7 +32,7 @@ std::int64_t begin_of_quarter(const TensorSpec& spec, std::size_t axis, std::int
   const std::int64_t extent = spec.shape[axis];
   if (quarter == kQuarters) return extent;
   const std::size_t each = spec.bytes() / static_cast<std::size_t>(extent);
-  auto quantum = static_cast<std::int64_t>(kAlignment / std::gcd(kAlignment, each));
+  auto quantum = static_cast<std::int64_t>(backend::kBindingAlignment / std::gcd(backend::kBindingAlignment, each));
   if (extent % kQuantum == 0 && extent >= kQuarters * kQuantum) quantum = std::lcm(quantum, kQuantum);
   return (extent * quarter / kQuarters + quantum / 2) / quantum * quantum;
 }
@@ -44,6 +44,8 @@ AxisRange quarters_of(const Graph& graph, EdgeId tensor, std::size_t axis, std::
 
 // The outermost axis that has an extent, if it can be divided: what lies along it lies in one piece.
 std::optional<std::size_t> outermost_axis(const TensorSpec& spec) {
+  if (std::any_of(spec.shape.begin(), spec.shape.end(), [](std::int64_t extent) { return extent < 1; }))
+    return std::nullopt;
   for (std::size_t axis = 0; axis < spec.shape.size(); ++axis) {
     if (spec.shape[axis] == 1) continue;
     std::int64_t before = 0;
@@ -71,6 +73,9 @@ class Measurement {
       result_.table.processors.push_back({fmt::format("member{}", m), place::ProcessorKind::kCpu, 0, 0});
     }
     find_outputs(costs);
+    SL_RETURN_IF_ERROR(check_shapes());
+    const RestoreCores restore;
+    if (const auto& cores = members_.front().options.cores; !cores.empty()) SL_RETURN_IF_ERROR(pin_this_thread(cores));
     const auto start = Clock::now();
     for (std::size_t g = 0; g < result_.groups.size(); ++g) {
       if (timing_.control.stopped()) return Status(Code::kCancelled, "stopped");
@@ -118,6 +123,20 @@ class Measurement {
     }
   }
 
+  Status check_shapes() const {
+    for (const HybridGroup& group : result_.groups) {
+      for (const auto* tensors : {&group.inputs, &group.outputs}) {
+        for (const EdgeId tensor : *tensors) {
+          const TensorSpec& spec = graph().edge(tensor).spec;
+          if (element_count(spec.shape).ok()) continue;
+          return error(Code::kFailedPrecondition, "'{}' has the shape {}, which depends on the data", spec.name,
+                       to_string(spec.shape));
+        }
+      }
+    }
+    return {};
+  }
+
   Status measure(std::size_t g) {
     place::OperatorGroup& costs = result_.table.groups[g];
     HybridGroup& group = result_.groups[g];
@@ -130,20 +149,24 @@ class Measurement {
       if (!group.axis) continue;
       const AxisRange range = quarters_of(graph(), group.outputs.front(), *group.axis, 0, q);
       const auto narrowed = whole->narrow(range);
-      if (!narrowed.ok()) {
+      if (narrowed.status().code() == Code::kFailedPrecondition) {
         group.axis.reset();
         continue;
       }
+      if (!narrowed.ok()) return narrowed.status();
       SL_ASSIGN_OR_RETURN(seconds[static_cast<std::size_t>(q)], time_of(*narrowed->model));
-      if (q == 1) costs.along = reads_along(group, *narrowed);
+      costs.along = (q == 1 || costs.along) && reads_along(group, *narrowed, q);
     }
-    if (!group.axis) std::fill(seconds.begin() + 1, seconds.end() - 1, place::kCannot);
+    if (!group.axis) {
+      std::fill(seconds.begin() + 1, seconds.end() - 1, place::kCannot);
+      costs.along = false;
+    }
     costs.seconds.assign(members_.size(), seconds);
     return {};
   }
 
-  // Whether a quarter reads of other groups' results nothing but the same quarter.
-  bool reads_along(const HybridGroup& group, const backend::NarrowedModel& quarter) const {
+  // Whether the first `count` quarters read of other groups' results nothing but the same quarters.
+  bool reads_along(const HybridGroup& group, const backend::NarrowedModel& quarter, std::int64_t count) const {
     bool any = false;
     for (const backend::NarrowedInput& input : quarter.inputs) {
       const EdgeId tensor = group.inputs[input.index];
@@ -151,7 +174,7 @@ class Measurement {
       if (writer == writer_.end()) continue;
       any = true;
       const auto& axis = result_.groups[writer->second].axis;
-      if (!axis || input.range != quarters_of(graph(), tensor, *axis, 0, 1)) return false;
+      if (!axis || input.range != quarters_of(graph(), tensor, *axis, 0, count)) return false;
     }
     return any;
   }
@@ -211,10 +234,10 @@ class Chains {
     }
     std::vector<Chain> result;
     for (const Chain& chain : chains_) {
-      if (!divided(chain.share) || outputs_of(chain).size() == 1) {
+      if (divided(chain.share)) {
+        add_runs(chain, result);
+      } else {
         result.push_back(chain);
-      } else {  // what lies between is read by others too
-        for (const std::size_t g : chain.groups) result.push_back({{g}, chain.share});
       }
     }
     return result;
@@ -238,6 +261,22 @@ class Chains {
   }
 
  private:
+  // A part of a chain's one output can be computed: where what lies between is read by others too, the chain is cut
+  // into runs, each as long as it has one output.
+  void add_runs(const Chain& chain, std::vector<Chain>& result) const {
+    for (std::size_t begin = 0; begin < chain.groups.size();) {
+      std::size_t end = chain.groups.size();
+      const auto run = [&] {
+        return Chain{{chain.groups.begin() + static_cast<std::ptrdiff_t>(begin),
+                      chain.groups.begin() + static_cast<std::ptrdiff_t>(end)},
+                     chain.share};
+      };
+      while (end > begin + 1 && outputs_of(run()).size() != 1) --end;
+      result.push_back(run());
+      begin = end;
+    }
+  }
+
   // Chains stand in the order in which they begin.
   std::optional<std::size_t> last_read(std::size_t g) const {
     std::optional<std::size_t> last;
@@ -249,8 +288,35 @@ class Chains {
     return last;
   }
 
+  // Divided groups are executed by all members anyway, and must not need what others compute. Of whole ones neither may
+  // the chain have to wait for what g reads, nor may another member have to wait for g.
   bool may_join(std::size_t g, std::size_t chain) const {
-    return placement_[g] == chains_[chain].share && (!divided(placement_[g]) || operators_.table.groups[g].along);
+    if (placement_[g] != chains_[chain].share) return false;
+    if (divided(placement_[g])) return operators_.table.groups[g].along;
+    for (const place::Input& input : operators_.table.groups[g].inputs) {
+      if (!input.from || chain_of_[input.from->index()] == chain) continue;
+      if (placement_[input.from->index()] != placement_[g] && !reads(chain, *input.from)) return false;
+    }
+    return !read_by_another(chain);
+  }
+
+  bool reads(std::size_t chain, place::GroupId from) const {
+    const auto& groups = chains_[chain].groups;
+    return std::any_of(groups.begin(), groups.end(), [&](std::size_t g) {
+      const auto& inputs = operators_.table.groups[g].inputs;
+      return std::any_of(inputs.begin(), inputs.end(), [&](const place::Input& input) { return input.from == from; });
+    });
+  }
+
+  bool read_by_another(std::size_t chain) const {
+    for (std::size_t other = 0; other < operators_.groups.size(); ++other) {
+      if (placement_[other] == chains_[chain].share) continue;
+      for (const place::Input& input : operators_.table.groups[other].inputs) {
+        const auto& groups = chains_[chain].groups;
+        if (input.from && std::find(groups.begin(), groups.end(), input.from->index()) != groups.end()) return true;
+      }
+    }
+    return false;
   }
 
   const Graph& graph_;

@@ -24,13 +24,14 @@ struct MeasuredOperators {
 };
 
 struct OperatorTiming {
-  int rounds = 7;                 ///< timed runs of each group and share; the least counts
+  int rounds = 7;                 ///< timed runs of each group and share; the median counts
   double synchronisation = 1e-6;  ///< seconds until a member knows of another's result
   Control control{};
 };
 
 /// Runs every group of `model` alone on the first of `members`, whole and in quarters along the outermost axis of what
-/// it writes, where Model::narrow() can divide it so; all members are taken to be alike. kCancelled; errors of
+/// it writes, where Model::narrow() can divide it so; all members are taken to be alike. Pins the calling thread to the
+/// first one's cores meanwhile. kCancelled; kFailedPrecondition: a tensor whose shape depends on the data; errors of
 /// operator_groups(), Model::extract() and Executor::compile().
 Result<MeasuredOperators> measure_operators(const backend::Executor& executor, const backend::Model& model,
                                             const std::vector<backend::HybridMember>& members,
