@@ -74,8 +74,6 @@ class Measurement {
     }
     find_outputs(costs);
     SL_RETURN_IF_ERROR(check_shapes());
-    const RestoreCores restore;
-    if (const auto& cores = members_.front().options.cores; !cores.empty()) SL_RETURN_IF_ERROR(pin_this_thread(cores));
     const auto start = Clock::now();
     for (std::size_t g = 0; g < result_.groups.size(); ++g) {
       if (timing_.control.stopped()) return Status(Code::kCancelled, "stopped");
@@ -186,6 +184,9 @@ class Measurement {
     const std::vector<HostBuffer> made_up = zoo::seeded_inputs(part.graph(), 0);
     for (std::size_t k = 0; k < made_up.size(); ++k)
       std::copy_n(made_up[k].data(), made_up[k].size(), boundaries.at(0)[k].data());
+    // Not while compiling: runtimes look once how many cores there are for them.
+    const RestoreCores restore;
+    if (const auto& cores = members_.front().options.cores; !cores.empty()) SL_RETURN_IF_ERROR(pin_this_thread(cores));
     SL_RETURN_IF_ERROR(session->run());
     std::vector<double> seconds;
     for (int round = 0; round < timing_.rounds; ++round) {

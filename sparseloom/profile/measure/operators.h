@@ -30,9 +30,9 @@ struct OperatorTiming {
 };
 
 /// Runs every group of `model` alone on the first of `members`, whole and in quarters along the outermost axis of what
-/// it writes, where Model::narrow() can divide it so; all members are taken to be alike. Pins the calling thread to the
-/// first one's cores meanwhile. kCancelled; kFailedPrecondition: a tensor whose shape depends on the data; errors of
-/// operator_groups(), Model::extract() and Executor::compile().
+/// it writes, where Model::narrow() can divide it so; all members are taken to be alike. Runs on the first one's cores.
+/// kCancelled; kFailedPrecondition: a tensor whose shape depends on the data; errors of operator_groups(),
+/// Model::extract() and Executor::compile().
 Result<MeasuredOperators> measure_operators(const backend::Executor& executor, const backend::Model& model,
                                             const std::vector<backend::HybridMember>& members,
                                             const OperatorTiming& timing);
