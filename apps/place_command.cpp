@@ -13,10 +13,15 @@
 #include "sparseloom/base/printable.h"
 #include "sparseloom/place/placers.h"
 #include "sparseloom/profile/analytical/operator_costs.h"
+#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/measure/operators.h"
 #include "sparseloom/report/table.h"
+#include "sparseloom/soc/discover.h"
 
 namespace sparseloom::apps {
 namespace {
+
+constexpr std::string_view kHost = "host";
 
 struct PlaceArguments {
   std::string model;
@@ -69,8 +74,43 @@ Json shares_json(const place::CostTable& table, const place::Share& share) {
   return json;
 }
 
-Json to_json(const soc::Soc& soc, const PlaceArguments& arguments, const place::CostTable& table,
-             const std::vector<Tried>& tried) {
+// What a model costs, and where.
+struct Costs {
+  std::string soc;
+  bool modelled = true;
+  place::CostTable table;
+};
+
+// On the cores of this machine that are like the first one, measured.
+Result<Costs> measured_costs(const backend::Runtime& runtime, const backend::Model& model) {
+  SL_ASSIGN_OR_RETURN(const soc::Soc host, soc::discover(runtime));
+  Costs costs{.soc = host.name + " (measured)", .modelled = false, .table = {}};
+  std::vector<backend::HybridMember> members;
+  for (const soc::ProcessorId id : host.pools().members.front()) {
+    if (members.size() == place::kMostProcessors) break;
+    members.push_back({profile::compile_options(host, id, backend::Provider::kOpenVino, {})});
+    members.back().options.cores = host.processor(id).cores;
+  }
+  profile::OperatorTiming timing;
+  timing.control = {.on_progress = cli::progress_line(), .stop = &cli::interrupted()};
+  SL_ASSIGN_OR_RETURN(auto operators, profile::measure_operators(runtime, model, members, timing));
+  costs.table = std::move(operators.table);
+  for (std::size_t m = 0; m < members.size(); ++m) {
+    costs.table.processors[m].name = host.processor(host.pools().members.front()[m]).name;
+  }
+  SL_RETURN_IF_ERROR(place::check(costs.table));
+  return costs;
+}
+
+Result<Costs> costs_of(const PlaceArguments& arguments, const backend::Runtime& runtime, const backend::Model& model) {
+  if (arguments.soc == kHost) return measured_costs(runtime, model);
+  SL_ASSIGN_OR_RETURN(const soc::SocFile file, cli::find_soc(arguments.soc));
+  SL_ASSIGN_OR_RETURN(auto costs, profile::modelled_costs(model.graph(), file));
+  return Costs{.soc = file.soc.name, .modelled = true, .table = std::move(costs.table)};
+}
+
+Json to_json(const Costs& costs, const PlaceArguments& arguments, const std::vector<Tried>& tried) {
+  const place::CostTable& table = costs.table;
   Json methods = Json::array();
   for (const Tried& one : tried) {
     Json& json = methods.emplace_back(Json{{"method", one.method}, {"place_ms", one.place_ms}});
@@ -90,12 +130,9 @@ Json to_json(const soc::Soc& soc, const PlaceArguments& arguments, const place::
           {{"name", table.groups[g].name}, {"processor_shares", shares_json(table, one.placed->placement[g])}});
     }
   }
-  return {{"model", arguments.model},
-          {"soc", soc.name},
-          {"modelled", true},
-          {"batch", 1},
-          {"cost_model", arguments.cost_model},
-          {"handover_us", table.handover.synchronisation * 1e6},
+  return {{"model", arguments.model},           {"soc", costs.soc},
+          {"modelled", costs.modelled},         {"batch", 1},
+          {"cost_model", arguments.cost_model}, {"handover_us", table.handover.synchronisation * 1e6},
           {"methods", std::move(methods)}};
 }
 
@@ -167,20 +204,20 @@ Status run_place(const PlaceArguments& arguments) {
   if (arguments.handover_us && !(*arguments.handover_us >= 0 && std::isfinite(*arguments.handover_us)))
     return error(Code::kInvalidArgument, "--handover-us: {}; allowed: 0 or more", *arguments.handover_us);
   SL_ASSIGN_OR_RETURN(const auto shapes, cli::parse_shapes(arguments.shapes));
-  SL_ASSIGN_OR_RETURN(const soc::SocFile file, cli::find_soc(arguments.soc));
+  if (arguments.soc != kHost) SL_RETURN_IF_ERROR(cli::find_soc(arguments.soc).status());
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
   SL_ASSIGN_OR_RETURN(const auto read, runtime->read(arguments.model, shapes));
-  auto costs = profile::modelled_costs(read->graph(), file);
+  auto costs = costs_of(arguments, *runtime, *read);
   if (!costs.ok()) return costs.status().with_context(arguments.model);
-  place::CostTable table = std::move(costs)->table;
+  place::CostTable& table = costs->table;
   if (arguments.handover_us) table.handover.synchronisation = *arguments.handover_us / 1e6;
   SL_ASSIGN_OR_RETURN(const std::vector<Tried> tried, try_methods(arguments, table, {.model = model}));
-  fmt::print("{} on {}, {} operator groups, {} model, hand-over {:g} us\n\n", printable(arguments.model), file.soc.name,
+  fmt::print("{} on {}, {} operator groups, {} model, hand-over {:g} us\n\n", printable(arguments.model), costs->soc,
              table.groups.size(), arguments.cost_model, table.handover.synchronisation * 1e6);
   print_methods(table, model, tried);
   if (arguments.explain) explain(table, tried.front());
   if (arguments.json.empty()) return {};
-  return write_file(arguments.json, to_json(file.soc, arguments, table, tried).dump(1) + "\n");
+  return write_file(arguments.json, to_json(*costs, arguments, tried).dump(1) + "\n");
 }
 
 }  // namespace
@@ -188,7 +225,10 @@ Status run_place(const PlaceArguments& arguments) {
 std::function<Status()> add_place(CLI::App& command) {
   auto arguments = std::make_shared<PlaceArguments>();
   command.add_option("MODEL", arguments->model, "OpenVINO IR (.xml) or ONNX (.onnx)")->required();
-  command.add_option("--soc", arguments->soc, "the modelled machine: a file (docs/soc-format.md) or a name in socs/")
+  command
+      .add_option(
+          "--soc", arguments->soc,
+          "the modelled machine: a file (docs/soc-format.md) or a name in socs/; host: this machine's cores, measured")
       ->required();
   std::string methods = "all";
   for (const place::Placer& placer : place::placers()) methods += fmt::format(", {}", placer.name);

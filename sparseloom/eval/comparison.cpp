@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <random>
 
 #include "sparseloom/plan/episodes.h"
 #include "sparseloom/sched/standard_workloads.h"
@@ -64,12 +65,18 @@ Result<Comparison> compare(Host& host, const std::vector<Contender>& contenders,
   const auto orders = plan::episode_orders(slos.size());
   const Seconds slice = options.saturated / static_cast<double>(std::max<std::size_t>(options.repeats, 1));
   Comparison played{.outcomes = std::vector<Outcome>(contenders.size())};
+  // Whoever comes after another one with like subgraphs finds the caches warm: every round has another order.
+  std::vector<std::size_t> turns(contenders.size());
+  std::iota(turns.begin(), turns.end(), std::size_t{0});
+  std::mt19937_64 random(20261130);  // any fixed number
 
   for (; played.rounds < options.repeats; ++played.rounds) {
-    std::vector<Share> round;
-    for (const Contender& contender : contenders) {
+    std::vector<Share> round(contenders.size());
+    std::shuffle(turns.begin(), turns.end(), random);
+    for (std::size_t turn = 0; turn < turns.size(); ++turn) {
+      const Contender& contender = contenders[turns[turn]];
       if (options.on_progress) {
-        options.on_progress(static_cast<double>(played.rounds * contenders.size() + round.size()) /
+        options.on_progress(static_cast<double>(played.rounds * contenders.size() + turn) /
                             static_cast<double>(options.repeats * contenders.size()));
       }
       SL_RETURN_IF_ERROR(host.adopt(contender.plan).with_context(contender.name));
@@ -77,7 +84,7 @@ Result<Comparison> compare(Host& host, const std::vector<Contender>& contenders,
       auto share = play_share(host, orders, played.rounds * orders.size(), slos, slice);
       if (host.stopped()) return played;
       if (!share.ok()) return share.status().with_context(contender.name);
-      round.push_back(std::move(share).value());
+      round[turns[turn]] = std::move(share).value();
     }
     const double weight = 1 / static_cast<double>(played.rounds + 1);
     for (std::size_t c = 0; c < contenders.size(); ++c) add(played.outcomes[c], std::move(round[c]), weight);

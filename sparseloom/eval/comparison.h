@@ -36,9 +36,9 @@ struct Comparison {
 };
 
 /// Plays the same requests under every contender's plan, on one host, in one interleaved run: in each repeat each
-/// contender in turn plays the episodes of all of plan::episode_orders(), then a slice of saturation. All plans are
-/// resident throughout. Stops early when the host is stopped; what the round under way has seen is dropped.
-/// Errors: those of adopting plans and of playing.
+/// contender in turn, in another order every time, plays the episodes of all of plan::episode_orders(), then a slice of
+/// saturation. All plans are resident throughout. Stops early when the host is stopped; what the round under way has
+/// seen is dropped. Errors: those of adopting plans and of playing.
 Result<Comparison> compare(Host& host, const std::vector<Contender>& contenders, const std::vector<plan::Slo>& slos,
                            const ComparisonOptions& options);
 

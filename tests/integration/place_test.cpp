@@ -36,5 +36,20 @@ TEST(PlaceCommand, ExactIsNoWorseThanAnyMethodOnEveryMachine) {
   }
 }
 
+// Measured times are no golden figures: what is placed on the cores at hand adds up, and no method beats `exact`.
+TEST(PlaceCommand, ThisMachineIsMeasured) {
+  const TemporaryFolder folder;
+  const std::string file = folder.path() / "p.json";
+  const CliResult result =
+      run_cli({"place", demo_zoo() + "/image/int8/model.xml", "--soc", "host", "--method", "all", "--json", file});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Json json = read_json(file).value();
+  EXPECT_EQ(json["modelled"], false);
+  for (const Json& method : json["methods"]) {
+    if (!method.contains("latency_ms")) continue;
+    EXPECT_LE(json["methods"][0]["latency_ms"], method["latency_ms"]);
+  }
+}
+
 }  // namespace
 }  // namespace sparseloom::testing
