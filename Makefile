@@ -84,7 +84,7 @@ asan: $(STAMP) ## unit tests under the address and undefined-behaviour sanitizer
 
 tsan: $(STAMP) ## unit tests of what starts threads under the thread sanitizer
 	cmake --preset tsan && cmake --build --preset tsan -j $(JOBS) --target thread_tests
-	cd build/tsan && $(CTEST) -R '^unit_(base|sparse|profile|engine|serve|eval|parity)\.' -j $(JOBS)
+	cd build/tsan && $(CTEST) -R '^unit_(base|backend|sparse|profile|engine|serve|eval|parity)\.' -j $(JOBS)
 
 neon: ## cross-compile the sparse kernels for ARM and run their unit tests on NEON under emulation
 	tools/neon_test.sh $(JOBS)
