@@ -162,9 +162,10 @@ Status list(const Options& options) {
   });
   std::string not_here;
   for (const zoo::Task& task : setup->zoo.tasks) {
-    for (const zoo::Variant& variant : task.not_here)
+    for (const zoo::Variant& variant : task.not_here) {
       not_here += fmt::format("nothing here runs {}/{}{}\n", task.name, variant.name,
                               variant.derived() ? fmt::format(" ({})", provider_name(*variant.provider)) : "");
+    }
   }
   fmt::print(
       "zoo {} ({}), {}\naccuracy: on the profile split, as measured here or by the zoo, else as variant.json states "

@@ -171,9 +171,10 @@ class OpenVinoRuntime final : public Runtime {
   std::vector<Device> devices() const override {
     std::vector<Device> found;
     try {
-      for (const std::string& device : core_->get_available_devices())
+      for (const std::string& device : core_->get_available_devices()) {
         found.push_back(
             {device, core_->get_property(device, ov::device::full_name), providers_on(*core_, name(), device)});
+      }
     } catch (const std::exception&) {  // a plugin that cannot start offers no device
     }
     return found;

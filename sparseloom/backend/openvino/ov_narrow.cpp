@@ -37,18 +37,25 @@ using Port = ov::Output<ov::Node>;
 // All of a tensor, or a range of one of its axes.
 using Wanted = std::optional<AxisRange>;
 
-std::int64_t extent(const Port& port, std::size_t axis) { return static_cast<std::int64_t>(port.get_shape().at(axis)); }
+// ov::Shape counts axes from the end, too.
+std::int64_t extent(const ov::Shape& shape, std::size_t axis) {
+  return static_cast<std::int64_t>(shape[static_cast<std::ptrdiff_t>(axis)]);
+}
+std::int64_t extent(const Port& port, std::size_t axis) { return extent(port.get_shape(), axis); }
+void set_extent(ov::Shape& shape, std::size_t axis, std::int64_t extent) {
+  shape[static_cast<std::ptrdiff_t>(axis)] = static_cast<std::size_t>(extent);
+}
 
 std::int64_t product(const ov::Shape& shape, std::size_t from, std::size_t to) {
   std::int64_t count = 1;
-  for (std::size_t i = from; i < to; ++i) count *= static_cast<std::int64_t>(shape[i]);
+  for (std::size_t i = from; i < to; ++i) count *= extent(shape, i);
   return count;
 }
 
 // The same axis of an operand that is broadcast to `rank` axes; none: the operand is the same all along it.
 std::optional<std::size_t> axis_in_operand(const Port& operand, std::size_t axis, std::size_t rank) {
   const std::size_t missing = rank - operand.get_shape().size();
-  if (axis < missing || operand.get_shape()[axis - missing] == 1) return std::nullopt;
+  if (axis < missing || extent(operand, axis - missing) == 1) return std::nullopt;
   return axis - missing;
 }
 
@@ -57,9 +64,9 @@ std::shared_ptr<ov::Node> sliced(const ov::op::v0::Constant& constant, const Axi
   const auto rows = static_cast<std::size_t>(product(shape, 0, range.axis));
   const std::size_t inner =
       static_cast<std::size_t>(product(shape, range.axis + 1, shape.size())) * constant.get_element_type().size();
-  const std::size_t before = shape[range.axis] * inner;
-  shape[range.axis] = static_cast<std::size_t>(range.end - range.begin);
-  const std::size_t after = shape[range.axis] * inner;
+  const std::size_t before = static_cast<std::size_t>(extent(shape, range.axis)) * inner;
+  set_extent(shape, range.axis, range.end - range.begin);
+  const std::size_t after = static_cast<std::size_t>(extent(shape, range.axis)) * inner;
   std::vector<std::byte> bytes(rows * after);
   const auto* const from = static_cast<const std::byte*>(constant.get_data_ptr());
   for (std::size_t r = 0; r < rows; ++r) {
@@ -140,6 +147,7 @@ class Narrowing {
           for (const Port& input : node.input_values()) want(input, std::nullopt);
           continue;
         }
+        if (ov::shape_size(node.get_output_shape(o)) == 0) return refuse(node, *wanted);
         SL_ASSIGN_OR_RETURN(const std::vector<Wanted> inputs, needs(node, *wanted));
         for (std::size_t i = 0; i < inputs.size(); ++i) {
           const Port input = node.input_value(i);
@@ -211,7 +219,7 @@ class Narrowing {
     auto& made = parameters_[{static_cast<std::size_t>(at - all.begin()), wanted}];
     if (made != nullptr) return made;
     ov::Shape shape = port.get_shape();
-    if (wanted) shape[wanted->axis] = static_cast<std::size_t>(wanted->end - wanted->begin);
+    if (wanted) set_extent(shape, wanted->axis, wanted->end - wanted->begin);
     made = std::make_shared<ov::op::v0::Parameter>(port.get_element_type(), shape);
     named(made, *port.get_node(), wanted);
     made->output(0).set_names({made->get_friendly_name()});
@@ -351,9 +359,8 @@ class Narrowing {
     const ov::Shape& to = node.get_output_shape(0);
     const std::int64_t before = product(to, 0, range.axis);
     for (std::size_t a = 0; a < from.size(); ++a) {
-      if (product(from, 0, a) != before || (from[a] == 1 && to[range.axis] != 1)) continue;
-      const auto old_extent = static_cast<std::int64_t>(from[a]),
-                 new_extent = static_cast<std::int64_t>(to[range.axis]);
+      const std::int64_t old_extent = extent(from, a), new_extent = extent(to, range.axis);
+      if (product(from, 0, a) != before || (old_extent == 1 && new_extent != 1)) continue;
       if (old_extent % new_extent == 0) {  // the same, or divided
         const std::int64_t each = old_extent / new_extent;
         return std::vector<Wanted>{AxisRange{a, range.begin * each, range.end * each}};
