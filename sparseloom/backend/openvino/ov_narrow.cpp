@@ -38,24 +38,24 @@ using Port = ov::Output<ov::Node>;
 using Wanted = std::optional<AxisRange>;
 
 // ov::Shape counts axes from the end, too.
-std::int64_t extent(const ov::Shape& shape, std::size_t axis) {
+std::int64_t length_along(const ov::Shape& shape, std::size_t axis) {
   return static_cast<std::int64_t>(shape[static_cast<std::ptrdiff_t>(axis)]);
 }
-std::int64_t extent(const Port& port, std::size_t axis) { return extent(port.get_shape(), axis); }
-void set_extent(ov::Shape& shape, std::size_t axis, std::int64_t extent) {
-  shape[static_cast<std::ptrdiff_t>(axis)] = static_cast<std::size_t>(extent);
+std::int64_t length_along(const Port& port, std::size_t axis) { return length_along(port.get_shape(), axis); }
+void set_length(ov::Shape& shape, std::size_t axis, std::int64_t length) {
+  shape[static_cast<std::ptrdiff_t>(axis)] = static_cast<std::size_t>(length);
 }
 
 std::int64_t product(const ov::Shape& shape, std::size_t from, std::size_t to) {
   std::int64_t count = 1;
-  for (std::size_t i = from; i < to; ++i) count *= extent(shape, i);
+  for (std::size_t i = from; i < to; ++i) count *= length_along(shape, i);
   return count;
 }
 
 // The same axis of an operand that is broadcast to `rank` axes; none: the operand is the same all along it.
 std::optional<std::size_t> axis_in_operand(const Port& operand, std::size_t axis, std::size_t rank) {
   const std::size_t missing = rank - operand.get_shape().size();
-  if (axis < missing || extent(operand, axis - missing) == 1) return std::nullopt;
+  if (axis < missing || length_along(operand, axis - missing) == 1) return std::nullopt;
   return axis - missing;
 }
 
@@ -64,9 +64,9 @@ std::shared_ptr<ov::Node> sliced(const ov::op::v0::Constant& constant, const Axi
   const auto rows = static_cast<std::size_t>(product(shape, 0, range.axis));
   const std::size_t inner =
       static_cast<std::size_t>(product(shape, range.axis + 1, shape.size())) * constant.get_element_type().size();
-  const std::size_t before = static_cast<std::size_t>(extent(shape, range.axis)) * inner;
-  set_extent(shape, range.axis, range.end - range.begin);
-  const std::size_t after = static_cast<std::size_t>(extent(shape, range.axis)) * inner;
+  const std::size_t before = static_cast<std::size_t>(length_along(shape, range.axis)) * inner;
+  set_length(shape, range.axis, range.end - range.begin);
+  const std::size_t after = static_cast<std::size_t>(length_along(shape, range.axis)) * inner;
   std::vector<std::byte> bytes(rows * after);
   const auto* const from = static_cast<const std::byte*>(constant.get_data_ptr());
   for (std::size_t r = 0; r < rows; ++r) {
@@ -111,7 +111,7 @@ class Narrowing {
     }
     const Port output = model_.get_results().front()->input_value(0);
     if (output.get_partial_shape().is_dynamic() || range.axis >= output.get_shape().size() || range.begin < 0 ||
-        range.begin >= range.end || range.end > extent(output, range.axis)) {
+        range.begin >= range.end || range.end > length_along(output, range.axis)) {
       return error(Code::kInvalidArgument, "narrow: {}..{} of axis {} of a tensor of shape {}", range.begin, range.end,
                    range.axis, output.get_partial_shape().to_string());
     }
@@ -132,7 +132,7 @@ class Narrowing {
 
  private:
   static Wanted simplest(const Port& port, const Wanted& wanted) {
-    if (wanted && wanted->begin == 0 && wanted->end == extent(port, wanted->axis)) return std::nullopt;
+    if (wanted && wanted->begin == 0 && wanted->end == length_along(port, wanted->axis)) return std::nullopt;
     return wanted;
   }
   void want(const Port& port, const Wanted& wanted) { wanted_[port].insert(simplest(port, wanted)); }
@@ -151,7 +151,7 @@ class Narrowing {
         SL_ASSIGN_OR_RETURN(const std::vector<Wanted> inputs, needs(node, *wanted));
         for (std::size_t i = 0; i < inputs.size(); ++i) {
           const Port input = node.input_value(i);
-          if (inputs[i] && inputs[i]->end > extent(input, inputs[i]->axis)) return refuse(node, *wanted);
+          if (inputs[i] && inputs[i]->end > length_along(input, inputs[i]->axis)) return refuse(node, *wanted);
           want(input, inputs[i]);
         }
       }
@@ -219,7 +219,7 @@ class Narrowing {
     auto& made = parameters_[{static_cast<std::size_t>(at - all.begin()), wanted}];
     if (made != nullptr) return made;
     ov::Shape shape = port.get_shape();
-    if (wanted) set_extent(shape, wanted->axis, wanted->end - wanted->begin);
+    if (wanted) set_length(shape, wanted->axis, wanted->end - wanted->begin);
     made = std::make_shared<ov::op::v0::Parameter>(port.get_element_type(), shape);
     named(made, *port.get_node(), wanted);
     made->output(0).set_names({made->get_friendly_name()});
@@ -359,7 +359,7 @@ class Narrowing {
     const ov::Shape& to = node.get_output_shape(0);
     const std::int64_t before = product(to, 0, range.axis);
     for (std::size_t a = 0; a < from.size(); ++a) {
-      const std::int64_t old_extent = extent(from, a), new_extent = extent(to, range.axis);
+      const std::int64_t old_extent = length_along(from, a), new_extent = length_along(to, range.axis);
       if (product(from, 0, a) != before || (old_extent == 1 && new_extent != 1)) continue;
       if (old_extent % new_extent == 0) {  // the same, or divided
         const std::int64_t each = old_extent / new_extent;
