@@ -9,6 +9,7 @@
 #include "cli/setup.h"
 #include "cli/test_data.h"
 #include "cli/version.h"
+#include "sparseloom/base/csv.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/eval/journal.h"
 #include "sparseloom/eval/summary.h"
@@ -214,7 +215,7 @@ std::string memory_csv(const MemoryCurves& machines) {
   std::string csv = "soc,preloader,budget_share,budget_bytes,kept_bytes,attainment,violation_rate\n";
   for (const auto& [name, points] : machines) {
     for (const eval::MemoryPoint& p : points) {
-      csv += fmt::format("{},{},{},{},{},{},{}\n", eval::csv_quoted(name), p.preloader, p.share, p.budget.count,
+      csv += fmt::format("{},{},{},{},{},{},{}\n", csv_quoted(name), p.preloader, p.share, p.budget.count,
                          p.resident.count, p.attainment, p.violation_rate);
     }
   }

@@ -9,6 +9,7 @@
 #include "apps/commands.h"
 #include "cli/setup.h"
 #include "cli/shapes.h"
+#include "sparseloom/base/csv.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/printable.h"
@@ -28,7 +29,7 @@ struct Arguments {
   std::string soc;
   std::size_t samples = 32;
   std::vector<std::string> shapes;
-  std::string json;
+  std::string json, csv;
 };
 
 // A model that has been read, and data to run it on, if there are any.
@@ -156,6 +157,34 @@ Json to_json(const Subject& subject, const Report& report) {
           {"groups", std::move(groups)}};
 }
 
+// A line per group and processor; without a machine one per group.
+std::string to_csv(const Subject& subject, const Report& report) {
+  const backend::Graph& graph = subject.model->graph();
+  const place::CostTable& table = report.operators.table;
+  std::string csv =
+      "name,kind,writes,operations,bytes,intensity,weight_sparsity,activation_sparsity,activation_panel_sparsity,"
+      "processor,ms_1_quarter,ms_2_quarters,ms_3_quarters,ms_whole\n";
+  for (std::size_t g = 0; g < table.groups.size(); ++g) {
+    const place::OperatorGroup& group = table.groups[g];
+    const auto zeros = of_group(graph, report, g);
+    const std::string line =
+        fmt::format("{},{},{},{},{},{},{},{},{}", csv_quoted(group.name), group.kind,
+                    csv_quoted(to_string(graph.edge(report.operators.writes[g]).spec.shape)), group.operations,
+                    group.bytes, group.intensity(), group.weight_sparsity, zeros ? fmt::to_string(zeros->elements) : "",
+                    zeros ? fmt::to_string(zeros->panels) : "");
+    for (std::size_t p = 0; p < table.processors.size(); ++p) {
+      csv += line + "," + csv_quoted(table.processors[p].name);
+      for (std::size_t q = 1; q <= place::kQuarters; ++q) {
+        const double seconds = group.seconds[p][q];
+        csv += seconds == place::kCannot ? "," : fmt::format(",{}", seconds * 1e3);
+      }
+      csv += "\n";
+    }
+    if (table.processors.empty()) csv += line + ",,,,,\n";
+  }
+  return csv;
+}
+
 std::string percent(double share) { return fmt::format("{:.1f}", 100 * share); }
 
 void print(const Subject& subject, const Report& report, const std::string& machine) {
@@ -191,6 +220,7 @@ void print(const Subject& subject, const Report& report, const std::string& mach
 
 Status run_operators(const Arguments& arguments) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", arguments.json));
+  SL_RETURN_IF_ERROR(cli::check_writable("--csv", arguments.csv));
   if (arguments.model.empty() == arguments.task.empty())
     return error(Code::kInvalidArgument, "operators: needs a model file or --task, one of them");
   if (arguments.samples == 0) return error(Code::kInvalidArgument, "--samples: 0; allowed: 1 or more");
@@ -205,6 +235,7 @@ Status run_operators(const Arguments& arguments) {
   Report report{.operators = std::move(operators).value(), .zeros = {}, .samples = 0, .modelled = machine.has_value()};
   SL_RETURN_IF_ERROR(measure(arguments, subject, report));
   print(subject, report, machine ? machine->soc.name : "");
+  if (!arguments.csv.empty()) SL_RETURN_IF_ERROR(write_file(arguments.csv, to_csv(subject, report)));
   if (arguments.json.empty()) return {};
   return write_file(arguments.json, to_json(subject, report).dump(1) + "\n");
 }
@@ -222,6 +253,7 @@ std::function<Status()> add_operators(CLI::App& command) {
   command.add_option("--shape", arguments->shapes, "static shape of a dynamic input: NAME=1,3,224,224")
       ->allow_extra_args(false);
   command.add_option("--json", arguments->json, "also write the result to this file");
+  command.add_option("--csv", arguments->csv, "also write a line per group and processor to this file");
   return [arguments] { return run_operators(*arguments); };
 }
 

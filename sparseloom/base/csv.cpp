@@ -131,4 +131,9 @@ std::string CsvReader::where(std::size_t column) const {
 
 std::string CsvReader::where() const { return fmt::format("{}:{}", path_.string(), line_number_); }
 
+std::string csv_quoted(std::string text) {
+  for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2) text.insert(at, 1, '"');
+  return '"' + text + '"';
+}
+
 }  // namespace sparseloom

@@ -12,6 +12,9 @@
 
 namespace sparseloom {
 
+/// A field of a CSV line in quotes, as a name that may hold commas and quotes must be.
+std::string csv_quoted(std::string text);
+
 /// Reads a CSV file of plain cells (no quotes) row by row, in constant memory: a file may be larger than memory, or a
 /// pipe. Lines end with LF or CRLF; a byte order mark is skipped; empty lines at the end are, too. Errors name file,
 /// line and column.

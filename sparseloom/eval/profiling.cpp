@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sparseloom/base/csv.h"
 #include "sparseloom/eval/summary.h"
 #include "sparseloom/profile/estimate/first_variants.h"
 

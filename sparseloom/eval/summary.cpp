@@ -5,6 +5,8 @@
 #include <cmath>
 #include <map>
 
+#include "sparseloom/base/csv.h"
+
 namespace sparseloom::eval {
 namespace {
 
@@ -147,11 +149,6 @@ std::vector<Target> targets(const std::vector<Row>& rows, const std::string& our
     }
   }
   return result;
-}
-
-std::string csv_quoted(std::string text) {
-  for (std::size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2) text.insert(at, 1, '"');
-  return '"' + text + '"';
 }
 
 std::string to_csv(const std::vector<Row>& rows) {

@@ -54,9 +54,6 @@ std::vector<Target> targets(const std::vector<Row>& rows, const std::string& our
 /// Cells of `soc` in which `ours` is lost to some other system that plans without stitching, as "a3l7 to av-np".
 std::vector<std::string> lost_cells(const std::vector<Row>& rows, const std::string& soc, const std::string& ours);
 
-/// A field of a CSV line in quotes, as a name that may hold commas and quotes must be.
-std::string csv_quoted(std::string text);
-
 /// One line per row, a header first; numbers read back exactly.
 std::string to_csv(const std::vector<Row>& rows);
 

@@ -45,5 +45,16 @@ TEST(OperatorsCommand, AFileHasNoDataAndAMachineGivesTimes) {
   }
 }
 
+TEST(OperatorsCommand, ATableHasALinePerGroupAndProcessor) {
+  const TemporaryFolder folder;
+  const std::string file = folder.path() / "o.csv";
+  const std::string model = demo_zoo() + "/speech/dense/model.xml";
+  const Json json = operators_of({model, "--soc", "jetson-agx-orin", "--csv", file});
+  const std::string csv = read_file(file).value();
+  EXPECT_EQ(static_cast<std::size_t>(std::count(csv.begin(), csv.end(), '\n')), 1 + 2 * json["groups"].size());
+  EXPECT_THAT(csv, ::testing::StartsWith("name,kind,writes,operations,bytes,intensity,"));
+  EXPECT_THAT(csv, ::testing::HasSubstr(json["groups"][0]["processors"][0]["name"].get<std::string>()));
+}
+
 }  // namespace
 }  // namespace sparseloom::testing
