@@ -64,7 +64,7 @@ else
   found=$(printf '%s\n' "${sources[@]}" | grep -E "$tidied")
 fi
 # A change of everything would take hours: of a longer list every so-many-eth is looked at.
-if [ "$mode" = --tidy-changed ] && [ "$(wc -l <<< "$found")" -gt "${TIDY_MOST:=12}" ]; then
+if [ "$mode" = --tidy-changed ] && [ "$(wc -l <<< "$found")" -gt "${TIDY_MOST:=8}" ]; then
   all=$(wc -l <<< "$found")
   found=$(awk -v all="$all" -v most="$TIDY_MOST" 'int(NR * most / all) > int((NR - 1) * most / all)' <<< "$found")
   echo "lint: clang-tidy looks at $TIDY_MOST of $all sources (TIDY_MOST=$all for all)"
