@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (zoo.ok()) {
       for (const auto& entry : zoo->files) check_path(entry.path);
       for (const auto& task : zoo->described) {
-        for (const auto& variant : task.variants) check_path(variant.model);
+        for (const auto& variant : task.variants) check_path(variant.onnx_only ? variant.onnx : variant.model);
         for (const auto& input : task.profile.inputs) check_path(input);
         if (task.outputs.empty() || task.variants.empty()) std::abort();
       }
@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     const auto variant = zoo::parse_variant_file(*json, "input.json");
     check_status(variant.status());
-    if (variant.ok()) check_path(variant->model);
+    if (variant.ok()) check_path(variant->onnx_only ? variant->onnx : variant->model);
   }
   return 0;
 }
