@@ -1,4 +1,4 @@
-// Private to this folder: the threads of the members.
+// The threads of the members, who work on one job together.
 #pragma once
 
 #include <atomic>

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <utility>
 
-#include "sparseloom/base/restore_cores.h"
+#include "sparseloom/backend/hybrid/crew.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/profile/analytical/operator_costs.h"
 #include "sparseloom/zoo/boundaries.h"
@@ -74,6 +75,9 @@ class Measurement {
     }
     find_outputs(costs);
     SL_RETURN_IF_ERROR(check_shapes());
+    std::vector<std::vector<CpuIndex>> cores;
+    for (const backend::HybridMember& member : members_) cores.push_back(member.options.cores);
+    SL_ASSIGN_OR_RETURN(crew_, backend::Crew::start(std::move(cores)));
     const auto start = Clock::now();
     for (std::size_t g = 0; g < result_.groups.size(); ++g) {
       if (timing_.control.stopped()) return Status(Code::kCancelled, "stopped");
@@ -140,7 +144,7 @@ class Measurement {
     HybridGroup& group = result_.groups[g];
     std::array<double, place::kQuarters + 1> seconds{};
     SL_ASSIGN_OR_RETURN(const auto whole, model_.extract(group.inputs, group.outputs));
-    SL_ASSIGN_OR_RETURN(seconds[place::kQuarters], time_of(*whole));
+    SL_ASSIGN_OR_RETURN(seconds[place::kQuarters], time_of(*whole, 1));
     costs.along = false;
     for (std::int64_t q = 1; q < kQuarters; ++q) {
       seconds[static_cast<std::size_t>(q)] = place::kCannot;
@@ -152,7 +156,8 @@ class Measurement {
         continue;
       }
       if (!narrowed.ok()) return narrowed.status();
-      SL_ASSIGN_OR_RETURN(seconds[static_cast<std::size_t>(q)], time_of(*narrowed->model));
+      SL_ASSIGN_OR_RETURN(seconds[static_cast<std::size_t>(q)],
+                          time_of(*narrowed->model, std::min<std::size_t>(members_.size(), 2)));
       costs.along = (q == 1 || costs.along) && reads_along(group, *narrowed, q);
     }
     if (!group.axis) {
@@ -177,23 +182,44 @@ class Measurement {
     return any;
   }
 
-  Result<double> time_of(const Model& part) const {
-    SL_ASSIGN_OR_RETURN(const auto executable, executor_.compile(part, members_.front().options));
-    zoo::Boundaries boundaries(1);
-    SL_ASSIGN_OR_RETURN(const auto session, boundaries.bind(*executable, 0));
+  // One member's compiled part, with tensors of its own.
+  struct Running {
+    std::unique_ptr<backend::Executable> executable;
+    std::unique_ptr<zoo::Boundaries> boundaries;
+    std::unique_ptr<backend::Session> session;
+  };
+
+  Result<Running> start(const Model& part, const backend::HybridMember& member) const {
+    Running running{.executable = {}, .boundaries = std::make_unique<zoo::Boundaries>(1), .session = {}};
+    SL_ASSIGN_OR_RETURN(running.executable, executor_.compile(part, member.options));
+    SL_ASSIGN_OR_RETURN(running.session, running.boundaries->bind(*running.executable, 0));
     const std::vector<HostBuffer> made_up = zoo::seeded_inputs(part.graph(), 0);
     for (std::size_t k = 0; k < made_up.size(); ++k)
-      std::copy_n(made_up[k].data(), made_up[k].size(), boundaries.at(0)[k].data());
-    // Not while compiling: runtimes look once how many cores there are for them.
-    const RestoreCores restore;
-    if (const auto& cores = members_.front().options.cores; !cores.empty()) SL_RETURN_IF_ERROR(pin_this_thread(cores));
-    SL_RETURN_IF_ERROR(session->run());
-    std::vector<double> seconds;
-    for (int round = 0; round < timing_.rounds; ++round) {
-      const auto start = Clock::now();
-      SL_RETURN_IF_ERROR(session->run());
-      seconds.push_back(Seconds(Clock::now() - start).count());
+      std::copy_n(made_up[k].data(), made_up[k].size(), running.boundaries->at(0)[k].data());
+    return running;
+  }
+
+  // On the first member, the first `beside` members running the same at the same time, each a copy of its own: who
+  // divides a group has its neighbours' company.
+  Result<double> time_of(const Model& part, std::size_t beside) const {
+    std::vector<Running> running;
+    for (std::size_t m = 0; m < beside; ++m) {
+      SL_ASSIGN_OR_RETURN(Running one, start(part, members_[m]));
+      running.push_back(std::move(one));
     }
+    std::vector<double> seconds;
+    std::vector<Status> statuses(beside);
+    const std::function<void(std::size_t)> job = [&](std::size_t member) {
+      if (member >= beside) return;
+      const auto begin = Clock::now();
+      statuses[member] = running[member].session->run();
+      if (member == 0) seconds.push_back(Seconds(Clock::now() - begin).count());
+    };
+    for (int round = -1; round < timing_.rounds; ++round) {  // the first run allocates
+      crew_->run(job);
+      for (const Status& status : statuses) SL_RETURN_IF_ERROR(status);
+    }
+    seconds.erase(seconds.begin());
     return quartiles(std::move(seconds)).median;
   }
 
@@ -201,6 +227,7 @@ class Measurement {
   const Model& model_;
   const std::vector<backend::HybridMember>& members_;
   const OperatorTiming& timing_;
+  std::shared_ptr<backend::Crew> crew_;
   MeasuredOperators result_;
   std::map<EdgeId, std::size_t> writer_;
 };

@@ -29,8 +29,9 @@ struct OperatorTiming {
   Control control{};
 };
 
-/// Runs every group of `model` alone on the first of `members`, whole and in quarters along the outermost axis of what
-/// it writes, where Model::narrow() can divide it so; all members are taken to be alike. Runs on the first one's cores.
+/// Runs every group of `model` on the first of `members`, whole and in quarters along the outermost axis of what
+/// it writes, where Model::narrow() can divide it so; all members are taken to be alike. Whole groups run alone, parts
+/// beside another member that runs the same, as those who divide a group do.
 /// kCancelled; kFailedPrecondition: a tensor whose shape depends on the data; errors of operator_groups(),
 /// Model::extract() and Executor::compile().
 Result<MeasuredOperators> measure_operators(const backend::Executor& executor, const backend::Model& model,
