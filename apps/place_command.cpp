@@ -83,7 +83,9 @@ struct Costs {
 
 // On the cores of this machine that are like the first one, measured.
 Result<Costs> measured_costs(const backend::Runtime& runtime, const backend::Model& model) {
-  SL_ASSIGN_OR_RETURN(const soc::Soc host, soc::discover(runtime));
+  SL_ASSIGN_OR_RETURN(const soc::Soc discovered, soc::discover(runtime));
+  const soc::Soc host = soc::cpus_of(discovered);
+  if (host.processors.empty()) return error(Code::kFailedPrecondition, "--soc host: no CPU was found");
   Costs costs{.soc = host.name + " (measured)", .modelled = false, .table = {}};
   std::vector<backend::HybridMember> members;
   for (const soc::ProcessorId id : host.pools().members.front()) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -79,22 +80,30 @@ Result<std::vector<backend::Provider>> providers_to_derive_by(const EditOptions&
                "no device here computes in bf16 or fp16; --provider names another one whose answers differ");
 }
 
-// Those named, or all that are not derived and have none by the provider yet.
+// Those named, or all that are not derived; what has one already, or cannot have one, is said and left out. A variant
+// and a provider that are both named are tried all the same.
 Result<std::vector<std::string>> variants_to_derive(const EditOptions& options, backend::Provider provider) {
-  if (!options.variants.empty()) return options.variants;
+  const bool named = !options.variants.empty();
+  if (named && !options.providers.empty()) return options.variants;
   SL_ASSIGN_OR_RETURN(const zoo::Zoo zoo, zoo::load_zoo(options.zoo));
   SL_ASSIGN_OR_RETURN(const zoo::TaskId id, zoo.find_task(options.task));
   std::vector<std::string> names;
   for (const zoo::Variant& variant : zoo.task(id).variants) {
+    if (variant.derived() ||
+        (named && std::find(options.variants.begin(), options.variants.end(), variant.name) == options.variants.end()))
+      continue;
+    zoo::Variant derived = variant;
+    derived.provider = provider;
     const bool known = zoo.task(id).variant(zoo::derived_name(variant.name, provider)).ok();
-    if (variant.derived() || known) continue;
-    if (backend::info(provider).onnx_only ? !variant.onnx.empty() : !variant.onnx_only) {
+    if (!known && zoo::is_there_for(derived, provider)) {
       names.push_back(variant.name);
     } else {
-      fmt::print("{}/{}: left out: not there in a form that {} runs\n", options.task, variant.name,
-                 provider_name(provider));
+      fmt::print("{}/{}: left out: {}\n", options.task, variant.name,
+                 known ? fmt::format("it has one by {}", provider_name(provider))
+                       : fmt::format("not there in a form that {} runs", provider_name(provider)));
     }
   }
+  for (const std::string& name : options.variants) SL_RETURN_IF_ERROR(zoo.task(id).variant(name).status());
   return names;
 }
 
@@ -108,7 +117,6 @@ Status derive(const EditOptions& options) {
                           zoo::derive_variant(options.zoo, options.task, variant, provider, *runtime, say_waiting));
       print_added(added, variant);
     }
-    if (variants.empty()) fmt::print("{}: every variant has one by {}\n", options.task, provider_name(provider));
   }
   return {};
 }

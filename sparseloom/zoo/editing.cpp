@@ -55,6 +55,19 @@ class ZooLock {
   int fd_;
 };
 
+// A zoo that this process alone changes.
+struct LockedZoo {
+  ZooLock lock;
+  Zoo zoo;
+
+  static Result<LockedZoo> open(const fs::path& root, const OnWait& on_wait) {
+    SL_RETURN_IF_ERROR(load_zoo(root).status());  // before a lock file appears in somebody else's folder
+    SL_ASSIGN_OR_RETURN(ZooLock lock, ZooLock::acquire(root, on_wait));
+    SL_ASSIGN_OR_RETURN(Zoo zoo, load_zoo(root));
+    return LockedZoo{std::move(lock), std::move(zoo)};
+  }
+};
+
 // New files of a zoo, in a folder of their own until they are all there; gone if they never are.
 class Staging {
  public:
@@ -495,9 +508,8 @@ Status init_zoo(const fs::path& root, const std::string& name) {
 
 Result<AddedVariant> add_variant(const fs::path& root, const NewVariant& variant, const backend::Runtime& runtime,
                                  const OnWait& on_wait) {
-  SL_RETURN_IF_ERROR(load_zoo(root).status());  // before a lock file appears in somebody else's folder
-  SL_ASSIGN_OR_RETURN(const ZooLock lock, ZooLock::acquire(root, on_wait));
-  SL_ASSIGN_OR_RETURN(Zoo zoo, load_zoo(root));
+  SL_ASSIGN_OR_RETURN(LockedZoo locked, LockedZoo::open(root, on_wait));
+  Zoo& zoo = locked.zoo;
   SL_ASSIGN_OR_RETURN(const Staging staging, Staging::make(root));
   return Adding(variant, runtime, zoo, staging.folder()).run();
 }
@@ -505,9 +517,8 @@ Result<AddedVariant> add_variant(const fs::path& root, const NewVariant& variant
 Result<AddedVariant> derive_variant(const fs::path& root, const std::string& task_name, const std::string& name,
                                     backend::Provider provider, const backend::Runtime& runtime,
                                     const OnWait& on_wait) {
-  SL_RETURN_IF_ERROR(load_zoo(root).status());
-  SL_ASSIGN_OR_RETURN(const ZooLock lock, ZooLock::acquire(root, on_wait));
-  SL_ASSIGN_OR_RETURN(Zoo zoo, load_zoo(root));
+  SL_ASSIGN_OR_RETURN(LockedZoo locked, LockedZoo::open(root, on_wait));
+  Zoo& zoo = locked.zoo;
   SL_ASSIGN_OR_RETURN(const TaskId id, zoo.find_task(task_name));
   Task& task = zoo.tasks[id.index()];
   SL_ASSIGN_OR_RETURN(const VariantId base, task.variant(name));
@@ -534,9 +545,8 @@ Result<AddedVariant> derive_variant(const fs::path& root, const std::string& tas
 
 Status remove_variant(const fs::path& root, const std::string& task_name, const std::string& variant_name,
                       const OnWait& on_wait) {
-  SL_RETURN_IF_ERROR(load_zoo(root).status());
-  SL_ASSIGN_OR_RETURN(const ZooLock lock, ZooLock::acquire(root, on_wait));
-  SL_ASSIGN_OR_RETURN(Zoo zoo, load_zoo(root));
+  SL_ASSIGN_OR_RETURN(LockedZoo locked, LockedZoo::open(root, on_wait));
+  Zoo& zoo = locked.zoo;
   SL_ASSIGN_OR_RETURN(const TaskId id, zoo.find_task(task_name));
   Task& task = zoo.tasks[id.index()];
   fs::path folder = root / task_name;
