@@ -108,4 +108,10 @@ Status check_fits_memory(const TensorSpec& spec, const std::filesystem::path& pa
                spec.describe(), bytes / 0x1p30, memory / 0x1p30);
 }
 
+Status check_static(const TensorSpec& spec) {
+  if (element_count(spec.shape).ok()) return {};
+  return error(Code::kFailedPrecondition, "'{}' has the shape {}, which depends on the data", spec.name,
+               to_string(spec.shape));
+}
+
 }  // namespace sparseloom::backend

@@ -44,4 +44,7 @@ Result<std::map<std::size_t, Shape>> shapes_to_set(const std::vector<FileInput>&
 /// What no memory holds would end in std::bad_alloc, or in the system killing the process: kResourceExhausted.
 Status check_fits_memory(const TensorSpec& spec, const std::filesystem::path& path);
 
+/// kFailedPrecondition: an extent is known only when running, by name.
+Status check_static(const TensorSpec& spec);
+
 }  // namespace sparseloom::backend

@@ -22,10 +22,8 @@ namespace {
 using sparseloom::testing::TemporaryFolder;
 using sparseloom::testing::tiny_resnet;
 using sparseloom::testing::TinyIr;
-using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr auto kNumpy = R"(<data auto_broadcast="numpy"/>)";

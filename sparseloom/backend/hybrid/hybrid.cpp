@@ -8,6 +8,7 @@
 
 #include "sparseloom/backend/binding.h"
 #include "sparseloom/backend/hybrid/crew.h"
+#include "sparseloom/backend/input_shapes.h"
 
 namespace sparseloom::backend {
 namespace {
@@ -64,12 +65,7 @@ Status check_step(const Graph& graph, const HybridStep& step, std::size_t member
   if (step.outputs.empty() || (step.range && step.outputs.size() > 1))
     return error(Code::kInvalidArgument, "{} outputs; one, or without a range several", step.outputs.size());
   for (const auto* tensors : {&step.inputs, &step.outputs}) {
-    for (const EdgeId tensor : *tensors) {
-      const TensorSpec& spec = graph.edge(tensor).spec;
-      if (element_count(spec.shape).ok()) continue;
-      return error(Code::kFailedPrecondition, "'{}' has the shape {}, which depends on the data", spec.name,
-                   to_string(spec.shape));
-    }
+    for (const EdgeId tensor : *tensors) SL_RETURN_IF_ERROR(check_static(graph.edge(tensor).spec));
   }
   for (const EdgeId input : step.inputs) {
     if (written.complete(input, graph.edge(input).spec.bytes())) continue;

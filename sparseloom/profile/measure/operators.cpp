@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sparseloom/backend/hybrid/crew.h"
+#include "sparseloom/backend/input_shapes.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/profile/analytical/operator_costs.h"
 #include "sparseloom/zoo/boundaries.h"
@@ -128,12 +129,7 @@ class Measurement {
   Status check_shapes() const {
     for (const HybridGroup& group : result_.groups) {
       for (const auto* tensors : {&group.inputs, &group.outputs}) {
-        for (const EdgeId tensor : *tensors) {
-          const TensorSpec& spec = graph().edge(tensor).spec;
-          if (element_count(spec.shape).ok()) continue;
-          return error(Code::kFailedPrecondition, "'{}' has the shape {}, which depends on the data", spec.name,
-                       to_string(spec.shape));
-        }
+        for (const EdgeId tensor : *tensors) SL_RETURN_IF_ERROR(backend::check_static(graph().edge(tensor).spec));
       }
     }
     return {};
