@@ -245,8 +245,8 @@ Result<std::optional<zoo::Chain>> by_onnxruntime(const CutArguments& arguments, 
   if (path.extension() != ".onnx") return std::optional<zoo::Chain>();
   SL_ASSIGN_OR_RETURN(const backend::OnnxFile file, backend::OnnxFile::open(path));
   const Graph& graph = model.graph();
-  const auto inputs = zoo::named_in(file, path, graph, graph.inputs);
-  const auto outputs = zoo::named_in(file, path, graph, graph.outputs);
+  const auto inputs = file.specs_of(graph, graph.inputs);
+  const auto outputs = file.specs_of(graph, graph.outputs);
   const fs::path whole = scratch / "whole.onnx";
   if (!inputs.ok() || !outputs.ok() || !file.save_piece(*inputs, *outputs, whole).ok())
     return std::optional<zoo::Chain>();

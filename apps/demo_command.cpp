@@ -38,6 +38,7 @@ struct DemoOptions {
   bool check = true;
   std::vector<std::string> providers;
   bool no_gangs = false;
+  bool hybrid = false;
   std::string compare_provider;
   bool compare_no_gangs = false;
 };
@@ -452,7 +453,8 @@ Status demo(const DemoOptions& options) {
   SL_ASSIGN_OR_RETURN(const Providers providers, parse_all_providers(options));
   cli::interrupted();
   SL_ASSIGN_OR_RETURN(const auto setup,
-                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
+                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo), {},
+                                      options.hybrid));
   SL_ASSIGN_OR_RETURN(soc::Soc soc, cli::soc_for_plans(setup->soc, providers.allowed, options.no_gangs));
   SL_ASSIGN_OR_RETURN(std::optional<Rival> rival, rival_of(options, providers, setup->soc));
   SL_ASSIGN_OR_RETURN(const cli::TestData data, cli::load_test_data(setup->zoo));
@@ -510,6 +512,7 @@ std::function<Status()> add_demo(CLI::App& command) {
   command.add_flag("!--no-check", options->check, cli::kNoCheckHelp);
   command.add_option("--provider,--backend", options->providers, cli::provider_help());
   command.add_flag("--no-gangs", options->no_gangs, std::string(cli::kNoGangsHelp));
+  command.add_flag("--hybrid", options->hybrid, std::string(cli::kHybridHelp));
   CLI::Option* const rival =
       command.add_option("--compare-provider,--compare-backend", options->compare_provider,
                          "add a second system to the comparison: sparseloom planning with this provider alone");

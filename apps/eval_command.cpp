@@ -48,6 +48,7 @@ struct EvalOptions {
   double saturated_s = 1;
   std::string profiling = "once";
   std::string plane;  // a file
+  bool hybrid = false;
 };
 
 // A machine that systems are played on, with all that its hosts refer to.
@@ -152,7 +153,7 @@ Result<Machines> make_machines(const EvalOptions& options, const cli::TestData& 
   Machines machines;
   for (const std::string& soc : options.socs) {
     auto machine = std::make_unique<Machine>();
-    SL_ASSIGN_OR_RETURN(machine->setup, cli::make_setup(zoo_of(options), soc == kHost ? "" : soc));
+    SL_ASSIGN_OR_RETURN(machine->setup, cli::make_setup(zoo_of(options), soc == kHost ? "" : soc, options.hybrid));
     machines.push_back(std::move(machine));
   }
   SL_RETURN_IF_ERROR(check_distinct(options.socs, machines));
@@ -379,7 +380,7 @@ Result<bool> play_cells(const EvalOptions& options, const std::vector<plan::Grid
 Status draw_plane(const EvalOptions& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--plane", options.plane));
   const std::string& soc = options.socs.front();
-  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), soc == kHost ? "" : soc));
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), soc == kHost ? "" : soc, options.hybrid));
   SL_ASSIGN_OR_RETURN(const profile::Profile profile, cli::read_profile(*setup));
   SL_ASSIGN_OR_RETURN(const auto planes, report::planes_of(setup->zoo, setup->soc, profile));
   const std::string where = fmt::format("Zoo {} on {}", setup->zoo.name, setup->soc.name);
@@ -441,6 +442,7 @@ std::function<Status()> add_eval(CLI::App& command) {
       .add_option("--cells", options->cells,
                   "which SLOs: grid (81 cells), coarse (25), diagonal (C1..C8), or one by name")
       ->capture_default_str();
+  command.add_flag("--hybrid", options->hybrid, std::string(cli::kHybridHelp));
   command.add_option("--system", options->systems,
                      "only this planner, or sparseloom-pinned: with pinned stages (may be repeated; default: all "
                      "planners)");

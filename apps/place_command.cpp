@@ -87,11 +87,11 @@ Result<Costs> measured_costs(const backend::Runtime& runtime, const backend::Mod
   const soc::Soc host = soc::cpus_of(discovered);
   if (host.processors.empty()) return error(Code::kFailedPrecondition, "--soc host: no CPU was found");
   Costs costs{.soc = host.name + " (measured)", .modelled = false, .table = {}};
-  std::vector<backend::HybridMember> members;
+  std::vector<backend::CompileOptions> members;
   for (const soc::ProcessorId id : host.pools().members.front()) {
     if (members.size() == place::kMostProcessors) break;
-    members.push_back({profile::compile_options(host, id, backend::Provider::kOpenVino, {})});
-    members.back().options.cores = host.processor(id).cores;
+    members.push_back(profile::compile_options(host, id, backend::Provider::kOpenVino, {}));
+    members.back().cores = host.processor(id).cores;
   }
   profile::OperatorTiming timing;
   timing.control = {.on_progress = cli::progress_line(), .stop = &cli::interrupted()};

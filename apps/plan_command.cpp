@@ -41,6 +41,7 @@ struct Options {
   std::string memory;
   std::vector<std::string> providers;
   bool no_gangs = false;
+  bool hybrid = false;
   double rate = 0;
   std::string percentile;
   std::string check;
@@ -323,7 +324,7 @@ Status show(const cli::Setup& setup, const Options& options, const Outcome& outc
 Status check(const Options& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   SL_ASSIGN_OR_RETURN(const std::string text, read_file(options.check));
-  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), options.soc));
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), options.soc, options.hybrid));
   SL_ASSIGN_OR_RETURN(profile::Profile profile, cli::read_profile(*setup));
   SL_ASSIGN_OR_RETURN(plan::PlanFile read, plan::parse_plan(text, options.check, {setup->zoo, setup->soc, profile}));
   profile.use_estimates = read.estimates;
@@ -336,7 +337,7 @@ Status check(const Options& options) {
 Status run(const Options& options) {
   if (!options.check.empty()) return check(options);
   SL_ASSIGN_OR_RETURN(const Wanted wanted, read_options(options));
-  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), options.soc));
+  SL_ASSIGN_OR_RETURN(const auto setup, cli::make_setup(zoo_of(options), options.soc, options.hybrid));
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, cli::soc_for_plans(setup->soc, wanted.providers, options.no_gangs));
   SL_ASSIGN_OR_RETURN(profile::Profile profile, cli::read_profile(*setup));
   profile.use_estimates = wanted.estimates;
@@ -381,6 +382,7 @@ std::function<Status()> add_plan(CLI::App& command) {
   add("--memory", options->memory, "budget for the plan's compiled subgraphs, in bytes or as 20MiB (default: none)");
   add("--provider,--backend", options->providers, cli::provider_help());
   command.add_flag("--no-gangs", options->no_gangs, std::string(cli::kNoGangsHelp))->excludes(check);
+  command.add_flag("--hybrid", options->hybrid, std::string(cli::kHybridHelp));
   add("--rate", options->rate,
       "requests/s that are to be served, tasks equally likely: planned for (planner sparseloom, objective responses) "
       "and predicted (default: episodes)")

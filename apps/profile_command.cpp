@@ -37,6 +37,7 @@ struct Options {
   std::string split = "both";
   std::vector<std::string> tasks;
   int threads = 0;
+  bool hybrid = false;
   std::string database;
   std::string mode = "exhaustive";
   std::optional<std::string> estimator;  // these four: of mode estimate, and none if they were not given
@@ -419,7 +420,8 @@ Status run(const Options& options) {
   SL_RETURN_IF_ERROR(cli::check_writable("--json", options.json));
   SL_RETURN_IF_ERROR(cli::check_writable("--export-latency", options.export_latency));
   SL_ASSIGN_OR_RETURN(const auto setup,
-                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo)));
+                      cli::make_setup(options.zoo.empty() ? cli::default_zoo() : std::filesystem::path(options.zoo), {},
+                                      options.hybrid));
   if (options.mode == "estimate") return estimate(options, *setup);
   SL_ASSIGN_OR_RETURN(const profile::MeasureOptions measuring, measure_options(options, *setup));
   if (options.check) return check(options, *setup, measuring);
@@ -462,6 +464,7 @@ std::function<Status()> add_profile(CLI::App& command) {
   command.add_option("--export-latency", options->export_latency,
                      "measure missing latencies, and write them and this machine's processors to this SoC file "
                      "(docs/soc-format.md)");
+  command.add_flag("--hybrid", options->hybrid, std::string(cli::kHybridHelp));
   command.add_option("--split", options->split, "data for accuracies: profile, test or both");
   command.add_option("--task", options->tasks, "only this task (may be repeated)");
   command.add_option("--threads", options->threads, "workers for accuracies (default: one per CPU)")

@@ -155,6 +155,7 @@ Result<ServerOptions> server_options(const RunOptions& options, const sched::Wor
   wanted.expected_load = cli::expected_load(options.workload, workload);
   wanted.providers = options.workload.providers;
   wanted.gangs = !options.workload.no_gangs;
+  wanted.hybrid = options.workload.hybrid;
   wanted.policy = workload.policy;
   wanted.slots_per_task = options.workload.slots;
   wanted.adapt = options.adapt;

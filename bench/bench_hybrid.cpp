@@ -53,8 +53,7 @@ class Bench {
     const std::vector<CpuIndex> cpus = allowed_cpus();
     if (cpus.size() < 2) return error(Code::kFailedPrecondition, "this process may use one core; two are needed");
     for (std::size_t m = 0; m < 2; ++m) {
-      backend::HybridMember& member = members_.emplace_back();
-      member.options.cores = {cpus[m]};
+      members_.emplace_back().cores = {cpus[m]};
     }
     SL_RETURN_IF_ERROR(kernels::pin_threads(2));
     for (const std::string& file : options_.models) {
@@ -87,7 +86,7 @@ class Bench {
     std::vector<Way> ways;
     SL_RETURN_IF_ERROR(add("openvino, one core", runtime_->compile(model, one), ways));
     SL_RETURN_IF_ERROR(add("openvino, two cores", runtime_->compile(model, two), ways));
-    SL_RETURN_IF_ERROR(add("hybrid", backend::compile_hybrid(*runtime_, model, plan, members_), ways));
+    SL_RETURN_IF_ERROR(add("hybrid", backend::compile_hybrid(*runtime_, model, {members_, plan}), ways));
     std::vector<std::vector<std::byte>> answers;
     for (Way& way : ways) {
       SL_ASSIGN_OR_RETURN(way.session, boundaries.bind(*way.executable, 0));
@@ -175,7 +174,7 @@ class Bench {
 
   const Options& options_;
   std::unique_ptr<backend::Runtime> runtime_;
-  std::vector<backend::HybridMember> members_;
+  std::vector<backend::CompileOptions> members_;
   report::Table table_{
       {"model", "way", "ms", "q1", "q3", "over one core", "over two", "answers differ by", "hybrid", "predicted ms"}};
   Json models_ = Json::array();

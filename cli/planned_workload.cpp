@@ -31,6 +31,7 @@ CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options) {
       ->needs(workload);
   command.add_option("--provider,--backend", options.providers, provider_help())->needs(workload);
   command.add_flag("--no-gangs", options.no_gangs, std::string(kNoGangsHelp))->needs(workload);
+  command.add_flag("--hybrid", options.hybrid, std::string(kHybridHelp))->needs(workload);
   command
       .add_option("--slots", options.slots, "requests of one task in flight at once; more wait in the admission queue")
       ->check(CLI::Range(1, 1024))
@@ -65,7 +66,7 @@ Result<PlannedWorkload> plan_workload(const WorkloadOptions& options) {
   interrupted();
   PlannedWorkload planned;
   planned.slots = options.slots;
-  SL_ASSIGN_OR_RETURN(planned.setup, make_setup(zoo_folder(options), options.soc));
+  SL_ASSIGN_OR_RETURN(planned.setup, make_setup(zoo_folder(options), options.soc, options.hybrid));
   const Setup& setup = *planned.setup;
   SL_ASSIGN_OR_RETURN(planned.workload, read_workload(options, setup.zoo));
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc_for_plans(setup.soc, providers, options.no_gangs));

@@ -21,11 +21,13 @@ struct WorkloadOptions {
   std::string policy;
   std::vector<std::string> providers;
   bool no_gangs = false;
+  bool hybrid = false;
   std::string plan_for = "episodes";
   std::size_t slots = 4;
 };
 
-/// Adds --workload, and --zoo, --soc, --planner, --plan-for, --provider, --no-gangs and --slots, which need it. Returns
+/// Adds --workload, and --zoo, --soc, --planner, --plan-for, --provider, --no-gangs, --hybrid and --slots, which need
+/// it. Returns
 /// --workload.
 CLI::Option* add_workload_options(CLI::App& command, WorkloadOptions& options);
 

@@ -95,7 +95,7 @@ Result<zoo::Zoo> load_zoo(const std::filesystem::path& path) {
   return zoo;
 }
 
-Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc) {
+Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc, bool hybrid) {
   auto setup = std::make_unique<Setup>();
   if (!soc.empty()) {
     SL_ASSIGN_OR_RETURN(setup->soc_file, find_soc(soc));
@@ -105,6 +105,7 @@ Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path,
   SL_ASSIGN_OR_RETURN(setup->zoo, load_zoo(zoo_path));
   if (!setup->soc_file) {
     SL_ASSIGN_OR_RETURN(setup->soc, soc::discover(*setup->runtime));
+    if (hybrid) setup->soc = soc::with_hybrid(setup->soc);
   }
   zoo::take_out_what_nothing_runs(setup->zoo, soc::offered_providers(setup->soc));
   SL_RETURN_IF_ERROR(open_caches(*setup));

@@ -40,8 +40,9 @@ Result<zoo::Zoo> load_zoo(const std::filesystem::path& path);
 
 /// Loads the zoo at `zoo_path` and opens the caches; one that cannot be written is a warning, and the work goes on with
 /// one that is gone at the end. The processors are the host's, or those of the modelled machine
-/// that `soc` names (as --soc does) if it is not empty.
-Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc = {});
+/// that `soc` names (as --soc does) if it is not empty; the host's gangs offer provider hybrid too if `hybrid` is set.
+Result<std::unique_ptr<Setup>> make_setup(const std::filesystem::path& zoo_path, const std::string& soc = {},
+                                          bool hybrid = false);
 
 /// The profile that plans need: of this machine with what is missing measured now, of a modelled one as modelled.
 Result<profile::Profile> read_profile(const Setup& setup);
@@ -71,6 +72,10 @@ Result<std::vector<backend::Provider>> parse_providers(std::string_view option, 
 /// What --provider does, for its help.
 std::string provider_help();
 inline constexpr std::string_view kNoGangsHelp = "plan without gangs: every stage on one processor";
+
+/// What --hybrid does, for its help.
+inline constexpr std::string_view kHybridHelp =
+    "gangs may also divide a stage's operators between their members (provider hybrid), where that was measured faster";
 
 /// What plans may use of a machine: those of `providers` (none: all) that it offers, and gangs if they are not
 /// `without_gangs`. Errors: those of soc::confined().

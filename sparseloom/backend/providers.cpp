@@ -36,6 +36,8 @@ constexpr std::array kTable{
                  .name = "openvino-fp16",
                  .runtime = "openvino",
                  .computes_in = ElementType::kF16},
+    // No runtime has it: those of its members compile the pieces (hybrid/).
+    ProviderInfo{.provider = Provider::kHybrid, .name = "hybrid", .runtime = "hybrid"},
     ProviderInfo{.provider = Provider::kScripted, .name = "scripted", .runtime = "scripted", .for_tests = true},
 };
 

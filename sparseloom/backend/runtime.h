@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sparseloom/backend/graph.h"
+#include "sparseloom/backend/hybrid_plan.h"
 #include "sparseloom/backend/provider.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/tensor.h"
@@ -39,6 +40,8 @@ struct CompileOptions {
   /// What Executor::load() compiled of an IR file is kept here between processes, with what was measured to choose
   /// sparse layers; empty: not kept, as other formats never are. A folder that cannot be written keeps nothing.
   std::filesystem::path cache_dir;
+  /// Provider::kHybrid only, and required there: what its members execute.
+  std::shared_ptr<const HybridOptions> hybrid{};
 };
 
 /// A tensor in a device's own memory, which is a memory domain: sessions of that device bind it without a copy. What
@@ -81,6 +84,9 @@ class Session {
   /// is followed by a wait. By default the CPU does everything at once, in start().
   virtual Status start() { return started_ = run(); }
   virtual Status wait() { return started_; }
+
+  /// From any thread: a run that is under way may end early, with kCancelled. By default it does not.
+  virtual void cancel() {}
 
  private:
   Status started_;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "sparseloom/backend/hybrid/hybrid.h"
 #include "sparseloom/backend/onnx/onnx_file.h"
 #include "sparseloom/backend/onnxruntime/onnxruntime.h"
 #include "sparseloom/backend/openvino/openvino_runtime.h"
@@ -73,11 +74,18 @@ class AllRuntimes final : public Runtime {
 
   Result<std::unique_ptr<Executable>> load(const std::filesystem::path& path,
                                            const CompileOptions& options) const override {
+    if (options.provider == Provider::kHybrid) {
+      SL_ASSIGN_OR_RETURN(const auto model, read(path, {}));
+      return compile_placed(*model, options, path);
+    }
     SL_ASSIGN_OR_RETURN(const Executor* executor, of(options.provider));
     return executor->load(path, options);
   }
 
   Result<std::unique_ptr<Executable>> compile(const Model& model, const CompileOptions& options) const override {
+    if (options.provider == Provider::kHybrid) {
+      return compile_placed(model, options, {});
+    }
     SL_ASSIGN_OR_RETURN(const Executor* executor, of(options.provider));
     return executor->compile(model, options);
   }
@@ -85,6 +93,12 @@ class AllRuntimes final : public Runtime {
   std::vector<AbsentProvider> absent() const override { return absent_; }
 
  private:
+  Result<std::unique_ptr<Executable>> compile_placed(const Model& model, const CompileOptions& options,
+                                                     const std::filesystem::path& file) const {
+    if (options.hybrid) return compile_hybrid(*this, model, *options.hybrid, file);
+    return error(Code::kInvalidArgument, "provider hybrid: no placement of the model's operators was given");
+  }
+
   Result<const Executor*> of(Provider provider) const {
     const std::string_view runtime = info(provider).runtime;
     if (openvino_->name() == runtime) return openvino_.get();

@@ -6,6 +6,7 @@
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/mapped_file.h"
+#include "sparseloom/profile/measure/hybrid.h"
 #include "sparseloom/profile/measure/latency.h"
 #include "sparseloom/profile/measure/memory.h"
 #include "sparseloom/zoo/boundaries.h"
@@ -29,8 +30,9 @@ CompileSubgraph compile_pieces(const backend::Runtime& runtime, const soc::Soc& 
   return [&runtime, &soc, find_piece = std::move(find_piece),
           cache = std::move(cache)](const SubgraphKey& key) -> Result<std::unique_ptr<backend::Executable>> {
     SL_ASSIGN_OR_RETURN(const std::filesystem::path piece, find_piece(key));
-    SL_ASSIGN_OR_RETURN(auto executable,
-                        runtime.load(piece, profile::compile_options(soc, key.processor, key.provider, cache)));
+    SL_ASSIGN_OR_RETURN(
+        auto executable,
+        profile::load_placed(runtime, piece, profile::compile_options(soc, key.processor, key.provider, cache)));
     SL_RETURN_IF_ERROR(warm_up(*executable));
     return executable;
   };

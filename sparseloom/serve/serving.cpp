@@ -87,6 +87,7 @@ Status Serving::open() {
   SL_ASSIGN_OR_RETURN(runtime_, backend::make_runtime(options_.runtime));
   SL_RETURN_IF_ERROR(open_caches());
   SL_ASSIGN_OR_RETURN(soc_, soc::discover(*runtime_));
+  if (options_.hybrid) soc_ = soc::with_hybrid(soc_);
   SL_ASSIGN_OR_RETURN(plan_soc_, planned_with(soc_, options_.providers, options_.gangs));
   catalog_ = std::make_unique<Catalog>();
   tasks_ = std::make_unique<Tasks>(soc_);
@@ -195,7 +196,9 @@ Status Serving::start_engine() {
 
 // By a worker. Of a CPU that fails, others would fail too.
 void Serving::failing(soc::ProcessorId place, const Status& why) {
-  if (soc_.processor(place).device == "CPU") return;
+  bool device = false;
+  soc_.pools().each_taken(place, [&](soc::ProcessorId p) { device = device || soc_.processor(p).device != "CPU"; });
+  if (!device) return;
   const std::lock_guard lock(stopping_mutex_);
   lost_.emplace_back(place, why);
   stop_.notify_all();

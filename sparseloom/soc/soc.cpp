@@ -81,6 +81,8 @@ std::string fingerprint_of(const Soc& soc, const CpuIdentity& identity, const ba
   return sha256(text).substr(0, 16);
 }
 
+bool is_cpu(const Processor& p) { return p.device == "CPU"; }
+
 bool interchangeable(const Processor& a, const Processor& b) {
   const auto traits = [](const Processor& p) { return std::tie(p.device, p.kind, p.memory_domain, p.providers); };
   return traits(a) == traits(b) && a.cores.size() == b.cores.size();
@@ -166,9 +168,32 @@ Soc without(const Soc& soc, ProcessorId lost) {
   Soc result = soc;
   std::size_t place = 0;
   result.processors = soc.processors.changed([&](Processor p) {
-    if (soc.pools().overlap(ProcessorId(place++), lost)) p.providers.clear();
+    const ProcessorId here(place++);
+    if (soc.pools().is_gang(lost) ? here == lost : soc.pools().overlap(here, lost)) p.providers.clear();
     return std::optional(std::move(p));
   });
+  return result;
+}
+
+Soc with_hybrid(const Soc& soc) {
+  Soc result = soc;
+  std::size_t place = 0;
+  result.processors = soc.processors.changed([&](Processor p) {
+    const ProcessorId id(place++);
+    if (soc.pools().is_gang(id) && soc.pools().pool(id).size() == 1) p.providers.push_back(backend::Provider::kHybrid);
+    return std::optional(std::move(p));
+  });
+  const auto cpu = std::find_if(soc.processors.begin(), soc.processors.end(), is_cpu);
+  for (std::size_t d = 0; d < soc.processors.size() && cpu != soc.processors.end(); ++d) {
+    const Processor& device = soc.processors[d];
+    if (is_cpu(device)) continue;
+    Processor gang = *cpu;
+    gang.name = fmt::format("{}+{}", cpu->name, device.name);
+    gang.kind = fmt::format("gang of {} and {}", cpu->kind, device.kind);
+    gang.providers = {backend::Provider::kHybrid};
+    result.processors.add_gang(std::move(gang),
+                               {ProcessorId(static_cast<std::size_t>(cpu - soc.processors.begin())), ProcessorId(d)});
+  }
   return result;
 }
 
@@ -195,7 +220,7 @@ Soc cpus_of(const Soc& soc) {
   Soc result = soc;
   result.processors = {};
   for (const Processor& p : soc.processors) {
-    if (p.device == "CPU") result.processors.push_back(p);
+    if (is_cpu(p)) result.processors.push_back(p);
   }
   return result;
 }

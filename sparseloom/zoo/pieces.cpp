@@ -157,23 +157,6 @@ Status check_repeatable(const Graph& graph) {
 
 }  // namespace
 
-Result<std::vector<TensorSpec>> named_in(const backend::OnnxFile& file, const fs::path& path, const Graph& graph,
-                                         const std::vector<EdgeId>& edges) {
-  std::vector<TensorSpec> specs;
-  for (const EdgeId id : edges) {
-    const backend::Edge& edge = graph.edge(id);
-    std::vector<std::string> names{edge.spec.name};
-    names.insert(names.end(), edge.aliases.begin(), edge.aliases.end());
-    const auto name = file.find(names);
-    if (!name) {
-      return error(Code::kFailedPrecondition, "{}: cut at tensor '{}', which the ONNX file does not have",
-                   path.string(), edge.spec.name);
-    }
-    specs.push_back({*name, edge.spec.type, edge.spec.shape});
-  }
-  return specs;
-}
-
 Status check_form(const Variant& variant, const backend::Graph& graph) {
   if (!graph.opaque() || variant.onnx_only) return {};
   return error(Code::kFailedPrecondition, "{}; ONNX Runtime can run it, if the zoo lists it as 'onnx' without 'model'",
@@ -268,7 +251,9 @@ Result<fs::path> PieceStore::piece(TaskId task_id, VariantId variant_id, StageId
                             : fmt::format("not there in ONNX, which {} needs", name);
     return error(Code::kFailedPrecondition, "task '{}', variant '{}': {}", task.name, variant.name, why);
   }
-  const bool onnx = backend::info(provider).onnx_only;
+  // Some member of those who divide a model's operators may take ONNX alone; the others read that too.
+  const bool onnx =
+      backend::info(provider).onnx_only || (provider == backend::Provider::kHybrid && !variant.onnx.empty());
   const std::string extension = onnx ? ".onnx" : piece_extension(variant.model);
   // A derived variant has no pieces of its own, and no other one's name holds an '@'.
   const std::string& model = variant.derived() ? variant.derived_from : variant.name;
@@ -339,7 +324,7 @@ Status PieceStore::cut_onnx(const Task& task, const Variant& variant, const fs::
   SL_ASSIGN_OR_RETURN(const backend::OnnxFile file, backend::OnnxFile::open(variant.onnx));
   std::vector<std::vector<TensorSpec>> boundaries;
   const auto add = [&](const std::vector<EdgeId>& edges) -> Status {
-    SL_ASSIGN_OR_RETURN(boundaries.emplace_back(), named_in(file, variant.onnx, graph, edges));
+    SL_ASSIGN_OR_RETURN(boundaries.emplace_back(), file.specs_of(graph, edges));
     return {};
   };
   SL_RETURN_IF_ERROR(add(found.inputs));

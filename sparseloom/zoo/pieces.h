@@ -17,11 +17,6 @@
 
 namespace sparseloom::zoo {
 
-/// A model's tensors as its ONNX file names them. kFailedPrecondition: one that the file does not have, as what
-/// OpenVINO made while converting.
-Result<std::vector<TensorSpec>> named_in(const backend::OnnxFile& file, const std::filesystem::path& path,
-                                         const backend::Graph& graph, const std::vector<backend::EdgeId>& edges);
-
 /// The S consecutive pieces of a model, each a model of its own. Piece i's outputs are piece i+1's inputs, in order;
 /// the first takes the model's inputs, the last returns its outputs (a model input or an early output that is needed
 /// later travels along as a boundary tensor). kFailedPrecondition names the operators that draw

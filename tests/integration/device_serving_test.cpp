@@ -54,10 +54,11 @@ std::vector<Stage> spans_of(const sched::TraceSink& trace, soc::ProcessorId proc
   return spans;
 }
 
-// Everything that serves the zoo, "far" on the device and "near" on the first core, whatever is fastest.
+// Everything that serves the zoo, "far" on `place` and "near" on the first core, whatever is fastest.
 struct Serving {
   Serving(const std::filesystem::path& folder, const std::string& root,
-          std::vector<bool> on_device = {true, true, true})
+          std::vector<bool> on_device = {true, true, true}, const std::string& place = "webgpu0",
+          backend::Provider provider = backend::Provider::kWebGpu)
       : zoo(zoo::load_zoo(root).value()),
         pieces(zoo, *runtime, folder / "pieces"),
         residency(*runtime, soc, pieces, folder / "compiled"),
@@ -70,8 +71,8 @@ struct Serving {
       chosen.sigma.assign(task.stages(), zoo::VariantId(0));
       for (std::size_t i = 0; i < task.stages(); ++i) {
         const bool there = far && on_device[i];
-        chosen.placement.push_back(soc.find(there ? "webgpu0" : "cpu0").value());
-        chosen.providers.push_back(there ? backend::Provider::kWebGpu : backend::Provider::kOpenVino);
+        chosen.placement.push_back(soc.find(there ? place : "cpu0").value());
+        chosen.providers.push_back(there ? provider : backend::Provider::kOpenVino);
       }
       chosen.estimates.assign(task.stages(), {.latency = from_ms(1), .model_latency = from_ms(1)});
     }
@@ -106,7 +107,7 @@ struct Serving {
     std::promise<std::vector<float>> answer;
   };
   std::unique_ptr<backend::Runtime> runtime = backend::make_runtime("auto").value();
-  soc::Soc soc = soc::discover(*runtime).value();
+  soc::Soc soc = soc::with_hybrid(soc::discover(*runtime).value());
   zoo::Zoo zoo;
   zoo::PieceStore pieces;
   engine::Residency residency;
@@ -150,6 +151,33 @@ TEST_F(DeviceServing, TensorsCrossBetweenMemories) {
       for (std::size_t i = 0; i < far.size(); ++i) EXPECT_NEAR(far[i], near[i], 1e-4);
     }
     serving.engine->drain();
+  }
+}
+
+// Stages that a core and the device execute together, and one that the device alone does.
+TEST_F(DeviceServing, ACoreAndTheDeviceServeTogether) {
+  Serving serving(folder_.path(), zoo_, {true, true, true}, "cpu0+webgpu0", backend::Provider::kHybrid);
+  for (int request = 0; request < 5; ++request) {
+    const float scale = static_cast<float>(request) / 8;
+    const std::vector<float> near = serving.ask("near", scale).get(), far = serving.ask("far", scale).get();
+    for (std::size_t i = 0; i < far.size(); ++i) EXPECT_NEAR(far[i], near[i], 1e-4);
+  }
+  serving.engine->drain();
+}
+
+// A server that may use it measures it as it does every other provider, and plans with what is fastest.
+TEST_F(DeviceServing, HybridExecutionIsOneMoreProvider) {
+  ServerOptions options;
+  options.zoo = zoo_;
+  options.hybrid = true;
+  options.check_profile = false;
+  const Server server = Server::open(std::move(options)).value();
+  const ServerView view = server.view();
+  const soc::ProcessorId gang = view.soc.find("cpu0+webgpu0").value();
+  for (std::size_t t = 0; t < view.zoo.tasks.size(); ++t) {
+    const profile::Latency& latency =
+        view.profile.task(zoo::TaskId(t)).latency(zoo::VariantId(0), zoo::StageId(0), gang, backend::Provider::kHybrid);
+    EXPECT_GT(latency.count, 0);
   }
 }
 

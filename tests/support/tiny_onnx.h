@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sparseloom::testing {
@@ -108,6 +109,22 @@ class TinyOnnx {
     ProtoMessage message;
     for (const std::string& input : inputs) message.bytes(1, input);
     graph_.message(1, message.bytes(2, output).bytes(3, node).bytes(4, type).bytes(7, domain));
+    return *this;
+  }
+  /// An operator with whole numbers, or lists of them, as attributes.
+  using Attributes = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
+  TinyOnnx& op(const std::string& type, const std::vector<std::string>& inputs, const std::string& output,
+               const Attributes& attributes) {
+    ProtoMessage message;
+    for (const std::string& input : inputs) message.bytes(1, input);
+    message.bytes(2, output).bytes(3, output).bytes(4, type);
+    for (const auto& [name, numbers] : attributes) {
+      ProtoMessage attribute = ProtoMessage().bytes(1, name);
+      const bool list = name != "group" && name != "axis" && !name.starts_with("trans");
+      for (const std::int64_t n : numbers) attribute.number(list ? 8 : 3, static_cast<std::uint64_t>(n));
+      message.message(5, attribute.number(20, list ? 7 : 2));
+    }
+    graph_.message(1, message);
     return *this;
   }
   /// A scalar i64.

@@ -22,12 +22,13 @@ enum class Provider : std::uint8_t {
   kWebGpu,  ///< ONNX Runtime's execution provider for what WebGPU reaches (Vulkan, Direct3D, Metal), of such models
   kOpenVinoBf16,  ///< OpenVINO's own kernels, computing in bfloat16 what is float32 in the model
   kOpenVinoFp16,  ///< the same in float16
+  kHybrid,        ///< several processors execute one subgraph together, operator by operator (backend/hybrid)
   kScripted,      ///< the runtime that runs no model
 };
 /// All of them, in the order in which processors offer them.
-inline constexpr std::array kProviders{Provider::kOpenVino,     Provider::kSparse,  Provider::kOnnxRuntime,
-                                       Provider::kCuda,         Provider::kWebGpu,  Provider::kOpenVinoBf16,
-                                       Provider::kOpenVinoFp16, Provider::kScripted};
+inline constexpr std::array kProviders{Provider::kOpenVino,     Provider::kSparse, Provider::kOnnxRuntime,
+                                       Provider::kCuda,         Provider::kWebGpu, Provider::kOpenVinoBf16,
+                                       Provider::kOpenVinoFp16, Provider::kHybrid, Provider::kScripted};
 
 /// Which layers with pruned weights run in time that follows their non-zeros (backend/sparse) instead of densely.
 enum class SparseLayers : std::uint8_t {

@@ -136,9 +136,15 @@ struct Soc {
 /// names a processor that none is left of.
 Result<Soc> confined(const Soc& soc, std::span<const backend::Provider> providers);
 
-/// The same machine (and fingerprint) with one processor, and the gangs it is in, offering nothing: plans use it for
-/// nothing.
+/// The same machine (and fingerprint) with one processor and the gangs it is in, or with one gang alone, offering
+/// nothing: plans use it for nothing.
 Soc without(const Soc& soc, ProcessorId lost);
+
+/// The same machine (and fingerprint) whose gangs also divide a subgraph's operators between their members
+/// (backend::Provider::kHybrid), each gang that has no other of its pool: what is compiled for a pool is shared, and
+/// members stay on their cores. Behind them stand gangs of the first CPU processor and each other device ("cpu0+gpu0"),
+/// which offer that alone.
+Soc with_hybrid(const Soc& soc);
 
 /// The same machine (and fingerprint) without gangs.
 Soc without_gangs(const Soc& soc);

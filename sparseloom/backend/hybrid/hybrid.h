@@ -3,31 +3,13 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
-#include <optional>
-#include <vector>
 
+#include "sparseloom/backend/hybrid_plan.h"
 #include "sparseloom/backend/runtime.h"
 
 namespace sparseloom::backend {
-
-/// What one member computes at once: tensors of the model, or a range of one.
-struct HybridStep {
-  std::size_t member = 0;
-  std::vector<EdgeId>
-      inputs;  ///< what it is computed from: inputs of the model, or what other steps compute, all of it
-  std::vector<EdgeId> outputs;       ///< one, if there is a range
-  std::optional<AxisRange> range{};  ///< of it; none: all
-};
-
-/// Who computes what, in an order in which every tensor is written before it is read. A member does its own steps in
-/// this order; nothing else is ordered but by what steps read.
-using HybridPlan = std::vector<HybridStep>;
-
-/// One processor of a gang.
-struct HybridMember {
-  CompileOptions options;  ///< of every step that it executes
-};
 
 /// Whether the plan computes the model. kInvalidArgument names the step: a member that is not there, an input that is
 /// neither one of the model's nor written completely by steps before, a range that is none of the tensor's or does not
@@ -36,12 +18,19 @@ struct HybridMember {
 /// input or is returned twice, a model that cannot be looked into.
 Status check_plan(const Graph& graph, const HybridPlan& plan, std::size_t members);
 
-/// Compiles the steps of `plan`, one after another. Sessions of the result take turns: the calling thread executes the
-/// first member's steps, and a thread that the executable keeps those of each other one, on that one's cores if its
-/// options name some. Threads wait for each other's results by looking for 20 us, then asleep; between inferences they
-/// sleep. Every session has memory of its own for all tensors that steps hand on. Errors: of check_plan(),
-/// Model::narrow() and Executor::compile(); kFailedPrecondition: a member whose device has memory of its own.
-Result<std::unique_ptr<Executable>> compile_hybrid(const Executor& executor, const Model& model, const HybridPlan& plan,
-                                                   const std::vector<HybridMember>& members);
+/// Compiles the steps of the plan, one after another. `file`, if not empty, is where the model was read from: a member
+/// whose provider runs models in ONNX alone needs one in ONNX. Sessions of the result take turns: the calling thread
+/// executes the first member's steps, and a thread that the executable keeps those of each other one, on that one's
+/// cores if its options name some. Threads wait for each other's results by looking for 20 us, then asleep; between
+/// inferences they sleep.
+///
+/// Every session has memory of its own for all tensors that steps hand on. A member whose device has memory of its own
+/// copies what it reads there, once, and what others read of its results back; what only steps of that device read
+/// stays there. It does so on its own thread, while the other members compute.
+///
+/// Errors: of check_plan(), Model::narrow(), OnnxFile::save_part() and Executor::compile(), each with its step.
+Result<std::unique_ptr<Executable>> compile_hybrid(const Executor& executor, const Model& model,
+                                                   const HybridOptions& options,
+                                                   const std::filesystem::path& file = {});
 
 }  // namespace sparseloom::backend

@@ -24,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kFirstIrWithFreeInitializers = 4;  // before, every weight had to be an input too
+constexpr std::int64_t kSlicesByInputs = 10;              // before, Slice had attributes
 constexpr std::size_t kInlineBytes = 1024;                // smaller weights stay in the model file
 constexpr std::size_t kWeightAlignment = 64;
 
@@ -221,6 +222,12 @@ class WeightFile {
   std::size_t written_ = 0;
 };
 
+Status write_model(const onnx::ModelProto& model, const fs::path& path) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  if (model.SerializeToOstream(&out) && out.flush()) return {};
+  return error(Code::kResourceExhausted, "{}: cannot write; is the disk full?", path.string());
+}
+
 }  // namespace
 
 struct OnnxFile::Model {
@@ -319,8 +326,28 @@ std::optional<std::string> OnnxFile::find(const std::vector<std::string>& names)
   return found == names.end() ? std::nullopt : std::optional(*found);
 }
 
-Status OnnxFile::save_piece(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
-                            const fs::path& path) const {
+Result<std::vector<TensorSpec>> OnnxFile::specs_of(const Graph& graph, const std::vector<EdgeId>& edges) const {
+  std::vector<TensorSpec> specs;
+  for (const EdgeId id : edges) {
+    const Edge& edge = graph.edge(id);
+    std::vector<std::string> names{edge.spec.name};
+    names.insert(names.end(), edge.aliases.begin(), edge.aliases.end());
+    const auto name = find(names);
+    if (!name) {
+      return error(Code::kFailedPrecondition, "{}: cut at tensor '{}', which the ONNX file does not have",
+                   path_.string(), edge.spec.name);
+    }
+    specs.push_back({*name, edge.spec.type, edge.spec.shape});
+  }
+  return specs;
+}
+
+struct OnnxFile::Piece {
+  onnx::ModelProto proto;
+};
+
+Result<OnnxFile::Piece> OnnxFile::take_piece(const std::vector<TensorSpec>& inputs,
+                                             const std::vector<TensorSpec>& outputs, const fs::path& path) const {
   const onnx::GraphProto& whole = model_->proto.graph();
   std::set<std::string> given;
   for (const TensorSpec& input : inputs) given.insert(input.name);
@@ -343,7 +370,8 @@ Status OnnxFile::save_piece(const std::vector<TensorSpec>& inputs, const std::ve
     for (std::string& read : tensors_read(whole.node(maker->second))) open.push_back(std::move(read));
   }
 
-  onnx::ModelProto piece;
+  Piece taken;
+  onnx::ModelProto& piece = taken.proto;
   piece.set_ir_version(std::max(model_->proto.ir_version(), kFirstIrWithFreeInitializers));
   piece.set_producer_name(model_->proto.producer_name());
   *piece.mutable_opset_import() = model_->proto.opset_import();
@@ -375,11 +403,28 @@ Status OnnxFile::save_piece(const std::vector<TensorSpec>& inputs, const std::ve
     }
     describe(output, *graph.add_output());
   }
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  if (!piece.SerializeToOstream(&out) || !out.flush()) {
-    return error(Code::kResourceExhausted, "{}: cannot write; is the disk full?", path.string());
+  return taken;
+}
+
+Status OnnxFile::save_piece(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
+                            const fs::path& path) const {
+  SL_ASSIGN_OR_RETURN(const Piece piece, take_piece(inputs, outputs, path));
+  return write_model(piece.proto, path);
+}
+
+Result<std::vector<std::optional<AxisRange>>> OnnxFile::save_part(const std::vector<TensorSpec>& inputs,
+                                                                  const TensorSpec& output, const AxisRange& range,
+                                                                  const ShapeOf& shape_of, const fs::path& path) const {
+  for (const auto& set : model_->proto.opset_import()) {
+    if (!set.domain().empty() || set.version() >= kSlicesByInputs) continue;
+    return error(Code::kFailedPrecondition, "{}: operator set {}; parts need {} or later", path_.string(),
+                 set.version(), kSlicesByInputs);
   }
-  return {};
+  SL_ASSIGN_OR_RETURN(Piece piece, take_piece(inputs, {output}, path));
+  auto read = narrow(*piece.proto.mutable_graph(), range, shape_of);
+  if (!read.ok()) return read.status().with_context(path_.string());
+  SL_RETURN_IF_ERROR(write_model(piece.proto, path));
+  return read;
 }
 
 }  // namespace sparseloom::backend

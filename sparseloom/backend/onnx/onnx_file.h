@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sparseloom/backend/input_shapes.h"
+#include "sparseloom/backend/onnx/onnx_narrow.h"
 #include "sparseloom/base/status.h"
 #include "sparseloom/base/tensor.h"
 
@@ -45,6 +46,10 @@ class OnnxFile {
   /// The first of `names` that a tensor of the main graph has: an input, a weight, or what a node makes.
   std::optional<std::string> find(const std::vector<std::string>& names) const;
 
+  /// Tensors of `graph`, which was read from this file, as the file names them. kFailedPrecondition: it has none of a
+  /// tensor's names.
+  Result<std::vector<TensorSpec>> specs_of(const Graph& graph, const std::vector<EdgeId>& edges) const;
+
   /// The model's bytes with an Identity in the place of every Clip that lacks a bound; none if there is no such Clip.
   std::optional<std::string> without_open_clips() const;
 
@@ -55,9 +60,18 @@ class OnnxFile {
   /// are missing from their file.
   Status save_piece(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
                     const std::filesystem::path& path) const;
+  /// The same of a piece that computes `range` of its one output (onnx_narrow.h); returns what it reads of its inputs.
+  /// kFailedPrecondition: an operator that cannot be divided so, or an operator set before 10.
+  Result<std::vector<std::optional<AxisRange>>> save_part(const std::vector<TensorSpec>& inputs,
+                                                          const TensorSpec& output, const AxisRange& range,
+                                                          const ShapeOf& shape_of,
+                                                          const std::filesystem::path& path) const;
 
  private:
   struct Model;
+  struct Piece;
+  Result<Piece> take_piece(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
+                           const std::filesystem::path& path) const;
   OnnxFile(std::filesystem::path path, std::unique_ptr<Model> model);
 
   std::filesystem::path path_;

@@ -34,6 +34,9 @@ constexpr double kMostSlower = 1.5;
 // A gang that takes more than this share of what one of its members takes for a stage of the dense variant keeps the
 // others busy for nothing.
 constexpr double kGangWorth = 0.9;
+// Operators of every variant are measured one by one to divide them. So others are not tried where the dense variant's
+// stage by divided operators takes more than this share of what the fastest other provider takes.
+constexpr double kHybridWorth = 1.1;
 // What answers of two libraries may differ by, relative to the largest: sums in another order. More where
 // zoo::difference_bound() allows more.
 constexpr double kAgreement = 1e-4;
@@ -174,11 +177,16 @@ class TaskMeasurement {
       double best = kNever;
       for (const auto& [provider, of_provider] : by_provider) best = std::min(best, total(of_provider));
       const double most = most_worth(known, pool, group.stage, best);
+      const auto stays = [&](const auto& of) {
+        const bool hybrid = of.first == backend::Provider::kHybrid;
+        return total(of.second) <= (hybrid ? std::min(most, kHybridWorth * best) : most);
+      };
       std::vector<backend::Provider> staying;
-      for (const auto& [provider, of_provider] : by_provider)
-        if (total(of_provider) <= most) staying.push_back(provider);
-      for (const auto& [provider, of_provider] : by_provider) {
-        if (total(of_provider) <= most) continue;
+      for (const auto& of : by_provider)
+        if (stays(of)) staying.push_back(of.first);
+      for (const auto& of : by_provider) {
+        if (stays(of)) continue;
+        const auto& [provider, of_provider] = of;
         for (LatencyEntry e : of_provider) {
           e.latency.left_out = LeftOut::kSlower;
           settled.push_back(std::move(e));
@@ -414,6 +422,18 @@ std::vector<zoo::TaskId> missing_tasks(const zoo::Zoo& zoo, const soc::Soc& soc,
   return tasks;
 }
 
+// A gang's members, each with the first provider that it offers, on its own cores; to be placed yet.
+std::shared_ptr<const backend::HybridOptions> members_of(const soc::Soc& soc, soc::ProcessorId gang,
+                                                         const std::filesystem::path& cache) {
+  auto hybrid = std::make_shared<backend::HybridOptions>();
+  soc.pools().each_taken(gang, [&](soc::ProcessorId id) {
+    const soc::Processor& member = soc.processor(id);
+    hybrid->members.push_back(compile_options(soc, id, member.providers.front(), cache));
+    hybrid->members.back().cores = member.cores;
+  });
+  return hybrid;
+}
+
 }  // namespace
 
 backend::CompileOptions compile_options(const soc::Soc& soc, soc::ProcessorId id, backend::Provider provider,
@@ -431,7 +451,8 @@ backend::CompileOptions compile_options(const soc::Soc& soc, soc::ProcessorId id
           .threads = static_cast<int>(std::max<std::size_t>(processor.cores.size(), 1)),
           .sparse_layers = backend::info(provider).sparse_layers,
           .cores = std::move(cores),
-          .cache_dir = cache};
+          .cache_dir = cache,
+          .hybrid = provider == backend::Provider::kHybrid ? members_of(soc, id, cache) : nullptr};
 }
 
 Latency summarize(std::vector<Seconds> runs) {

@@ -8,9 +8,12 @@
 #include <utility>
 
 #include "sparseloom/backend/hybrid/crew.h"
+#include "sparseloom/backend/hybrid/parts.h"
 #include "sparseloom/backend/input_shapes.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/profile/analytical/operator_costs.h"
+#include "sparseloom/profile/measure/kept_operators.h"
+#include "sparseloom/profile/measure/transfer.h"
 #include "sparseloom/zoo/boundaries.h"
 #include "sparseloom/zoo/cut_check.h"
 
@@ -61,24 +64,41 @@ std::optional<std::size_t> outermost_axis(const TensorSpec& spec) {
   return std::nullopt;
 }
 
-class Measurement {
+place::ProcessorKind kind_of_device(const std::string& device) {
+  if (device == "CPU") return place::ProcessorKind::kCpu;
+  return device.starts_with("NPU") ? place::ProcessorKind::kOther : place::ProcessorKind::kGpu;
+}
+
+class OperatorMeasurement {
  public:
-  Measurement(const backend::Executor& executor, const Model& model, const std::vector<backend::HybridMember>& members,
-              const OperatorTiming& timing)
-      : executor_(executor), model_(model), members_(members), timing_(timing) {}
+  OperatorMeasurement(const backend::Executor& executor, const Model& model,
+                      const std::vector<backend::CompileOptions>& members, const OperatorTiming& timing)
+      : executor_(executor),
+        model_(model),
+        members_(members),
+        timing_(timing),
+        compiler_(executor, model, timing.model_file) {
+    for (std::size_t m = 0; m < members_.size(); ++m) {
+      const auto first = std::find_if(firsts_.begin(), firsts_.end(),
+                                      [&](std::size_t other) { return alike(members_[other], members_[m]); });
+      kind_of_.push_back(static_cast<std::size_t>(first - firsts_.begin()));
+      if (first == firsts_.end()) firsts_.push_back(m);
+    }
+  }
 
   Result<MeasuredOperators> run() {
     SL_ASSIGN_OR_RETURN(OperatorCosts costs, operator_groups(graph()));
     result_.table = std::move(costs.table);
     result_.table.handover.synchronisation = timing_.synchronisation;
     for (std::size_t m = 0; m < members_.size(); ++m) {
-      result_.table.processors.push_back({fmt::format("member{}", m), place::ProcessorKind::kCpu, 0, 0});
+      result_.table.processors.push_back({fmt::format("member{}", m), kind_of_device(members_[m].device), 0, 0});
     }
     find_outputs(costs);
     SL_RETURN_IF_ERROR(check_shapes());
     std::vector<std::vector<CpuIndex>> cores;
-    for (const backend::HybridMember& member : members_) cores.push_back(member.options.cores);
+    for (const backend::CompileOptions& member : members_) cores.push_back(member.cores);
     SL_ASSIGN_OR_RETURN(crew_, backend::Crew::start(std::move(cores)));
+    kept_ = KeptOperators(timing_.kept, subject());
     const auto start = Clock::now();
     for (std::size_t g = 0; g < result_.groups.size(); ++g) {
       if (timing_.control.stopped()) return Status(Code::kCancelled, "stopped");
@@ -94,11 +114,27 @@ class Measurement {
                                    .unit = "operators",
                                    .left = elapsed * static_cast<double>(total - done) / static_cast<double>(done)});
     }
+    SL_RETURN_IF_ERROR(find_copies());
     return std::move(result_);
   }
 
  private:
   const Graph& graph() const { return model_.graph(); }
+
+  static std::string describe(const backend::CompileOptions& member) {
+    return fmt::format("{} {} {} {}", backend::provider_name(member.provider), member.device, member.threads,
+                       member.cores.size());
+  }
+  static bool alike(const backend::CompileOptions& a, const backend::CompileOptions& b) {
+    return describe(a) == describe(b);
+  }
+
+  // What times depend on, the model apart, which names the file.
+  std::string subject() const {
+    std::string text = executor_.version();
+    for (const backend::CompileOptions& member : members_) text += ", " + describe(member);
+    return text;
+  }
 
   // What is read of each group from outside of it, or returned.
   void find_outputs(const OperatorCosts& costs) {
@@ -138,92 +174,167 @@ class Measurement {
   Status measure(std::size_t g) {
     place::OperatorGroup& costs = result_.table.groups[g];
     HybridGroup& group = result_.groups[g];
-    std::array<double, place::kQuarters + 1> seconds{};
-    SL_ASSIGN_OR_RETURN(const auto whole, model_.extract(group.inputs, group.outputs));
-    SL_ASSIGN_OR_RETURN(seconds[place::kQuarters], time_of(*whole, 1));
-    costs.along = false;
-    for (std::int64_t q = 1; q < kQuarters; ++q) {
-      seconds[static_cast<std::size_t>(q)] = place::kCannot;
-      if (!group.axis) continue;
-      const AxisRange range = quarters_of(graph(), group.outputs.front(), *group.axis, 0, q);
-      const auto narrowed = whole->narrow(range);
-      if (narrowed.status().code() == Code::kFailedPrecondition) {
-        group.axis.reset();
-        continue;
-      }
-      if (!narrowed.ok()) return narrowed.status();
-      SL_ASSIGN_OR_RETURN(seconds[static_cast<std::size_t>(q)],
-                          time_of(*narrowed->model, std::min<std::size_t>(members_.size(), 2)));
-      costs.along = (q == 1 || costs.along) && reads_along(group, *narrowed, q);
+    std::optional<KeptOperator> measured = kept_.find(g, costs.name);
+    if (!measured || measured->seconds.size() != firsts_.size()) {
+      SL_ASSIGN_OR_RETURN(measured, timed(g));
+      kept_.keep(g, *measured);
     }
-    if (!group.axis) {
-      std::fill(seconds.begin() + 1, seconds.end() - 1, place::kCannot);
-      costs.along = false;
-    }
-    costs.seconds.assign(members_.size(), seconds);
+    group.axis = measured->axis;
+    costs.along = measured->along;
+    for (const std::size_t kind : kind_of_) costs.seconds.push_back(measured->seconds[kind]);
     return {};
   }
 
+  Result<KeptOperator> timed(std::size_t g) {
+    const HybridGroup& group = result_.groups[g];
+    KeptOperator measured{.name = result_.table.groups[g].name, .seconds = {}, .axis = group.axis, .along = false};
+    measured.seconds.resize(firsts_.size());
+    SL_ASSIGN_OR_RETURN(const auto whole, model_.extract(group.inputs, group.outputs));
+    made_up_ = zoo::seeded_inputs(whole->graph(), 0);
+    SL_RETURN_IF_ERROR(time_share(group, std::nullopt, kQuarters, measured).status());
+    for (std::int64_t q = 1; q < kQuarters && measured.axis; ++q) {
+      const AxisRange range = quarters_of(graph(), group.outputs.front(), *group.axis, 0, q);
+      SL_ASSIGN_OR_RETURN(const bool along, time_share(group, range, q, measured));
+      measured.along = (q == 1 || measured.along) && along;
+      // Nobody can divide it so.
+      if (std::all_of(measured.seconds.begin(), measured.seconds.end(),
+                      [&](const auto& seconds) { return seconds[static_cast<std::size_t>(q)] == place::kCannot; }))
+        measured.axis.reset();
+    }
+    if (measured.axis) return measured;
+    for (auto& seconds : measured.seconds) std::fill(seconds.begin() + 1, seconds.end() - 1, place::kCannot);
+    measured.along = false;
+    return measured;
+  }
+
+  // What so many quarters take, by kind of member: kCannot where one cannot. Whether of other groups' results they read
+  // nothing but the same quarters.
+  Result<bool> time_share(const HybridGroup& group, std::optional<AxisRange> range, std::int64_t quarters,
+                          KeptOperator& measured) {
+    bool along = true;
+    for (std::size_t kind = 0; kind < firsts_.size(); ++kind) {
+      const backend::HybridStep step{firsts_[kind], group.inputs, group.outputs, range};
+      double& seconds = measured.seconds[kind][static_cast<std::size_t>(quarters)];
+      const auto taken = time_of(step);
+      if (taken.status().code() == Code::kFailedPrecondition && (range || firsts_.size() > 1)) {
+        seconds = place::kCannot;
+        continue;
+      }
+      if (!taken.ok()) return taken.status();
+      seconds = taken->seconds;
+      along = along && reads_along(taken->inputs, quarters);
+    }
+    return along;
+  }
+
   // Whether the first `count` quarters read of other groups' results nothing but the same quarters.
-  bool reads_along(const HybridGroup& group, const backend::NarrowedModel& quarter, std::int64_t count) const {
+  bool reads_along(const std::vector<backend::Part::Read>& inputs, std::int64_t count) const {
     bool any = false;
-    for (const backend::NarrowedInput& input : quarter.inputs) {
-      const EdgeId tensor = group.inputs[input.index];
-      const auto writer = writer_.find(tensor);
+    for (const backend::Part::Read& input : inputs) {
+      const auto writer = writer_.find(input.tensor);
       if (writer == writer_.end()) continue;
       any = true;
       const auto& axis = result_.groups[writer->second].axis;
-      if (!axis || input.range != quarters_of(graph(), tensor, *axis, 0, count)) return false;
+      if (!axis || input.range != quarters_of(graph(), input.tensor, *axis, 0, count)) return false;
     }
     return any;
   }
 
   // One member's compiled part, with tensors of its own.
   struct Running {
-    std::unique_ptr<backend::Executable> executable;
+    backend::Part part;
     std::unique_ptr<zoo::Boundaries> boundaries;
     std::unique_ptr<backend::Session> session;
   };
 
-  Result<Running> start(const Model& part, const backend::HybridMember& member) const {
-    Running running{.executable = {}, .boundaries = std::make_unique<zoo::Boundaries>(1), .session = {}};
-    SL_ASSIGN_OR_RETURN(running.executable, executor_.compile(part, member.options));
-    SL_ASSIGN_OR_RETURN(running.session, running.boundaries->bind(*running.executable, 0));
-    const std::vector<HostBuffer> made_up = zoo::seeded_inputs(part.graph(), 0);
-    for (std::size_t k = 0; k < made_up.size(); ++k)
-      std::copy_n(made_up[k].data(), made_up[k].size(), running.boundaries->at(0)[k].data());
+  // Of a device with memory of its own what it reads and writes lies there: copies are counted apart.
+  Result<Running> start(const backend::HybridStep& step, const backend::CompileOptions& member) {
+    Running running{.part = {}, .boundaries = std::make_unique<zoo::Boundaries>(1), .session = {}};
+    SL_ASSIGN_OR_RETURN(running.part, compiler_.compile(step, member));
+    backend::Executable& executable = *running.part.executable;
+    const bool on_device = !executable.device_memory().empty();
+    SL_ASSIGN_OR_RETURN(
+        running.session,
+        running.boundaries->bind(executable, 0,
+                                 {.input_on_device = on_device, .output_on_device = on_device, .input_from = {}}));
+    for (std::size_t k = 0; k < running.part.inputs.size(); ++k) {
+      const auto& [tensor, range] = running.part.inputs[k];
+      const auto at = std::find(step.inputs.begin(), step.inputs.end(), tensor) - step.inputs.begin();
+      const HostBuffer& whole = made_up_[static_cast<std::size_t>(at)];
+      const Shape& shape = graph().edge(tensor).spec.shape;
+      const std::size_t from =
+          range ? whole.size() / static_cast<std::size_t>(shape[range->axis]) * static_cast<std::size_t>(range->begin)
+                : 0;
+      HostBuffer& input = running.boundaries->at(0)[k];
+      std::copy_n(whole.data() + from, input.size(), input.data());
+    }
+    if (on_device) SL_RETURN_IF_ERROR(running.boundaries->upload(executable, 0));
     return running;
   }
 
-  // On the first member, the first `beside` members running the same at the same time, each a copy of its own: who
-  // divides a group has its neighbours' company.
-  Result<double> time_of(const Model& part, std::size_t beside) const {
-    std::vector<Running> running;
-    for (std::size_t m = 0; m < beside; ++m) {
-      SL_ASSIGN_OR_RETURN(Running one, start(part, members_[m]));
-      running.push_back(std::move(one));
+  // What copying to and from members' own memories takes, by the slowest. Any part does to find out.
+  Status find_copies() {
+    for (std::size_t kind = 0; kind < firsts_.size(); ++kind) {
+      const backend::CompileOptions& member = members_[firsts_[kind]];
+      const auto& groups = result_.table.groups;
+      const auto able = std::find_if(groups.begin(), groups.end(), [&](const place::OperatorGroup& group) {
+        return group.seconds[firsts_[kind]][place::kQuarters] != place::kCannot;
+      });
+      if (member.device == "CPU" || able == groups.end()) continue;
+      const HybridGroup& group = result_.groups[static_cast<std::size_t>(able - groups.begin())];
+      SL_ASSIGN_OR_RETURN(const backend::Part part,
+                          compiler_.compile({firsts_[kind], group.inputs, group.outputs, std::nullopt}, member));
+      if (part.executable->device_memory().empty()) continue;
+      SL_ASSIGN_OR_RETURN(const CopyTimes copies, time_copies(*part.executable));
+      place::Handover& handover = result_.table.handover;
+      handover.latency = std::max(handover.latency, copies.latency.count());
+      handover.seconds_per_byte = std::max(handover.seconds_per_byte, copies.seconds_per_byte);
+      for (std::size_t m = 0; m < members_.size(); ++m)
+        if (kind_of_[m] == kind) result_.table.processors[m].memory_domain = kind + 1;
+    }
+    return {};
+  }
+
+  struct Taken {
+    double seconds = 0;
+    std::vector<backend::Part::Read> inputs;
+  };
+
+  // A part has company: another member runs the same at the same time, as those do who divide a group.
+  Result<Taken> time_of(const backend::HybridStep& step) {
+    std::vector<std::optional<Running>> running(members_.size());
+    SL_ASSIGN_OR_RETURN(running[step.member], start(step, members_[step.member]));
+    const std::size_t other = step.member == 0 ? 1 : 0;
+    if (step.range && other < members_.size()) {
+      auto company = start(step, members_[other]);
+      if (company.ok()) running[other] = std::move(*company);
     }
     std::vector<double> seconds;
-    std::vector<Status> statuses(beside);
+    std::vector<Status> statuses(members_.size());
     const std::function<void(std::size_t)> job = [&](std::size_t member) {
-      if (member >= beside) return;
+      if (!running[member]) return;
       const auto begin = Clock::now();
-      statuses[member] = running[member].session->run();
-      if (member == 0) seconds.push_back(Seconds(Clock::now() - begin).count());
+      statuses[member] = running[member]->session->run();
+      if (member == step.member) seconds.push_back(Seconds(Clock::now() - begin).count());
     };
     for (int round = -1; round < timing_.rounds; ++round) {  // the first run allocates
       crew_->run(job);
       for (const Status& status : statuses) SL_RETURN_IF_ERROR(status);
     }
     seconds.erase(seconds.begin());
-    return quartiles(std::move(seconds)).median;
+    return Taken{quartiles(std::move(seconds)).median, running[step.member]->part.inputs};
   }
 
   const backend::Executor& executor_;
   const Model& model_;
-  const std::vector<backend::HybridMember>& members_;
+  const std::vector<backend::CompileOptions>& members_;
   const OperatorTiming& timing_;
+  std::vector<std::size_t> firsts_;   // by kind of member: its first
+  std::vector<std::size_t> kind_of_;  // by member
   std::shared_ptr<backend::Crew> crew_;
+  KeptOperators kept_;
+  backend::PartCompiler compiler_;
+  std::vector<HostBuffer> made_up_;  // for the group that is measured
   MeasuredOperators result_;
   std::map<EdgeId, std::size_t> writer_;
 };
@@ -353,9 +464,9 @@ class Chains {
 }  // namespace
 
 Result<MeasuredOperators> measure_operators(const backend::Executor& executor, const Model& model,
-                                            const std::vector<backend::HybridMember>& members,
+                                            const std::vector<backend::CompileOptions>& members,
                                             const OperatorTiming& timing) {
-  return Measurement(executor, model, members, timing).run();
+  return OperatorMeasurement(executor, model, members, timing).run();
 }
 
 backend::HybridPlan hybrid_plan(const Graph& graph, const MeasuredOperators& operators,

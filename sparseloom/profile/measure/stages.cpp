@@ -1,5 +1,7 @@
 #include "sparseloom/profile/measure/stages.h"
 
+#include "sparseloom/profile/measure/hybrid.h"
+
 namespace sparseloom::profile {
 
 Result<std::shared_ptr<backend::Executable>> load_stage(const backend::Runtime& runtime, zoo::PieceStore& pieces,
@@ -12,7 +14,7 @@ Result<std::shared_ptr<backend::Executable>> load_stage(const backend::Runtime& 
     options.sparse_layers = backend::info(options.provider).sparse_layers;
   }
   SL_ASSIGN_OR_RETURN(const auto path, pieces.piece(task, variant, stage, options.provider));
-  SL_ASSIGN_OR_RETURN(auto executable, runtime.load(path, options));
+  SL_ASSIGN_OR_RETURN(auto executable, load_placed(runtime, path, options));
   return std::shared_ptr<backend::Executable>(std::move(executable));
 }
 

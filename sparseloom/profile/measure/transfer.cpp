@@ -62,6 +62,12 @@ std::optional<soc::SubgraphKey> any_subgraph(const soc::Soc& soc, const Profile&
 
 }  // namespace
 
+Result<CopyTimes> time_copies(backend::Executable& executable) {
+  SL_ASSIGN_OR_RETURN(const double small, time_copies(executable, kSmall));
+  SL_ASSIGN_OR_RETURN(const double large, time_copies(executable, kLarge));
+  return CopyTimes{Seconds(small), std::max(0.0, large - small) / static_cast<double>(4 * (kLarge - kSmall))};
+}
+
 bool lacks_transfers(const soc::Soc& soc, const Profile& profile) {
   std::set<std::string> domains;
   for (const soc::Processor& processor : soc.processors) domains.insert(processor.memory_domain);
@@ -85,11 +91,9 @@ Result<std::optional<TransferTimes>> measure_transfers(const zoo::Zoo& zoo, cons
                         load_stage(runtime, pieces, key->task, key->variant, key->stage,
                                    compile_options(soc, key->processor, key->provider, compile_cache)));
     if (executable->device_memory().empty()) continue;
-    SL_ASSIGN_OR_RETURN(const double small, time_copies(*executable, kSmall));
-    SL_ASSIGN_OR_RETURN(const double large, time_copies(*executable, kLarge));
-    transfer.latency = std::max(transfer.latency, Seconds(small));
-    transfer.seconds_per_byte =
-        std::max(transfer.seconds_per_byte, std::max(0.0, large - small) / static_cast<double>(4 * (kLarge - kSmall)));
+    SL_ASSIGN_OR_RETURN(const CopyTimes copies, time_copies(*executable));
+    transfer.latency = std::max(transfer.latency, copies.latency);
+    transfer.seconds_per_byte = std::max(transfer.seconds_per_byte, copies.seconds_per_byte);
   }
   return std::optional(std::move(transfer));
 }

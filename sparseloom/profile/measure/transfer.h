@@ -10,6 +10,14 @@
 
 namespace sparseloom::profile {
 
+/// What copying a tensor between the host's memory and a device's takes.
+struct CopyTimes {
+  Seconds latency{0};           ///< of a small one
+  double seconds_per_byte = 0;  ///< what each byte adds
+};
+/// The mean of both directions' medians. Errors: those of Executable::new_tensor().
+Result<CopyTimes> time_copies(backend::Executable& executable);
+
 /// Whether tensors can lie in several memories there, and the profile does not know what moving them takes.
 bool lacks_transfers(const soc::Soc& soc, const Profile& profile);
 

@@ -14,7 +14,7 @@ TEST(Providers, AreKnownByName) {
   for (const Provider provider : kProviders) EXPECT_EQ(find_provider(provider_name(provider)).value(), provider);
   EXPECT_EQ(find_provider("dense").status().message(),
             "provider 'dense': not known; allowed: openvino, sparse, onnxruntime, cuda, webgpu, openvino-bf16, "
-            "openvino-fp16");
+            "openvino-fp16, hybrid");
 }
 
 TEST(Providers, ForTestsAreNotShownToUsers) { EXPECT_THAT(user_providers(), Not(Contains(Provider::kScripted))); }

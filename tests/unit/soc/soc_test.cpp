@@ -316,6 +316,38 @@ TEST(Discover, OnlyACpuOfOpenVinoRunsSparseLayers) {
   EXPECT_THAT(scripted.processors[0].providers, ElementsAre(backend::Provider::kScripted));
 }
 
+TEST(Hybrid, IsOfferedByGangsOfWhichEachIsAloneAndByOnesOfACoreAndADevice) {
+  using backend::Provider;
+  Soc soc{.name = "s",
+          .processors = {{.name = "cpu0", .device = "CPU", .cores = {0}, .memory_domain = "host", .kind = "cpu x1"},
+                         {.name = "cpu1", .device = "CPU", .cores = {1}, .memory_domain = "host", .kind = "cpu x1"},
+                         {.name = "gpu0", .device = "GPU", .memory_domain = "gpu0", .kind = "Arc"}},
+          .fingerprint = "f"};
+  soc.processors.add_gang({.name = "cpu0-1", .device = "CPU", .cores = {0, 1}, .memory_domain = "host", .kind = "two"},
+                          {ProcessorId(0), ProcessorId(1)});
+  const Soc hybrid = with_hybrid(soc);
+  EXPECT_EQ(hybrid.fingerprint, soc.fingerprint) << "what was measured stays";
+  ASSERT_EQ(hybrid.processors.places(), 5U);
+  EXPECT_THAT(hybrid.processors[0].providers, ElementsAre(Provider::kOpenVino)) << "not by a processor";
+  EXPECT_THAT(hybrid.processors[3].providers, ElementsAre(Provider::kOpenVino, Provider::kHybrid));
+  const Processor& unlike = hybrid.processors[4];
+  EXPECT_EQ(unlike.name, "cpu0+gpu0");
+  EXPECT_THAT(unlike.providers, ElementsAre(Provider::kHybrid));
+  EXPECT_THAT(unlike.cores, ElementsAre(0)) << "the core that drives it";
+  EXPECT_THAT(hybrid.pools().gangs[1], ElementsAre(ProcessorId(0), ProcessorId(2)));
+}
+
+TEST(Hybrid, AGangThatIsLostTakesNoProcessorWithIt) {
+  Soc soc{.name = "s",
+          .processors = {{.name = "cpu0", .device = "CPU"}, {.name = "gpu0", .device = "GPU"}},
+          .fingerprint = {}};
+  soc = with_hybrid(soc);
+  const Soc without_gang = without(soc, ProcessorId(2)), without_gpu = without(soc, ProcessorId(1));
+  EXPECT_FALSE(without_gang.processors[0].providers.empty() || without_gang.processors[1].providers.empty());
+  EXPECT_TRUE(without_gang.processors[2].providers.empty());
+  EXPECT_TRUE(without_gpu.processors[2].providers.empty());
+}
+
 TEST(Discover, NamesProcessorsAndFingerprintsTheMachine) {
   const Sysfs sysfs;
   for (int cpu = 0; cpu < 2; ++cpu) sysfs.add(cpu, cpu, "0-1", 3000);
