@@ -234,11 +234,11 @@ class HybridDevice : public HybridOnnx {
   HybridOptions all_kinds() const {
     const auto at = [&](const char* name) { return std::vector{tensor(name)}; };
     return {cpu_and_device(),
-            {{0, model_->graph().inputs, at("h1")},
-             {1, at("h1"), at("h2")},
-             {1, at("h2"), at("h3")},
-             {0, at("h3"), at("h4"), AxisRange{1, 0, 32}},
-             {1, at("h3"), at("h4"), AxisRange{1, 32, 64}}}};
+            {{{0, model_->graph().inputs, at("h1")},
+              {1, at("h1"), at("h2")},
+              {1, at("h2"), at("h3")},
+              {0, at("h3"), at("h4"), AxisRange{1, 0, 32}},
+              {1, at("h3"), at("h4"), AxisRange{1, 32, 64}}}}};
   }
 
   SoftwareGpu gpu_;
@@ -252,13 +252,13 @@ TEST_F(HybridDevice, PartsOnTheCpuOnTheDeviceAndOnBothAnswerAsOneDoes) {
 TEST_F(HybridDevice, WhatOnlyTheDeviceReadsStaysThere) {
   const auto program = compile_program(*runtime_, *model_, all_kinds(), file_);
   ASSERT_TRUE(program.ok()) << program.status().message();
-  const auto& steps = (*program)->steps;
-  EXPECT_TRUE(steps[1].inputs[0].copied) << "h1 comes from the CPU";
-  EXPECT_FALSE(steps[1].outputs[0].copied) << "h2 stays";
-  EXPECT_FALSE(steps[2].inputs[0].copied);
-  EXPECT_TRUE(steps[2].outputs[0].copied) << "the CPU reads h3 too";
-  EXPECT_FALSE(steps[4].inputs[0].copied) << "the device has it";
-  EXPECT_TRUE(steps[4].outputs[0].copied) << "an answer";
+  const auto& steps = (*program)->plans[0];
+  EXPECT_TRUE(steps[1].inputs_copied[0]) << "h1 comes from the CPU";
+  EXPECT_FALSE(steps[1].outputs_copied[0]) << "h2 stays";
+  EXPECT_FALSE(steps[2].inputs_copied[0]);
+  EXPECT_TRUE(steps[2].outputs_copied[0]) << "the CPU reads h3 too";
+  EXPECT_FALSE(steps[4].inputs_copied[0]) << "the device has it";
+  EXPECT_TRUE(steps[4].outputs_copied[0]) << "an answer";
 }
 
 // Costs measured on both kinds of member, kept, and what is placed by them answers as one does.
@@ -280,8 +280,8 @@ TEST_F(HybridDevice, OperatorsAreMeasuredOnBothAndPlaced) {
   for (const place::Placer& placer : place::placers()) {
     const auto placed = placer.place(table, {});
     if (!placed.ok()) continue;
-    expect_as_whole(*runtime_, {cpu_and_device(), profile::hybrid_plan(model_->graph(), *measured, placed->placement)},
-                    1e-4);
+    expect_as_whole(*runtime_,
+                    {cpu_and_device(), {profile::hybrid_plan(model_->graph(), *measured, placed->placement)}}, 1e-4);
   }
 }
 

@@ -292,7 +292,7 @@ TEST_F(Hybrid, MembersComputeWhatOneDoes) {
     const auto rows = static_cast<std::int64_t>(8 * m);
     plan.push_back({m, {at("context"), x}, {at("out")}, AxisRange{1, rows, rows + 8}});
   }
-  const auto hybrid = compile_hybrid(*runtime_, *model, {members(2), plan});
+  const auto hybrid = compile_hybrid(*runtime_, *model, {members(2), {plan}});
   ASSERT_TRUE(hybrid.ok()) << hybrid.status().message();
   const auto inputs = made_up(*model);
   const auto expected = run(*compile(*model), inputs);
@@ -307,7 +307,7 @@ TEST_F(Hybrid, SessionsOfOneExecutableTakeTurns) {
   plan.push_back({0, {x}, {half}, AxisRange{1, 0, 32}});
   plan.push_back({1, {x}, {half}, AxisRange{1, 32, 64}});
   plan.push_back({1, {half}, {y}, {}});
-  const auto hybrid = compile_hybrid(*runtime_, *model, {members(2), plan}).value();
+  const auto hybrid = compile_hybrid(*runtime_, *model, {members(2), {plan}}).value();
   const auto expected = run(*compile(*model), made_up(*model));
   std::vector<std::thread> threads;
   std::vector<double> differences(3);
@@ -327,7 +327,7 @@ TEST_F(Hybrid, PlansThatDoNotComputeTheModelAreRefused) {
   const auto model = read(tiny_resnet(2, 64));
   const EdgeId x = model->graph().inputs[0], half = tensor(*model, "block0"), y = model->graph().outputs[0];
   const auto refused = [&](const HybridPlan& plan, const std::string& message) {
-    const Status status = compile_hybrid(*runtime_, *model, {members(2), plan}).status();
+    const Status status = compile_hybrid(*runtime_, *model, {members(2), {plan}}).status();
     EXPECT_EQ(status.code(), Code::kInvalidArgument);
     EXPECT_THAT(status.message(), HasSubstr(message));
   };
@@ -350,7 +350,7 @@ TEST_F(Hybrid, ATensorThatIsReturnedTwiceIsRefused) {
   ir.result(y);
   const auto model = read(ir);
   const Status status =
-      compile_hybrid(*runtime_, *model, {members(2), {{0, {model->graph().inputs[0]}, {tensor(*model, "y")}}}})
+      compile_hybrid(*runtime_, *model, {members(2), {{{0, {model->graph().inputs[0]}, {tensor(*model, "y")}}}}})
           .status();
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("the model returns 'y' twice"));
@@ -377,7 +377,7 @@ TEST_F(Hybrid, WhatAnotherMemberComputesIsWaitedForNoSoonerThanItIsRead) {
   EXPECT_THAT(plan[0].inputs, ::testing::ElementsAre(input));
   EXPECT_THAT(plan[1].inputs, ::testing::ElementsAre(input));
   EXPECT_THAT(plan[2].inputs, SizeIs(2));
-  EXPECT_TRUE(compile_hybrid(*runtime_, *model, {members(2), plan}).ok());
+  EXPECT_TRUE(compile_hybrid(*runtime_, *model, {members(2), {plan}}).ok());
 }
 
 // Every model by its exact placement on two members, with times as measured and with times that make dividing pay.
@@ -403,7 +403,7 @@ TEST_F(Hybrid, PlacementsAreExecutedAsTheyAre) {
       const auto in_parts =
           std::count_if(plan.begin(), plan.end(), [](const auto& step) { return step.range.has_value(); });
       EXPECT_TRUE(in_parts > 0 || !dividing_pays);
-      const auto hybrid = compile_hybrid(*runtime_, *model, {members(2), plan});
+      const auto hybrid = compile_hybrid(*runtime_, *model, {members(2), {plan}});
       ASSERT_TRUE(hybrid.ok()) << hybrid.status().message();
       EXPECT_LE(zoo::compare((*hybrid)->outputs()[0], expected, run(**hybrid, made_up(*model))).max_rel, 1e-5);
     }

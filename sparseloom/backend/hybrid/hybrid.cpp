@@ -82,11 +82,12 @@ class HybridExecutable final : public Executable {
   void trim() override {
     for (const CompiledStep& step : program_->steps) step.executable->trim();
   }
-  Result<std::unique_ptr<Session>> new_session() override { return HybridSession::make(program_, crew_); }
+  Result<std::unique_ptr<Session>> new_session() override { return HybridSession::make(program_, crew_, next_); }
 
  private:
   std::shared_ptr<const HybridProgram> program_;
   std::shared_ptr<Crew> crew_;
+  std::shared_ptr<NextPlan> next_ = std::make_shared<NextPlan>();
 };
 
 }  // namespace
@@ -119,7 +120,9 @@ Status check_plan(const Graph& graph, const HybridPlan& plan, std::size_t member
 
 Result<std::unique_ptr<Executable>> compile_hybrid(const Executor& executor, const Model& model,
                                                    const HybridOptions& options, const std::filesystem::path& file) {
-  SL_RETURN_IF_ERROR(check_plan(model.graph(), options.plan, options.members.size()));
+  if (options.plans.empty()) return error(Code::kInvalidArgument, "hybrid plan: none was given");
+  for (const HybridPlan& plan : options.plans)
+    SL_RETURN_IF_ERROR(check_plan(model.graph(), plan, options.members.size()));
   SL_ASSIGN_OR_RETURN(auto program, compile_program(executor, model, options, file));
   std::vector<std::vector<CpuIndex>> cores;
   for (const CompileOptions& member : options.members) cores.push_back(member.cores);

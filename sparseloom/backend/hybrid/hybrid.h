@@ -18,7 +18,7 @@ namespace sparseloom::backend {
 /// input or is returned twice, a model that cannot be looked into.
 Status check_plan(const Graph& graph, const HybridPlan& plan, std::size_t members);
 
-/// Compiles the steps of the plan, one after another. `file`, if not empty, is where the model was read from: a member
+/// Compiles the steps of the plans, one after another. `file`, if not empty, is where the model was read from: a member
 /// whose provider runs models in ONNX alone needs one in ONNX. Sessions of the result take turns: the calling thread
 /// executes the first member's steps, and a thread that the executable keeps those of each other one, on that one's
 /// cores if its options name some. Threads wait for each other's results by looking for 20 us, then asleep; between

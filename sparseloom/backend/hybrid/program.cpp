@@ -32,56 +32,82 @@ Result<CompiledStep> compile_step(PartCompiler& compiler, const Graph& graph, co
   return compiled;
 }
 
-// What each step reads that other members write.
-void find_waits(HybridProgram& program) {
-  std::vector<std::uint32_t> counts(program.members);
-  for (std::size_t s = 0; s < program.steps.size(); ++s) {
-    CompiledStep& step = program.steps[s];
-    step.position = ++counts[step.member];
-    step.waits.assign(program.members, 0);
-    for (const CompiledStep::Port& input : step.inputs) {
-      for (std::size_t w = 0; w < s; ++w) {
-        const CompiledStep& writer = program.steps[w];
-        if (writer.member == step.member) continue;
-        for (const CompiledStep::Port& output : writer.outputs) {
-          if (output.tensor == input.tensor && output.piece.overlaps(input.piece))
-            step.waits[writer.member] = std::max(step.waits[writer.member], writer.position);
-        }
-      }
+// The steps of a plan in its order, as compiled.
+class Planned {
+ public:
+  Planned(const HybridProgram& program, const std::vector<std::size_t>& order) : program_(program) {
+    std::vector<std::uint32_t> counts(program.members);
+    for (const std::size_t step : order) {
+      PlannedStep& planned = plan_.emplace_back();
+      planned.step = step;
+      planned.position = ++counts[program.steps[step].member];
     }
+    find_waits();
+    find_copies();
   }
-}
+  std::vector<PlannedStep> take() { return std::move(plan_); }
 
-// What is copied between the host's memory and a device's: each piece once to a member, and back where somebody reads
-// it in the host's, or in another form.
-void find_copies(HybridProgram& program) {
-  const auto& returned = program.graph.outputs;
-  std::set<std::tuple<std::size_t, EdgeId, Piece>> there;  // by member
-  for (std::size_t s = 0; s < program.steps.size(); ++s) {
-    CompiledStep& step = program.steps[s];
-    const std::string memory = step.memory();
-    if (memory.empty()) continue;
-    for (CompiledStep::Port& input : step.inputs) {
-      const bool left = std::any_of(
-          program.steps.begin(), program.steps.begin() + static_cast<std::ptrdiff_t>(s),
-          [&](const CompiledStep& writer) {
-            return writer.memory() == memory &&
-                   std::any_of(writer.outputs.begin(), writer.outputs.end(),
-                               [&](const auto& o) { return o.tensor == input.tensor && o.piece == input.piece; });
-          });
-      input.copied = !left && there.emplace(step.member, input.tensor, input.piece).second;
-    }
-    for (CompiledStep::Port& output : step.outputs) {
-      output.copied = std::find(returned.begin(), returned.end(), output.tensor) != returned.end();
-      for (const CompiledStep& reader : program.steps) {
-        for (const CompiledStep::Port& input : reader.inputs) {
-          const bool same = reader.memory() == memory && input.piece == output.piece;
-          output.copied |= input.tensor == output.tensor && !same;
+ private:
+  const CompiledStep& compiled(std::size_t k) const { return program_.steps[plan_[k].step]; }
+
+  // What each step reads that other members write.
+  void find_waits() {
+    for (std::size_t k = 0; k < plan_.size(); ++k) {
+      const CompiledStep& step = compiled(k);
+      plan_[k].waits.assign(program_.members, 0);
+      for (const CompiledStep::Port& input : step.inputs) {
+        for (std::size_t w = 0; w < k; ++w) {
+          const CompiledStep& writer = compiled(w);
+          if (writer.member == step.member) continue;
+          for (const CompiledStep::Port& output : writer.outputs) {
+            std::uint32_t& wait = plan_[k].waits[writer.member];
+            if (output.tensor == input.tensor && output.piece.overlaps(input.piece))
+              wait = std::max(wait, plan_[w].position);
+          }
         }
       }
     }
   }
-}
+
+  // Each piece is copied once to a member, and back where somebody reads it in the host's memory, or in another form.
+  void find_copies() {
+    std::set<std::tuple<std::size_t, EdgeId, Piece>> there;  // by member
+    for (std::size_t k = 0; k < plan_.size(); ++k) {
+      const CompiledStep& step = compiled(k);
+      if (step.memory().empty()) continue;
+      for (const CompiledStep::Port& input : step.inputs) {
+        plan_[k].inputs_copied.push_back(!left_before(k, input) &&
+                                         there.emplace(step.member, input.tensor, input.piece).second);
+      }
+      for (const CompiledStep::Port& output : step.outputs)
+        plan_[k].outputs_copied.push_back(read_elsewhere(step.memory(), output));
+    }
+  }
+
+  bool left_before(std::size_t k, const CompiledStep::Port& input) const {
+    for (std::size_t w = 0; w < k; ++w) {
+      if (compiled(w).memory() != compiled(k).memory()) continue;
+      for (const CompiledStep::Port& output : compiled(w).outputs)
+        if (output.tensor == input.tensor && output.piece == input.piece) return true;
+    }
+    return false;
+  }
+
+  bool read_elsewhere(const std::string& memory, const CompiledStep::Port& output) const {
+    const auto& returned = program_.graph.outputs;
+    if (std::find(returned.begin(), returned.end(), output.tensor) != returned.end()) return true;
+    for (std::size_t r = 0; r < plan_.size(); ++r) {
+      for (const CompiledStep::Port& input : compiled(r).inputs) {
+        const bool same = compiled(r).memory() == memory && input.piece == output.piece;
+        if (input.tensor == output.tensor && !same) return true;
+      }
+    }
+    return false;
+  }
+
+  const HybridProgram& program_;
+  std::vector<PlannedStep> plan_;
+};
 
 }  // namespace
 
@@ -103,18 +129,26 @@ Result<std::shared_ptr<const HybridProgram>> compile_program(const Executor& exe
   auto program = std::make_shared<HybridProgram>();
   program->graph = model.graph();
   program->members = options.members.size();
-  program->on_run = options.on_run;
+  program->next = options.next;
   for (const EdgeId edge : program->graph.inputs) program->inputs.push_back(program->graph.edge(edge).spec);
   for (const EdgeId edge : program->graph.outputs) program->outputs.push_back(program->graph.edge(edge).spec);
   PartCompiler compiler(executor, model, file);
-  for (std::size_t s = 0; s < options.plan.size(); ++s) {
-    const HybridStep& step = options.plan[s];
-    auto compiled = compile_step(compiler, program->graph, step, options.members[step.member]);
-    if (!compiled.ok()) return compiled.status().with_context(fmt::format("hybrid plan: step {}", s));
-    program->steps.push_back(std::move(*compiled));
+  std::vector<HybridStep> known;
+  std::vector<std::vector<std::size_t>> orders;
+  for (const HybridPlan& plan : options.plans) {
+    orders.emplace_back();
+    for (std::size_t s = 0; s < plan.size(); ++s) {
+      const HybridStep& step = plan[s];
+      const auto at = static_cast<std::size_t>(std::find(known.begin(), known.end(), step) - known.begin());
+      orders.back().push_back(at);
+      if (at < known.size()) continue;
+      auto compiled = compile_step(compiler, program->graph, step, options.members[step.member]);
+      if (!compiled.ok()) return compiled.status().with_context(fmt::format("hybrid plan: step {}", s));
+      known.push_back(step);
+      program->steps.push_back(std::move(*compiled));
+    }
   }
-  find_waits(*program);
-  find_copies(*program);
+  for (const auto& order : orders) program->plans.push_back(Planned(*program, order).take());
   return std::shared_ptr<const HybridProgram>(std::move(program));
 }
 

@@ -1,7 +1,8 @@
-// What members execute: a plan whose steps are compiled.
+// What members execute: plans whose steps are compiled.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,33 +22,40 @@ struct Piece {
 /// Nothing if it does not lie in one piece that sessions may bind.
 std::optional<Piece> piece_of(const TensorSpec& spec, const std::optional<AxisRange>& range);
 
-/// A step that is compiled, and what it waits for.
+/// A step that is compiled.
 struct CompiledStep {
   struct Port {
     EdgeId tensor;
     Piece piece;
-    /// Of a device with memory of its own: it is copied from the host's before the step, or to it behind it. Not where
-    /// the step before has left it there, or where only steps of the same device read it.
-    bool copied = false;
   };
   std::size_t member = 0;
   std::shared_ptr<Executable> executable;
   std::vector<Port> inputs, outputs;
-  std::uint32_t position = 0;          ///< among its member's steps, from 1
-  std::vector<std::uint32_t> waits{};  ///< by member: how many of its steps must be done; 0: none
   /// The device whose memory its tensors lie in; empty: the host's.
   std::string memory() const { return std::string(executable->device_memory()); }
+};
+
+/// A step in a plan, and what it waits for.
+struct PlannedStep {
+  std::size_t step = 0;                ///< index into HybridProgram::steps
+  std::uint32_t position = 0;          ///< among its member's in the plan, from 1
+  std::vector<std::uint32_t> waits{};  ///< by member: how many of its steps must be done; 0: none
+  /// By input and output, of a device with memory of its own: whether it is copied from the host's memory before the
+  /// step, or to it behind it. Not where a step before has left it there, or where only steps of the same device read
+  /// it.
+  std::vector<bool> inputs_copied{}, outputs_copied{};
 };
 
 struct HybridProgram {
   Graph graph;
   std::vector<TensorSpec> inputs, outputs;
-  std::vector<CompiledStep> steps;
+  std::vector<CompiledStep> steps;  ///< of all plans
+  std::vector<std::vector<PlannedStep>> plans;
   std::size_t members = 0;
-  std::function<void(const HybridRun&)> on_run;
+  std::function<std::size_t(const HybridRun&)> next;
 };
 
-/// Compiles the steps of a plan that check_plan() accepts. Errors name the step.
+/// Compiles the steps of plans that check_plan() accepts. Errors name the step.
 Result<std::shared_ptr<const HybridProgram>> compile_program(const Executor& executor, const Model& model,
                                                              const HybridOptions& options,
                                                              const std::filesystem::path& file);

@@ -28,14 +28,20 @@ class Stopwatch {
 
 }  // namespace
 
-HybridSession::HybridSession(std::shared_ptr<const HybridProgram> program, std::shared_ptr<Crew> crew)
-    : program_(std::move(program)), crew_(std::move(crew)), busy_(program_->members), statuses_(program_->members) {
+HybridSession::HybridSession(std::shared_ptr<const HybridProgram> program, std::shared_ptr<Crew> crew,
+                             std::shared_ptr<NextPlan> next)
+    : program_(std::move(program)),
+      crew_(std::move(crew)),
+      next_(std::move(next)),
+      busy_(program_->members),
+      statuses_(program_->members) {
   for (std::size_t m = 0; m < program_->members; ++m) reached_.push_back(std::make_unique<Milestone>());
 }
 
 Result<std::unique_ptr<Session>> HybridSession::make(std::shared_ptr<const HybridProgram> program,
-                                                     std::shared_ptr<Crew> crew) {
-  auto session = std::unique_ptr<HybridSession>(new HybridSession(std::move(program), std::move(crew)));
+                                                     std::shared_ptr<Crew> crew, std::shared_ptr<NextPlan> next) {
+  auto session =
+      std::unique_ptr<HybridSession>(new HybridSession(std::move(program), std::move(crew), std::move(next)));
   SL_RETURN_IF_ERROR(session->bind_own());
   return std::unique_ptr<Session>(std::move(session));
 }
@@ -52,16 +58,29 @@ Status HybridSession::bind_own() {
   }
   const Graph& graph = program_->graph;
   for (const CompiledStep& step : program_->steps) {
-    const bool on_host = step.executable->device_memory().empty();
-    for (const auto& [tensor, piece, copied] : step.outputs) {
+    for (const CompiledStep::Port& output : step.outputs) {
+      const EdgeId tensor = output.tensor;
       const bool returned = std::find(graph.outputs.begin(), graph.outputs.end(), tensor) != graph.outputs.end();
-      if (returned || buffers_.contains(tensor) || !(on_host || copied)) continue;
+      if (returned || buffers_.contains(tensor) || stays_on_device(tensor)) continue;
       const auto [at, fresh] = buffers_.emplace(tensor, HostBuffer(graph.edge(tensor).spec.bytes()));
       SL_RETURN_IF_ERROR(bind_writers(tensor, at->second.span()));
       SL_RETURN_IF_ERROR(bind_readers(tensor, at->second.span()));
     }
   }
   return {};
+}
+
+// No step writes it in the host's memory, and none copies it there.
+bool HybridSession::stays_on_device(EdgeId tensor) const {
+  for (const auto& plan : program_->plans) {
+    for (const PlannedStep& planned : plan) {
+      const auto& outputs = program_->steps[planned.step].outputs;
+      for (std::size_t k = 0; k < outputs.size(); ++k) {
+        if (outputs[k].tensor == tensor && (planned.outputs_copied.empty() || planned.outputs_copied[k])) return false;
+      }
+    }
+  }
+  return true;
 }
 
 Status HybridSession::bind_on_device(std::size_t s) {
@@ -131,9 +150,10 @@ Status HybridSession::run() {
   cancelled_.store(false, std::memory_order_relaxed);
   if (failed_.exchange(false)) std::fill(statuses_.begin(), statuses_.end(), Status());
   std::fill(busy_.begin(), busy_.end(), Busy{});
+  plan_ = next_->plan.load(std::memory_order_relaxed);
   crew_->run(job_);
   if (!failed_.load(std::memory_order_relaxed)) {
-    if (program_->on_run) report();
+    if (program_->next) report();
     return {};
   }
   const auto failure =
@@ -144,49 +164,51 @@ Status HybridSession::run() {
 // Its steps, each when what it reads is there. After a failure, anyone's, the rest is left out, but said to be done:
 // nobody waits for ever.
 void HybridSession::execute(std::size_t member) {
-  for (std::size_t s = 0; s < steps_.size(); ++s) {
-    const CompiledStep& step = program_->steps[s];
+  for (const PlannedStep& planned : program_->plans[plan_]) {
+    const CompiledStep& step = program_->steps[planned.step];
     if (step.member != member) continue;
-    for (std::size_t m = 0; m < step.waits.size(); ++m)
-      if (step.waits[m] > 0) reached_[m]->wait(step.waits[m]);
+    for (std::size_t m = 0; m < planned.waits.size(); ++m)
+      if (planned.waits[m] > 0) reached_[m]->wait(planned.waits[m]);
     if (!failed_.load(std::memory_order_relaxed)) {
-      const Status ran = execute_step(s);
+      const Status ran = execute_step(planned);
       if (!ran.ok()) {
         const std::string& name = program_->graph.edge(step.outputs.front().tensor).spec.name;
-        statuses_[member] = ran.with_context(fmt::format("step {} ('{}')", s, name));
+        const auto position = &planned - program_->plans[plan_].data();
+        statuses_[member] = ran.with_context(fmt::format("step {} ('{}')", position, name));
         failed_.store(true, std::memory_order_relaxed);
       }
     }
-    reached_[member]->reach(step.position);
+    reached_[member]->reach(planned.position);
   }
 }
 
-Status HybridSession::execute_step(std::size_t s) {
+Status HybridSession::execute_step(const PlannedStep& planned) {
   if (cancelled_.load(std::memory_order_relaxed)) return {Code::kCancelled, "cancelled"};
-  const CompiledStep& step = program_->steps[s];
-  BoundStep& bound = steps_[s];
-  Busy& busy = busy_[step.member];
-  const Stopwatch watch(program_->on_run != nullptr);
+  BoundStep& bound = steps_[planned.step];
+  Busy& busy = busy_[program_->steps[planned.step].member];
+  const Stopwatch watch(program_->next != nullptr);
   for (std::size_t k = 0; k < bound.inputs_there.size(); ++k)
-    if (step.inputs[k].copied) SL_RETURN_IF_ERROR(bound.inputs_there[k]->upload(bound.inputs[k]));
+    if (planned.inputs_copied[k]) SL_RETURN_IF_ERROR(bound.inputs_there[k]->upload(bound.inputs[k]));
   const double uploaded = bound.inputs_there.empty() ? 0 : watch.seconds();
   SL_RETURN_IF_ERROR(bound.session->run());
   const double ran = watch.seconds();
   for (std::size_t k = 0; k < bound.outputs_there.size(); ++k)
-    if (step.outputs[k].copied) SL_RETURN_IF_ERROR(bound.outputs_there[k]->download(bound.outputs[k]));
+    if (planned.outputs_copied[k]) SL_RETURN_IF_ERROR(bound.outputs_there[k]->download(bound.outputs[k]));
   const double downloaded = bound.outputs_there.empty() ? ran : watch.seconds();
   busy.steps += ran - uploaded;
   busy.copies += uploaded + downloaded - ran;
   return {};
 }
 
-void HybridSession::report() const {
+void HybridSession::report() {
   HybridRun run;
+  run.plan = plan_;
   for (const Busy& busy : busy_) {
     run.members.push_back(busy.steps);
     run.copies += busy.copies;
   }
-  program_->on_run(run);
+  const std::lock_guard lock(next_->telling);
+  next_->plan.store(std::min(program_->next(run), program_->plans.size() - 1), std::memory_order_relaxed);
 }
 
 }  // namespace sparseloom::backend

@@ -37,13 +37,13 @@ Result<HybridPlacement> place_on_members(const backend::Runtime& runtime, const 
   SL_ASSIGN_OR_RETURN(place::Placed placed, place::place_exactly(operators.table, {}));
   auto plan = hybrid_plan(model->graph(), operators, placed.placement);
   return HybridPlacement{
-      std::make_shared<const backend::HybridOptions>(backend::HybridOptions{std::move(members), std::move(plan)}),
+      std::make_shared<const backend::HybridOptions>(backend::HybridOptions{std::move(members), {std::move(plan)}}),
       std::move(placed), std::move(operators.table)};
 }
 
 Result<std::unique_ptr<backend::Executable>> load_placed(const backend::Runtime& runtime, const fs::path& path,
                                                          const backend::CompileOptions& options) {
-  if (!options.hybrid || !options.hybrid->plan.empty()) return runtime.load(path, options);
+  if (!options.hybrid || !options.hybrid->plans.empty()) return runtime.load(path, options);
   SL_ASSIGN_OR_RETURN(HybridPlacement placement,
                       place_on_members(runtime, path, options.hybrid->members, options.cache_dir));
   backend::CompileOptions placed = options;

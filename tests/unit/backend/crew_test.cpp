@@ -84,8 +84,12 @@ class HybridSession : public ::testing::Test {
     for (std::size_t e = 0; e < graph.edges.size(); ++e)
       if (graph.edges[e].spec.name == "h") middle = EdgeId(e);
     const HybridPlan plan{{0, {graph.inputs[0]}, {middle}}, {1, {middle}, {graph.outputs[0]}}};
-    const auto on_run = [this](const HybridRun& run) { runs_.push_back(run); };
-    hybrid_ = compile_hybrid(runtime_, *model, {{CompileOptions(), CompileOptions()}, plan, on_run}).value();
+    const HybridPlan alone{{1, {graph.inputs[0]}, {graph.outputs[0]}}};
+    const auto next = [this](const HybridRun& run) {
+      runs_.push_back(run);
+      return next_plan_;
+    };
+    hybrid_ = compile_hybrid(runtime_, *model, {{CompileOptions(), CompileOptions()}, {plan, alone}, next}).value();
     session_ = hybrid_->new_session().value();
     EXPECT_TRUE(session_->bind_input(0, in_.span()).ok());
     EXPECT_TRUE(session_->bind_output(0, out_.span()).ok());
@@ -95,6 +99,7 @@ class HybridSession : public ::testing::Test {
   Runtime runtime_;
   HostBuffer in_{std::size_t{64}}, out_{std::size_t{64}};
   std::vector<HybridRun> runs_;
+  std::size_t next_plan_ = 0;
   std::unique_ptr<Executable> hybrid_;
   std::unique_ptr<Session> session_;
 };
@@ -130,6 +135,16 @@ TEST_F(HybridSession, TellsWhatARunKeptBusy) {
   ASSERT_THAT(runs_, SizeIs(1));
   EXPECT_THAT(runs_[0].members, ElementsAre(Gt(0), Gt(0)));
   EXPECT_EQ(runs_[0].copies, 0) << "one memory";
+}
+
+TEST_F(HybridSession, AnotherPlanIsExecutedFromTheNextRunOn) {
+  next_plan_ = 1;
+  for (int run = 0; run < 3; ++run) ASSERT_TRUE(session_->run().ok());
+  ASSERT_THAT(runs_, SizeIs(3));
+  EXPECT_EQ(runs_[0].plan, 0U);
+  EXPECT_EQ(runs_[1].plan, 1U);
+  EXPECT_THAT(runs_[1].members, ElementsAre(0, Gt(0))) << "the second member alone";
+  EXPECT_EQ(runtime_.counts.runs, 2 + 1 + 1);
 }
 
 }  // namespace
