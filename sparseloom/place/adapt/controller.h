@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "sparseloom/place/adapt/ahead.h"
+#include "sparseloom/place/adapt/state_estimate.h"
+#include "sparseloom/place/evaluate.h"
+
+namespace sparseloom::place {
+
+struct ControllerOptions {
+  CostModel model = CostModel::kMakespan;
+  std::size_t window = 5;      ///< inferences that the state is estimated from
+  double gain = 0.05;          ///< the share of its latency by which another placement must be predicted to be faster
+  std::size_t agreeing = 3;    ///< inferences in a row that must say so
+  double probing = 0.01;       ///< the share of the time that may go into probing
+  std::size_t most_kept = 64;  ///< placements; then none is placed anew
+};
+
+/// Chooses the placement of the next inference on a machine that changes, by what the ones before have kept busy.
+/// It estimates the state (StateEstimate), predicts every placement's latency in it, and switches when another one has
+/// been better for some inferences in a row. Knows no clock: an inference is the unit of time. The same observations
+/// give the same choices.
+///
+/// Going back to a placement that was left less than kQuiet inferences ago takes twice as many agreeing inferences the
+/// next time, up to kMostAgreeing; each kQuiet inferences without a switch halve them again.
+///
+/// A processor that is slow and has nothing to do would never be seen to recover. So it is *probed* now and then if
+/// that would bring another placement: an inference runs by the best placement that tells about it. Is it as slow as
+/// believed, the placement before comes back at once; else the probe goes on as long as the others agree. Probes come
+/// so seldom that their inferences cost no more than the share `probing`, at most every kLeastPatience inferences.
+class PlacementController {
+ public:
+  static constexpr std::size_t kQuiet = 100, kMostAgreeing = 48, kLeastPatience = 20;
+
+  /// The first of `placements` is in use in the beginning, the others are at hand. With `anew` a placement is made for
+  /// each state that differs by a tenth from the last one that one was made for; within observe(). Where it fails, the
+  /// others remain. kInvalidArgument: no placement, or one that the processors cannot run; errors of check(table).
+  static Result<PlacementController> create(CostTable table, std::vector<Placement> placements,
+                                            const ControllerOptions& options = {}, PlaceFor anew = {});
+
+  /// Without `anew` always the same, so that all can be compiled beforehand; else it grows.
+  const std::vector<Placement>& placements() const { return placements_; }
+  /// By which the next inference is to run.
+  std::size_t active() const { return active_; }
+  /// What an inference that ran by `placement` has kept busy. Returns the placement for the next ones if it is another.
+  /// An inference that was under way while placements changed tells about the machine only. O(1), and
+  /// O(placements · table) where the state has changed.
+  std::optional<std::size_t> observe(std::size_t placement, const Busy& measured);
+
+  const MachineState& state() const { return estimate_.state(); }
+
+  struct Counts {
+    std::size_t switches = 0;  ///< from a placement to another that is better
+    std::size_t probes = 0;    ///< begun
+    std::size_t anew = 0;      ///< placements made anew
+  };
+  const Counts& counts() const { return counts_; }
+
+ private:
+  struct Probe {
+    Part part = 0;
+    double believed = 1;  ///< its slow-down before
+    double slowest = 0;   ///< seen since
+  };
+  /// How a part would be probed.
+  struct ProbePlan {
+    std::size_t placement = 0;
+    double patience = kCannot;  ///< inferences that it must not have been seen for; without end: it is not worthwhile
+  };
+
+  PlacementController(CostTable table, const ControllerOptions& options, PlaceFor anew);
+  Status add(Placement placement);
+  void place_anew();
+  void predict();
+  void look(const Busy& measured);
+  void decide();
+  void switch_to(std::size_t placement);
+  void start_probe();
+  ProbePlan plan_probe(Part part) const;
+  std::size_t fastest() const;
+
+  CostTable table_;
+  ControllerOptions options_;
+  PlaceFor anew_;
+  StateEstimate estimate_;
+  MachineState predicted_for_, placed_for_;
+  std::vector<Placement> placements_;
+  std::vector<Telltale> telltales_;               // by placement
+  std::vector<double> latencies_;                 // by placement, in the state predicted_for_
+  std::vector<std::optional<std::size_t>> left_;  // by placement: in which inference
+  std::size_t settled_ = 0, active_ = 0;          // others during a probe
+  std::optional<Probe> probe_;
+  std::vector<std::optional<ProbePlan>> plans_;  // by part, for latencies_ and settled_; made when asked for
+  std::size_t now_ = 0, switched_ = 0;           // inferences
+  std::size_t needed_, agreed_ = 0;              // inferences in a row
+  Counts counts_;
+};
+
+}  // namespace sparseloom::place

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "sparseloom/place/adapt/busy.h"
+#include "sparseloom/place/state.h"
+
+namespace sparseloom::place {
+
+/// What of a machine slows down by itself: a processor, by its index, or, numbered behind them, its memory.
+using Part = std::size_t;
+inline Part memory_of(const MachineState& state) { return state.slow_down.size(); }
+inline double slow_down(const MachineState& state, Part part) {
+  return part < state.slow_down.size() ? state.slow_down[part] : state.memory_slow_down;
+}
+void set_slow_down(MachineState& state, Part part, double factor);
+
+/// Whether a part of the machine is slower in one state than in the other by more than the share `by`.
+bool differ(const MachineState& a, const MachineState& b, double by);
+
+/// What inferences of one placement tell of a machine's state: what they keep busy, beside what the table says of it.
+/// A part is told of if it is busy for 2 % of what all processors are; memory, besides, if half of what copies take is
+/// for their bytes.
+class Telltale {
+ public:
+  Telltale(const CostTable& table, const Placement& placement);
+  /// Slow-down of the part in an inference; nullopt if the placement does not tell, or what was measured is no time.
+  std::optional<double> slow_down(const Busy& measured, Part part) const;
+  bool tells(Part part) const;
+
+ private:
+  Busy usual_;
+  double fixed_ = 0;  ///< of the copies: what does not depend on bytes
+};
+
+/// The state of a machine, by the last inferences: each part's slow-down is the median of the last ones seen of it, so
+/// that single inferences that were disturbed say nothing, and a step remains a step (running median: Tukey 1977). In
+/// the beginning all is as in the table. A part that is not seen stays as it was seen last.
+class StateEstimate {
+ public:
+  /// `window`: how many inferences count, at least 1.
+  StateEstimate(const CostTable& table, std::size_t window);
+
+  void observe(const Telltale& telltale, const Busy& measured);
+  /// As if the part's slow-down had been seen as often as counts.
+  void assume(Part part, double factor);
+
+  const MachineState& state() const { return state_; }
+  std::size_t parts() const { return seen_.size(); }
+  /// How many inferences ago the part was seen; 0: in the last one.
+  std::size_t unseen(Part part) const { return observed_ - last_seen_[part]; }
+
+ private:
+  void take_median(Part part);
+
+  std::vector<std::vector<double>> seen_;  // by part: the last ones, in a ring
+  std::vector<std::size_t> next_;          // by part: where in the ring
+  std::vector<std::size_t> last_seen_;     // by part: in which inference
+  std::size_t observed_ = 0;
+  MachineState state_;
+};
+
+}  // namespace sparseloom::place
