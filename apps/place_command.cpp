@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/commands.h"
+#include "apps/place_trace.h"
 #include "cli/program.h"
 #include "cli/setup.h"
 #include "cli/shapes.h"
@@ -32,6 +33,7 @@ struct PlaceArguments {
   std::optional<double> handover_us;
   bool explain = false;
   std::string json;
+  TraceArguments trace;
 };
 
 // What one method made of the model.
@@ -205,6 +207,7 @@ Status run_place(const PlaceArguments& arguments) {
   if (arguments.method != "all") SL_RETURN_IF_ERROR(place::find_placer(arguments.method).status());
   if (arguments.handover_us && !(*arguments.handover_us >= 0 && std::isfinite(*arguments.handover_us)))
     return error(Code::kInvalidArgument, "--handover-us: {}; allowed: 0 or more", *arguments.handover_us);
+  SL_RETURN_IF_ERROR(check_trace_options(arguments.trace));
   SL_ASSIGN_OR_RETURN(const auto shapes, cli::parse_shapes(arguments.shapes));
   if (arguments.soc != kHost) SL_RETURN_IF_ERROR(cli::find_soc(arguments.soc).status());
   SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
@@ -213,13 +216,18 @@ Status run_place(const PlaceArguments& arguments) {
   if (!costs.ok()) return costs.status().with_context(arguments.model);
   place::CostTable& table = costs->table;
   if (arguments.handover_us) table.handover.synchronisation = *arguments.handover_us / 1e6;
+  SL_ASSIGN_OR_RETURN(const auto trace, read_trace(arguments.trace, table.processors));
   SL_ASSIGN_OR_RETURN(const std::vector<Tried> tried, try_methods(arguments, table, {.model = model}));
   fmt::print("{} on {}, {} operator groups, {} model, hand-over {:g} us\n\n", printable(arguments.model), costs->soc,
              table.groups.size(), arguments.cost_model, table.handover.synchronisation * 1e6);
   print_methods(table, model, tried);
   if (arguments.explain) explain(table, tried.front());
+  Json json = to_json(*costs, arguments, tried);
+  if (trace) {
+    SL_ASSIGN_OR_RETURN(json["trace"], compare_on_trace(arguments.trace, *trace, table, model));
+  }
   if (arguments.json.empty()) return {};
-  return write_file(arguments.json, to_json(*costs, arguments, tried).dump(1) + "\n");
+  return write_file(arguments.json, json.dump(1) + "\n");
 }
 
 }  // namespace
@@ -242,6 +250,7 @@ std::function<Status()> add_place(CLI::App& command) {
   command.add_option("--shape", arguments->shapes, "static shape of a dynamic input: NAME=1,3,224,224")
       ->allow_extra_args(false);
   command.add_flag("--explain", arguments->explain, "which operators run where");
+  add_trace_options(command, arguments->trace);
   command.add_option("--json", arguments->json, "also write the result to this file");
   return [arguments] { return run_place(*arguments); };
 }

@@ -8,7 +8,7 @@ namespace sparseloom::place {
 namespace {
 
 constexpr double kPredictAgain = 0.03;  // predictions are kept while no slow-down moves by more
-constexpr double kPlaceAgain = 0.1;
+constexpr double kOfferAgain = 0.1;
 
 bool is_placement_of(const CostTable& table, const Placement& placement) {
   const auto is_share = [&](const Share& share) {
@@ -21,21 +21,20 @@ bool is_placement_of(const CostTable& table, const Placement& placement) {
 
 }  // namespace
 
-PlacementController::PlacementController(CostTable table, const ControllerOptions& options, PlaceFor anew)
+PlacementController::PlacementController(CostTable table, const ControllerOptions& options)
     : table_(std::move(table)),
       options_(options),
-      anew_(std::move(anew)),
       estimate_(table_, options.window),
       predicted_for_(usual_state(table_)),
-      placed_for_(predicted_for_),
+      offered_for_(predicted_for_),
       plans_(estimate_.parts()),
       needed_(options.agreeing) {}
 
 Result<PlacementController> PlacementController::create(CostTable table, std::vector<Placement> placements,
-                                                        const ControllerOptions& options, PlaceFor anew) {
+                                                        const ControllerOptions& options) {
   SL_RETURN_IF_ERROR(check(table));
   if (placements.empty()) return error(Code::kInvalidArgument, "no placement to begin with");
-  PlacementController controller(std::move(table), options, std::move(anew));
+  PlacementController controller(std::move(table), options);
   for (Placement& placement : placements) SL_RETURN_IF_ERROR(controller.add(std::move(placement)));
   return controller;
 }
@@ -57,7 +56,6 @@ std::optional<std::size_t> PlacementController::observe(std::size_t placement, c
   const std::size_t before = active_;
   estimate_.observe(telltales_[placement], measured);
   if (probe_ && placement == active_) look(measured);
-  place_anew();
   predict();
   if ((now_ - switched_) % kQuiet == 0) needed_ = std::max(options_.agreeing, needed_ / 2);
   if (placement == active_) decide();
@@ -73,15 +71,18 @@ void PlacementController::look(const Busy& measured) {
   estimate_.assume(probe_->part, faster ? probe_->slowest : probe_->believed);
 }
 
-void PlacementController::place_anew() {
-  const MachineState& state = estimate_.state();
-  if (!anew_ || placements_.size() >= options_.most_kept || !differ(state, placed_for_, kPlaceAgain)) return;
-  placed_for_ = state;
-  ++counts_.anew;
-  auto placement = anew_(state);
-  if (!placement.ok() || std::find(placements_.begin(), placements_.end(), *placement) != placements_.end()) return;
-  static_cast<void>(add(std::move(*placement)));  // one that cannot be run is none
+std::optional<MachineState> PlacementController::wanted() const {
+  if (placements_.size() >= options_.most_kept || !differ(estimate_.state(), offered_for_, kOfferAgain)) return {};
+  return estimate_.state();
+}
+
+Status PlacementController::offer(const MachineState& state, std::optional<Placement> placement) {
+  offered_for_ = state;
+  ++counts_.offers;
+  if (!placement || std::find(placements_.begin(), placements_.end(), *placement) != placements_.end()) return {};
+  SL_RETURN_IF_ERROR(add(std::move(*placement)));
   plans_.assign(plans_.size(), std::nullopt);
+  return {};
 }
 
 void PlacementController::predict() {

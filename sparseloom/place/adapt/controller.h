@@ -4,7 +4,6 @@
 #include <optional>
 #include <vector>
 
-#include "sparseloom/place/adapt/ahead.h"
 #include "sparseloom/place/adapt/state_estimate.h"
 #include "sparseloom/place/evaluate.h"
 
@@ -16,7 +15,7 @@ struct ControllerOptions {
   double gain = 0.05;          ///< the share of its latency by which another placement must be predicted to be faster
   std::size_t agreeing = 3;    ///< inferences in a row that must say so
   double probing = 0.01;       ///< the share of the time that may go into probing
-  std::size_t most_kept = 64;  ///< placements; then none is placed anew
+  std::size_t most_kept = 64;  ///< placements; then no others are wanted
 };
 
 /// Chooses the placement of the next inference on a machine that changes, by what the ones before have kept busy.
@@ -35,13 +34,12 @@ class PlacementController {
  public:
   static constexpr std::size_t kQuiet = 100, kMostAgreeing = 48, kLeastPatience = 20;
 
-  /// The first of `placements` is in use in the beginning, the others are at hand. With `anew` a placement is made for
-  /// each state that differs by a tenth from the last one that one was made for; within observe(). Where it fails, the
-  /// others remain. kInvalidArgument: no placement, or one that the processors cannot run; errors of check(table).
+  /// The first of `placements` is in use in the beginning, the others are at hand. kInvalidArgument: no placement, or
+  /// one that the processors cannot run; errors of check(table).
   static Result<PlacementController> create(CostTable table, std::vector<Placement> placements,
-                                            const ControllerOptions& options = {}, PlaceFor anew = {});
+                                            const ControllerOptions& options = {});
 
-  /// Without `anew` always the same, so that all can be compiled beforehand; else it grows.
+  /// Without offers always the same, so that all can be compiled beforehand.
   const std::vector<Placement>& placements() const { return placements_; }
   /// By which the next inference is to run.
   std::size_t active() const { return active_; }
@@ -52,10 +50,18 @@ class PlacementController {
 
   const MachineState& state() const { return estimate_.state(); }
 
+  /// The state that a placement might be made anew for: it differs by a tenth from the usual one, and from the last one
+  /// that a placement was offered for. nullopt: none, or so many are kept as may be. For hosts that place while they
+  /// serve, beside the inferences, which need not wait.
+  std::optional<MachineState> wanted() const;
+  /// A placement that was made for `state`; it is one more of placements(), unless it was there already. None: no other
+  /// could be made. kInvalidArgument: the processors cannot run it.
+  Status offer(const MachineState& state, std::optional<Placement> placement);
+
   struct Counts {
     std::size_t switches = 0;  ///< from a placement to another that is better
     std::size_t probes = 0;    ///< begun
-    std::size_t anew = 0;      ///< placements made anew
+    std::size_t offers = 0;    ///< for states that were wanted
   };
   const Counts& counts() const { return counts_; }
 
@@ -71,9 +77,8 @@ class PlacementController {
     double patience = kCannot;  ///< inferences that it must not have been seen for; without end: it is not worthwhile
   };
 
-  PlacementController(CostTable table, const ControllerOptions& options, PlaceFor anew);
+  PlacementController(CostTable table, const ControllerOptions& options);
   Status add(Placement placement);
-  void place_anew();
   void predict();
   void look(const Busy& measured);
   void decide();
@@ -84,9 +89,8 @@ class PlacementController {
 
   CostTable table_;
   ControllerOptions options_;
-  PlaceFor anew_;
   StateEstimate estimate_;
-  MachineState predicted_for_, placed_for_;
+  MachineState predicted_for_, offered_for_;
   std::vector<Placement> placements_;
   std::vector<Telltale> telltales_;               // by placement
   std::vector<double> latencies_;                 // by placement, in the state predicted_for_

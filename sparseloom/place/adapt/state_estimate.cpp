@@ -12,6 +12,16 @@ constexpr double kTellingCopies = 0.5;  // of the copies, for bytes
 // What is further off is as good as stopped, or was no measurement; it must stay a factor that times can be taken by.
 constexpr double kLeastSeen = 1e-3, kMostSeen = 1e3;
 
+// Of the last `count`.
+double median_of_last(const std::vector<double>& values, std::size_t count) {
+  std::vector<double> last(values.end() - static_cast<std::ptrdiff_t>(count), values.end());
+  const auto middle = last.begin() + static_cast<std::ptrdiff_t>((count - 1) / 2);
+  std::nth_element(last.begin(), middle, last.end());
+  return *middle;
+}
+
+bool apart(double a, double b, double by) { return std::max(a, b) > (1 + by) * std::min(a, b); }
+
 }  // namespace
 
 void set_slow_down(MachineState& state, Part part, double factor) {
@@ -20,8 +30,7 @@ void set_slow_down(MachineState& state, Part part, double factor) {
 
 bool differ(const MachineState& a, const MachineState& b, double by) {
   for (Part part = 0; part <= memory_of(a); ++part) {
-    const double x = slow_down(a, part), y = slow_down(b, part);
-    if (std::max(x, y) > (1 + by) * std::min(x, y)) return true;
+    if (apart(slow_down(a, part), slow_down(b, part), by)) return true;
   }
   return false;
 }
@@ -49,8 +58,8 @@ std::optional<double> Telltale::slow_down(const Busy& measured, Part part) const
 }
 
 StateEstimate::StateEstimate(const CostTable& table, std::size_t window)
-    : seen_(table.processors.size() + 1, std::vector<double>(std::max<std::size_t>(window, 1), 1.0)),
-      next_(seen_.size()),
+    : window_(std::clamp<std::size_t>(window, 1, kLongest)),
+      seen_(table.processors.size() + 1, std::vector<double>(window_, 1.0)),
       last_seen_(seen_.size()),
       state_(usual_state(table)) {}
 
@@ -60,22 +69,20 @@ void StateEstimate::observe(const Telltale& telltale, const Busy& measured) {
     const auto factor = telltale.slow_down(measured, part);
     if (!factor) continue;
     last_seen_[part] = observed_;
-    seen_[part][next_[part]] = *factor;
-    next_[part] = (next_[part] + 1) % seen_[part].size();
-    take_median(part);
+    std::vector<double>& seen = seen_[part];
+    if (seen.size() == kLongest) seen.erase(seen.begin());
+    seen.push_back(*factor);
+    const double now = median_of_last(seen, std::min(window_, seen.size()));
+    // Those that made the median change are of the new state; one among them may be of no state.
+    if (apart(now, median_of_last(seen, seen.size()), kChange))
+      seen.erase(seen.begin(), seen.end() - static_cast<std::ptrdiff_t>(window_ / 2 + 1));
+    set_slow_down(state_, part, median_of_last(seen, seen.size()));
   }
 }
 
 void StateEstimate::assume(Part part, double factor) {
-  std::fill(seen_[part].begin(), seen_[part].end(), factor);
+  seen_[part].assign(window_, factor);
   set_slow_down(state_, part, factor);
-}
-
-void StateEstimate::take_median(Part part) {
-  std::vector<double> sorted = seen_[part];
-  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) / 2);
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  set_slow_down(state_, part, *middle);
 }
 
 }  // namespace sparseloom::place

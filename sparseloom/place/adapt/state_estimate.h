@@ -35,16 +35,21 @@ class Telltale {
   double fixed_ = 0;  ///< of the copies: what does not depend on bytes
 };
 
-/// The state of a machine, by the last inferences: each part's slow-down is the median of the last ones seen of it, so
-/// that single inferences that were disturbed say nothing, and a step remains a step (running median: Tukey 1977). In
-/// the beginning all is as in the table. A part that is not seen stays as it was seen last.
+/// The state of a machine, by the last inferences. Each part's slow-down is the median of what was seen of it since it
+/// changed, of the last kLongest at most: exact while nothing changes. It has changed if the median of the last
+/// `window` is another by more than kChange. So single inferences that were disturbed say nothing, and a step is seen
+/// after half of the window and remains a step (running median: Tukey 1977). In the beginning all is as in the table. A
+/// part that is not seen stays as it was seen last.
 class StateEstimate {
  public:
-  /// `window`: how many inferences count, at least 1.
+  static constexpr std::size_t kLongest = 32;
+  static constexpr double kChange = 0.1;
+
+  /// `window`: inferences, 1 to kLongest.
   StateEstimate(const CostTable& table, std::size_t window);
 
   void observe(const Telltale& telltale, const Busy& measured);
-  /// As if the part's slow-down had been seen as often as counts.
+  /// As if the part's slow-down had changed to that.
   void assume(Part part, double factor);
 
   const MachineState& state() const { return state_; }
@@ -53,10 +58,8 @@ class StateEstimate {
   std::size_t unseen(Part part) const { return observed_ - last_seen_[part]; }
 
  private:
-  void take_median(Part part);
-
-  std::vector<std::vector<double>> seen_;  // by part: the last ones, in a ring
-  std::vector<std::size_t> next_;          // by part: where in the ring
+  std::size_t window_;
+  std::vector<std::vector<double>> seen_;  // by part: since it changed, the last one behind
   std::vector<std::size_t> last_seen_;     // by part: in which inference
   std::size_t observed_ = 0;
   MachineState state_;

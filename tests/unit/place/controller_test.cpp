@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "sparseloom/base/uniform.h"
+#include "sparseloom/place/adapt/ahead.h"
 #include "tests/support/random_cost_table.h"
 #include "tests/support/two_devices.h"
 
@@ -15,9 +16,12 @@ using ::testing::ElementsAre;
 // A controller on a machine that is made slow by hand.
 class Machine {
  public:
-  Machine(CostTable table, std::vector<Placement> placements, ControllerOptions options = {}, PlaceFor anew = {})
+  Machine(CostTable table, std::vector<Placement> placements, ControllerOptions options = {})
       : table_(std::move(table)),
-        controller_(PlacementController::create(table_, std::move(placements), options, std::move(anew)).value()) {}
+        controller_(PlacementController::create(table_, std::move(placements), options).value()) {}
+
+  /// From now on placements are made anew for the states that are wanted.
+  void place_anew() { anew_ = exactly_for(table_, {}); }
 
   /// Inferences with these slow-downs, of the CPU and the GPU.
   void run(int inferences, double cpu, double gpu, double noise = 0) {
@@ -38,6 +42,9 @@ class Machine {
     const auto other = controller_.observe(before, busy);
     EXPECT_EQ(controller_.active(), other.value_or(before));
     history_.push_back(before);
+    const auto wanted = anew_ ? controller_.wanted() : std::nullopt;
+    if (!wanted) return;
+    EXPECT_TRUE(controller_.offer(*wanted, anew_(*wanted).value()).ok());
   }
 
   const Placement& active() const { return controller_.placements()[controller_.active()]; }
@@ -49,6 +56,7 @@ class Machine {
  private:
   CostTable table_;
   PlacementController controller_;
+  PlaceFor anew_;
   std::mt19937_64 random_{3};
   std::vector<std::size_t> history_;
 };
@@ -173,30 +181,38 @@ TEST(Controller, NothingIsProbedThatWouldChangeNothing) {
   EXPECT_EQ(machine.controller().counts().probes, 0U);
 }
 
-TEST(Controller, PlacesAnewForTheStateItSees) {
-  const CostTable table = testing::two_devices(8, 4);
-  Machine machine(table, {kQuarter}, {}, exactly_for(table, {}));
+TEST(Controller, WantsPlacementsForStatesThatItSeesAndUsesThem) {
+  Machine machine(testing::two_devices(8, 4), {kQuarter});
+  machine.place_anew();
   EXPECT_LE(machine.run_until(kHalf, 1, 3, 0.05), 10);
   EXPECT_LE(machine.run_until(kQuarter, 1, 1, 0.05), 10);
   EXPECT_EQ(machine.switches(), 2U);
-  EXPECT_EQ(machine.controller().counts().anew, 2U);
+  EXPECT_EQ(machine.controller().counts().offers, 2U);
   EXPECT_THAT(machine.controller().placements(), ElementsAre(kQuarter, kHalf));
 }
 
-TEST(Controller, WherePlacingAnewFailsTheOthersRemain) {
-  const PlaceFor fails = [](const MachineState&) -> Result<Placement> { return error(Code::kInternal, "no"); };
-  Machine machine(testing::two_devices(8, 4), kDivided, {}, fails);
-  EXPECT_LE(machine.run_until(kHalf, 1, 3), 10);
-  EXPECT_EQ(machine.controller().placements().size(), 4U);
-  const PlaceFor nonsense = [](const MachineState&) -> Result<Placement> { return Placement{{9, 9}}; };
-  Machine other(testing::two_devices(8, 4), kDivided, {}, nonsense);
-  EXPECT_LE(other.run_until(kHalf, 1, 3), 10);
-  EXPECT_EQ(other.controller().placements().size(), 4U);
+TEST(Controller, WantsNothingWhileNothingChangesMuch) {
+  Machine machine = divided();
+  machine.run(10, 1.05, 0.95);
+  EXPECT_EQ(machine.controller().wanted(), std::nullopt);
+  machine.run(10, 1.05, 2);
+  const auto wanted = machine.controller().wanted();
+  ASSERT_TRUE(wanted);
+  EXPECT_THAT(wanted->slow_down, ElementsAre(1.05, 2));
+  EXPECT_TRUE(machine.controller().offer(*wanted, std::nullopt).ok());  // none could be made
+  machine.run(10, 1.05, 2);
+  EXPECT_EQ(machine.controller().wanted(), std::nullopt);
+}
+
+TEST(Controller, AnOfferThatCannotBeRunIsRefused) {
+  Machine machine = whole();
+  EXPECT_EQ(machine.controller().offer({.slow_down = {1, 2}}, kHalf).code(), Code::kInvalidArgument);
+  EXPECT_EQ(machine.controller().placements().size(), 2U);
 }
 
 TEST(Controller, KeepsSoManyPlacementsAtMost) {
-  const CostTable table = testing::two_devices(8, 4);
-  Machine machine(table, {kQuarter}, {.most_kept = 2}, exactly_for(table, {}));
+  Machine machine(testing::two_devices(8, 4), {kQuarter}, {.most_kept = 2});
+  machine.place_anew();
   for (const double gpu : {3.0, 20.0, 0.1, 3.0}) machine.run(30, 1, gpu);
   EXPECT_EQ(machine.controller().placements().size(), 2U);
 }
@@ -214,7 +230,8 @@ TEST(Controller, TheSameObservationsGiveTheSameChoices) {
   const auto history = [] {
     std::mt19937_64 random(9);
     const CostTable table = testing::random_table({.groups = 6}, random);
-    Machine machine(table, {place_exactly(table, {})->placement}, {}, exactly_for(table, {}));
+    Machine machine(table, {place_exactly(table, {})->placement});
+    machine.place_anew();
     for (int i = 0; i < 30; ++i) machine.run(20, 1 + 3 * uniform(random), 1 + 3 * uniform(random), 0.2);
     return machine.history();
   };
