@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "bench/bench_commands.h"
+#include "bench/hybrid_neighbour.h"
 #include "bench/kernels/pinning.h"
 #include "cli/program.h"
 #include "cli/setup.h"
@@ -18,6 +19,7 @@
 #include "sparseloom/backend/hybrid/hybrid.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
+#include "sparseloom/base/names.h"
 #include "sparseloom/base/restore_cores.h"
 #include "sparseloom/base/statistics.h"
 #include "sparseloom/place/placers.h"
@@ -39,6 +41,7 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   std::vector<std::string> models;
   std::vector<std::string> devices;
+  std::string neighbour;
   std::vector<std::string> shapes;
   int rounds = 30;
   std::string json;
@@ -94,14 +97,17 @@ class Bench {
       if (cli::interrupted()) break;
     }
     SL_ASSIGN_OR_RETURN(const Quartiles<double> signal, signal_us(members_[0].cores, members_[1].cores));
-    fmt::print(
-        "{}, {} interleaved rounds, median and quartiles; hybrid: operators divided as the exact placement by measured "
-        "costs says;\nsteps: pieces, of which so many in parts; predicted: by the placement; beside: share of {}'s "
-        "work "
-        "that {} works beside, at least\n\n{}\nA member knows of another's result after {:.2f} us (quartiles {:.2f}, "
-        "{:.2f})\n",
-        fmt::join(names_, " and "), options_.rounds, names_[0], names_[1], table_.text(), signal.median, signal.q1,
-        signal.q3);
+    if (options_.neighbour.empty()) {
+      fmt::print(
+          "{}, {} interleaved rounds, median and quartiles; hybrid: operators divided as the exact placement by "
+          "measured "
+          "costs says;\nsteps: pieces, of which so many in parts; predicted: by the placement; beside: share of {}'s "
+          "work "
+          "that {} works beside, at least\n\n{}\nA member knows of another's result after {:.2f} us (quartiles {:.2f}, "
+          "{:.2f})\n",
+          fmt::join(names_, " and "), options_.rounds, names_[0], names_[1], table_.text(), signal.median, signal.q1,
+          signal.q3);
+    }
     if (!options_.json.empty()) {
       SL_RETURN_IF_ERROR(write_file(options_.json, Json{{"devices", names_},
                                                         {"rounds", options_.rounds},
@@ -134,6 +140,21 @@ class Bench {
     return {};
   }
 
+  Status beside_neighbour(const std::string& name, const backend::Model& model,
+                          const profile::MeasuredOperators& operators) {
+    const auto member = std::find(names_.begin(), names_.end(), options_.neighbour);
+    if (member == names_.end()) return unknown_name("--neighbour", options_.neighbour, names_);
+    const NeighbourOptions neighbour{members_[static_cast<std::size_t>(member - names_.begin())].cores,
+                                     options_.rounds};
+    SL_ASSIGN_OR_RETURN(NeighbourResult result,
+                        bench_neighbour(*runtime_, name, model, operators, members_, neighbour));
+    fmt::print("{}, a neighbour on {} for half of the time, {} inferences of each in a phase: {}\n", name,
+               options_.neighbour, options_.rounds, result.text);
+    result.json["model"] = name;
+    models_.push_back(std::move(result.json));
+    return {};
+  }
+
   // On a device with memory of its own, models run whole in ONNX.
   Result<std::unique_ptr<backend::Executable>> alone(const std::string& file, const backend::Model& model,
                                                      const backend::CompileOptions& member) const {
@@ -145,6 +166,7 @@ class Bench {
     timing.model_file = name;
     timing.control = {.on_progress = cli::progress_line(), .stop = &cli::interrupted()};
     SL_ASSIGN_OR_RETURN(const auto operators, profile::measure_operators(*runtime_, model, members_, timing));
+    if (!options_.neighbour.empty()) return beside_neighbour(name, model, operators);
     SL_ASSIGN_OR_RETURN(const place::Placed placed, place::place_exactly(operators.table, {}));
     SL_ASSIGN_OR_RETURN(const place::Placed on_cpu, place::place_on_cpu(operators.table, {}));
     const backend::HybridPlan plan = profile::hybrid_plan(model.graph(), operators, placed.placement);
@@ -194,7 +216,7 @@ class Bench {
     return {};
   }
 
-  Status time(std::vector<Way>& ways) const {
+  Status time(std::vector<Way>& ways) {
     constexpr int kWarmUp = 2;
     std::mt19937 order(0);
     std::vector<std::size_t> turn(ways.size());
@@ -289,6 +311,9 @@ std::function<Status()> add_hybrid(CLI::App& command) {
   command
       .add_option("--devices", options->devices, "the two processors that execute: cpu0,webgpu0 (default: two cores)")
       ->delimiter(',');
+  command.add_option("--neighbour", options->neighbour,
+                     "compute beside the model on the cores of this one of them for half of the time, and show how its "
+                     "placement follows");
   command
       .add_option("--shape", options->shapes, "static shape of a dynamic input: NAME=1,3,224,224 (default: batch 1)")
       ->allow_extra_args(false);

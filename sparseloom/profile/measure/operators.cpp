@@ -129,9 +129,10 @@ class OperatorMeasurement {
     return describe(a) == describe(b);
   }
 
-  // What times depend on, the model apart, which names the file.
+  // What times depend on, the model's file apart, which names this one.
   std::string subject() const {
     std::string text = executor_.version();
+    for (const EdgeId input : graph().inputs) text += ", " + graph().edge(input).spec.describe();
     for (const backend::CompileOptions& member : members_) text += ", " + describe(member);
     return text;
   }
