@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "apps/commands.h"
+#include "apps/eval_placements.h"
 #include "cli/setup.h"
 #include "cli/test_data.h"
 #include "cli/version.h"
@@ -48,6 +49,7 @@ struct EvalOptions {
   double saturated_s = 1;
   std::string profiling = "once";
   std::string plane;  // a file
+  std::vector<std::string> networks;
   bool hybrid = false;
 };
 
@@ -392,6 +394,7 @@ Status draw_plane(const EvalOptions& options) {
 Status evaluate(EvalOptions options) {
   if (options.socs.empty()) return error(Code::kInvalidArgument, "--soc: none; host or a modelled machine is needed");
   if (!options.plane.empty()) return draw_plane(options);
+  if (!options.networks.empty()) return evaluate_networks(options.networks, options.socs, options.out);
   const auto cells = plan::grid_cells(options.cells);
   if (!cells.ok()) return cells.status().with_context("--cells");
   SL_ASSIGN_OR_RETURN(const auto planners, find_systems(options.systems));
@@ -475,6 +478,9 @@ std::function<Status()> add_eval(CLI::App& command) {
   command.add_option(
       "--plane", options->plane,
       "only draw accuracy over latency of all variants on the first --soc, as an SVG file, and play nothing");
+  command.add_option("--network", options->networks,
+                     "only compare the methods of placing operators (docs/hybrid.md) on these model files and the "
+                     "modelled machines among --soc, and play nothing");
   return [options] { return evaluate(*options); };
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -14,8 +15,9 @@
 #include "sparseloom/base/printable.h"
 #include "sparseloom/place/placers.h"
 #include "sparseloom/profile/analytical/operator_costs.h"
+#include "sparseloom/profile/measure/ensure.h"
+#include "sparseloom/profile/measure/hybrid.h"
 #include "sparseloom/profile/measure/latency.h"
-#include "sparseloom/profile/measure/operators.h"
 #include "sparseloom/report/table.h"
 #include "sparseloom/soc/discover.h"
 
@@ -83,31 +85,35 @@ struct Costs {
   place::CostTable table;
 };
 
-// On the cores of this machine that are like the first one, measured.
-Result<Costs> measured_costs(const backend::Runtime& runtime, const backend::Model& model) {
-  SL_ASSIGN_OR_RETURN(const soc::Soc discovered, soc::discover(runtime));
-  const soc::Soc host = soc::cpus_of(discovered);
-  if (host.processors.empty()) return error(Code::kFailedPrecondition, "--soc host: no CPU was found");
+// On the cores of this machine that are like the first one, and its other devices, measured.
+Result<Costs> measured_costs(const backend::Runtime& runtime, const backend::Model& model, const std::string& file) {
+  SL_ASSIGN_OR_RETURN(const soc::Soc host, soc::discover(runtime));
+  if (host.processors.empty() || host.processors.front().device != "CPU")
+    return error(Code::kFailedPrecondition, "--soc host: no CPU was found");
   Costs costs{.soc = host.name + " (measured)", .modelled = false, .table = {}};
   std::vector<backend::CompileOptions> members;
-  for (const soc::ProcessorId id : host.pools().members.front()) {
-    if (members.size() == place::kMostProcessors) break;
-    members.push_back(profile::compile_options(host, id, backend::Provider::kOpenVino, {}));
-    members.back().cores = host.processor(id).cores;
+  std::vector<std::string> names;
+  const std::vector<soc::ProcessorId>& alike = host.pools().members.front();
+  for (std::size_t p = 0; p < host.processors.size() && members.size() < place::kMostProcessors; ++p) {
+    const soc::ProcessorId id(p);
+    const soc::Processor& processor = host.processor(id);
+    if (processor.device == "CPU" && std::find(alike.begin(), alike.end(), id) == alike.end()) continue;
+    members.push_back(profile::compile_options(host, id, processor.providers.front(), {}));
+    members.back().cores = processor.cores;
+    names.push_back(processor.name);
   }
-  profile::OperatorTiming timing;
-  timing.control = {.on_progress = cli::progress_line(), .stop = &cli::interrupted()};
-  SL_ASSIGN_OR_RETURN(auto operators, profile::measure_operators(runtime, model, members, timing));
+  SL_ASSIGN_OR_RETURN(const auto cache, profile::default_compile_cache());
+  SL_ASSIGN_OR_RETURN(auto operators,
+                      profile::measure_file(runtime, model, file, members, cache,
+                                            {.on_progress = cli::progress_line(), .stop = &cli::interrupted()}));
   costs.table = std::move(operators.table);
-  for (std::size_t m = 0; m < members.size(); ++m) {
-    costs.table.processors[m].name = host.processor(host.pools().members.front()[m]).name;
-  }
+  for (std::size_t m = 0; m < members.size(); ++m) costs.table.processors[m].name = names[m];
   SL_RETURN_IF_ERROR(place::check(costs.table));
   return costs;
 }
 
 Result<Costs> costs_of(const PlaceArguments& arguments, const backend::Runtime& runtime, const backend::Model& model) {
-  if (arguments.soc == kHost) return measured_costs(runtime, model);
+  if (arguments.soc == kHost) return measured_costs(runtime, model, arguments.model);
   SL_ASSIGN_OR_RETURN(const soc::SocFile file, cli::find_soc(arguments.soc));
   SL_ASSIGN_OR_RETURN(auto costs, profile::modelled_costs(model.graph(), file));
   return Costs{.soc = file.soc.name, .modelled = true, .table = std::move(costs.table)};
@@ -152,19 +158,8 @@ std::string share_text(const place::CostTable& table, const place::Share& share)
   return text;
 }
 
-// The least latency of a whole model on one processor.
-double best_alone(const place::CostTable& table, place::CostModel model) {
-  double least = place::kCannot;
-  for (std::size_t p = 0; p < table.processors.size(); ++p) {
-    place::Share share(table.processors.size());
-    share[p] = place::kQuarters;
-    least = std::min(least, place::latency_of(table, place::Placement(table.groups.size(), share), model));
-  }
-  return least;
-}
-
 void print_methods(const place::CostTable& table, place::CostModel model, const std::vector<Tried>& tried) {
-  const double alone = best_alone(table, model);
+  const double alone = place::best_alone(table, model);
   report::Table methods(
       {"method", "ms", "times as fast as one processor", "no placement takes less than (ms)", "decided in (ms)"});
   for (const Tried& one : tried) {

@@ -150,4 +150,14 @@ double latency_of(const CostTable& table, const Placement& placement, CostModel 
   return model == CostModel::kMakespan ? Makespan(table, placement).play() : Additive(table, placement).play();
 }
 
+double best_alone(const CostTable& table, CostModel model) {
+  double least = kCannot;
+  for (std::size_t p = 0; p < table.processors.size(); ++p) {
+    Share share(table.processors.size());
+    share[p] = kQuarters;
+    least = std::min(least, latency_of(table, Placement(table.groups.size(), share), model));
+  }
+  return least;
+}
+
 }  // namespace sparseloom::place

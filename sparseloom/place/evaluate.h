@@ -39,4 +39,7 @@ inline double part(double bytes, std::uint8_t quarters) { return bytes * quarter
 /// every group. O(inputs · P²).
 double latency_of(const CostTable& table, const Placement& placement, CostModel model);
 
+/// The least latency of all groups on one processor; kCannot if none can run them all.
+double best_alone(const CostTable& table, CostModel model);
+
 }  // namespace sparseloom::place
