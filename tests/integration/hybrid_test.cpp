@@ -10,6 +10,7 @@
 
 #include "sparseloom/backend/openvino/openvino_runtime.h"
 #include "sparseloom/place/placers.h"
+#include "sparseloom/profile/measure/hybrid.h"
 #include "sparseloom/profile/measure/operators.h"
 #include "sparseloom/zoo/boundaries.h"
 #include "sparseloom/zoo/cut_check.h"
@@ -408,6 +409,38 @@ TEST_F(Hybrid, PlacementsAreExecutedAsTheyAre) {
       EXPECT_LE(zoo::compare((*hybrid)->outputs()[0], expected, run(**hybrid, made_up(*model))).max_rel, 1e-5);
     }
   }
+}
+
+// Where one member is slow for a while, the other one gets more to do, and the answers stay.
+TEST_F(Hybrid, ThePlacementFollowsMembersThatSlowDown) {
+  const auto model = read(tiny_resnet(3, 64));
+  profile::OperatorTiming timing;
+  timing.rounds = 1;
+  auto operators = profile::measure_operators(*runtime_, *model, members(2), timing).value();
+  for (place::OperatorGroup& group : operators.table.groups) {
+    for (auto& seconds : group.seconds) {
+      for (std::size_t q = 1; q <= place::kQuarters; ++q)
+        if (seconds[q] != place::kCannot) seconds[q] = 0.001 * static_cast<double>(q);
+    }
+  }
+  const auto placement = profile::place_on_members(model->graph(), operators, members(2));
+  ASSERT_TRUE(placement.ok()) << placement.status().message();
+  ASSERT_GT(placement->options.plans.size(), 1U) << "placed ahead for slow members";
+  const auto busy = [&](double slow_down) {
+    place::Busy usual = place::busy_of(operators.table, placement->controller->placements()[0]);
+    usual.processors[1] *= slow_down;
+    return HybridRun{.plan = 0, .members = usual.processors};
+  };
+  EXPECT_EQ(placement->options.next(busy(1)), 0U);
+  std::size_t plan = 0;
+  int runs = 0;
+  for (; plan == 0 && runs < 10; ++runs) plan = placement->options.next(busy(3));
+  EXPECT_NE(plan, 0U) << "after ten runs";
+
+  const auto hybrid = compile_hybrid(*runtime_, *model, placement->options).value();
+  const auto expected = run(*compile(*model), made_up(*model));
+  for (int again = 0; again < 20; ++again)
+    EXPECT_LE(zoo::compare(hybrid->outputs()[0], expected, run(*hybrid, made_up(*model))).max_rel, 1e-5);
 }
 
 }  // namespace

@@ -134,6 +134,7 @@ class OnnxNarrowing {
     }
     if (op == "Transpose") {
       const auto* const perm = attribute_of(node, "perm");
+      if (perm != nullptr && perm->ints_size() != rank) return cannot(node, "its perm has not one number per axis");
       const auto from =
           perm == nullptr ? rank - 1 - static_cast<std::int64_t>(range.axis) : perm->ints(static_cast<int>(range.axis));
       needs[0] = AxisRange{static_cast<std::size_t>(from), range.begin, range.end};
@@ -170,9 +171,11 @@ class OnnxNarrowing {
     const std::int64_t groups = integer_of(node, "group", 1);
     for (std::size_t k = 1; k < needs.size(); ++k) needs[k] = AxisRange{0, range.begin, range.end};
     if (groups == 1) return needs;
+    if (groups < 1 || shape[1] < groups) return cannot(node, "its groups are no number of channels");
     const std::int64_t outputs = shape[1] / groups;  // of a group
     if (range.begin % outputs != 0 || range.end % outputs != 0) return cannot(node, "its groups are divided whole");
     SL_ASSIGN_OR_RETURN(const Shape input, shape_of(node, node.input(0)));
+    if (input.size() < 2) return cannot(node, "its input has no channels");
     const std::int64_t inputs = input[1] / groups;
     needs[0] = AxisRange{1, range.begin / outputs * inputs, range.end / outputs * inputs};
     groups_.emplace_back(node.output(0), (range.end - range.begin) / outputs);
@@ -282,7 +285,7 @@ class OnnxNarrowing {
       onnx::NodeProto& node = *with_slices.add_node();
       node = graph_.node(n);
       for (const auto& [output, groups] : groups_) {
-        if (node.output(0) != output) continue;
+        if (node.output_size() == 0 || node.output(0) != output) continue;
         for (auto& attribute : *node.mutable_attribute())
           if (attribute.name() == "group") attribute.set_i(groups);
       }
