@@ -66,6 +66,9 @@ std::string name_of(JsonObject& object, std::string_view key, bool dots = false)
   return name;
 }
 
+/// By processor, as they are read.
+using Powers = std::vector<std::optional<Power>>;
+
 std::optional<Precision> precision_from(std::string_view name) {
   for (const Precision p : kPrecisions) {
     if (precision_name(p) == name) return p;
@@ -206,7 +209,18 @@ Result<std::vector<backend::Provider>> parse_providers(JsonObject& object) {
   return providers;
 }
 
-Status parse_processor(const Json& json, const std::string& where, SocFile& file) {
+// Both keys or neither.
+Result<std::optional<Power>> parse_power(JsonObject& processor) {
+  if (!processor.has("idle_w") && !processor.has("active_w")) return std::optional<Power>();
+  Power power;
+  SL_ASSIGN_OR_RETURN(power.idle, quantity(processor, "idle_w", {.zero = true}));
+  SL_ASSIGN_OR_RETURN(power.active, quantity(processor, "active_w", {}));
+  if (processor.ok() && power.active < power.idle)
+    processor.fail("active_w", fmt::format("{:g}; idle_w is {:g}, and no less is allowed", power.active, power.idle));
+  return std::optional(power);
+}
+
+Status parse_processor(const Json& json, const std::string& where, SocFile& file, Powers& powers) {
   JsonObject object(json, where);
   Processor processor;
   processor.name = name_of(object, "name");
@@ -222,6 +236,7 @@ Status parse_processor(const Json& json, const std::string& where, SocFile& file
       SL_ASSIGN_OR_RETURN(rates, parse_rates(*found, object.place("rates")));
     }
   }
+  SL_ASSIGN_OR_RETURN(const std::optional<Power> power, parse_power(object));
   SL_RETURN_IF_ERROR(object.finish());
   const bool sparse = std::any_of(processor.providers.begin(), processor.providers.end(), [](backend::Provider b) {
     return backend::info(b).sparse_layers != backend::SparseLayers::kNone;
@@ -246,6 +261,7 @@ Status parse_processor(const Json& json, const std::string& where, SocFile& file
   for (std::int64_t c = 0; c < cores; ++c) processor.cores.push_back(next++);
   file.soc.processors.push_back(std::move(processor));
   file.rates.push_back(std::move(rates));
+  powers.push_back(power);
   return {};
 }
 
@@ -298,6 +314,31 @@ Result<std::optional<Transfer>> parse_transfer(JsonObject& parent) {
   SL_ASSIGN_OR_RETURN(const double gb_per_s, quantity(object, "gb_per_s", {}));
   SL_RETURN_IF_ERROR(object.finish());
   return std::optional(Transfer{Seconds(latency_us * 1e-6), 1 / (gb_per_s * 1e9)});
+}
+
+// Of every processor and of the memory, or of none: half of them would say nothing.
+Status parse_energy(JsonObject& parent, const Powers& powers, SocFile& file) {
+  const bool memory = parent.has("dram_pj_per_byte");
+  EnergyRates energy;
+  const Processor* without = nullptr;
+  for (std::size_t p = 0; p < powers.size(); ++p) {
+    if (powers[p]) {
+      energy.power.push_back(*powers[p]);
+    } else if (without == nullptr) {
+      without = &file.soc.processors[p];
+    }
+  }
+  if (!memory && energy.power.empty()) return {};
+  if (without != nullptr) {
+    parent.fail("processors", fmt::format("'{}' has no idle_w and active_w; energy is modelled by those of every "
+                                          "processor together with dram_pj_per_byte",
+                                          without->name));
+    return {};
+  }
+  SL_ASSIGN_OR_RETURN(const double pj_per_byte, quantity(parent, "dram_pj_per_byte", {.zero = true}));
+  energy.joules_per_byte = pj_per_byte * 1e-12;
+  file.energy = std::move(energy);
+  return {};
 }
 
 Result<MeasuredSubgraph> parse_subgraph(const Json& json, const std::string& where, const Soc& soc) {
@@ -407,14 +448,16 @@ Result<SocFile> parse_soc(const Json& json, const std::string& where) {
   SocFile file;
   file.soc.name = object.string("name") + " (modelled)";
   file.soc.modelled = true;
+  Powers powers;
   for (const auto& [processor, place] : object.array("processors")) {
-    SL_RETURN_IF_ERROR(parse_processor(*processor, place, file));
+    SL_RETURN_IF_ERROR(parse_processor(*processor, place, file, powers));
   }
   if (file.soc.processors.empty()) object.fail("processors", "expected at least one");
   if (object.has("gangs")) {
     for (const auto& [gang, place] : object.array("gangs")) SL_RETURN_IF_ERROR(parse_gang(*gang, place, file));
   }
   SL_ASSIGN_OR_RETURN(file.transfer, parse_transfer(object));
+  SL_RETURN_IF_ERROR(parse_energy(object, powers, file));
   SL_RETURN_IF_ERROR(parse_tables(object, file));
   if (lacks_transfer(file)) object.fail("transfer", "missing; processors with rates lie in several memory domains");
   SL_RETURN_IF_ERROR(object.finish());

@@ -43,10 +43,23 @@ struct Transfer {
   double seconds_per_byte = 0;
 };
 
+/// What a processor draws, in watts.
+struct Power {
+  double idle = 0;    ///< while it does nothing
+  double active = 0;  ///< while it computes; at least `idle`
+};
+
+/// What energy is modelled by: of every processor, and of the memory.
+struct EnergyRates {
+  std::vector<Power> power;    ///< by processor; gangs draw what their members do
+  double joules_per_byte = 0;  ///< read from memory, or written to it
+};
+
 struct SocFile {
   Soc soc;                                  ///< `modelled` is true, and its name says so
   std::vector<std::optional<Rates>> rates;  ///< by place; a processor that has none needs a table
   std::optional<Transfer> transfer;         ///< absent: free
+  std::optional<EnergyRates> energy;        ///< absent: not known
   std::vector<MeasuredTable> tables;
 
   /// The table of this zoo, or nullptr.

@@ -6,8 +6,9 @@ namespace sparseloom::testing {
 namespace {
 
 TEST(SocErrors, UnknownName) {
-  expect_one_line_error(run_cli({"plan", "--zoo", demo_zoo(), "--soc", "toaster"}), 2,
-                        {"--soc", "toaster", "core-ultra-5-135u", "core-ultra-7-265k", "jetson-agx-orin"});
+  expect_one_line_error(
+      run_cli({"plan", "--zoo", demo_zoo(), "--soc", "toaster"}), 2,
+      {"--soc", "toaster", "core-ultra-5-135u", "core-ultra-7-265k", "jetson-agx-orin", "jetson-orin-nano"});
   expect_one_line_error(run_cli({"soc", "--soc", "toaster"}), 2, {"--soc", "toaster", "jetson-agx-orin"});
 }
 

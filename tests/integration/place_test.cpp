@@ -10,7 +10,7 @@ namespace {
 TEST(PlaceCommand, ExactIsNoWorseThanAnyMethodOnEveryMachine) {
   const TemporaryFolder folder;
   const std::string file = folder.path() / "p.json";
-  for (const std::string soc : {"jetson-agx-orin", "core-ultra-7-265k", "core-ultra-5-135u"}) {
+  for (const std::string soc : {"jetson-agx-orin", "jetson-orin-nano", "core-ultra-7-265k", "core-ultra-5-135u"}) {
     for (const std::string task : {"image", "sentiment", "activity", "speech"}) {
       const CliResult result = run_cli({"place", demo_zoo() + "/" + task + "/dense/model.xml", "--soc", soc, "--method",
                                         "all", "--explain", "--json", file});

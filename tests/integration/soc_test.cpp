@@ -52,6 +52,13 @@ TEST_P(ModelledSoc, EveryPlannerPlansTheDemoZoo) {
   }
 }
 
+TEST_P(ModelledSoc, SaysWhatItDraws) {
+  const soc::SocFile file = soc::load_soc(path_of(GetParam())).value();
+  ASSERT_TRUE(file.energy);
+  for (const soc::Power& power : file.energy->power) EXPECT_GT(power.active, power.idle);
+  EXPECT_GT(file.energy->joules_per_byte, 0);
+}
+
 TEST_P(ModelledSoc, CompressedVariantsAreSmallerAndNoSlower) {
   const soc::SocFile file = soc::load_soc(path_of(GetParam())).value();
   const auto profile = profile::model_profile(world_->zoo, file, *world_->runtime, world_->pieces).value();
@@ -71,7 +78,8 @@ TEST_P(ModelledSoc, CompressedVariantsAreSmallerAndNoSlower) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shipped, ModelledSoc,
-                         ::testing::Values("core-ultra-7-265k", "core-ultra-5-135u", "jetson-agx-orin"),
+                         ::testing::Values("core-ultra-7-265k", "core-ultra-5-135u", "jetson-agx-orin",
+                                           "jetson-orin-nano"),
                          [](const auto& of) {
                            std::string name = of.param;
                            std::replace(name.begin(), name.end(), '-', '_');

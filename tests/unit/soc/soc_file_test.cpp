@@ -85,6 +85,26 @@ TEST(SocFile, SaysWhatTheProcessorsAreAndHowFast) {
   EXPECT_DOUBLE_EQ(file.transfer->seconds_per_byte, 1 / 50e9);
 }
 
+Json with_energy() {
+  Json json = two_processors();
+  for (Json& processor : json["processors"]) {
+    processor["idle_w"] = quantity(0.5);
+    processor["active_w"] = quantity(8);
+  }
+  json["dram_pj_per_byte"] = quantity(64);
+  return json;
+}
+
+TEST(SocFile, MaySayWhatProcessorsAndMemoryDraw) {
+  EXPECT_FALSE(parse_soc(two_processors(), "two.json").value().energy);
+  const SocFile file = parse_soc(with_energy(), "two.json").value();
+  ASSERT_TRUE(file.energy);
+  ASSERT_THAT(file.energy->power, SizeIs(2));
+  EXPECT_EQ(file.energy->power[1].idle, 0.5);
+  EXPECT_EQ(file.energy->power[1].active, 8);
+  EXPECT_DOUBLE_EQ(file.energy->joules_per_byte, 64e-12);
+}
+
 TEST(SocFile, MeasurementsMayStandInTheRatesPlace) {
   Json json = two_processors();
   json["processors"][1].erase("rates");
@@ -250,6 +270,35 @@ const Mistake kMistakes[] = {
     {"CurveThatFallsBack",
      [](Json& j) { rates_of(j, 0)["sparsity"]["unstructured"]["fp32"]["points"][1][0] = 0.4; },
      {"points[1]", "0.4", "ascend"}},
+    {"IdleWattsAlone",
+     [](Json& j) { j["processors"][0]["idle_w"] = quantity(1); },
+     {"processors[0]: active_w", "missing"}},
+    {"LessWhenActiveThanIdle",
+     [](Json& j) {
+       j = with_energy();
+       j["processors"][1]["active_w"] = quantity(0.25);
+     },
+     {"processors[1]: active_w", "0.25", "0.5"}},
+    {"NegativeWatts",
+     [](Json& j) {
+       j = with_energy();
+       j["processors"][0]["idle_w"] = quantity(-1);
+     },
+     {"processors[0]: idle_w: value", "-1", "from 0"}},
+    {"WattsOfOneProcessorOnly",
+     [](Json& j) {
+       j = with_energy();
+       j["processors"][1].erase("idle_w");
+       j["processors"][1].erase("active_w");
+     },
+     {"processors", "'npu' has no idle_w and active_w", "dram_pj_per_byte"}},
+    {"WattsWithoutTheMemorys",
+     [](Json& j) {
+       j = with_energy();
+       j.erase("dram_pj_per_byte");
+     },
+     {"dram_pj_per_byte", "missing"}},
+    {"TheMemorysAlone", [](Json& j) { j["dram_pj_per_byte"] = quantity(64); }, {"'cpu' has no idle_w"}},
     {"NoTransferBetweenDomains", [](Json& j) { j.erase("transfer"); }, {"transfer", "missing"}},
     {"TableOfAnUnknownProcessor",
      [](Json& j) { j["tables"] = table_of({measured_on("gpu", "openvino")}); },
