@@ -21,6 +21,14 @@ Status check_group(const CostTable& table, std::size_t g, const std::vector<Shar
     if (by_quarters[0] != 0 || !std::all_of(by_quarters.begin(), by_quarters.end(), is_cost))
       return wrong("a time is negative or no number, or no quarter takes time");
   }
+  if (!group.traffic.empty() && group.traffic.size() != table.processors.size()) {
+    return wrong(fmt::format("traffic of {} processors; there are {}", group.traffic.size(), table.processors.size()));
+  }
+  for (const auto& by_quarters : group.traffic) {
+    if (!std::all_of(by_quarters.begin(), by_quarters.end(), is_finite_cost))
+      return wrong("its traffic is negative or no number");
+  }
+  if (!is_finite_cost(group.bytes)) return wrong("the bytes that it moves are negative or no number");
   if (!is_finite_cost(group.result_bytes)) return wrong("the bytes that it writes are negative or no number");
   for (const Input& input : group.inputs) {
     if (input.from && input.from->index() >= g)
@@ -30,6 +38,23 @@ Status check_group(const CostTable& table, std::size_t g, const std::vector<Shar
   if (std::none_of(shares.begin(), shares.end(), [&](const Share& share) { return can_run(group, share); }))
     return wrong("no processor can run it");
   return {};
+}
+
+Status check_energy(const CostTable& table) {
+  if (!table.energy) return {};
+  const EnergyCosts& energy = *table.energy;
+  if (energy.power.size() != table.processors.size()) {
+    return error(Code::kInvalidArgument, "power of {} processors; there are {}", energy.power.size(),
+                 table.processors.size());
+  }
+  for (std::size_t p = 0; p < energy.power.size(); ++p) {
+    const auto [idle, active] = energy.power[p];
+    if (is_finite_cost(idle) && is_finite_cost(active) && active >= idle) continue;
+    return error(Code::kInvalidArgument, "processor '{}': {} W idle and {} W active; allowed: 0 or more, and no less",
+                 table.processors[p].name, idle, active);
+  }
+  if (is_finite_cost(energy.joules_per_byte)) return {};
+  return error(Code::kInvalidArgument, "{} J per byte; allowed: 0 or more", energy.joules_per_byte);
 }
 
 }  // namespace
@@ -73,6 +98,7 @@ Status check(const CostTable& table) {
       !is_finite_cost(handover.seconds_per_byte)) {
     return error(Code::kInvalidArgument, "what handing over costs is negative or no number");
   }
+  SL_RETURN_IF_ERROR(check_energy(table));
   const std::vector<Share> shares = all_shares(table.processors.size());
   std::vector<bool> read(table.groups.size());
   for (std::size_t g = 0; g < table.groups.size(); ++g) {

@@ -46,6 +46,8 @@ struct OperatorGroup {
   bool returned = false;    ///< the model returns that
   /// Seconds by processor and quarters; 0 for no quarter, kCannot where it cannot be run.
   std::vector<std::array<double, kQuarters + 1>> seconds;
+  /// Bytes to and from memory, likewise; empty: `bytes` in proportion.
+  std::vector<std::array<double, kQuarters + 1>> traffic{};
 
   /// Operations per byte, I.
   double intensity() const { return bytes > 0 ? operations / bytes : 0; }
@@ -67,11 +69,23 @@ struct Handover {
   double seconds_per_byte = 0;
 };
 
+/// Watts of a processor that does nothing, and of one that computes, no less.
+struct Power {
+  double idle = 0, active = 0;
+};
+
+/// What the energy of a placement is modelled by (energy.h).
+struct EnergyCosts {
+  std::vector<Power> power;    ///< by processor
+  double joules_per_byte = 0;  ///< read from memory or written to it
+};
+
 /// Everything that placements of one model on one machine are judged by.
 struct CostTable {
   std::vector<PlacedProcessor> processors;
   std::vector<OperatorGroup> groups;  ///< in an order in which they can be executed
   Handover handover;
+  std::optional<EnergyCosts> energy{};  ///< none: not known
 };
 
 /// Quarters of a group by processor; they add up to kQuarters.
@@ -87,7 +101,7 @@ bool can_run(const OperatorGroup& group, const Share& share);
 
 /// kInvalidArgument names the group and what is wrong: no processor or more than kMostProcessors, no group, an input
 /// from no earlier group, a group that nothing reads and the model does not return, one that nothing can run, a cost
-/// that is negative or NaN.
+/// that is negative or NaN, less power when active than when idle.
 Status check(const CostTable& table);
 
 }  // namespace sparseloom::place

@@ -62,6 +62,21 @@ TEST(CheckTable, CostsThatAreNone) {
   expect_refused(table, "what handing over costs");
 }
 
+TEST(CheckTable, EnergyThatIsNone) {
+  CostTable table = some_table();
+  table.energy = EnergyCosts{.power = {{1, 5}, {2, 20}}, .joules_per_byte = 1e-10};
+  EXPECT_TRUE(check(table).ok()) << check(table).message();
+  table.energy->power[1].active = 1;
+  expect_refused(table, "processor 'gpu': 2 W idle and 1 W active");
+  table.energy->power.pop_back();
+  expect_refused(table, "power of 1 processors; there are 2");
+  table.energy = EnergyCosts{.power = {{1, 5}, {2, 20}}, .joules_per_byte = -1};
+  expect_refused(table, "-1 J per byte");
+  table.energy.reset();
+  table.groups[1].traffic = {{0, 1, 2, 3, 4}};
+  expect_refused(table, "'g1': traffic of 1 processors; there are 2");
+}
+
 TEST(CheckTable, AGroupThatNothingCanRun) {
   CostTable table = some_table();
   for (auto& seconds : table.groups[1].seconds) seconds = {0, kCannot, kCannot, kCannot, kCannot};

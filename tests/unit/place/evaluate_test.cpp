@@ -6,46 +6,32 @@
 #include <algorithm>
 
 #include "tests/support/random_cost_table.h"
+#include "tests/support/two_processor_table.h"
 
 namespace sparseloom::place {
 namespace {
 
-OperatorGroup group(std::vector<Input> inputs, double on_cpu, double on_gpu) {
-  OperatorGroup made;
-  made.inputs = std::move(inputs);
-  made.result_bytes = 10;
-  for (const double whole : {on_cpu, on_gpu}) made.seconds.push_back({0, whole / 4, whole / 2, whole * 0.75, whole});
-  return made;
-}
-
-Input from(std::size_t g) { return {.from = GroupId(g)}; }
-const Input kModelInput{.bytes = 5};
-
-// A CPU, and a GPU with memory of its own: 1 s to synchronise, 2 s to begin a transfer, 0.1 s per byte.
-CostTable table_of(std::vector<OperatorGroup> groups) {
-  CostTable table;
-  table.processors = {{"cpu", ProcessorKind::kCpu, 0}, {"gpu", ProcessorKind::kGpu, 1}};
-  table.handover = {.synchronisation = 1, .latency = 2, .seconds_per_byte = 0.1};
-  table.groups = std::move(groups);
-  table.groups.back().returned = true;
-  return table;
-}
-
-const Share kCpu{4, 0}, kGpu{0, 4}, kHalves{2, 2};
+using testing::from;
+using testing::group;
+using testing::kCpu;
+using testing::kGpu;
+using testing::kHalves;
+using testing::kModelInput;
+using testing::two_processor_table;
 
 TEST(Latency, OnTheCpuIsTheSumOfItsGroups) {
-  const CostTable table = table_of({group({kModelInput}, 3, 1), group({from(0)}, 4, 1)});
+  const CostTable table = two_processor_table({group({kModelInput}, 3, 1), group({from(0)}, 4, 1)});
   for (const CostModel model : kCostModels) EXPECT_DOUBLE_EQ(latency_of(table, {kCpu, kCpu}, model), 7);
 }
 
 TEST(Latency, OnTheGpuInputsGoThereAndOutputsComeBack) {
-  const CostTable table = table_of({group({kModelInput}, 3, 1), group({from(0)}, 4, 1)});
+  const CostTable table = two_processor_table({group({kModelInput}, 3, 1), group({from(0)}, 4, 1)});
   const double there = 2 + 0.5, back = 1 + 2 + 1;
   for (const CostModel model : kCostModels) EXPECT_DOUBLE_EQ(latency_of(table, {kGpu, kGpu}, model), there + 2 + back);
 }
 
 TEST(Latency, ADividedGroupWaitsForBothHalves) {
-  const CostTable table = table_of({group({kModelInput}, 4, 2), group({from(0)}, 6, 1)});
+  const CostTable table = two_processor_table({group({kModelInput}, 4, 2), group({from(0)}, 6, 1)});
   // The GPU's half begins when the input is there, takes 1, and is sent to the CPU, half of the bytes.
   EXPECT_DOUBLE_EQ(latency_of(table, {kHalves, kCpu}, CostModel::kMakespan), 2.5 + 1 + (1 + 2 + 0.5) + 6);
   // One after the other: the input, the slower half, the hand-over, the second group.
@@ -53,7 +39,7 @@ TEST(Latency, ADividedGroupWaitsForBothHalves) {
 }
 
 TEST(Latency, GroupsThatGoAlongHandNothingOver) {
-  CostTable table = table_of({group({kModelInput}, 4, 2), group({from(0)}, 4, 2)});
+  CostTable table = two_processor_table({group({kModelInput}, 4, 2), group({from(0)}, 4, 2)});
   const double apart = latency_of(table, {kHalves, kHalves}, CostModel::kAdditive);
   table.groups[1].along = true;
   const double along = latency_of(table, {kHalves, kHalves}, CostModel::kAdditive);
@@ -64,20 +50,20 @@ TEST(Latency, GroupsThatGoAlongHandNothingOver) {
 
 TEST(Latency, ATensorIsHandedOverOnceHoweverManyReadIt) {
   const CostTable table =
-      table_of({group({kModelInput}, 1, 9), group({from(0)}, 9, 1), group({from(0), from(1)}, 9, 1)});
+      two_processor_table({group({kModelInput}, 1, 9), group({from(0)}, 9, 1), group({from(0), from(1)}, 9, 1)});
   const double move = 1 + 2 + 1;
   EXPECT_DOUBLE_EQ(latency_of(table, {kCpu, kGpu, kGpu}, CostModel::kAdditive), 1 + move + 1 + 1 + move);
 }
 
 TEST(Latency, BranchesOverlap) {
-  const CostTable table = table_of(
+  const CostTable table = two_processor_table(
       {group({kModelInput}, 1, 9), group({from(0)}, 8, 9), group({from(0)}, 9, 2), group({from(1), from(2)}, 1, 9)});
   const Placement placement{kCpu, kCpu, kGpu, kCpu};
   EXPECT_DOUBLE_EQ(latency_of(table, placement, CostModel::kMakespan), std::max(1.0 + 8, 1 + 4 + 2 + 4.0) + 1);
 }
 
 TEST(Latency, IsNeverWhereAShareCannotBeRun) {
-  CostTable table = table_of({group({kModelInput}, 1, 1)});
+  CostTable table = two_processor_table({group({kModelInput}, 1, 1)});
   table.groups[0].seconds[1][4] = kCannot;
   EXPECT_EQ(latency_of(table, {kGpu}, CostModel::kMakespan), kCannot);
 }
