@@ -12,6 +12,7 @@ struct RandomTable {
   std::size_t groups = 6;
   std::size_t processors = 2;
   bool halves_alone = false;  ///< of the ways to divide a group only the one into halves
+  bool energy = false;        ///< watts, joules per byte, and traffic by share
 };
 
 /// Groups that read one or two earlier ones, some along chains; the second processor is a GPU with memory of its own.
@@ -55,6 +56,18 @@ inline place::CostTable random_table(const RandomTable& wanted, std::mt19937_64&
     table.groups.push_back(std::move(group));
   }
   for (std::size_t g = 0; g < wanted.groups; ++g) table.groups[g].returned = !read[g] || below(8) == 0;
+  if (!wanted.energy) return table;
+  table.energy = place::EnergyCosts{.power = {}, .joules_per_byte = static_cast<double>(below(4)) / 64};
+  for (std::size_t p = 0; p < wanted.processors; ++p) {
+    const auto idle = static_cast<double>(below(3));
+    table.energy->power.push_back({idle, idle + static_cast<double>(1 + below(8))});
+  }
+  for (place::OperatorGroup& group : table.groups) {
+    for (std::size_t p = 0; p < wanted.processors; ++p) {
+      auto& traffic = group.traffic.emplace_back();
+      for (std::size_t q = 1; q <= place::kQuarters; ++q) traffic[q] = static_cast<double>(4 * q + below(8));
+    }
+  }
   return table;
 }
 
