@@ -42,4 +42,7 @@ double latency_of(const CostTable& table, const Placement& placement, CostModel 
 /// The least latency of all groups on one processor; kCannot if none can run them all.
 double best_alone(const CostTable& table, CostModel model);
 
+/// Whether a latency keeps a bound on it, rounding apart: sums in another order differ in the last digits.
+inline bool keeps(double latency, double latency_bound) { return latency <= latency_bound * (1 + 1e-12); }
+
 }  // namespace sparseloom::place

@@ -4,11 +4,6 @@
 
 namespace sparseloom::place {
 
-bool keeps(double latency, double latency_bound) {
-  constexpr double kRounding = 1e-12;
-  return latency <= latency_bound * (1 + kRounding);
-}
-
 EnergyLabels::EnergyLabels(const CostTable& table, const std::vector<Share>& shares, const LabelModel& latency,
                            double latency_bound)
     : table_(table),

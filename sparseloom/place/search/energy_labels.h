@@ -7,9 +7,6 @@
 
 namespace sparseloom::place {
 
-/// Whether a latency keeps a bound on it, rounding apart: sums in another order differ in the last digits.
-bool keeps(double latency, double latency_bound);
-
 /// Energy (energy.h) as labels: the joules so far without idling, the label of the cost model, which says what latency
 /// comes of it, and for every tensor that is alive what copying it into each memory domain takes (0: it is there); if
 /// readers go along, also the number of the share that it was written by.
