@@ -97,6 +97,11 @@ class Costs {
       for (const backend::Provider provider : processor.providers)
         of_processor.push_back(roofline_groups(graph_, *machine_->rates[p], provider));
     }
+    if (machine_->energy) {
+      table_.energy = place::EnergyCosts{.power = {}, .joules_per_byte = machine_->energy->joules_per_byte};
+      for (const soc::Power& power : machine_->energy->power)
+        table_.energy->power.push_back({power.idle, power.active});
+    }
     if (machine_->transfer) {
       table_.handover.synchronisation = machine_->transfer->latency.count();
       table_.handover.seconds_per_byte = machine_->transfer->seconds_per_byte;
@@ -221,9 +226,12 @@ class Costs {
     writes_.push_back(graph_.node(group.nodes.back()).outputs.front());
     for (std::size_t p = 0; p < table_.processors.size(); ++p) {
       auto& seconds = added.seconds.emplace_back();
+      auto& traffic = added.traffic.emplace_back();
       for (std::int64_t q = 1; q <= kQuarters; ++q) {
         const bool possible = q == kQuarters || divisions_[g].allows(q);
-        seconds[static_cast<std::size_t>(q)] = possible ? share_seconds(p, g, q) : place::kCannot;
+        const ShareCost cost = possible ? share_cost(p, g, q) : ShareCost{};
+        seconds[static_cast<std::size_t>(q)] = cost.seconds;
+        traffic[static_cast<std::size_t>(q)] = cost.bytes;
       }
     }
   }
@@ -264,17 +272,23 @@ class Costs {
     }
   }
 
+  struct ShareCost {
+    double seconds = place::kCannot, bytes = 0;
+  };
+
   // By the fastest of the processor's providers.
-  double share_seconds(std::size_t p, std::size_t g, std::int64_t quarters) const {
+  ShareCost share_cost(std::size_t p, std::size_t g, std::int64_t quarters) const {
     const double share = static_cast<double>(quarters) / static_cast<double>(kQuarters);
     const soc::Rates& rates = *machine_->rates[p];
-    double least = place::kCannot;
+    ShareCost least;
     for (const std::vector<RooflineGroup>& by_provider : rooflines_[p]) {
       const RooflineGroup& group = by_provider[g];
       const bool positions = divisions_[g].axis == Axis::kPositions;
       const double read = group.read * (positions ? share : 1), constants = group.constants * (positions ? 1 : share);
-      const double moving = (read + constants + group.written * share) / rates.bytes_per_second;
-      least = std::min(least, std::max(group.computing * share, moving) + rates.per_operator.count());
+      const double bytes = read + constants + group.written * share;
+      const double moving = bytes / rates.bytes_per_second;
+      const double seconds = std::max(group.computing * share, moving) + rates.per_operator.count();
+      if (seconds < least.seconds) least = {seconds, bytes};
     }
     return least;
   }

@@ -30,6 +30,8 @@ Result<OperatorCosts> operator_groups(const backend::Graph& graph);
 /// number of positions or of 8 channels or outputs; what else there is cannot be divided. A share reads all of the
 /// input, or along a chain of positions its own part; it reads the weights of its outputs, or all.
 ///
+/// Energy is that of the file, if it has any, and traffic the bytes of a share.
+///
 /// A hand-over takes the file's transfer latency, the launch of the processor that it is to, and the file's seconds per
 /// byte between memory domains. The host's memory is that of the first CPU. Activation sparsities are 0: nobody has
 /// run the model. Groups that contribute to no output are left out; the others stand as in the graph.

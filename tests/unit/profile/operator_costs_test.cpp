@@ -81,6 +81,21 @@ TEST(OperatorCosts, AnOutputsShareReadsAllRowsAndItsWeights) {
   EXPECT_DOUBLE_EQ(table.groups[0].seconds[0][1], (400 + 12800 / 4 + 128 / 4) / 1e6 + 1e-6);
 }
 
+TEST(OperatorCosts, EnergyIsThatOfTheMachineAndTrafficTheBytesOfAShare) {
+  MadeGraph made;
+  const Graph graph = made.returning(made.linear(made.input({1, 100}), 100, 32));
+  EXPECT_FALSE(must_cost(graph).energy);
+  soc::SocFile drawing = machine();
+  drawing.energy = soc::EnergyRates{.power = {{1, 5}, {2, 20}}, .joules_per_byte = 64e-12};
+  const auto costs = modelled_costs(graph, drawing);
+  ASSERT_TRUE(costs.ok() && costs->table.energy);
+  EXPECT_EQ(costs->table.energy->power[1].idle, 2);
+  EXPECT_EQ(costs->table.energy->power[1].active, 20);
+  EXPECT_EQ(costs->table.energy->joules_per_byte, 64e-12);
+  EXPECT_DOUBLE_EQ(costs->table.groups[0].traffic[1][4], 400 + 12800 + 128);
+  EXPECT_DOUBLE_EQ(costs->table.groups[0].traffic[1][1], 400 + 12800 / 4 + 128 / 4);
+}
+
 TEST(OperatorCosts, AShareOfUnevenChannelsIsNone) {
   MadeGraph made;
   const auto table = must_cost(made.returning(made.linear(made.input({1, 100}), 100, 16)));
