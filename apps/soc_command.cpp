@@ -11,6 +11,7 @@
 #include "sparseloom/plan/names.h"
 #include "sparseloom/report/table.h"
 #include "sparseloom/soc/discover.h"
+#include "sparseloom/soc/energy_meter.h"
 #include "sparseloom/soc/soc.h"
 
 namespace sparseloom::apps {
@@ -35,6 +36,15 @@ Json rates_json(const soc::Rates& rates) {
   json["launch_us"] = rates.launch.count() * 1e6;
   json["operator_us"] = rates.per_operator.count() * 1e6;
   return json;
+}
+
+// What is modelled: joules of a run follow from it (docs/hybrid.md).
+void add_energy(const soc::EnergyRates& energy, Json& json) {
+  for (std::size_t p = 0; p < energy.power.size(); ++p) {
+    json["processors"][p]["idle_w"] = energy.power[p].idle;
+    json["processors"][p]["active_w"] = energy.power[p].active;
+  }
+  json["dram_pj_per_byte"] = energy.joules_per_byte * 1e12;
 }
 
 std::vector<std::string> member_names(const soc::Soc& soc, std::size_t gang) {
@@ -112,6 +122,18 @@ std::string sparsity_of(const soc::Rates& rates) {
   return kinds.empty() ? "smaller shapes only" : fmt::format("{}", fmt::join(kinds, ", "));
 }
 
+// "draws (modelled): cpu 0.4 W idle, 15.2 W active; ...".
+std::string energy_text(const soc::SocFile& file) {
+  std::vector<std::string> parts;
+  for (std::size_t p = 0; p < file.energy->power.size(); ++p) {
+    const soc::Power& power = file.energy->power[p];
+    parts.push_back(
+        fmt::format("{} {:g} W idle, {:g} W active", file.soc.processors[p].name, power.idle, power.active));
+  }
+  parts.push_back(fmt::format("memory {:g} pJ per byte", file.energy->joules_per_byte * 1e12));
+  return fmt::format("draws: {}\n", fmt::join(parts, "; "));
+}
+
 Status list_modelled(const Options& options) {
   if (options.cores_per_processor != 0) {
     return error(Code::kInvalidArgument, "--cores-per-processor: groups this machine's cores; --soc {} has its own",
@@ -119,7 +141,9 @@ Status list_modelled(const Options& options) {
   }
   SL_ASSIGN_OR_RETURN(const soc::SocFile file, cli::find_soc(options.soc));
   if (!options.json.empty()) {
-    SL_RETURN_IF_ERROR(write_file(options.json, to_json(file.soc, file.rates).dump(2) + "\n"));
+    Json json = to_json(file.soc, file.rates);
+    if (file.energy) add_energy(*file.energy, json);
+    SL_RETURN_IF_ERROR(write_file(options.json, json.dump(2) + "\n"));
   }
   fmt::print("{}\nfingerprint {}\n\n{}", file.soc.name, file.soc.fingerprint, processors_text(file.soc));
   report::Table table(
@@ -138,6 +162,7 @@ Status list_modelled(const Options& options) {
   fmt::print(
       "\n{}TOPS: operations per second reached, peak times efficiency; the file says where each number is from\n",
       table.text());
+  if (file.energy) fmt::print("{}", energy_text(file));
   if (file.transfer) {
     fmt::print("moving tensors between memory domains: {:.1f} us + bytes / {:.1f} GB/s\n",
                file.transfer->latency.count() * 1e6, 1e-9 / file.transfer->seconds_per_byte);
@@ -150,10 +175,18 @@ Status list_host(const Options& options) {
   soc::DiscoverOptions discover;
   if (options.cores_per_processor != 0) discover.cores_per_processor = options.cores_per_processor;
   SL_ASSIGN_OR_RETURN(const soc::Soc soc, soc::discover(*runtime, discover));
-  if (!options.json.empty()) SL_RETURN_IF_ERROR(write_file(options.json, to_json(soc, {}).dump(2) + "\n"));
+  const auto meter = soc::open_energy_meter();
+  if (!options.json.empty()) {
+    Json json = to_json(soc, {});
+    json["energy_meter"] = meter.ok() ? Json{{"source", (*meter)->source()}}
+                                      : Json{{"source", nullptr}, {"why_not", meter.status().message()}};
+    SL_RETURN_IF_ERROR(write_file(options.json, json.dump(2) + "\n"));
+  }
   fmt::print("{}\nfingerprint {} ({})\n\n{}", soc.name, soc.fingerprint, runtime->version(), processors_text(soc));
   for (const backend::AbsentProvider& absent : soc.absent)
     fmt::print("not here: {} ({})\n", backend::provider_name(absent.provider), absent.reason);
+  fmt::print("energy: {}\n",
+             meter.ok() ? (*meter)->source() : fmt::format("not available ({})", meter.status().message()));
   return {};
 }
 

@@ -51,6 +51,56 @@ TEST_F(PlaceErrors, AMethodWhoseProcessorIsNotThere) {
   expect_one_line_error(run_cli({"place", model_, "--soc", soc, "--method", "gpu"}), 1, {"no GPU of this machine"});
 }
 
+TEST_F(PlaceErrors, ABatchOfNone) {
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--batches", "1,0"}), 2,
+                        {"--batches", "0", "1 or more"});
+}
+
+TEST_F(PlaceErrors, ALatencyThatIsNoBound) {
+  for (const char* bound : {"0", "-3"}) {
+    expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--latency-ms", bound}), 2,
+                          {"--latency-ms", bound, "above 0"});
+  }
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--latency-ms", "nan"}), 2,
+                        {"--latency-ms", "nan"});
+}
+
+TEST_F(PlaceErrors, UnknownObjective) {
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--objective", "fame"}), 2,
+                        {"--objective", "'fame'", "throughput, energy"});
+}
+
+TEST_F(PlaceErrors, ABoundThatNoBatchKeeps) {
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--latency-ms", "0.001"}), 1,
+                        {"no batch", "0.001 ms", "one of 1 takes"});
+}
+
+TEST_F(PlaceErrors, AFirstAxisThatIsNoBatch) {
+  ASSERT_TRUE(write_file(model_, tiny_layers(2, "", 3).text()).ok());
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--batches", "2"}), 1,
+                        {"m.onnx", "input 'x' has the shape [3,8]", "one of 1"});
+}
+
+TEST_F(PlaceErrors, ABatchThatTheFileDoesNotAllowIsNotMeasured) {
+  expect_one_line_error(run_cli({"place", model_, "--soc", "host", "--batches", "2"}), 2,
+                        {"input 'x' has the shape [1,8]", "[2,8] does not fit"});
+}
+
+TEST_F(PlaceErrors, EnergyOfAMachineThatDoesNotSayWhatItDraws) {
+  Json json = read_json(std::string(SPARSELOOM_SOURCE_DIR) + "/socs/jetson-agx-orin.json").value();
+  json.erase("dram_pj_per_byte");
+  for (Json& processor : json["processors"]) {
+    processor.erase("idle_w");
+    processor.erase("active_w");
+  }
+  const std::string soc = folder_.path() / "mute.json";
+  ASSERT_TRUE(write_file(soc, json.dump()).ok());
+  expect_one_line_error(run_cli({"place", model_, "--soc", soc, "--objective", "energy"}), 1, {"draws is not known"});
+  const std::string file = folder_.path() / "p.json";
+  ASSERT_EQ(run_cli({"place", model_, "--soc", soc, "--json", file}).status, 0);
+  EXPECT_EQ(read_json(file).value()["methods"][0]["energy_mj"], nullptr) << "and never 0";
+}
+
 TEST(OperatorsErrors, AFileOrATask) {
   expect_one_line_error(run_cli({"operators"}), 2, {"operators", "a model file or --task"});
   expect_one_line_error(run_cli({"operators", "m.xml", "--task", "image"}), 2, {"operators", "one of them"});

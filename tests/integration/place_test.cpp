@@ -3,6 +3,7 @@
 
 #include "sparseloom/place/placers.h"
 #include "tests/errors/cli.h"
+#include "tests/support/tiny_onnx.h"
 
 namespace sparseloom::testing {
 namespace {
@@ -26,6 +27,7 @@ TEST(PlaceCommand, ExactIsNoWorseThanAnyMethodOnEveryMachine) {
         ASSERT_TRUE(method.contains("latency_ms") || method.contains("why_not"));
         if (method.contains("why_not")) continue;
         EXPECT_LE(exact["latency_ms"], method["latency_ms"]) << method["method"];
+        EXPECT_GT(method["energy_mj"], 0) << method["method"];
       }
       for (const Json& one : exact["operators"]) {
         double sum = 0;
@@ -47,8 +49,76 @@ TEST(PlaceCommand, ThisMachineIsMeasured) {
   EXPECT_EQ(json["modelled"], false);
   for (const Json& method : json["methods"]) {
     if (!method.contains("latency_ms")) continue;
+    EXPECT_EQ(method["energy_mj"], nullptr) << "what is not measured is not known";
     EXPECT_LE(json["methods"][0]["latency_ms"], method["latency_ms"]);
   }
+}
+
+Json placed(const std::vector<std::string>& arguments) {
+  const TemporaryFolder folder;
+  const std::string file = folder.path() / "p.json";
+  std::vector<std::string> all{"place"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  all.insert(all.end(), {"--json", file});
+  const CliResult result = run_cli(all);
+  EXPECT_EQ(result.status, 0) << result.err;
+  return result.status == 0 ? read_json(file).value() : Json::object();
+}
+
+TEST(PlaceCommand, ABatchIsChosenForThroughputAndForEnergy) {
+  const std::string model = demo_zoo() + "/image/dense/model.xml";
+  const Json one = placed({model, "--soc", "jetson-orin-nano"});
+  EXPECT_EQ(one["batch"], 1);
+  EXPECT_FALSE(one.contains("batch_search"));
+  for (const std::string objective : {"throughput", "energy"}) {
+    const Json json = placed({model, "--soc", "jetson-orin-nano", "--latency-ms", "3", "--objective", objective});
+    const Json& search = json["batch_search"];
+    EXPECT_EQ(search["objective"], objective);
+    EXPECT_EQ(search["latency_bound_ms"], 3);
+    EXPECT_EQ(search["proven"], true);
+    ASSERT_EQ(search["batches"].size(), 6U);
+    EXPECT_EQ(search["batches"][0]["least_latency_ms"], one["methods"][0]["latency_ms"]);
+    const char* const key = objective == "throughput" ? "throughput_per_s" : "energy_mj";
+    const double sign = objective == "throughput" ? 1 : -1;
+    for (const Json& batch : search["batches"]) {
+      EXPECT_EQ(batch["keeps"], batch["least_latency_ms"] <= 3.0);
+      if (batch["batch"] == json["batch"]) {
+        EXPECT_LE(batch["latency_ms"], 3.0);
+        EXPECT_DOUBLE_EQ(batch[key].get<double>(), search["value"].get<double>());
+      } else if (batch["keeps"]) {
+        EXPECT_LE(sign * batch[key].get<double>(), sign * search["value"].get<double>());
+      }
+    }
+    EXPECT_EQ(search["operators"].size(), json["methods"][0]["operators"].size());
+  }
+}
+
+// What a file with a free batch costs when it is read with another one is what its graph is made to cost.
+TEST(PlaceCommand, ABatchMadeOfTheGraphIsTheBatchThatIsRead) {
+  const TemporaryFolder folder;
+  const std::string model = folder.path() / "m.onnx";
+  ASSERT_TRUE(write_file(model, tiny_layers(3, "", -1).text()).ok());
+  const Json read = placed({model, "--soc", "core-ultra-7-265k", "--method", "all", "--shape", "x=16,8"});
+  const Json made = placed({model, "--soc", "core-ultra-7-265k", "--method", "all", "--batches", "16"});
+  EXPECT_EQ(made["batch"], 16);
+  ASSERT_EQ(read["methods"].size(), made["methods"].size());
+  for (std::size_t m = 0; m < read["methods"].size(); ++m) {
+    const Json &of_read = read["methods"][m], &of_made = made["methods"][m];
+    ASSERT_TRUE(of_read.contains("latency_ms") && of_made.contains("latency_ms"));
+    EXPECT_DOUBLE_EQ(of_read["latency_ms"].get<double>(), of_made["latency_ms"].get<double>());
+    EXPECT_DOUBLE_EQ(of_read["energy_mj"].get<double>(), 16 * of_made["energy_mj"].get<double>());
+  }
+}
+
+TEST(PlaceCommand, BatchesAreMeasuredOnThisMachineWhereTheFileAllowsThem) {
+  const TemporaryFolder folder;
+  const std::string model = folder.path() / "m.onnx";
+  ASSERT_TRUE(write_file(model, tiny_layers(2, "", -1).text()).ok());
+  const Json json = placed({model, "--soc", "host", "--batches", "1,4"});
+  EXPECT_EQ(json["modelled"], false);
+  ASSERT_EQ(json["batch_search"]["batches"].size(), 2U);
+  EXPECT_EQ(json["batch_search"]["batches"][1]["batch"], 4);
+  EXPECT_EQ(json["batch_search"]["batches"][1]["energy_mj"], nullptr);
 }
 
 }  // namespace
