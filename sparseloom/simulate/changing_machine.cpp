@@ -56,6 +56,23 @@ const ChangingMachine::Played& ChangingMachine::play(std::size_t change, const p
   return at->second;
 }
 
+ChangingMachine::Played ChangingMachine::infer(std::size_t change, double now, const place::Placement& placement) {
+  Played all{.latency = 0, .busy = {.processors = std::vector<double>(table_.processors.size())}};
+  for (double left = 1; left > 0; ++change) {
+    const Played& whole = play(change, placement);
+    const bool last = change + 1 == trace_.changes.size();
+    const double until = last ? place::kCannot : trace_.changes[change + 1].at.count() - (now + all.latency);
+    const bool ends = left * whole.latency <= until;
+    const double done = ends ? left : until / whole.latency;
+    all.latency += ends ? left * whole.latency : until;
+    for (std::size_t p = 0; p < whole.busy.processors.size(); ++p)
+      all.busy.processors[p] += done * whole.busy.processors[p];
+    all.busy.copies += done * whole.busy.copies;
+    left = ends ? 0 : left - done;
+  }
+  return all;
+}
+
 template <typename Choose, typename Observe>
 TraceRun ChangingMachine::run(Choose choose, Observe observe) {
   TraceRun result;
@@ -67,8 +84,9 @@ TraceRun ChangingMachine::run(Choose choose, Observe observe) {
   while (now < end && latencies.size() < TraceRun::kMost) {
     for (; change + 1 < trace_.changes.size() && trace_.changes[change + 1].at.count() <= now; ++change)
       reaction.change(result.until_replaced);
-    const Played& played = play(change, choose(change));
-    reaction.inference(played.latency <= kAsGood * best_latency(change));
+    const place::Placement& placement = choose(change);
+    reaction.inference(play(change, placement).latency <= kAsGood * best_latency(change));
+    const Played played = infer(change, now, placement);
     latencies.push_back(played.latency);
     now += played.latency;
     observe(played.busy, now);

@@ -32,8 +32,8 @@ struct TraceRun {
   static constexpr std::size_t kNever = static_cast<std::size_t>(-1);
 };
 
-/// One model on a machine whose state changes as a trace says, on a virtual clock. An inference runs in the state that
-/// it begins in. The same arguments give the same runs everywhere.
+/// One model on a machine whose state changes as a trace says, on a virtual clock. An inference that is under way while
+/// the state changes does what is left of it at the new pace. The same arguments give the same runs everywhere.
 class ChangingMachine {
  public:
   /// `table` and `trace` must outlive it. `best`: by change of the trace, the best placement that is known for its
@@ -58,6 +58,7 @@ class ChangingMachine {
   };
   template <typename Choose, typename Observe>
   TraceRun run(Choose choose, Observe observe);
+  Played infer(std::size_t change, double now, const place::Placement& placement);
   const Played& play(std::size_t change, const place::Placement& placement);
   double best_latency(std::size_t change) { return play(change, best_[change]).latency; }
   place::Busy measure(place::Busy busy, std::mt19937_64& bits) const;

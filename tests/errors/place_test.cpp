@@ -101,6 +101,28 @@ TEST_F(PlaceErrors, EnergyOfAMachineThatDoesNotSayWhatItDraws) {
   EXPECT_EQ(read_json(file).value()["methods"][0]["energy_mj"], nullptr) << "and never 0";
 }
 
+TEST_F(PlaceErrors, ATraceThatIsNotThere) {
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--trace", "none.trace"}), 1,
+                        {"none.trace"});
+}
+
+TEST_F(PlaceErrors, AMistakeInATraceIsNamedByLine) {
+  const std::string trace = folder_.path() / "t.trace";
+  ASSERT_TRUE(write_file(trace, "at 1 s gpu 2\nat 2 s npu 2\nend 3 s\n").ok());
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--trace", trace}), 1,
+                        {"t.trace:2: 'npu': not known; allowed: cpu, gpu, memory"});
+}
+
+TEST_F(PlaceErrors, OptionsOfATraceAlone) {
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--noise", "0.1"}), 2,
+                        {"--noise: without --trace"});
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--trace", "t.trace", "--noise", "0.5"}),
+                        2, {"--noise: 0.5; allowed: 0..0.3"});
+  expect_one_line_error(
+      run_cli({"place", model_, "--soc", "jetson-agx-orin", "--trace", "t.trace", "--inferences", "0"}), 2,
+      {"--inferences: 0; allowed: 1..100000"});
+}
+
 TEST(OperatorsErrors, AFileOrATask) {
   expect_one_line_error(run_cli({"operators"}), 2, {"operators", "a model file or --task"});
   expect_one_line_error(run_cli({"operators", "m.xml", "--task", "image"}), 2, {"operators", "one of them"});

@@ -38,6 +38,29 @@ TEST(PlaceCommand, ExactIsNoWorseThanAnyMethodOnEveryMachine) {
   }
 }
 
+// A GPU that throttles: placements that follow it are near the oracle's, and the same at every call.
+TEST(PlaceCommand, PlacementsFollowAMachineThatChanges) {
+  const TemporaryFolder folder;
+  const std::string file = folder.path() / "p.json";
+  const auto ways = [&]() -> Json {
+    const CliResult result =
+        run_cli({"place", demo_zoo() + "/image/dense/model.xml", "--soc", "jetson-agx-orin", "--trace",
+                 std::string(SPARSELOOM_SOURCE_DIR) + "/examples/states/throttling-gpu.trace", "--inferences", "1000",
+                 "--place-ms", "1", "--json", file});
+    EXPECT_EQ(result.status, 0) << result.err;
+    Json trace = read_json(file).value()["trace"];
+    EXPECT_EQ(trace["changes"], 5);
+    for (Json& way : trace["ways"]) way.erase("place_ms");  // which is measured
+    return trace["ways"];
+  };
+  const Json once = ways();
+  ASSERT_EQ(once.size(), 4U);
+  EXPECT_EQ(once[0]["way"], "oracle");
+  EXPECT_EQ(once[0]["regret"], 0);
+  for (const Json& way : once) EXPECT_LE(way["regret"], 0.1) << way["way"];
+  EXPECT_EQ(once, ways());
+}
+
 // Measured times are no golden figures: what is placed on the cores at hand adds up, and no method beats `exact`.
 TEST(PlaceCommand, ThisMachineIsMeasured) {
   const TemporaryFolder folder;

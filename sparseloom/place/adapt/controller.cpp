@@ -27,8 +27,11 @@ PlacementController::PlacementController(CostTable table, const ControllerOption
       estimate_(table_, options.window),
       predicted_for_(usual_state(table_)),
       offered_for_(predicted_for_),
+      probes_(estimate_.parts()),
       plans_(estimate_.parts()),
-      needed_(options.agreeing) {}
+      needed_(options.agreeing) {
+  options_.agreeing = needed_ = std::max<std::size_t>(options.agreeing, 1);
+}
 
 Result<PlacementController> PlacementController::create(CostTable table, std::vector<Placement> placements,
                                                         const ControllerOptions& options) {
@@ -46,6 +49,8 @@ Status PlacementController::add(Placement placement) {
   }
   telltales_.emplace_back(table_, placement);
   latencies_.push_back(latency_of(in_state(table_, predicted_for_), placement, options_.model));
+  const double mean_to_now = means_.empty() ? 1 : means_[settled_] / latencies_[settled_];
+  means_.push_back(latencies_.back() * mean_to_now);
   left_.emplace_back();
   placements_.push_back(std::move(placement));
   return {};
@@ -57,7 +62,8 @@ std::optional<std::size_t> PlacementController::observe(std::size_t placement, c
   estimate_.observe(telltales_[placement], measured);
   if (probe_ && placement == active_) look(measured);
   predict();
-  if ((now_ - switched_) % kQuiet == 0) needed_ = std::max(options_.agreeing, needed_ / 2);
+  for (std::size_t i = 0; i < means_.size(); ++i) means_[i] += (latencies_[i] - means_[i]) / kMemory;
+  if (now_ > changed_ && (now_ - changed_) % kQuiet == 0) needed_ = std::max(options_.agreeing, needed_ / 2);
   if (placement == active_) decide();
   return active_ == before ? std::nullopt : std::optional(active_);
 }
@@ -87,26 +93,24 @@ Status PlacementController::offer(const MachineState& state, std::optional<Place
 
 void PlacementController::predict() {
   if (!differ(estimate_.state(), predicted_for_, kPredictAgain)) return;
+  if (differ(estimate_.state(), predicted_for_, StateEstimate::kChange)) changed_ = now_;
   predicted_for_ = estimate_.state();
   const CostTable now = in_state(table_, predicted_for_);
   for (std::size_t i = 0; i < placements_.size(); ++i) latencies_[i] = latency_of(now, placements_[i], options_.model);
   plans_.assign(plans_.size(), std::nullopt);
 }
 
-std::size_t PlacementController::fastest() const {
-  return static_cast<std::size_t>(std::min_element(latencies_.begin(), latencies_.end()) - latencies_.begin());
-}
-
 void PlacementController::decide() {
-  const std::size_t best = fastest();
-  const bool better = latencies_[best] < (1 - options_.gain) * latencies_[settled_];
+  const std::vector<double>& by = restless() ? means_ : latencies_;
+  const auto best = static_cast<std::size_t>(std::min_element(by.begin(), by.end()) - by.begin());
+  const bool better = by[best] < (1 - options_.gain) * by[settled_];
   agreed_ = better ? agreed_ + 1 : 0;
-  if (agreed_ >= needed_ && better) {
+  if (agreed_ >= (probe_ ? options_.agreeing : needed_)) {  // a probe ends at the first look that disagrees
     switch_to(best);
   } else if (probe_ && !better) {
     probe_.reset();
     active_ = settled_;
-  } else if (!probe_ && !better) {
+  } else if (!probe_) {
     start_probe();
   }
 }
@@ -117,8 +121,10 @@ void PlacementController::switch_to(std::size_t placement) {
   settled_ = active_ = placement;
   probe_.reset();
   plans_.assign(plans_.size(), std::nullopt);
+  for (Part part = 0; part < probes_.size(); ++part)
+    if (telltales_[placement].tells(part)) probes_[part] = 0;
   agreed_ = 0;
-  switched_ = now_;
+  changed_ = now_;
   ++counts_.switches;
 }
 
@@ -126,12 +132,18 @@ void PlacementController::start_probe() {
   for (Part part = 0; part < plans_.size(); ++part) {
     if (estimate_.unseen(part) < kLeastPatience || slow_down(estimate_.state(), part) <= 1 + options_.gain) continue;
     if (!plans_[part]) plans_[part] = plan_probe(part);
-    if (static_cast<double>(estimate_.unseen(part)) < plans_[part]->patience) continue;
+    if (static_cast<double>(estimate_.unseen(part)) < patience_with(part)) continue;
+    ++probes_[part];
     probe_ = Probe{.part = part, .believed = slow_down(estimate_.state(), part)};
     active_ = plans_[part]->placement;
     ++counts_.probes;
     return;
   }
+}
+
+double PlacementController::patience_with(Part part) const {
+  const double longest = plans_[part]->patience;
+  return longest == kCannot ? kCannot : std::min(longest, std::ldexp(kLeastPatience, static_cast<int>(probes_[part])));
 }
 
 PlacementController::ProbePlan PlacementController::plan_probe(Part part) const {

@@ -13,7 +13,7 @@ struct ControllerOptions {
   CostModel model = CostModel::kMakespan;
   std::size_t window = 5;      ///< inferences that the state is estimated from
   double gain = 0.05;          ///< the share of its latency by which another placement must be predicted to be faster
-  std::size_t agreeing = 3;    ///< inferences in a row that must say so
+  std::size_t agreeing = 3;    ///< inferences in a row that must say so, at least 1
   double probing = 0.01;       ///< the share of the time that may go into probing
   std::size_t most_kept = 64;  ///< placements; then no others are wanted
 };
@@ -24,15 +24,18 @@ struct ControllerOptions {
 /// give the same choices.
 ///
 /// Going back to a placement that was left less than kQuiet inferences ago takes twice as many agreeing inferences the
-/// next time, up to kMostAgreeing; each kQuiet inferences without a switch halve them again.
+/// next time, up to kMostAgreeing. From four times as many on the machine counts as restless: what is compared then is
+/// the mean of what was predicted over the last inferences, kMemory of them counting most. Each kQuiet inferences in
+/// which neither the placement nor the state has changed halve the number again.
 ///
-/// A processor that is slow and has nothing to do would never be seen to recover. So it is *probed* now and then if
-/// that would bring another placement: an inference runs by the best placement that tells about it. Is it as slow as
-/// believed, the placement before comes back at once; else the probe goes on as long as the others agree. Probes come
-/// so seldom that their inferences cost no more than the share `probing`, at most every kLeastPatience inferences.
+/// A processor that is slow and has nothing to do would never be seen to recover. So it is *probed* if that could bring
+/// another placement: an inference runs by the best placement that tells about it. Is it as slow as believed, the
+/// placement before comes back at once; else the probe goes on as long as the others agree. The first probe comes
+/// kLeastPatience inferences after the processor was seen last, each later one after twice as many, until they are so
+/// seldom that they cost no more than the share `probing` of the time.
 class PlacementController {
  public:
-  static constexpr std::size_t kQuiet = 100, kMostAgreeing = 48, kLeastPatience = 20;
+  static constexpr std::size_t kQuiet = 100, kMemory = 50, kMostAgreeing = 48, kLeastPatience = 8;
 
   /// The first of `placements` is in use in the beginning, the others are at hand. kInvalidArgument: no placement, or
   /// one that the processors cannot run; errors of check(table).
@@ -74,7 +77,7 @@ class PlacementController {
   /// How a part would be probed.
   struct ProbePlan {
     std::size_t placement = 0;
-    double patience = kCannot;  ///< inferences that it must not have been seen for; without end: it is not worthwhile
+    double patience = kCannot;  ///< inferences between two probes in the long run; without end: it is not worthwhile
   };
 
   PlacementController(CostTable table, const ControllerOptions& options);
@@ -84,8 +87,9 @@ class PlacementController {
   void decide();
   void switch_to(std::size_t placement);
   void start_probe();
+  double patience_with(Part part) const;
   ProbePlan plan_probe(Part part) const;
-  std::size_t fastest() const;
+  bool restless() const { return needed_ >= 4 * options_.agreeing; }
 
   CostTable table_;
   ControllerOptions options_;
@@ -94,11 +98,13 @@ class PlacementController {
   std::vector<Placement> placements_;
   std::vector<Telltale> telltales_;               // by placement
   std::vector<double> latencies_;                 // by placement, in the state predicted_for_
+  std::vector<double> means_;                     // by placement, of the latencies in the last inferences
   std::vector<std::optional<std::size_t>> left_;  // by placement: in which inference
   std::size_t settled_ = 0, active_ = 0;          // others during a probe
   std::optional<Probe> probe_;
+  std::vector<std::size_t> probes_;              // by part, since it was in use
   std::vector<std::optional<ProbePlan>> plans_;  // by part, for latencies_ and settled_; made when asked for
-  std::size_t now_ = 0, switched_ = 0;           // inferences
+  std::size_t now_ = 0, changed_ = 0;            // inferences; the last one in which the placement or the state changed
   std::size_t needed_, agreed_ = 0;              // inferences in a row
   Counts counts_;
 };

@@ -5,6 +5,7 @@
 
 #include "sparseloom/base/file.h"
 #include "sparseloom/place/adapt/ahead.h"
+#include "sparseloom/profile/measure/kept_operators.h"
 #include "sparseloom/zoo/model_files.h"
 
 namespace sparseloom::profile {
@@ -12,11 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Named by what the model's files hold.
-Result<fs::path> kept_file(const fs::path& model, const fs::path& cache) {
+// Named by what the model's files hold, and by what else its times depend on.
+Result<fs::path> kept_file(const fs::path& model, const fs::path& cache, const std::string& subject) {
   if (cache.empty()) return fs::path();
   SL_ASSIGN_OR_RETURN(const std::vector<fs::path> files, zoo::model_files(model));
-  std::string digests;
+  std::string digests = subject;
   for (const fs::path& file : files) {
     SL_ASSIGN_OR_RETURN(const std::string digest, sha256_file(file));
     digests += digest;
@@ -32,7 +33,7 @@ Result<MeasuredOperators> measure_file(const backend::Runtime& runtime, const ba
   OperatorTiming timing;
   timing.control = control;
   timing.model_file = path;
-  SL_ASSIGN_OR_RETURN(timing.kept, kept_file(path, cache));
+  SL_ASSIGN_OR_RETURN(timing.kept, kept_file(path, cache, kept_subject(runtime, model.graph(), members)));
   return measure_operators(runtime, model, members, timing);
 }
 

@@ -44,6 +44,19 @@ std::pair<std::size_t, KeptOperator> from_json(const Json& json) {
 
 }  // namespace
 
+std::string kind_of_member(const backend::CompileOptions& member) {
+  return fmt::format("{} {} {} {}", backend::provider_name(member.provider), member.device, member.threads,
+                     member.cores.size());
+}
+
+std::string kept_subject(const backend::Executor& executor, const backend::Graph& graph,
+                         const std::vector<backend::CompileOptions>& members) {
+  std::string text = executor.version();
+  for (const backend::EdgeId input : graph.inputs) text += ", " + graph.edge(input).spec.describe();
+  for (const backend::CompileOptions& member : members) text += ", " + kind_of_member(member);
+  return text;
+}
+
 KeptOperators::KeptOperators(std::filesystem::path file, const std::string& subject) : file_(std::move(file)) {
   if (file_.empty()) return;
   const std::string header = Json{{"format", kKeptFormat}, {"subject", subject}}.dump();

@@ -6,10 +6,18 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "sparseloom/backend/runtime.h"
 #include "sparseloom/place/cost_table.h"
 
 namespace sparseloom::profile {
+
+/// What members are alike in: provider, device, threads and number of cores.
+std::string kind_of_member(const backend::CompileOptions& member);
+/// What times of a model's groups depend on, beside its file: libraries, the shapes it was read with, members.
+std::string kept_subject(const backend::Executor& executor, const backend::Graph& graph,
+                         const std::vector<backend::CompileOptions>& members);
 
 /// One group of a model, as measured.
 struct KeptOperator {

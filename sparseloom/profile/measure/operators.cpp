@@ -98,7 +98,7 @@ class OperatorMeasurement {
     std::vector<std::vector<CpuIndex>> cores;
     for (const backend::CompileOptions& member : members_) cores.push_back(member.cores);
     SL_ASSIGN_OR_RETURN(crew_, backend::Crew::start(std::move(cores)));
-    kept_ = KeptOperators(timing_.kept, subject());
+    kept_ = KeptOperators(timing_.kept, kept_subject(executor_, graph(), members_));
     const auto start = Clock::now();
     for (std::size_t g = 0; g < result_.groups.size(); ++g) {
       if (timing_.control.stopped()) return Status(Code::kCancelled, "stopped");
@@ -121,20 +121,8 @@ class OperatorMeasurement {
  private:
   const Graph& graph() const { return model_.graph(); }
 
-  static std::string describe(const backend::CompileOptions& member) {
-    return fmt::format("{} {} {} {}", backend::provider_name(member.provider), member.device, member.threads,
-                       member.cores.size());
-  }
   static bool alike(const backend::CompileOptions& a, const backend::CompileOptions& b) {
-    return describe(a) == describe(b);
-  }
-
-  // What times depend on, the model's file apart, which names this one.
-  std::string subject() const {
-    std::string text = executor_.version();
-    for (const EdgeId input : graph().inputs) text += ", " + graph().edge(input).spec.describe();
-    for (const backend::CompileOptions& member : members_) text += ", " + describe(member);
-    return text;
+    return kind_of_member(a) == kind_of_member(b);
   }
 
   // What is read of each group from outside of it, or returned.

@@ -41,8 +41,8 @@ TEST_F(ChangingMachines, TheOracleTakesTheBestPlacementInEveryState) {
   EXPECT_THAT(best_, ElementsAre(kAllGpu, kAllCpu, kAllGpu));
   const TraceRun run = machine(kNone).oracle();
   EXPECT_EQ(run.inferences, 100U + 100 + 100);
-  EXPECT_DOUBLE_EQ(run.mean.count(), 1.6 / 300);
-  EXPECT_DOUBLE_EQ(run.median.count(), 0.004);
+  EXPECT_NEAR(run.mean.count(), 1.6 / 300, 1e-12);
+  EXPECT_NEAR(run.median.count(), 0.004, 1e-12);
   EXPECT_TRUE(run.until_replaced.empty());
 }
 
