@@ -8,33 +8,26 @@
 
 #include "apps/commands.h"
 #include "apps/place_batches.h"
+#include "apps/place_costs.h"
 #include "apps/place_trace.h"
 #include "cli/program.h"
 #include "cli/setup.h"
-#include "cli/shapes.h"
+#include "cli/subject.h"
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/printable.h"
 #include "sparseloom/place/placers.h"
-#include "sparseloom/profile/analytical/batch.h"
-#include "sparseloom/profile/analytical/operator_costs.h"
-#include "sparseloom/profile/measure/ensure.h"
-#include "sparseloom/profile/measure/hybrid.h"
-#include "sparseloom/profile/measure/latency.h"
+#include "sparseloom/profile/threshold_predictor.h"
 #include "sparseloom/report/table.h"
-#include "sparseloom/soc/discover.h"
 
 namespace sparseloom::apps {
 namespace {
 
-constexpr std::string_view kHost = "host";
-
 struct PlaceArguments {
-  std::string model;
+  cli::SubjectOptions subject;
   std::string soc;
   std::string method = "exact";
   std::string cost_model = "makespan";
-  std::vector<std::string> shapes;
   std::optional<double> handover_us;
   BatchArguments batch;
   bool explain = false;
@@ -50,8 +43,33 @@ struct Tried {
   double place_ms = 0;
 };
 
-Result<std::vector<Tried>> try_methods(const PlaceArguments& arguments, const place::CostTable& table,
-                                       const place::PlacerOptions& options) {
+// A method that goes by predicted thresholds has them predicted: that is part of deciding. With no predictor it says
+// why.
+class Thresholds {
+ public:
+  explicit Thresholds(const backend::Runtime& runtime) : predictor_(load(runtime)) {}
+
+  static bool are_for(const place::Placer& method) { return method.name == kPredicting; }
+
+  Result<place::Placed> place(const place::Placer& method, const place::CostTable& table,
+                              place::PlacerOptions options) {
+    if (!predictor_.ok()) return predictor_.status();
+    SL_ASSIGN_OR_RETURN(options.thresholds, predictor_->predict(table, options.model));
+    return method.place(table, options);
+  }
+
+ private:
+  static Result<profile::ThresholdPredictor> load(const backend::Runtime& runtime) {
+    SL_ASSIGN_OR_RETURN(const std::filesystem::path file, cli::find_predictor(kPredicting));
+    return profile::ThresholdPredictor::load(runtime, file);
+  }
+
+  static constexpr std::string_view kPredicting = "sparoa-threshold";
+  Result<profile::ThresholdPredictor> predictor_;
+};
+
+Result<std::vector<Tried>> try_methods(const PlaceArguments& arguments, const backend::Runtime& runtime,
+                                       const place::CostTable& table, const place::PlacerOptions& options) {
   std::vector<const place::Placer*> methods;
   if (arguments.method == "all") {
     for (const place::Placer& placer : place::placers()) methods.push_back(&placer);
@@ -59,10 +77,14 @@ Result<std::vector<Tried>> try_methods(const PlaceArguments& arguments, const pl
     SL_ASSIGN_OR_RETURN(const place::Placer* one, place::find_placer(arguments.method));
     methods.push_back(one);
   }
+  std::optional<Thresholds> thresholds;
+  for (const place::Placer* method : methods)
+    if (Thresholds::are_for(*method)) thresholds.emplace(runtime);
   std::vector<Tried> all;
   for (const place::Placer* method : methods) {
     const auto start = std::chrono::steady_clock::now();
-    auto placed = method->place(table, options);
+    auto placed =
+        Thresholds::are_for(*method) ? thresholds->place(*method, table, options) : method->place(table, options);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
     if (!placed.ok() && methods.size() == 1) return placed.status();
     Tried& one = all.emplace_back(Tried{.method = method->name, .placed = {}, .why_not = {}, .place_ms = took.count()});
@@ -82,79 +104,11 @@ Json shares_json(const place::CostTable& table, const place::Share& share) {
   return json;
 }
 
-// What a model costs that serves so many requests at once, and where.
-struct Costs {
-  std::string soc;
-  bool modelled = true;
-  place::CostTable table;
-  std::size_t batch = 1;
-};
-
-// On the cores of this machine that are like the first one, and its other devices, measured.
-Result<Costs> measured_costs(const backend::Runtime& runtime, const backend::Model& model, const std::string& file) {
-  SL_ASSIGN_OR_RETURN(const soc::Soc host, soc::discover(runtime));
-  if (host.processors.empty() || host.processors.front().device != "CPU")
-    return error(Code::kFailedPrecondition, "--soc host: no CPU was found");
-  Costs costs{.soc = host.name + " (measured)", .modelled = false, .table = {}};
-  std::vector<backend::CompileOptions> members;
-  std::vector<std::string> names;
-  const std::vector<soc::ProcessorId>& alike = host.pools().members.front();
-  for (std::size_t p = 0; p < host.processors.size() && members.size() < place::kMostProcessors; ++p) {
-    const soc::ProcessorId id(p);
-    const soc::Processor& processor = host.processor(id);
-    if (processor.device == "CPU" && std::find(alike.begin(), alike.end(), id) == alike.end()) continue;
-    members.push_back(profile::compile_options(host, id, processor.providers.front(), {}));
-    members.back().cores = processor.cores;
-    names.push_back(processor.name);
-  }
-  SL_ASSIGN_OR_RETURN(const auto cache, profile::default_compile_cache());
-  SL_ASSIGN_OR_RETURN(auto operators,
-                      profile::measure_file(runtime, model, file, members, cache,
-                                            {.on_progress = cli::progress_line(), .stop = &cli::interrupted()}));
-  costs.table = std::move(operators.table);
-  for (std::size_t m = 0; m < members.size(); ++m) costs.table.processors[m].name = names[m];
-  SL_RETURN_IF_ERROR(place::check(costs.table));
-  return costs;
+// null: no group is so sparse, none of so little intensity.
+Json thresholds_json(const place::Thresholds& thresholds) {
+  return {{"activation_sparsity", thresholds.sparsity < place::kCannot ? Json(thresholds.sparsity) : Json()},
+          {"intensity", thresholds.intensity >= 0 ? Json(thresholds.intensity) : Json()}};
 }
-
-// A batch is modelled from the graph, whatever the file fixes; what is measured is read with it.
-Result<Costs> costs_of(const PlaceArguments& arguments, const backend::Runtime& runtime, const backend::Model& model,
-                       std::size_t batch) {
-  SL_ASSIGN_OR_RETURN(const backend::Graph graph, profile::with_batch(model.graph(), batch));
-  if (arguments.soc == kHost) {
-    if (batch == 1) return measured_costs(runtime, model, arguments.model);
-    std::map<std::string, Shape> shapes;
-    for (const backend::EdgeId input : graph.inputs) shapes[graph.edge(input).spec.name] = graph.edge(input).spec.shape;
-    SL_ASSIGN_OR_RETURN(const auto larger, runtime.read(arguments.model, shapes));
-    return measured_costs(runtime, *larger, arguments.model);
-  }
-  SL_ASSIGN_OR_RETURN(const soc::SocFile file, cli::find_soc(arguments.soc));
-  SL_ASSIGN_OR_RETURN(auto costs, profile::modelled_costs(graph, file));
-  return Costs{.soc = file.soc.name, .modelled = true, .table = std::move(costs.table)};
-}
-
-// The costs of one batch or more, each found once.
-class CostsOfBatches {
- public:
-  CostsOfBatches(const PlaceArguments& arguments, const backend::Runtime& runtime, const backend::Model& model)
-      : arguments_(arguments), runtime_(runtime), model_(model) {}
-
-  Result<const Costs*> of(std::size_t batch) {
-    const auto known = known_.find(batch);
-    if (known != known_.end()) return &known->second;
-    auto costs = costs_of(arguments_, runtime_, model_, batch);
-    if (!costs.ok()) return costs.status().with_context(arguments_.model);
-    costs->batch = batch;
-    if (arguments_.handover_us) costs->table.handover.synchronisation = *arguments_.handover_us / 1e6;
-    return &known_.emplace(batch, std::move(costs).value()).first->second;
-  }
-
- private:
-  const PlaceArguments& arguments_;
-  const backend::Runtime& runtime_;
-  const backend::Model& model_;
-  std::map<std::size_t, Costs> known_;
-};
 
 // The batch that was looked for.
 struct Search {
@@ -185,7 +139,7 @@ Json operators_json(const place::CostTable& table, const place::Placement& place
   return operators;
 }
 
-Json to_json(const Costs& costs, const PlaceArguments& arguments, place::CostModel model,
+Json to_json(const Costs& costs, const cli::Subject& subject, const PlaceArguments& arguments, place::CostModel model,
              const std::vector<Tried>& tried, const std::optional<Search>& search) {
   const place::CostTable& table = costs.table;
   Json methods = Json::array();
@@ -202,11 +156,16 @@ Json to_json(const Costs& costs, const PlaceArguments& arguments, place::CostMod
     json["optimal"] = one.placed->optimal;
     const auto joules = joules_per_inference(table, one.placed->placement, model, costs.batch);
     json["energy_mj"] = joules ? Json(*joules * 1e3) : Json();
+    if (one.placed->thresholds) json["thresholds"] = thresholds_json(*one.placed->thresholds);
     json["operators"] = operators_json(table, one.placed->placement);
   }
-  Json json{{"model", arguments.model},           {"soc", costs.soc},
-            {"modelled", costs.modelled},         {"batch", costs.batch},
-            {"cost_model", arguments.cost_model}, {"handover_us", table.handover.synchronisation * 1e6},
+  Json json{{"model", subject.name},
+            {"soc", costs.soc},
+            {"modelled", costs.modelled},
+            {"samples", subject.samples},
+            {"batch", costs.batch},
+            {"cost_model", arguments.cost_model},
+            {"handover_us", table.handover.synchronisation * 1e6},
             {"methods", std::move(methods)}};
   if (!search) return json;
   json["batch_search"] = batches_json(search->choice, search->options, search->joules);
@@ -264,8 +223,8 @@ void explain(const place::CostTable& table, std::string_view what, const place::
   fmt::print("\n{}:\n{}", what, runs.text());
 }
 
-void print_heading(const PlaceArguments& arguments, const Costs& costs) {
-  fmt::print("{} on {}, {} operator groups, batch {}, {} model, hand-over {:g} us\n\n", printable(arguments.model),
+void print_heading(const cli::Subject& subject, const PlaceArguments& arguments, const Costs& costs) {
+  fmt::print("{} on {}, {} operator groups, batch {}, {} model, hand-over {:g} us\n\n", printable(subject.name),
              costs.soc, costs.table.groups.size(), costs.batch, arguments.cost_model,
              costs.table.handover.synchronisation * 1e6);
 }
@@ -286,23 +245,22 @@ Status run_place(const PlaceArguments& arguments) {
   SL_RETURN_IF_ERROR(check_trace_options(arguments.trace));
   const place::PlacerOptions options{.model = model};
   SL_ASSIGN_OR_RETURN(const place::BatchOptions batches, batch_options(arguments.batch, options));
-  SL_ASSIGN_OR_RETURN(const auto shapes, cli::parse_shapes(arguments.shapes));
+  SL_RETURN_IF_ERROR(cli::check_subject("place", arguments.subject));
   if (arguments.soc != kHost) SL_RETURN_IF_ERROR(cli::find_soc(arguments.soc).status());
-  SL_ASSIGN_OR_RETURN(const auto runtime, backend::make_runtime("auto"));
-  SL_ASSIGN_OR_RETURN(const auto read, runtime->read(arguments.model, shapes));
-  CostsOfBatches all_costs(arguments, *runtime, *read);
+  SL_ASSIGN_OR_RETURN(const cli::Subject subject, cli::read_subject(arguments.subject));
+  CostsOfBatches all_costs(subject, arguments.soc, arguments.handover_us);
   std::optional<Search> search;
   if (arguments.batch.any()) {
     SL_ASSIGN_OR_RETURN(search, search_batch(batches, all_costs));
   }
   SL_ASSIGN_OR_RETURN(const Costs* costs, all_costs.of(search ? search->choice.chosen().batch : 1));
   SL_ASSIGN_OR_RETURN(const auto trace, read_trace(arguments.trace, costs->table.processors));
-  SL_ASSIGN_OR_RETURN(const std::vector<Tried> tried, try_methods(arguments, costs->table, options));
-  print_heading(arguments, *costs);
+  SL_ASSIGN_OR_RETURN(const std::vector<Tried> tried, try_methods(arguments, *subject.runtime, costs->table, options));
+  print_heading(subject, arguments, *costs);
   if (search) fmt::print("{}\n", batches_text(search->choice, search->options, search->joules));
   print_methods(*costs, model, tried);
   if (arguments.explain) print_where(*costs, tried.front(), search);
-  Json json = to_json(*costs, arguments, model, tried, search);
+  Json json = to_json(*costs, subject, arguments, model, tried, search);
   if (trace) {
     SL_ASSIGN_OR_RETURN(json["trace"], compare_on_trace(arguments.trace, *trace, costs->table, model));
   }
@@ -314,7 +272,7 @@ Status run_place(const PlaceArguments& arguments) {
 
 std::function<Status()> add_place(CLI::App& command) {
   auto arguments = std::make_shared<PlaceArguments>();
-  command.add_option("MODEL", arguments->model, "OpenVINO IR (.xml) or ONNX (.onnx)")->required();
+  cli::add_subject_options(command, arguments->subject);
   command
       .add_option(
           "--soc", arguments->soc,
@@ -327,8 +285,6 @@ std::function<Status()> add_place(CLI::App& command) {
                      "makespan: processors overlap (default); additive: one operator group after another");
   command.add_option("--handover-us", arguments->handover_us,
                      "microseconds until a processor knows what another one has written, instead of the machine's");
-  command.add_option("--shape", arguments->shapes, "static shape of a dynamic input: NAME=1,3,224,224")
-      ->allow_extra_args(false);
   add_batch_options(command, arguments->batch);
   command.add_flag("--explain", arguments->explain, "which operators run where");
   add_trace_options(command, arguments->trace);

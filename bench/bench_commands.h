@@ -19,6 +19,7 @@ std::function<Status()> add_providers(CLI::App& command);
 std::function<Status()> add_hybrid(CLI::App& command);
 std::function<Status()> add_residency(CLI::App& command);
 std::function<Status()> add_server(CLI::App& command);
+std::function<Status()> add_thresholds(CLI::App& command);
 namespace kernels {
 std::function<Status()> add_kernels(CLI::App& command);
 std::function<Status()> add_model(CLI::App& command);

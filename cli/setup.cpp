@@ -151,6 +151,15 @@ Result<soc::SocFile> find_soc(const std::string& soc) {
   return unknown_name("--soc", soc, names);
 }
 
+Result<std::filesystem::path> find_predictor(std::string_view name) {
+  const std::filesystem::path file = std::filesystem::path("predictors") / fmt::format("{}.json", name);
+  for (const std::filesystem::path& folder : data_folders()) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder / file, ignored)) return folder / file;
+  }
+  return error(Code::kNotFound, "{}: not found; SPARSELOOM_DATA_DIR names the folder that holds it", file.string());
+}
+
 Status refuse_modelled(std::string_view command, const std::string& soc) {
   if (soc.empty()) return {};
   return error(Code::kInvalidArgument,

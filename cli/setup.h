@@ -59,6 +59,10 @@ inline constexpr const char* kNoCheckHelp =
 /// kInvalidArgument lists the names; else the errors of soc::load_soc.
 Result<soc::SocFile> find_soc(const std::string& soc);
 
+/// The file that describes the shipped predictor of this name: NAME.json in predictors/ below the first of
+/// data_folders() that has it. kNotFound.
+Result<std::filesystem::path> find_predictor(std::string_view name);
+
 /// kInvalidArgument if --soc was given to `command`, which runs models.
 Status refuse_modelled(std::string_view command, const std::string& soc);
 

@@ -57,4 +57,5 @@ install(CODE "if(NOT EXISTS \"${PROJECT_SOURCE_DIR}/zoos/demo/image/dense/model.
 endif()")
 install(DIRECTORY zoos/demo DESTINATION ${data}/zoos PATTERN *.xz EXCLUDE PATTERN .gitignore EXCLUDE)
 install(DIRECTORY socs DESTINATION ${data} FILES_MATCHING PATTERN *.json)
+install(DIRECTORY predictors DESTINATION ${data} FILES_MATCHING PATTERN *.json PATTERN *.onnx)
 install(FILES examples/workload.json DESTINATION ${data}/examples)

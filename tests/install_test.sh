@@ -24,6 +24,7 @@ export SPARSELOOM_CACHE_DIR=$scratch/cache
 "$prefix/bin/sparseloom" zoo verify
 "$prefix/bin/sparseloom" bench --help >/dev/null
 "$prefix/bin/sparseloom" soc --soc jetson-agx-orin >/dev/null
+"$prefix/bin/sparseloom" place "$prefix/share/sparseloom/zoos/demo/image/dense/model.xml" --soc jetson-agx-orin --method sparoa-threshold >/dev/null
 mkdir -p data/socs
 cp "$prefix/share/sparseloom/socs/jetson-agx-orin.json" data/socs/mine.json
 SPARSELOOM_DATA_DIR=$scratch/data "$prefix/bin/sparseloom" soc --soc mine >/dev/null

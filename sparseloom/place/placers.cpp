@@ -10,6 +10,8 @@ const std::vector<Placer>& placers() {
       {"cut", "whole groups on two processors, the least sum of costs: a minimum cut", place_by_cut},
       {"threshold", "on the CPU if sparse enough or of too little intensity, by the best two thresholds",
        place_by_threshold},
+      {"sparoa-threshold", "the same by two thresholds that a network predicts (our reading of SparOA)",
+       place_by_sparoa_threshold},
       {"greedy", "each group where it alone is fastest", place_greedily},
       {"codl", "chains of groups divided so that both processors finish together (CoDL)", place_by_codl},
       {"cpu", "all on the fastest CPU", place_on_cpu},

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "sparseloom/place/cost_table.h"
 #include "sparseloom/place/evaluate.h"
+#include "sparseloom/place/thresholds.h"
 
 namespace sparseloom::place {
 
@@ -15,6 +17,8 @@ struct PlacerOptions {
   /// How much `exact` may do, in numbers written (about 1e8 a second). It counts instead of looking at a clock, so that
   /// its answers are the same everywhere.
   double work = 1e8;
+  /// What `sparoa-threshold` goes by; somebody who can run a model has predicted them (profile::ThresholdPredictor).
+  std::optional<Thresholds> thresholds{};
 };
 
 /// A placement, and how good it is known to be.
@@ -23,6 +27,7 @@ struct Placed {
   double latency = kCannot;  ///< seconds, by latency_of()
   double lower_bound = 0;    ///< no placement takes less; 0 if the method looks for none
   bool optimal = false;      ///< proven: latency equals lower_bound
+  std::optional<Thresholds> thresholds{};  ///< of methods that go by them
   double gap() const { return latency > 0 ? 1 - lower_bound / latency : 0; }
 };
 
@@ -43,6 +48,7 @@ Result<const Placer*> find_placer(std::string_view name);
 Result<Placed> place_exactly(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_by_cut(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_by_threshold(const CostTable& table, const PlacerOptions& options);
+Result<Placed> place_by_sparoa_threshold(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_greedily(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_by_codl(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_on_cpu(const CostTable& table, const PlacerOptions& options);

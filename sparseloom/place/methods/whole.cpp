@@ -32,6 +32,11 @@ Result<std::size_t> require_kind(const CostTable& table, ProcessorKind kind, Cos
                kind == ProcessorKind::kCpu ? "CPU" : "GPU");
 }
 
+Status cannot_run_all(const CostTable& table, const CpuAndGpu& pair) {
+  return error(Code::kFailedPrecondition, "'{}' and '{}' together do not run the whole model",
+               table.processors[pair.cpu].name, table.processors[pair.gpu].name);
+}
+
 Placed judged(const CostTable& table, Placement placement, CostModel model) {
   const double latency = latency_of(table, placement, model);
   return {.placement = std::move(placement), .latency = latency};

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sparseloom/place/placers.h"
+#include "sparseloom/place/thresholds.h"
 
 namespace sparseloom::place {
 
@@ -16,6 +17,9 @@ Placement whole_on(const CostTable& table, std::size_t processor);
 std::optional<std::size_t> fastest_of_kind(const CostTable& table, ProcessorKind kind, CostModel model);
 /// kFailedPrecondition where there is none.
 Result<std::size_t> require_kind(const CostTable& table, ProcessorKind kind, CostModel model);
+
+/// kFailedPrecondition: some group runs on neither of the two.
+Status cannot_run_all(const CostTable& table, const CpuAndGpu& pair);
 
 /// A placement with what it takes, and no bound.
 Placed judged(const CostTable& table, Placement placement, CostModel model);
