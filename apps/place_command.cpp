@@ -9,6 +9,7 @@
 #include "apps/commands.h"
 #include "apps/place_batches.h"
 #include "apps/place_costs.h"
+#include "apps/place_learned.h"
 #include "apps/place_trace.h"
 #include "cli/program.h"
 #include "cli/setup.h"
@@ -17,7 +18,6 @@
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/printable.h"
 #include "sparseloom/place/placers.h"
-#include "sparseloom/profile/threshold_predictor.h"
 #include "sparseloom/report/table.h"
 
 namespace sparseloom::apps {
@@ -43,31 +43,6 @@ struct Tried {
   double place_ms = 0;
 };
 
-// A method that goes by predicted thresholds has them predicted: that is part of deciding. With no predictor it says
-// why.
-class Thresholds {
- public:
-  explicit Thresholds(const backend::Runtime& runtime) : predictor_(load(runtime)) {}
-
-  static bool are_for(const place::Placer& method) { return method.name == kPredicting; }
-
-  Result<place::Placed> place(const place::Placer& method, const place::CostTable& table,
-                              place::PlacerOptions options) {
-    if (!predictor_.ok()) return predictor_.status();
-    SL_ASSIGN_OR_RETURN(options.thresholds, predictor_->predict(table, options.model));
-    return method.place(table, options);
-  }
-
- private:
-  static Result<profile::ThresholdPredictor> load(const backend::Runtime& runtime) {
-    SL_ASSIGN_OR_RETURN(const std::filesystem::path file, cli::find_predictor(kPredicting));
-    return profile::ThresholdPredictor::load(runtime, file);
-  }
-
-  static constexpr std::string_view kPredicting = "sparoa-threshold";
-  Result<profile::ThresholdPredictor> predictor_;
-};
-
 Result<std::vector<Tried>> try_methods(const PlaceArguments& arguments, const backend::Runtime& runtime,
                                        const place::CostTable& table, const place::PlacerOptions& options) {
   std::vector<const place::Placer*> methods;
@@ -77,14 +52,11 @@ Result<std::vector<Tried>> try_methods(const PlaceArguments& arguments, const ba
     SL_ASSIGN_OR_RETURN(const place::Placer* one, place::find_placer(arguments.method));
     methods.push_back(one);
   }
-  std::optional<Thresholds> thresholds;
-  for (const place::Placer* method : methods)
-    if (Thresholds::are_for(*method)) thresholds.emplace(runtime);
+  LearnedMethods learned(runtime);
   std::vector<Tried> all;
   for (const place::Placer* method : methods) {
     const auto start = std::chrono::steady_clock::now();
-    auto placed =
-        Thresholds::are_for(*method) ? thresholds->place(*method, table, options) : method->place(table, options);
+    auto placed = learned.place(*method, table, options);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
     if (!placed.ok() && methods.size() == 1) return placed.status();
     Tried& one = all.emplace_back(Tried{.method = method->name, .placed = {}, .why_not = {}, .place_ms = took.count()});

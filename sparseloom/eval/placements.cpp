@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "sparseloom/place/energy.h"
 #include "sparseloom/place/evaluate.h"
 #include "sparseloom/profile/analytical/operator_costs.h"
 
@@ -16,10 +17,10 @@ bool is_divided(const place::Share& share) {
   return std::count_if(share.begin(), share.end(), [](auto quarters) { return quarters > 0; }) > 1;
 }
 
-PlacementRow row_of(const place::Placer& placer, const place::CostTable& table, const place::PlacerOptions& options,
-                    double alone) {
+PlacementRow row_of(const place::Placer& placer, const place::CostTable& table, place::CostModel model,
+                    const PlaceBy& place, double alone) {
   const auto start = std::chrono::steady_clock::now();
-  const auto placed = placer.place(table, options);
+  const auto placed = place(placer, table);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   PlacementRow row;
   row.method = placer.name;
@@ -34,6 +35,7 @@ PlacementRow row_of(const place::Placer& placer, const place::CostTable& table, 
   row.lower_bound = placed->lower_bound;
   row.gap = placed->lower_bound > 0 ? placed->gap() : 0;
   row.optimal = placed->optimal;
+  row.joules = place::energy_of(table, placed->placement, model);
   row.divided = static_cast<std::size_t>(std::count_if(placed->placement.begin(), placed->placement.end(), is_divided));
   return row;
 }
@@ -52,20 +54,18 @@ struct Mean {
 }  // namespace
 
 Result<std::vector<PlacementRow>> evaluate_placements(const std::vector<Network>& networks,
-                                                      const std::vector<soc::SocFile>& machines,
-                                                      const place::PlacerOptions& options,
-                                                      const std::function<void(const PlacementRow&)>& after) {
+                                                      const std::vector<soc::SocFile>& machines, place::CostModel model,
+                                                      const PlaceBy& place) {
   std::vector<PlacementRow> rows;
   for (const Network& network : networks) {
     for (const soc::SocFile& machine : machines) {
       const auto costs = profile::modelled_costs(network.graph, machine);
       if (!costs.ok()) return costs.status().with_context(network.name);
-      const double alone = place::best_alone(costs->table, options.model);
+      const double alone = place::best_alone(costs->table, model);
       for (const place::Placer& placer : place::placers()) {
-        PlacementRow row = row_of(placer, costs->table, options, alone);
+        PlacementRow row = row_of(placer, costs->table, model, place, alone);
         row.network = network.name;
         row.soc = machine.soc.name;
-        if (after) after(row);
         rows.push_back(std::move(row));
       }
     }

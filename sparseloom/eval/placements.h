@@ -22,9 +22,10 @@ struct PlacementRow {
   double lower_bound = 0;  ///< 0: the method looks for none
   double gap = 0;          ///< of those that look for one
   bool optimal = false;
-  double decided_in = 0;    ///< seconds
-  std::size_t groups = 0;   ///< operator groups, of which so many
-  std::size_t divided = 0;  ///< are divided between processors
+  std::optional<double> joules{};  ///< per inference, modelled; nullopt: the machine does not say what it draws
+  double decided_in = 0;           ///< seconds
+  std::size_t groups = 0;          ///< operator groups, of which so many
+  std::size_t divided = 0;         ///< are divided between processors
 };
 
 /// A model by its name.
@@ -33,12 +34,14 @@ struct Network {
   backend::Graph graph;
 };
 
-/// Every network on every machine by every method, in that order; `after` is told of each row. Errors of
+/// One method for one table, with what it has learned before.
+using PlaceBy = std::function<Result<place::Placed>(const place::Placer&, const place::CostTable&)>;
+
+/// Every network on every machine by every method, in that order, under cost model `model`. Errors of
 /// profile::modelled_costs(), with the network.
 Result<std::vector<PlacementRow>> evaluate_placements(const std::vector<Network>& networks,
-                                                      const std::vector<soc::SocFile>& machines,
-                                                      const place::PlacerOptions& options,
-                                                      const std::function<void(const PlacementRow&)>& after = {});
+                                                      const std::vector<soc::SocFile>& machines, place::CostModel model,
+                                                      const PlaceBy& place);
 
 /// A method over all rows that it has an answer in.
 struct PlacementSummary {

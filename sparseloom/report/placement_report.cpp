@@ -41,6 +41,10 @@ std::string bound_text(const PlacementRow& row) {
   return row.lower_bound > 0 ? fmt::format("gap {:.1f} %", row.gap * 100) : "-";
 }
 
+std::string millijoules(const PlacementRow& row, std::string otherwise) {
+  return row.joules && row.why_not.empty() ? fmt::format("{:.4g}", *row.joules * 1e3) : otherwise;
+}
+
 // One machine: a series per method over the networks.
 std::string machine_chart(const std::vector<PlacementRow>& rows, const std::string& soc) {
   Chart chart{.title = soc + " (modelled)",
@@ -75,11 +79,13 @@ std::string placements_text(const std::vector<PlacementRow>& rows) {
 
 std::string placements_csv(const std::vector<PlacementRow>& rows) {
   std::string text =
-      "network,soc,method,latency_ms,over_alone,lower_bound_ms,gap,optimal,decided_in_ms,groups,divided,why_not\n";
+      "network,soc,method,latency_ms,over_alone,lower_bound_ms,gap,optimal,energy_mj,decided_in_ms,groups,divided,why_"
+      "not\n";
   for (const PlacementRow& r : rows) {
-    text += fmt::format("{},{},{},{:.6g},{:.4f},{:.6g},{:.4f},{},{:.3f},{},{},{}\n", csv_quoted(r.network),
+    text += fmt::format("{},{},{},{:.6g},{:.4f},{:.6g},{:.4f},{},{},{:.3f},{},{},{}\n", csv_quoted(r.network),
                         csv_quoted(r.soc), r.method, r.latency * 1e3, r.over_alone, r.lower_bound * 1e3, r.gap,
-                        r.optimal ? 1 : 0, r.decided_in * 1e3, r.groups, r.divided, csv_quoted(r.why_not));
+                        r.optimal ? 1 : 0, millijoules(r, ""), r.decided_in * 1e3, r.groups, r.divided,
+                        csv_quoted(r.why_not));
   }
   return text;
 }
@@ -93,14 +99,14 @@ std::string placements_html(const std::vector<PlacementRow>& rows, const std::st
   for (const std::string& soc : distinct(rows, &PlacementRow::soc)) body += machine_chart(rows, soc);
   std::vector<std::vector<std::string>> all;
   for (const PlacementRow& r : rows) {
-    all.push_back({escaped(r.network), escaped(r.soc), r.method,
-                   r.why_not.empty() ? fmt::format("{:.3f}", r.latency * 1e3) : "-",
-                   r.why_not.empty() ? fmt::format("{:.2f}", r.over_alone) : escaped(r.why_not), bound_text(r),
-                   fmt::format("{} of {}", r.divided, r.groups), fmt::format("{:.1f}", r.decided_in * 1e3)});
+    all.push_back(
+        {escaped(r.network), escaped(r.soc), r.method, r.why_not.empty() ? fmt::format("{:.3f}", r.latency * 1e3) : "-",
+         r.why_not.empty() ? fmt::format("{:.2f}", r.over_alone) : escaped(r.why_not), bound_text(r),
+         fmt::format("{} of {}", r.divided, r.groups), millijoules(r, "-"), fmt::format("{:.1f}", r.decided_in * 1e3)});
   }
   body +=
       "<h2>All placements</h2>\n" + html_table({"model", "machine", "method", "ms", "times as fast as one processor",
-                                                "bound", "operator groups divided", "decided in, ms"},
+                                                "bound", "operator groups divided", "mJ (modelled)", "decided in, ms"},
                                                all);
   return page("Operators of one model on several processors", body);
 }
