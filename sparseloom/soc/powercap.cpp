@@ -20,7 +20,7 @@ struct Zone {
 };
 
 Result<std::int64_t> read_counter(const Zone& zone) {
-  const auto value = read_number(zone.counter());
+  auto value = read_number(zone.counter());
   if (!value.ok() && value.status().code() == Code::kUnavailable) {
     return error(Code::kUnavailable,
                  "{}; since CVE-2020-8694 (Linux 5.10) root alone may read it: run as root, or let others read it "

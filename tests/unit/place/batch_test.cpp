@@ -32,11 +32,13 @@ class Batches {
       OperatorGroup& group = table.groups[g];
       group.result_bytes *= times;
       for (Input& input : group.inputs) input.bytes *= times;
-      for (auto& by_quarters : group.seconds)
+      for (auto& by_quarters : group.seconds) {
         for (double& seconds : by_quarters)
           if (seconds != kCannot) seconds *= fixed_[g] + (1 - fixed_[g]) * times;
-      for (auto& by_quarters : group.traffic)
+      }
+      for (auto& by_quarters : group.traffic) {
         for (double& bytes : by_quarters) bytes *= times;
+      }
     }
     return table;
   }
@@ -96,7 +98,7 @@ TEST(Batch, EqualsEnumerationOfBatchesAndPlacements) {
     EXPECT_DOUBLE_EQ(latency_of(table, placed.placement(), options.placer.model), placed.latency());
   }
   EXPECT_GT(refused, 20);
-  for (const std::size_t batch : {1, 2, 4, 8}) EXPECT_GT(chosen[batch], 5) << "a batch of " << batch;
+  for (const std::size_t batch : {1U, 2U, 4U, 8U}) EXPECT_GT(chosen[batch], 5) << "a batch of " << batch;
 }
 
 // A group of 2 s + 1 s per request on the only processor.
