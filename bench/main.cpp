@@ -30,8 +30,7 @@ constexpr std::array kCommands{
     cli::CommandRow{"server",
                     "what the server adds to the engine, and whether anything is lost while everything changes",
                     bench::add_server},
-    cli::CommandRow{"thresholds",
-                    "placements by predicted thresholds beside the best of a grid, on modelled machines",
+    cli::CommandRow{"thresholds", "placements by predicted thresholds beside the best of a grid, on modelled machines",
                     bench::add_thresholds},
 };
 

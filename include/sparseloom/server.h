@@ -80,8 +80,8 @@ struct ServerOptions {
   bool gangs = true;                     ///< plans may run a stage on several cores together (soc::Pools)
   /// Gangs may also divide a stage's operators between their members (docs/hybrid.md): opening measures that too.
   bool hybrid = false;
-  std::string policy = "edf";            ///< docs/simulate.md
-  std::size_t slots_per_task = 4;        ///< requests of one task in flight at once; more wait in the admission queue
+  std::string policy = "edf";      ///< docs/simulate.md
+  std::size_t slots_per_task = 4;  ///< requests of one task in flight at once; more wait in the admission queue
   /// For so long an idle worker looks for its next stage before it sleeps: saves the time that waking it up takes, at
   /// the cost of a busy core meanwhile.
   Seconds spin{200e-6};

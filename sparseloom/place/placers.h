@@ -24,9 +24,9 @@ struct PlacerOptions {
 /// A placement, and how good it is known to be.
 struct Placed {
   Placement placement;
-  double latency = kCannot;  ///< seconds, by latency_of()
-  double lower_bound = 0;    ///< no placement takes less; 0 if the method looks for none
-  bool optimal = false;      ///< proven: latency equals lower_bound
+  double latency = kCannot;                ///< seconds, by latency_of()
+  double lower_bound = 0;                  ///< no placement takes less; 0 if the method looks for none
+  bool optimal = false;                    ///< proven: latency equals lower_bound
   std::optional<Thresholds> thresholds{};  ///< of methods that go by them
   double gap() const { return latency > 0 ? 1 - lower_bound / latency : 0; }
 };
