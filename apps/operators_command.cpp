@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 
 #include "apps/commands.h"
+#include "apps/place_costs.h"
 #include "cli/setup.h"
 #include "cli/subject.h"
 #include "sparseloom/base/csv.h"
@@ -12,6 +14,7 @@
 #include "sparseloom/base/json.h"
 #include "sparseloom/base/printable.h"
 #include "sparseloom/profile/analytical/operator_costs.h"
+#include "sparseloom/report/charts.h"
 #include "sparseloom/report/table.h"
 
 namespace sparseloom::apps {
@@ -20,7 +23,7 @@ namespace {
 struct Arguments {
   cli::SubjectOptions subject;
   std::string soc;
-  std::string json, csv;
+  std::string json, csv, html;
 };
 
 using cli::Subject;
@@ -28,7 +31,7 @@ using cli::Subject;
 struct Report {
   profile::OperatorCosts operators;
   std::optional<profile::GroupZeros> zeros;
-  bool modelled = false;
+  std::string times;  // "modelled", "measured"; empty: none
 
   std::optional<profile::ActivationZeros> of_group(std::size_t g) const {
     return zeros ? zeros->groups[g] : std::nullopt;
@@ -73,7 +76,7 @@ Json to_json(const Subject& subject, const Report& report) {
   }
   return {{"model", subject.name},
           {"samples", subject.samples},
-          {"times", report.modelled ? Json("modelled") : Json()},
+          {"times", report.times.empty() ? Json() : Json(report.times)},
           {"groups", std::move(groups)}};
 }
 
@@ -134,26 +137,69 @@ void print(const Subject& subject, const Report& report, const std::string& mach
   }
   fmt::print("{}: {} operator groups", printable(subject.name), table.groups.size());
   if (subject.samples > 0) fmt::print(", zeros of what they read over {} samples", subject.samples);
-  if (report.modelled) fmt::print(", times on {}", machine);
+  if (!report.times.empty()) fmt::print(", times on {}", machine);
   fmt::print("\n\n{}", rows.text());
 }
 
+// The paper's motivation as a picture: where operators lie by the zeros that they read and by their intensity.
+Status write_page(const std::string& file, const Subject& subject, const Report& report) {
+  report::Chart chart{.title = "Operator groups of " + subject.name,
+                      .x_label = "intensity I, operations per byte",
+                      .y_label = "share of zeros among what they read, \u03c1",
+                      .x = {},
+                      .series = {},
+                      .log_x = true};
+  std::map<std::string, report::Series> by_kind;
+  for (std::size_t g = 0; g < report.operators.table.groups.size(); ++g) {
+    const place::OperatorGroup& group = report.operators.table.groups[g];
+    const auto zeros = report.of_group(g);
+    if (!zeros) continue;
+    report::Series& series = by_kind[group.kind];
+    series.name = group.kind;
+    series.joined = false;
+    series.x.push_back(group.intensity());
+    series.y.push_back(zeros->elements);
+  }
+  for (auto& [kind, series] : by_kind) chart.series.push_back(std::move(series));
+  const std::string body =
+      fmt::format("<p>{} operator groups, zeros measured over {} samples; groups of no intensity are left out.</p>\n{}",
+                  report.operators.table.groups.size(), subject.samples, report::svg(chart));
+  return write_file(file, report::page("Sparsity and intensity of operators", body));
+}
+
+// On this machine, as measured: the groups are the same.
+Status measure_times(const Subject& subject, Report& report, std::string& where) {
+  CostsOfBatches costs(subject, std::string(kHost), std::nullopt);
+  SL_ASSIGN_OR_RETURN(const Costs* measured, costs.of(1));
+  report.operators.table = measured->table;
+  report.times = "measured";
+  where = measured->soc;
+  return {};
+}
+
 Status run_operators(const Arguments& arguments) {
-  SL_RETURN_IF_ERROR(cli::check_writable("--json", arguments.json));
-  SL_RETURN_IF_ERROR(cli::check_writable("--csv", arguments.csv));
+  for (const auto& [option, file] :
+       {std::pair("--json", &arguments.json), std::pair("--csv", &arguments.csv), std::pair("--html", &arguments.html)})
+    SL_RETURN_IF_ERROR(cli::check_writable(option, *file));
   SL_RETURN_IF_ERROR(cli::check_subject("operators", arguments.subject));
+  if (!arguments.html.empty() && arguments.subject.task.empty())
+    return error(Code::kInvalidArgument, "--html: shows zeros that are measured on data; needs --task");
+  const bool host = arguments.soc == kHost;
   SL_ASSIGN_OR_RETURN(const Subject subject, cli::read_subject(arguments.subject));
   std::optional<soc::SocFile> machine;
-  if (!arguments.soc.empty()) {
+  if (!arguments.soc.empty() && !host) {
     SL_ASSIGN_OR_RETURN(machine, cli::find_soc(arguments.soc));
   }
   const backend::Graph& graph = subject.model->graph();
   auto operators = machine ? profile::modelled_costs(graph, *machine) : profile::operator_groups(graph);
   if (!operators.ok()) return operators.status().with_context(subject.name);
-  Report report{.operators = std::move(operators).value(), .zeros = {}, .modelled = machine.has_value()};
+  Report report{.operators = std::move(operators).value(), .zeros = {}, .times = machine ? "modelled" : ""};
+  std::string where = machine ? machine->soc.name : "";
+  if (host) SL_RETURN_IF_ERROR(measure_times(subject, report, where));
   SL_ASSIGN_OR_RETURN(report.zeros, cli::measure_zeros(subject, report.operators.reads));
-  print(subject, report, machine ? machine->soc.name : "");
+  print(subject, report, where);
   if (!arguments.csv.empty()) SL_RETURN_IF_ERROR(write_file(arguments.csv, to_csv(subject, report)));
+  if (!arguments.html.empty()) SL_RETURN_IF_ERROR(write_page(arguments.html, subject, report));
   if (arguments.json.empty()) return {};
   return write_file(arguments.json, to_json(subject, report).dump(1) + "\n");
 }
@@ -163,9 +209,12 @@ Status run_operators(const Arguments& arguments) {
 std::function<Status()> add_operators(CLI::App& command) {
   auto arguments = std::make_shared<Arguments>();
   cli::add_subject_options(command, arguments->subject);
-  command.add_option("--soc", arguments->soc, "times on this modelled machine: a file or a name in socs/");
+  command.add_option("--soc", arguments->soc,
+                     "times on this modelled machine: a file or a name in socs/; host: on this one, measured");
   command.add_option("--json", arguments->json, "also write the result to this file");
   command.add_option("--csv", arguments->csv, "also write a line per group and processor to this file");
+  command.add_option("--html", arguments->html,
+                     "also draw zeros over intensity, a point per group, as a page in this file; needs --task");
   return [arguments] { return run_operators(*arguments); };
 }
 
