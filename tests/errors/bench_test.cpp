@@ -26,6 +26,13 @@ TEST(BenchErrors, MoreThreadsThanCpus) {
   expect_one_line_error(run_cli({"bench", "model", "m.xml", "--threads", "1024"}), 2, {"--threads 1024", "CPUs"});
 }
 
+TEST(BenchErrors, DevicesThatAreNotTwo) {
+  expect_one_line_error(run_cli({"bench", "hybrid", "m.xml", "--devices", "cpu0"}), 1, {"--devices", "two are needed"});
+  expect_one_line_error(run_cli({"bench", "hybrid", "m.xml", "--devices", "cpu0,cpu0"}), 2,
+                        {"--devices: 'cpu0'", "two different processors"});
+  expect_one_line_error(run_cli({"bench", "hybrid", "m.xml", "--devices", "cpu0,tpu9"}), 2, {"'tpu9'", "cpu0"});
+}
+
 TEST(BenchErrors, NothingToBench) { EXPECT_EQ(run_cli({"bench"}).status, 2); }
 
 TEST(BenchErrors, NoSuchModel) {

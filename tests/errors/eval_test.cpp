@@ -56,5 +56,11 @@ TEST(EvalErrors, PictureThatCannotBeWritten) {
   expect_one_line_error(eval(folder, {"--plane", folder.path()}), 1, {"--plane " + folder.path().string(), "a folder"});
 }
 
+TEST(EvalErrors, NetworksWithoutAModelledMachine) {
+  const TemporaryFolder folder;
+  expect_one_line_error(eval(folder, {"--network", "m.onnx", "--soc", "host"}), 2,
+                        {"--network", "modelled machines", "--soc names none"});
+}
+
 }  // namespace
 }  // namespace sparseloom::testing

@@ -56,5 +56,21 @@ TEST(OperatorsCommand, ATableHasALinePerGroupAndProcessor) {
   EXPECT_THAT(csv, ::testing::HasSubstr(json["groups"][0]["processors"][0]["name"].get<std::string>()));
 }
 
+TEST(OperatorsCommand, TheHostsTimesAreMeasuredAndThePageHasAPointPerKind) {
+  const TemporaryFolder folder;
+  const std::string page = folder.path() / "o.html";
+  const Json json =
+      operators_of({"--task", "image", "--zoo", demo_zoo(), "--samples", "2", "--soc", "host", "--html", page});
+  EXPECT_EQ(json["times"], "measured");
+  for (const Json& group : json["groups"]) EXPECT_GT(group["processors"][0]["ms_by_quarters"][4], 0);
+  EXPECT_THAT(read_file(page).value(),
+              ::testing::AllOf(::testing::HasSubstr("Convolution"), ::testing::HasSubstr("<svg")));
+}
+
+TEST(OperatorsCommand, APageOfZerosNeedsData) {
+  expect_one_line_error(run_cli({"operators", demo_zoo() + "/speech/dense/model.xml", "--html", "/tmp/o.html"}), 2,
+                        {"--html", "--task"});
+}
+
 }  // namespace
 }  // namespace sparseloom::testing
