@@ -54,6 +54,10 @@ class Scale(unittest.TestCase):
         scaled = samples.Scaling.of(rows, keep=1)(rows)
         self.assertEqual(scaled.tolist(), [[0.5, -1.0, 0.0], [0.25, 1.0, 0.0]])
 
+    def test_a_feature_that_never_differed_is_ignored_when_it_does(self):
+        rows = np.full((3, 1), 7, np.float32)
+        self.assertLess(samples.Scaling.of(rows)(np.full((1, 1), 9, np.float32)).max(), 1e-5)
+
     def test_padding_is_zero_and_masked(self):
         filled, mask = samples.padded([np.ones((2, 3), np.float32), np.ones((1, 3), np.float32)], 4)
         self.assertEqual(filled.sum((1, 2)).tolist(), [6.0, 3.0])

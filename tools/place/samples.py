@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-LEAST_SCALE = 1e-3  # of a feature that hardly differs
+CONSTANT, IGNORED = 1e-3, 1e6  # a feature that differs by less teaches nothing: on this scale nothing of it is seen
 
 
 @dataclasses.dataclass
@@ -55,7 +55,8 @@ class Scaling:
     @staticmethod
     def of(rows, keep=0):
         """That makes the rows' mean 0 and their deviation 1, but for the first `keep` features, which stay as they are."""
-        mean, scale = rows.mean(0, np.float64), np.maximum(rows.std(0, np.float64), LEAST_SCALE)
+        mean, scale = rows.mean(0, np.float64), rows.std(0, np.float64)
+        scale[scale < CONSTANT] = IGNORED
         mean[:keep], scale[:keep] = 0, 1
         # Rounded as the JSON file has them, so that who trains and who predicts scale alike.
         decimals = lambda numbers: np.array([float(f"{number:.6g}") for number in numbers], np.float32)

@@ -197,7 +197,7 @@ def main():
     for name in ("train", "validation", "held-out"):
         parser.add_argument(f"--{name}", required=True, metavar="FOLDER", help="of samples")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("predictors"), help="folder (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
@@ -210,13 +210,13 @@ def main():
     group_scaling = read_samples.Scaling.of(np.concatenate(sets["train"].groups), keep=6)  # ranks stay what they are
     machine_scaling = read_samples.Scaling.of(sets["train"].machine)
     data = {name: Data(samples, group_scaling, machine_scaling) for name, samples in sets.items()}
-    print(f"{len(sets['train'])} samples of {len({name[0] for name in sets['train'].names})} networks", flush=True)
+    print(f"{len(sets['train'])} samples of {len({name[0] for name in sets['train'].names})} models", flush=True)
     network = Predictor(len(group_scaling.mean), len(machine_scaling.mean), sets["train"].over_best.shape[1])
     train(network, data["train"], data["validation"], arguments)
     results = {name: summary(regret(network, one)) for name, one in data.items()}
     for name, result in results.items():
         print(f"{name}: {result}")
-    training = {"seed": arguments.seed, "epochs": arguments.epochs, "networks": len({name[0] for name in sets["train"].names}),
+    training = {"seed": arguments.seed, "epochs": arguments.epochs, "models": len({name[0] for name in sets["train"].names}),
                 "samples": len(sets["train"]), "held_out": results["held_out"]}
     write(network, arguments, group_scaling, machine_scaling, sets["train"].feature_set, training)
 
