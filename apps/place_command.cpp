@@ -11,6 +11,7 @@
 #include "apps/place_costs.h"
 #include "apps/place_learned.h"
 #include "apps/place_trace.h"
+#include "apps/place_train.h"
 #include "cli/program.h"
 #include "cli/setup.h"
 #include "cli/subject.h"
@@ -30,6 +31,7 @@ struct PlaceArguments {
   std::string cost_model = "makespan";
   std::optional<double> handover_us;
   BatchArguments batch;
+  std::string policy;
   bool explain = false;
   std::string json;
   TraceArguments trace;
@@ -215,9 +217,11 @@ Status run_place(const PlaceArguments& arguments) {
   if (arguments.handover_us && !(*arguments.handover_us >= 0 && std::isfinite(*arguments.handover_us)))
     return error(Code::kInvalidArgument, "--handover-us: {}; allowed: 0 or more", *arguments.handover_us);
   SL_RETURN_IF_ERROR(check_trace_options(arguments.trace));
-  const place::PlacerOptions options{.model = model};
+  place::PlacerOptions options{.model = model};
+  SL_ASSIGN_OR_RETURN(options.sac_policy, read_policy(arguments.policy));
   SL_ASSIGN_OR_RETURN(const place::BatchOptions batches, batch_options(arguments.batch, options));
   SL_RETURN_IF_ERROR(cli::check_subject("place", arguments.subject));
+  if (arguments.soc.empty()) return error(Code::kInvalidArgument, "place: needs --soc, a machine");
   if (arguments.soc != kHost) SL_RETURN_IF_ERROR(cli::find_soc(arguments.soc).status());
   SL_ASSIGN_OR_RETURN(const cli::Subject subject, cli::read_subject(arguments.subject));
   CostsOfBatches all_costs(subject, arguments.soc, arguments.handover_us);
@@ -245,11 +249,9 @@ Status run_place(const PlaceArguments& arguments) {
 std::function<Status()> add_place(CLI::App& command) {
   auto arguments = std::make_shared<PlaceArguments>();
   cli::add_subject_options(command, arguments->subject);
-  command
-      .add_option(
-          "--soc", arguments->soc,
-          "the modelled machine: a file (docs/soc-format.md) or a name in socs/; host: this machine's cores, measured")
-      ->required();
+  command.add_option(
+      "--soc", arguments->soc,
+      "the modelled machine: a file (docs/soc-format.md) or a name in socs/; host: this machine's cores, measured");
   std::string methods = "all";
   for (const place::Placer& placer : place::placers()) methods += fmt::format(", {}", placer.name);
   command.add_option("--method", arguments->method, fmt::format("{} (default exact)", methods));
@@ -261,7 +263,12 @@ std::function<Status()> add_place(CLI::App& command) {
   command.add_flag("--explain", arguments->explain, "which operators run where");
   add_trace_options(command, arguments->trace);
   command.add_option("--json", arguments->json, "also write the result to this file");
-  return [arguments] { return run_place(*arguments); };
+  command.add_option("--policy", arguments->policy, "what sparoa-sac goes by: a file of place train-sac");
+  command.require_subcommand(0, 1);
+  CLI::App* const training = command.add_subcommand(
+      "train-sac", "train the policy of sparoa-sac for a model and a machine by reinforcement learning");
+  const std::function<Status()> train = add_train_sac(*training);
+  return [arguments, training, train] { return training->parsed() ? train() : run_place(*arguments); };
 }
 
 }  // namespace sparseloom::apps

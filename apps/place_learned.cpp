@@ -1,6 +1,8 @@
 #include "apps/place_learned.h"
 
 #include "cli/setup.h"
+#include "sparseloom/base/file.h"
+#include "sparseloom/place/learned/policy_file.h"
 
 namespace sparseloom::apps {
 namespace {
@@ -22,6 +24,13 @@ Result<place::Placed> LearnedMethods::place(const place::Placer& method, const p
     SL_ASSIGN_OR_RETURN(options.thresholds, (*predictor_)->predict(table, options.model));
   }
   return method.place(table, options);
+}
+
+Result<std::shared_ptr<const place::SacPolicy>> read_policy(const std::string& file) {
+  if (file.empty()) return std::shared_ptr<const place::SacPolicy>();
+  SL_ASSIGN_OR_RETURN(const std::string text, read_file(file));
+  SL_ASSIGN_OR_RETURN(place::SacPolicy policy, place::parse_policy(text, file));
+  return std::make_shared<const place::SacPolicy>(std::move(policy));
 }
 
 }  // namespace sparseloom::apps

@@ -1,9 +1,12 @@
 // Private to apps: methods of placing operators, with what those need that have learned something.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <string>
 
 #include "sparseloom/backend/runtime.h"
+#include "sparseloom/place/learned/policy.h"
 #include "sparseloom/place/placers.h"
 #include "sparseloom/profile/threshold_predictor.h"
 
@@ -22,5 +25,8 @@ class LearnedMethods {
   const backend::Runtime& runtime_;
   std::optional<Result<profile::ThresholdPredictor>> predictor_;
 };
+
+/// What --policy names; null if it names none. Errors: those of read_file() and place::parse_policy().
+Result<std::shared_ptr<const place::SacPolicy>> read_policy(const std::string& file);
 
 }  // namespace sparseloom::apps

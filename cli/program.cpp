@@ -40,6 +40,9 @@ Status check_command(const CLI::App& app, std::span<char* const> words) {
   const std::string_view given = words.front();
   if (given.starts_with('-')) return {};
   const auto found = std::find(names.begin(), names.end(), given);
+  // A word that is no command may be an argument of its own.
+  const bool takes_words = !app.get_options([](const CLI::Option* option) { return option->get_positional(); }).empty();
+  if (found == names.end() && takes_words) return {};
   if (found == names.end()) return unknown_name("command", given, names);
   return check_command(*commands[static_cast<std::size_t>(found - names.begin())], words.subspan(1));
 }

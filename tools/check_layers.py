@@ -21,7 +21,7 @@ ONLY_IN = {
     "nlohmann/": "sparseloom/base/",
     "openssl/": "sparseloom/base/",
     "CLI/": ("apps/", "bench/", "cli/"),
-    "Eigen/": "bench/kernels/",
+    "Eigen/": ("sparseloom/place/learned/", "bench/kernels/"),
     "xnnpack.h": "bench/kernels/",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')

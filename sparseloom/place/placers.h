@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@
 
 namespace sparseloom::place {
 
+struct SacPolicy;
+
 struct PlacerOptions {
   CostModel model = CostModel::kMakespan;
   /// How much `exact` may do, in numbers written (about 1e8 a second). It counts instead of looking at a clock, so that
@@ -19,6 +22,8 @@ struct PlacerOptions {
   double work = 1e8;
   /// What `sparoa-threshold` goes by; somebody who can run a model has predicted them (profile::ThresholdPredictor).
   std::optional<Thresholds> thresholds{};
+  /// What `sparoa-sac` goes by (learned/policy.h).
+  std::shared_ptr<const SacPolicy> sac_policy{};
 };
 
 /// A placement, and how good it is known to be.
@@ -49,6 +54,7 @@ Result<Placed> place_exactly(const CostTable& table, const PlacerOptions& option
 Result<Placed> place_by_cut(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_by_threshold(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_by_sparoa_threshold(const CostTable& table, const PlacerOptions& options);
+Result<Placed> place_by_sac(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_greedily(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_by_codl(const CostTable& table, const PlacerOptions& options);
 Result<Placed> place_on_cpu(const CostTable& table, const PlacerOptions& options);

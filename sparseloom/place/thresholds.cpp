@@ -4,26 +4,13 @@
 #include <set>
 #include <utility>
 
+#include "sparseloom/place/processors.h"
+
 namespace sparseloom::place {
 namespace {
 
-Result<std::size_t> best_of_kind(const CostTable& table, ProcessorKind kind) {
-  std::optional<std::size_t> best;
-  std::pair<std::size_t, double> least;  // groups that it cannot run, seconds of the others
-  for (std::size_t p = 0; p < table.processors.size(); ++p) {
-    if (table.processors[p].kind != kind) continue;
-    std::pair<std::size_t, double> cost{0, 0};
-    for (const OperatorGroup& group : table.groups) {
-      const bool can = group.seconds[p][kQuarters] != kCannot;
-      cost.first += can ? 0 : 1;
-      cost.second += can ? group.seconds[p][kQuarters] : 0;
-    }
-    if (!best || cost < least) {
-      best = p;
-      least = cost;
-    }
-  }
-  if (best) return *best;
+Result<std::size_t> require_best(const CostTable& table, ProcessorKind kind) {
+  if (const auto best = best_of(table, of_kinds(table, {kind}))) return *best;
   return error(Code::kFailedPrecondition, "this machine has no {}", kind == ProcessorKind::kCpu ? "CPU" : "GPU");
 }
 
@@ -31,8 +18,8 @@ Result<std::size_t> best_of_kind(const CostTable& table, ProcessorKind kind) {
 
 Result<CpuAndGpu> cpu_and_gpu(const CostTable& table) {
   CpuAndGpu pair;
-  SL_ASSIGN_OR_RETURN(pair.cpu, best_of_kind(table, ProcessorKind::kCpu));
-  SL_ASSIGN_OR_RETURN(pair.gpu, best_of_kind(table, ProcessorKind::kGpu));
+  SL_ASSIGN_OR_RETURN(pair.cpu, require_best(table, ProcessorKind::kCpu));
+  SL_ASSIGN_OR_RETURN(pair.gpu, require_best(table, ProcessorKind::kGpu));
   return pair;
 }
 

@@ -14,6 +14,12 @@ Timeline::Timeline(const CostTable& table, CostModel model)
   }
 }
 
+void Timeline::clear() {
+  groups_ = 0;
+  end_ = 0;
+  std::fill(free_.begin(), free_.end(), 0.0);
+}
+
 bool Timeline::is_along(const OperatorGroup& group, const Share& share, std::size_t from) const {
   return group.along &&
          std::equal(share.begin(), share.end(), shares_.begin() + static_cast<std::ptrdiff_t>(at(from, 0)));

@@ -13,6 +13,9 @@ class Timeline {
   /// The table must outlive it.
   Timeline(const CostTable& table, CostModel model);
 
+  /// As it was before any group.
+  void clear();
+
   /// Groups that have been added.
   std::size_t groups() const { return groups_; }
 
@@ -46,10 +49,10 @@ class Timeline {
   CostModel model_;
   std::size_t processors_;
   std::size_t groups_ = 0;
-  std::vector<std::uint8_t> shares_;  // by group and processor
-  std::vector<double> free_;          // makespan: by processor
-  std::vector<double> finish_;        // makespan: by group and processor
   double end_ = 0;                    // makespan: of outputs, with the host; additive: the sum
+  std::vector<std::uint8_t> shares_;  // by group that was added and processor
+  std::vector<double> finish_;        // the same; makespan only
+  std::vector<double> free_;          // makespan: by processor
   std::vector<bool> arrived_;         // additive: by group and processor: all of what the group writes
 };
 
