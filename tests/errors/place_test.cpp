@@ -137,5 +137,21 @@ TEST(OperatorsErrors, NoSample) {
                         {"--samples", "0"});
 }
 
+TEST_F(PlaceErrors, NoMachine) { expect_one_line_error(run_cli({"place", model_}), 2, {"place: needs --soc"}); }
+
+TEST_F(PlaceErrors, APolicyThatIsNone) {
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--method", "sparoa-sac"}), 1,
+                        {"needs a trained policy"});
+  const std::string policy = folder_.path() / "p.json";
+  ASSERT_TRUE(write_file(policy, "{\"version\": 0}").ok());
+  expect_one_line_error(run_cli({"place", model_, "--soc", "jetson-agx-orin", "--policy", policy}), 1, {"p.json"});
+}
+
+TEST_F(PlaceErrors, TrainingThatWritesNothing) {
+  EXPECT_EQ(run_cli({"place", "train-sac", model_, "--soc", "jetson-agx-orin"}).status, 2) << "--out is missing";
+  expect_one_line_error(run_cli({"place", "train-sac", model_, "--soc", "jetson-agx-orin", "--out", "/nowhere/p.json"}),
+                        1, {"--out", "/nowhere/p.json"});
+}
+
 }  // namespace
 }  // namespace sparseloom::testing
