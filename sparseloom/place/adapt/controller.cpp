@@ -49,8 +49,9 @@ Status PlacementController::add(Placement placement) {
   }
   telltales_.emplace_back(table_, placement);
   latencies_.push_back(latency_of(in_state(table_, predicted_for_), placement, options_.model));
-  const double mean_to_now = means_.empty() ? 1 : means_[settled_] / latencies_[settled_];
-  means_.push_back(latencies_.back() * mean_to_now);
+  // As if it had been there, and the machine been to it what it was to the one in use.
+  const bool known = !means_.empty() && latencies_[settled_] > 0;
+  means_.push_back(latencies_.back() * (known ? means_[settled_] / latencies_[settled_] : 1));
   left_.emplace_back();
   placements_.push_back(std::move(placement));
   return {};
@@ -134,6 +135,7 @@ void PlacementController::start_probe() {
     if (!plans_[part]) plans_[part] = plan_probe(part);
     if (static_cast<double>(estimate_.unseen(part)) < patience_with(part)) continue;
     ++probes_[part];
+    agreed_ = 0;
     probe_ = Probe{.part = part, .believed = slow_down(estimate_.state(), part)};
     active_ = plans_[part]->placement;
     ++counts_.probes;
@@ -143,7 +145,8 @@ void PlacementController::start_probe() {
 
 double PlacementController::patience_with(Part part) const {
   const double longest = plans_[part]->patience;
-  return longest == kCannot ? kCannot : std::min(longest, std::ldexp(kLeastPatience, static_cast<int>(probes_[part])));
+  if (longest == kCannot) return longest;
+  return std::min(longest, std::ldexp(static_cast<double>(kLeastPatience), static_cast<int>(probes_[part])));
 }
 
 PlacementController::ProbePlan PlacementController::plan_probe(Part part) const {

@@ -46,9 +46,9 @@ class PlacementController {
   const std::vector<Placement>& placements() const { return placements_; }
   /// By which the next inference is to run.
   std::size_t active() const { return active_; }
-  /// What an inference that ran by `placement` has kept busy. Returns the placement for the next ones if it is another.
-  /// An inference that was under way while placements changed tells about the machine only. O(1), and
-  /// O(placements · table) where the state has changed.
+  /// What an inference that ran by `placement`, an index of placements(), has kept busy. Returns the placement for the
+  /// next ones if it is another. An inference that was under way while placements changed tells about the machine only.
+  /// O(1), and O(placements · table) where the state has changed.
   std::optional<std::size_t> observe(std::size_t placement, const Busy& measured);
 
   const MachineState& state() const { return estimate_.state(); }

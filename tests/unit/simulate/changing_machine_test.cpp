@@ -141,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(Examples, ShippedTraces,
                                            Shipped{"throttling-gpu", 1.01, 0.96, 2},
                                            Shipped{"memory-bound-co-runner", 1.01, 0.98, 2},
                                            Shipped{"heat-and-neighbour", 1.01, 0.97, 6},
-                                           Shipped{"flapping", 1.25, 1.05, 10}),  // 40 changes
+                                           Shipped{"flapping", 1.1, 1.02, 6}),  // 40 changes
                          [](const auto& shipped) {
                            std::string name(shipped.param.file);
                            std::replace(name.begin(), name.end(), '-', '_');
