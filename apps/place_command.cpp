@@ -238,7 +238,7 @@ Status run_place(const PlaceArguments& arguments) {
   if (arguments.explain) print_where(*costs, tried.front(), search);
   Json json = to_json(*costs, subject, arguments, model, tried, search);
   if (trace) {
-    SL_ASSIGN_OR_RETURN(json["trace"], compare_on_trace(arguments.trace, *trace, costs->table, model));
+    SL_ASSIGN_OR_RETURN(json["trace"], compare_on_trace(arguments.trace, *trace, costs->table, options));
   }
   if (arguments.json.empty()) return {};
   return write_file(arguments.json, json.dump(1) + "\n");

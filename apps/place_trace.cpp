@@ -10,6 +10,7 @@
 #include "sparseloom/base/file.h"
 #include "sparseloom/base/printable.h"
 #include "sparseloom/base/statistics.h"
+#include "sparseloom/place/learned/policy.h"
 #include "sparseloom/report/quartiles_json.h"
 #include "sparseloom/report/table.h"
 #include "sparseloom/simulate/changing_machine.h"
@@ -51,8 +52,12 @@ struct WayRun {
 class TraceComparison {
  public:
   TraceComparison(const TraceArguments& arguments, place::StateTrace trace, const place::CostTable& table,
-                  place::CostModel model)
-      : table_(table), model_(model), arguments_(arguments), trace_(std::move(trace)) {}
+                  const place::PlacerOptions& options)
+      : table_(table),
+        model_(options.model),
+        policy_(options.sac_policy),
+        arguments_(arguments),
+        trace_(std::move(trace)) {}
 
   Status play() {
     const place::PlaceFor exact = place::exactly_for(table_, {.model = model_});
@@ -75,6 +80,7 @@ class TraceComparison {
     runs_.push_back({.way = "static", .run = machine.keep(usual)});
     SL_RETURN_IF_ERROR(control("grid", machine, ahead, {}));
     SL_RETURN_IF_ERROR(control("re-solved", machine, {usual}, quick));
+    if (policy_ != nullptr) SL_RETURN_IF_ERROR(control("sparoa-sac", machine, {usual}, by_policy()));
     return cli::cancelled_if_interrupted();
   }
 
@@ -124,6 +130,13 @@ class TraceComparison {
   }
 
  private:
+  place::PlaceFor by_policy() const {
+    return [this](const place::MachineState& state) -> Result<place::Placement> {
+      SL_ASSIGN_OR_RETURN(place::Decision decision, place::decide(table_, state, *policy_));
+      return std::move(decision.placed.placement);
+    };
+  }
+
   // `usual`: seconds of an inference before anything changes.
   void stretch(double usual) {
     const double wanted = usual * static_cast<double>(*arguments_.inferences);
@@ -176,6 +189,7 @@ class TraceComparison {
 
   const place::CostTable& table_;
   place::CostModel model_;
+  std::shared_ptr<const place::SacPolicy> policy_;  // null: none
   const TraceArguments& arguments_;
   place::StateTrace trace_;
   std::size_t states_ = 0, placements_ = 0;
@@ -224,8 +238,8 @@ Result<std::optional<place::StateTrace>> read_trace(const TraceArguments& argume
 }
 
 Result<Json> compare_on_trace(const TraceArguments& arguments, place::StateTrace trace, const place::CostTable& table,
-                              place::CostModel model) {
-  TraceComparison comparison(arguments, std::move(trace), table, model);
+                              const place::PlacerOptions& options) {
+  TraceComparison comparison(arguments, std::move(trace), table, options);
   SL_RETURN_IF_ERROR(comparison.play());
   comparison.print();
   return comparison.to_json();

@@ -8,7 +8,7 @@
 
 #include "sparseloom/base/json.h"
 #include "sparseloom/place/adapt/state_trace.h"
-#include "sparseloom/place/evaluate.h"
+#include "sparseloom/place/placers.h"
 
 namespace sparseloom::apps {
 
@@ -29,8 +29,8 @@ Result<std::optional<place::StateTrace>> read_trace(const TraceArguments& argume
                                                     const std::vector<place::PlacedProcessor>& processors);
 
 /// Plays inferences through the trace, placed in each way that there is, on a virtual clock by the costs of `table`;
-/// prints what came of it and returns the same.
+/// prints what came of it and returns the same. A policy in `options` is one of the ways.
 Result<Json> compare_on_trace(const TraceArguments& arguments, place::StateTrace trace, const place::CostTable& table,
-                              place::CostModel model);
+                              const place::PlacerOptions& options);
 
 }  // namespace sparseloom::apps
