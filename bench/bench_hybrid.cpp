@@ -125,9 +125,10 @@ class Bench {
     std::vector<std::string> names = options_.devices;
     for (const soc::Processor& processor : host.processors)
       if (options_.devices.empty() && names.size() < 2 && processor.device == "CPU") names.push_back(processor.name);
-    if (names.size() != 2)
+    if (names.size() != 2) {
       return error(Code::kFailedPrecondition, "--devices: two are needed, different ones; given or here: {}",
                    names.size());
+    }
     for (const std::string& name : names) {
       SL_ASSIGN_OR_RETURN(const soc::ProcessorId id, host.find(name));
       const soc::Processor& processor = host.processor(id);

@@ -41,8 +41,8 @@ std::string bound_text(const PlacementRow& row) {
   return row.lower_bound > 0 ? fmt::format("gap {:.1f} %", row.gap * 100) : "-";
 }
 
-std::string millijoules(const PlacementRow& row, std::string otherwise) {
-  return row.joules && row.why_not.empty() ? fmt::format("{:.4g}", *row.joules * 1e3) : otherwise;
+std::string millijoules(const PlacementRow& row, std::string_view otherwise) {
+  return row.joules && row.why_not.empty() ? fmt::format("{:.4g}", *row.joules * 1e3) : std::string(otherwise);
 }
 
 // One machine: a series per method over the networks.
