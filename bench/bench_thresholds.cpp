@@ -76,12 +76,15 @@ class Bench {
     const std::string stem = std::filesystem::path(file).stem().string();
     for (std::size_t m = 0; m <= options_.machines; ++m) {
       std::vector<std::uint64_t> from{options_.seed, m};
-      for (const char letter : stem + " " + name) from.push_back(static_cast<unsigned char>(letter));
+      for (const char letter : fmt::format("{} {}", stem, name)) from.push_back(static_cast<unsigned char>(letter));
       std::seed_seq seed(from.begin(), from.end());
       std::mt19937_64 random(seed);
       SL_ASSIGN_OR_RETURN(auto operators, profile::modelled_costs(graph, m == 0 ? soc : random_machine(soc, random)));
       place::CostTable table = std::move(operators.table);
-      if (m > 0) table = place::in_state(std::move(table), random_state(table, random));
+      if (m > 0) {
+        const place::MachineState state = random_state(table, random);
+        table = place::in_state(std::move(table), state);
+      }
       if (m % kZerosEvery == 1) draw_zeros(graph, operators, table, random);
       for (const place::CostModel model : place::kCostModels)
         SL_RETURN_IF_ERROR(try_table({stem, name, m, place::name_of(model), 0}, table, model));
@@ -150,9 +153,10 @@ class Bench {
       for (const bool as_shipped : {true, false}) {
         for (const place::CostModel model : place::kCostModels) {
           std::vector<double> ratios;
-          for (const Compared& one : compared_)
+          for (const Compared& one : compared_) {
             if (one.soc == soc && (one.machine == 0) == as_shipped && one.cost_model == place::name_of(model))
               ratios.push_back(one.over_best);
+          }
           if (!ratios.empty()) add_row(table, soc, as_shipped ? "as shipped" : "drawn", model, std::move(ratios));
         }
       }
@@ -163,17 +167,19 @@ class Bench {
     std::sort(worst.begin(), worst.end(), [](const auto& a, const auto& b) { return a.over_best > b.over_best; });
     worst.resize(std::min<std::size_t>(worst.size(), 5));
     fmt::print("\nThe worst:\n");
-    for (const Compared& one : worst)
+    for (const Compared& one : worst) {
       fmt::print("  {:.3f}  {} on {}, machine {}, {}\n", one.over_best, one.model, one.soc, one.machine,
                  one.cost_model);
+    }
     if (options_.json.empty()) return {};
     Json rows = Json::array();
-    for (const Compared& one : compared_)
+    for (const Compared& one : compared_) {
       rows.push_back({{"model", one.model},
                       {"soc", one.soc},
                       {"machine", one.machine},
                       {"cost_model", one.cost_model},
                       {"over_best", one.over_best}});
+    }
     return write_file(options_.json, Json{{"modelled", true}, {"compared", std::move(rows)}}.dump(1) + "\n");
   }
 

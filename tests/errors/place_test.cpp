@@ -123,6 +123,12 @@ TEST_F(PlaceErrors, OptionsOfATraceAlone) {
       {"--inferences: 0; allowed: 1..100000"});
 }
 
+TEST_F(PlaceErrors, AFileOrATask) {
+  expect_one_line_error(run_cli({"place", "--soc", "jetson-agx-orin"}), 2, {"place", "a model file or --task"});
+  expect_one_line_error(run_cli({"place", model_, "--task", "image", "--soc", "jetson-agx-orin"}), 2,
+                        {"place", "one of them"});
+}
+
 TEST(OperatorsErrors, AFileOrATask) {
   expect_one_line_error(run_cli({"operators"}), 2, {"operators", "a model file or --task"});
   expect_one_line_error(run_cli({"operators", "m.xml", "--task", "image"}), 2, {"operators", "one of them"});
